@@ -1,0 +1,214 @@
+//! Amounts of money: balances, notionals, fees, profit.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use crate::{Price, Quantity};
+
+/// Why an amount could not be computed or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// The result needs more than the 28 digits that a decimal carries.
+    #[error("amount out of range")]
+    OutOfRange,
+    /// Not a plain decimal number.
+    #[error("not a decimal amount")]
+    Malformed,
+}
+
+/// An exact amount of one asset, which the context names. Serialised as a string.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// Zero.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+    /// One.
+    pub const ONE: Self = Self(Decimal::ONE);
+
+    /// From a decimal.
+    #[must_use]
+    pub const fn new(value: Decimal) -> Self {
+        Self(value)
+    }
+
+    /// As a decimal.
+    #[must_use]
+    pub const fn to_decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// As a float, for figures and charts only, never for money.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        use rust_decimal::prelude::ToPrimitive;
+        self.0.to_f64().unwrap_or(f64::NAN)
+    }
+
+    /// `price × quantity`, exact whenever 28 digits suffice, as they do for every order that a
+    /// venue can hold; beyond that the last digits are rounded half to even.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`] when even the whole part does not fit.
+    pub fn notional(price: Price, quantity: Quantity) -> Result<Self, AmountError> {
+        let product = i128::from(price.units()) * i128::from(quantity.units());
+        if let Ok(exact) = Decimal::try_from_i128_with_scale(product, 16) {
+            return Ok(Self(exact.normalize()));
+        }
+        price
+            .to_decimal()
+            .checked_mul(quantity.to_decimal())
+            .map(Self)
+            .ok_or(AmountError::OutOfRange)
+    }
+
+    /// Sum.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`].
+    pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {
+        self.0.checked_add(other.0).map(Self).ok_or(AmountError::OutOfRange)
+    }
+
+    /// Product with a plain factor, such as a fee rate.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`].
+    pub fn checked_mul(self, factor: Decimal) -> Result<Self, AmountError> {
+        self.0.checked_mul(factor).map(|product| Self(product.normalize())).ok_or(AmountError::OutOfRange)
+    }
+
+    /// Cut to `decimals` places towards zero, as the venue books commissions and quote amounts.
+    #[must_use]
+    pub fn truncated(self, decimals: u32) -> Self {
+        Self(self.0.round_dp_with_strategy(decimals, RoundingStrategy::ToZero))
+    }
+
+    /// Absolute value.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// Whether the amount is below zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
+    /// Whether the amount is zero.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// Whether the amount is above zero.
+    #[must_use]
+    pub fn is_positive(self) -> bool {
+        self.0.is_sign_positive() && !self.0.is_zero()
+    }
+}
+
+impl From<Quantity> for Amount {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.to_decimal())
+    }
+}
+
+impl FromStr for Amount {
+    type Err = AmountError;
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        Decimal::from_str_exact(text).map(Self).map_err(|_| AmountError::Malformed)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match out.precision() {
+            Some(decimals) => write!(out, "{:.*}", decimals, self.0),
+            None => write!(out, "{}", self.0.normalize()),
+        }
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+    /// Panics past 28 digits: amounts that an account can hold never reach it.
+    fn add(self, other: Self) -> Self {
+        self.checked_add(other).expect("account amounts fit in 28 digits")
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+    /// Panics past 28 digits: amounts that an account can hold never reach it.
+    fn sub(self, other: Self) -> Self {
+        self + (-other)
+    }
+}
+
+impl Neg for Amount {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl SubAssign for Amount {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+impl std::iter::Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(values: I) -> Self {
+        values.fold(Self::ZERO, |total, value| total + value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notional_is_exact() {
+        #[track_caller]
+        fn check(price: &str, quantity: &str, expected: &str) {
+            let notional = Amount::notional(price.parse().unwrap(), quantity.parse().unwrap());
+            assert_eq!(notional.unwrap(), expected.parse().unwrap());
+        }
+        check("61837.63", "0.01", "618.3763");
+        check("0.00000001", "0.00000001", "0.0000000000000001");
+        check("100000", "9000", "900000000");
+        check("0.00001234", "9000000000", "111060");
+    }
+
+    #[test]
+    fn a_notional_past_28_digits_keeps_its_whole_part() {
+        let notional = Amount::notional(Price::from_units(1_234_567_890_123_456_789), Quantity::MAX);
+        assert!(notional.unwrap() > "1000000000000000000000".parse().unwrap());
+    }
+
+    #[test]
+    fn truncation_goes_towards_zero() {
+        assert_eq!("1.999999999".parse::<Amount>().unwrap().truncated(8).to_string(), "1.99999999");
+        assert_eq!("-1.999999999".parse::<Amount>().unwrap().truncated(8).to_string(), "-1.99999999");
+    }
+}

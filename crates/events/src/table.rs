@@ -1,0 +1,272 @@
+//! The table of log events: name, level, fields, meaning, and what an operator does about it.
+
+use tracing::Level;
+
+/// One kind of log line.
+#[derive(Debug)]
+pub struct LogEvent {
+    /// The stable name, `group.happened`.
+    pub name: &'static str,
+    /// How much attention it wants.
+    pub level: Level,
+    /// Every field it carries.
+    pub fields: &'static [&'static str],
+    /// What happened, with the meaning of fields that do not explain themselves.
+    pub meaning: &'static str,
+    /// What the operator should do.
+    pub action: &'static str,
+}
+
+impl LogEvent {
+    /// The part of the name before the point.
+    #[must_use]
+    pub fn group(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+}
+
+/// Declares the constants and [`ALL`] from one list.
+macro_rules! events {
+    ($($constant:ident = $name:literal $level:ident [$($field:ident)*]
+        $meaning:literal, $action:literal;)*) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $meaning)]
+            pub const $constant: LogEvent = LogEvent {
+                name: $name,
+                level: Level::$level,
+                fields: &[$(stringify!($field)),*],
+                meaning: $meaning,
+                action: $action,
+            };
+        )*
+        /// Every event, in the order of the page.
+        pub static ALL: &[LogEvent] = &[$($constant),*];
+        /// The name of every constant, in the same order.
+        pub static CONSTANTS: &[&str] = &[$(stringify!($constant)),*];
+    };
+}
+
+events! {
+ENGINE_STARTED = "engine.started" INFO [version mode instance epoch config_hash state_dir]
+    "The process started. `instance` and `epoch` are part of every client order id it makes; `config_hash` changes when any setting changes.",
+    "Nothing.";
+ENGINE_READY = "engine.ready" INFO [strategies symbols took_ms]
+    "Replay, reconciliation and warm-up are done: orders may flow. `strategies` and `symbols` are counts.",
+    "Nothing. If it does not follow `engine.started` within a minute, read what stands between.";
+ENGINE_STOPPING = "engine.stopping" INFO [reason]
+    "A stop was asked for (a signal, a command) or forced by a failure.",
+    "Nothing, when you asked for it.";
+ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code uptime_s]
+    "The last line of a process that ended on its own terms.",
+    "Look up an exit code other than 0 in docs/CLI.md.";
+ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state resident_bytes cpu_percent open_files arbiter_lag_us tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
+    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound and dropped; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
+    "Alert when it is missing for three periods, when memory or files only ever grow, or when unknown orders stay above 0.";
+ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
+    "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",
+    "Report it with the lines before it. Restart the engine if it ended.";
+
+CONFIG_LOADED = "config.loaded" INFO [file hash strategies]
+    "The configuration was read and found valid. `strategies` is the count of enabled ones.",
+    "Nothing.";
+STATE_LOCKED = "state.locked" ERROR [path holder_pid]
+    "Another process holds the state directory, so this one ended before doing anything.",
+    "Stop the other instance, or give this one its own `state_dir` and account.";
+
+JOURNAL_OPENED = "journal.opened" INFO [path durability ledger]
+    "The journal is open for writing. `ledger` names the venue identity it belongs to.",
+    "Nothing.";
+JOURNAL_REPLAYED = "journal.replayed" INFO [records orders fills took_ms]
+    "Orders, fills and positions were rebuilt from the journal.",
+    "Nothing.";
+JOURNAL_FAILED = "journal.failed" ERROR [operation error]
+    "The disk refused a read, a write or a sync. No order leaves without a durable record, so order flow is halted and the process ends.",
+    "Free or repair the disk, then start again: the start replays and reconciles.";
+
+FEED_CONNECTED = "feed.connected" INFO [connection url streams]
+    "A market data connection is open and subscribed. `streams` is a count.",
+    "Nothing.";
+FEED_DISCONNECTED = "feed.disconnected" WARN [connection reason]
+    "A market data connection ended. Entries are blocked where data goes stale.",
+    "Nothing at first: it reconnects by itself. Check the network when it repeats.";
+FEED_RECONNECTING = "feed.reconnecting" INFO [connection attempt delay_ms]
+    "The next attempt to connect follows after `delay_ms`.",
+    "Check the network or the venue's status page when attempts go past 5.";
+FEED_ROTATED = "feed.rotated" INFO [connection reason]
+    "A connection was replaced without a gap, ahead of the venue's 24 h limit or on its announced shutdown.",
+    "Nothing.";
+FEED_GAP = "feed.gap" WARN [symbol stream expected received]
+    "Updates are missing between two ids. The order book is fetched anew before it is used again.",
+    "Nothing once. When it repeats, the machine or the line is too slow for the streams subscribed.";
+FEED_SYNCED = "feed.synced" INFO [symbol update_id took_ms]
+    "The order book of a symbol is complete and follows the stream.",
+    "Nothing.";
+STREAM_STALE = "stream.stale" WARN [symbol stream age_ms limit_ms]
+    "A stream has been silent for longer than its limit (`feed.*_stale_after_ms`). New entries on the symbol are denied; the connection is replaced.",
+    "Nothing if `stream.recovered` follows. Otherwise check the venue for a halt of the symbol.";
+STREAM_RECOVERED = "stream.recovered" INFO [symbol stream silent_ms]
+    "A stale stream speaks again.",
+    "Nothing.";
+FRAME_MALFORMED = "frame.malformed" WARN [connection size_bytes error excerpt]
+    "The venue sent something that is not what its documents say. The frame was dropped; `excerpt` is its beginning.",
+    "Report it when it repeats: the protocol may have changed.";
+
+TRADING_CONNECTED = "trading.connected" INFO [url clock_offset_ms]
+    "The order connection is open and logged on, and user data is subscribed.",
+    "Nothing.";
+TRADING_DISCONNECTED = "trading.disconnected" WARN [reason]
+    "The order connection or the user data stream was lost. A reconciliation follows the reconnect.",
+    "Nothing at first. When it stays so, working orders can only be seen at the venue.";
+
+ORDER_INTENDED = "order.intended" INFO [correlation order_id strategy symbol side kind price quantity]
+    "Risk approved an order; its record is durable from here on. `order_id` is the client order id. `quantity` is in the base asset unless the order is by quote amount.",
+    "Nothing.";
+ORDER_SUBMITTED = "order.submitted" INFO [correlation order_id strategy symbol route]
+    "The order was sent, once. `route` is the connection it took.",
+    "Nothing.";
+ORDER_ACCEPTED = "order.accepted" INFO [correlation order_id venue_order_id strategy symbol]
+    "The venue took the order.",
+    "Nothing.";
+ORDER_REJECTED = "order.rejected" WARN [correlation order_id strategy symbol code reason]
+    "The venue refused the order; `code` is its error code.",
+    "Look the code up when it repeats. -2015 means the key lost its rights or its IP address.";
+ORDER_DENIED = "order.denied" WARN [correlation strategy symbol rule reason limit actual]
+    "Our own risk refused the intent; nothing was sent. `rule` names the rule, `actual` is what exceeded its `limit`.",
+    "Nothing, if the limit is what you want. Else change it in the configuration.";
+ORDER_FILLED = "order.filled" INFO [correlation order_id venue_order_id trade_id strategy symbol side price quantity remaining liquidity fee fee_asset fee_value currency]
+    "An execution. `remaining` is what the order still has to trade; `fee_value` is the fee in `currency`, at the rate of that moment.",
+    "Nothing.";
+ORDER_CANCELED = "order.canceled" INFO [correlation order_id strategy symbol filled_quantity reason]
+    "The order no longer works. `reason` says who asked.",
+    "Nothing.";
+ORDER_EXPIRED = "order.expired" INFO [correlation order_id strategy symbol filled_quantity reason]
+    "The venue ended the order by its own rules: an IOC or FOK remainder, or self-trade prevention.",
+    "Nothing.";
+ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol error fence_at]
+    "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past `fence_at`.",
+    "Nothing, if it resolves. An unknown order reserves its funds.";
+ORDER_ABSENT = "order.absent" WARN [correlation order_id strategy symbol]
+    "An unknown order was proved never to have reached the venue. A late fill would still be booked.",
+    "Nothing.";
+CANCEL_REJECTED = "cancel.rejected" WARN [correlation order_id strategy symbol code reason]
+    "The venue refused to cancel, most often because the order had just filled.",
+    "Nothing: the order is queried.";
+
+RISK_STATE_CHANGED = "risk.state_changed" ERROR [from to rule reason]
+    "The trading state moved between `active`, `reduce_only` and `halted`. It outlives a restart.",
+    "Read `rule` and `reason`. After `halted`, find the cause before trading is resumed.";
+
+STRATEGY_STARTED = "strategy.started" INFO [strategy kind symbols capital]
+    "A strategy was built from its file and waits for its warm-up.",
+    "Nothing.";
+STRATEGY_WARMED = "strategy.warmed" INFO [strategy events took_ms]
+    "History was delivered and joined to the stream; the strategy may send intents.",
+    "Nothing.";
+STRATEGY_PANICKED = "strategy.panicked" ERROR [strategy message handling]
+    "A strategy failed while it handled `handling`. It was thrown away; a fresh one is built from the journal. The other strategies go on.",
+    "Report it to the strategy's author.";
+STRATEGY_RESTARTED = "strategy.restarted" WARN [strategy attempt delay_ms]
+    "A fresh instance of a failed strategy was built, after the delay.",
+    "Nothing at first.";
+STRATEGY_QUARANTINED = "strategy.quarantined" ERROR [strategy reason restarts]
+    "A strategy failed too often, flooded or spun, and stays stopped. Its entries were cancelled; its protective orders still work.",
+    "Take over its position, mend the strategy, restart the engine.";
+STRATEGY_FLOODED = "strategy.flooded" ERROR [strategy effects limit]
+    "One event made a strategy ask for more than `supervision.effects_per_step` things at once.",
+    "See `strategy.quarantined`.";
+STRATEGY_LAGGING = "strategy.lagging" WARN [strategy waiting bound]
+    "A strategy could not keep up with trades or bars. It is resynchronised rather than fed with holes.",
+    "Give it fewer symbols, or a faster machine.";
+STRATEGY_STOPPED = "strategy.stopped" INFO [strategy reason]
+    "A strategy was told to stop and did.",
+    "Nothing.";
+MAILBOX_OVERFLOWED = "mailbox.overflowed" ERROR [mailbox bound policy message]
+    "A queue between two actors is full. `policy` says what happened to `message`; full order traffic halts trading.",
+    "Find out which actor is slow: the heartbeat lists the depths.";
+
+RECONCILE_STARTED = "reconcile.started" INFO [trigger]
+    "Orders, fills and balances are compared with the venue's: at start, after a reconnect, every minute.",
+    "Nothing.";
+RECONCILE_FINISHED = "reconcile.finished" INFO [trigger orders fills_adopted took_ms]
+    "The comparison is done. `fills_adopted` are executions that happened unseen and are booked now.",
+    "Nothing.";
+RECONCILE_MISMATCH = "reconcile.mismatch" ERROR [asset ledger venue difference consequence]
+    "The venue's balance differs from ours in a way that our records do not explain.",
+    "Explain the difference. When it is right, accept it; no opposite fill is ever invented.";
+
+EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url market speed]
+    "The simulated exchange listens.",
+    "Nothing.";
+EXCHANGE_FAULT_INJECTED = "exchange.fault_injected" WARN [fault detail]
+    "The simulated exchange misbehaved as it was told to.",
+    "Nothing: it was asked for.";
+
+API_STARTED = "api.started" INFO [url]
+    "The HTTP API listens.",
+    "Nothing.";
+ALERT_SENT = "alert.sent" INFO [subject took_ms]
+    "The webhook took an alert about `subject`, the name of another event.",
+    "Read that event.";
+ALERT_FAILED = "alert.failed" ERROR [subject error]
+    "The webhook could not be told about `subject`.",
+    "Check `alerts.webhook_url`. The event itself is in the log.";
+
+SHUTDOWN_DRAINING = "shutdown.draining" INFO [reason open_orders timeout_ms]
+    "No new intents; entries are being cancelled and their cancels confirmed. A second signal stops at once.",
+    "Wait.";
+SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept took_ms]
+    "Every entry is gone and the journal is flushed. `kept` protective orders still work at the venue.",
+    "Nothing.";
+SHUTDOWN_FORCED = "shutdown.forced" WARN [reason open_orders]
+    "The drain was cut short by a second signal or by its timeout.",
+    "Look at the venue for orders that still work; the next start finds them again.";
+
+LOG_DROPPED = "log.dropped" WARN [lines write_errors]
+    "The log could not keep up or could not be written; this many lines are missing before this one.",
+    "Free space in the log directory. Trading went on.";
+LIBRARY_WARNED = "library.warned" WARN [library message]
+    "A library that the engine uses had something to say at warning level or above.",
+    "Read it next to the events around it.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RESERVED_FIELDS, STRUCTURED_FIELDS};
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let mut names: Vec<&str> = ALL.iter().map(|event| event.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for (event, constant) in ALL.iter().zip(CONSTANTS) {
+            assert_eq!(event.name.replace('.', "_").to_ascii_uppercase(), **constant);
+            assert_eq!(event.name.split('.').count(), 2, "{}", event.name);
+        }
+    }
+
+    #[test]
+    fn groups_are_contiguous() {
+        let mut seen: Vec<&str> = Vec::new();
+        for event in ALL {
+            if seen.last() != Some(&event.group()) {
+                assert!(!seen.contains(&event.group()), "{} stands apart", event.name);
+                seen.push(event.group());
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_unique_and_not_reserved() {
+        for event in ALL {
+            for (index, field) in event.fields.iter().enumerate() {
+                assert!(!RESERVED_FIELDS.contains(field), "{} {field}", event.name);
+                assert!(!event.fields[..index].contains(field), "{} {field}", event.name);
+            }
+        }
+        for field in STRUCTURED_FIELDS {
+            assert!(ALL.iter().any(|event| event.fields.contains(field)), "{field}");
+        }
+    }
+}

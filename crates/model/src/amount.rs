@@ -80,7 +80,10 @@ impl Amount {
     /// # Errors
     /// [`AmountError::OutOfRange`].
     pub fn checked_mul(self, factor: Decimal) -> Result<Self, AmountError> {
-        self.0.checked_mul(factor).map(|product| Self(product.normalize())).ok_or(AmountError::OutOfRange)
+        self.0
+            .checked_mul(factor)
+            .map(|product| Self(product.normalize()))
+            .ok_or(AmountError::OutOfRange)
     }
 
     /// Cut to `decimals` places towards zero, as the venue books commissions and quote amounts.
@@ -202,13 +205,17 @@ mod tests {
 
     #[test]
     fn a_notional_past_28_digits_keeps_its_whole_part() {
-        let notional = Amount::notional(Price::from_units(1_234_567_890_123_456_789), Quantity::MAX);
+        let notional =
+            Amount::notional(Price::from_units(1_234_567_890_123_456_789), Quantity::MAX);
         assert!(notional.unwrap() > "1000000000000000000000".parse().unwrap());
     }
 
     #[test]
     fn truncation_goes_towards_zero() {
         assert_eq!("1.999999999".parse::<Amount>().unwrap().truncated(8).to_string(), "1.99999999");
-        assert_eq!("-1.999999999".parse::<Amount>().unwrap().truncated(8).to_string(), "-1.99999999");
+        assert_eq!(
+            "-1.999999999".parse::<Amount>().unwrap().truncated(8).to_string(),
+            "-1.99999999"
+        );
     }
 }

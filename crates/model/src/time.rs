@@ -159,6 +159,9 @@ mod tests {
     fn days_start_at_midnight_utc() {
         let instant = Timestamp::from_nanos(1_723_161_253_937_085_768);
         assert_eq!(instant.utc_day().to_string(), "2024-08-08T00:00:00.000000Z");
-        assert_eq!(instant.floor_to(Duration::from_secs(60)).to_string(), "2024-08-08T23:54:00.000000Z");
+        assert_eq!(
+            instant.floor_to(Duration::from_secs(60)).to_string(),
+            "2024-08-08T23:54:00.000000Z"
+        );
     }
 }

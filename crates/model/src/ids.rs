@@ -1,0 +1,339 @@
+//! Names and numbers that identify things. All are `Copy`, so that messages stay flat.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is no valid identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing there.
+    #[error("empty identifier")]
+    Empty,
+    /// More bytes than the identifier may have.
+    #[error("identifier longer than {max} bytes")]
+    TooLong {
+        /// The most bytes allowed.
+        max: usize,
+    },
+    /// A character that the identifier may not have.
+    #[error("identifier has a character that is not allowed")]
+    BadCharacter,
+    /// Not one of our client order ids.
+    #[error("not a client order id of this product")]
+    Foreign,
+}
+
+/// Up to `N` bytes of UTF-8 held in place. Unused bytes are zero, so that equality and order of
+/// the arrays are those of the texts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct InlineText<const N: usize> {
+    bytes: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> InlineText<N> {
+    fn new(text: &str) -> Result<Self, IdError> {
+        if text.is_empty() {
+            return Err(IdError::Empty);
+        }
+        if text.len() > N {
+            return Err(IdError::TooLong { max: N });
+        }
+        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(IdError::BadCharacter);
+        }
+        let mut bytes = [0; N];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        let len = u8::try_from(text.len()).expect("N is below 256 for every identifier");
+        Ok(Self { bytes, len })
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)])
+            .expect("built from a whole str and never changed")
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(InlineText<$max>);
+
+        impl $name {
+            /// From a text without spaces or control characters.
+            ///
+            /// # Errors
+            /// See [`IdError`].
+            pub fn new(text: &str) -> Result<Self, IdError> {
+                InlineText::new(text).map(Self)
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::new(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A trading pair as the venue spells it, for example `BTCUSDT`. May be non-ASCII.
+    Symbol, 31
+}
+
+text_id! {
+    /// An asset, for example `USDT`. May be non-ASCII.
+    Asset, 23
+}
+
+text_id! {
+    /// A client order id as it stands on the wire: at most 36 bytes.
+    ClientOrderId, 36
+}
+
+text_id! {
+    /// The identity of a venue that a ledger belongs to: environment and account, for example
+    /// `binance-live:48213` or `sim:7f3a`.
+    VenueId, 47
+}
+
+text_id! {
+    /// The random name of one installation, made with its state directory: six characters of
+    /// `0-9a-z`, part of every client order id.
+    InstanceId, 6
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident($number:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub $number);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(out)
+            }
+        }
+    };
+}
+
+number_id! {
+    /// An index into the run's [`crate::Instruments`], which names venue and symbol. Dense, from 0.
+    InstrumentId(u16)
+}
+number_id! {
+    /// A strategy of this run, in config order. Dense, from 0. Not stable over restarts: what is
+    /// stored carries the strategy's configured name instead.
+    StrategyId(u16)
+}
+number_id! {
+    /// The venue's number for an order.
+    VenueOrderId(i64)
+}
+number_id! {
+    /// The venue's number for a trade, unique within a symbol.
+    TradeId(i64)
+}
+number_id! {
+    /// One cause and all that follows from it, from market event to fill.
+    CorrelationId(u64)
+}
+
+/// What an order is for. Its letter stands last in the client order id, so that even a stranger
+/// to our journal (the guard process) can tell entries from what protects a position.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Opens or enlarges a position: letter `e`.
+    Entry,
+    /// Reduces a position: letter `x`.
+    Exit,
+    /// Rests to limit a loss and survives shutdown, halt and quarantine: letter `p`.
+    Protective,
+}
+
+impl Role {
+    /// The role's letter in a client order id.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Entry => 'e',
+            Self::Exit => 'x',
+            Self::Protective => 'p',
+        }
+    }
+
+    const fn from_letter(letter: u8) -> Option<Self> {
+        match letter {
+            b'e' => Some(Self::Entry),
+            b'x' => Some(Self::Exit),
+            b'p' => Some(Self::Protective),
+            _ => None,
+        }
+    }
+}
+
+/// Our own identity of an order, chosen by the strategy host before anything is sent and never
+/// used again: the epoch differs at each start of the engine, the number within it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct OrderId {
+    /// The boot that made the order: `max(last + 1, unix seconds)`.
+    pub epoch: u32,
+    /// The strategy's place in that boot's config order.
+    pub strategy: StrategyId,
+    /// Counts up from 1 for each strategy.
+    pub number: u32,
+}
+
+impl OrderId {
+    /// The id on the wire: `tw<instance>-<epoch>-<strategy>-<number><role>`, numbers in base 36.
+    #[must_use]
+    pub fn to_client_order_id(self, instance: InstanceId, role: Role) -> ClientOrderId {
+        let text = format!(
+            "tw{instance}-{}-{}-{}{}",
+            base36(self.epoch),
+            base36(u32::from(self.strategy.0)),
+            base36(self.number),
+            role.letter(),
+        );
+        ClientOrderId::new(&text).expect("2+6+1+7+1+4+1+7+1 = 30 bytes at most, all ASCII")
+    }
+
+    /// Reads an id that [`Self::to_client_order_id`] made, whichever instance it was.
+    ///
+    /// # Errors
+    /// [`IdError::Foreign`] for an id that is not of this product.
+    pub fn from_client_order_id(id: &ClientOrderId) -> Result<(InstanceId, Self, Role), IdError> {
+        Self::split(id.as_str()).ok_or(IdError::Foreign)
+    }
+
+    fn split(text: &str) -> Option<(InstanceId, Self, Role)> {
+        let mut parts = text.strip_prefix("tw")?.split('-');
+        let instance = InstanceId::new(parts.next()?).ok()?;
+        let epoch = from_base36(parts.next()?)?;
+        let strategy = StrategyId(u16::try_from(from_base36(parts.next()?)?).ok()?);
+        let tail = parts.next()?;
+        let (digits, letter) = tail.split_at_checked(tail.len().checked_sub(1)?)?;
+        let number = from_base36(digits)?;
+        let role = Role::from_letter(*letter.as_bytes().first()?)?;
+        (parts.next().is_none() && instance.as_str().len() == 6).then_some((
+            instance,
+            Self { epoch, strategy, number },
+            role,
+        ))
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}-{}", self.epoch, self.strategy, self.number)
+    }
+}
+
+fn base36(mut number: u32) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut text = Vec::with_capacity(7);
+    loop {
+        text.push(DIGITS[(number % 36) as usize]);
+        number /= 36;
+        if number == 0 {
+            break;
+        }
+    }
+    text.reverse();
+    String::from_utf8(text).expect("the digits are ASCII")
+}
+
+fn from_base36(text: &str) -> Option<u32> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+    if plain { u32::from_str_radix(text, 36).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_order_ids_come_back() {
+        #[track_caller]
+        fn check(epoch: u32, strategy: u16, number: u32, role: Role) {
+            let instance = InstanceId::new("4f9k2a").unwrap();
+            let order = OrderId { epoch, strategy: StrategyId(strategy), number };
+            let id = order.to_client_order_id(instance, role);
+            assert_eq!(OrderId::from_client_order_id(&id), Ok((instance, order, role)), "{id}");
+        }
+        check(0, 0, 0, Role::Entry);
+        check(1_790_000_000, 3, 12_345, Role::Exit);
+        check(u32::MAX, u16::MAX, u32::MAX, Role::Protective);
+    }
+
+    #[test]
+    fn foreign_client_order_ids_are_told_apart() {
+        #[track_caller]
+        fn check(text: &str) {
+            let id = ClientOrderId::new(text).unwrap();
+            assert_eq!(OrderId::from_client_order_id(&id), Err(IdError::Foreign), "{text}");
+        }
+        check("web_1234567");
+        check("tw");
+        check("tw4f9k2a-1-1");
+        check("tw4f9k2a-1-1-e1");
+        check("tw4f9k2a-1-1-1q");
+        check("tw4f9k2a-1-1-1e-2");
+        check("tw4f9k2-1-1-1e");
+        check("tw4f9k2a-zzzzzzzz-1-1e");
+        check("tw4f9k2a-1-1-é");
+    }
+
+    #[test]
+    fn texts_that_are_no_identifiers() {
+        #[track_caller]
+        fn check(text: &str, error: IdError) {
+            assert_eq!(Symbol::new(text), Err(error), "{text:?}");
+        }
+        check("", IdError::Empty);
+        check("BTC USDT", IdError::BadCharacter);
+        check("BTC\nUSDT", IdError::BadCharacter);
+        check("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", IdError::TooLong { max: 31 });
+        assert_eq!(Symbol::new("币安人生USDT").unwrap().as_str(), "币安人生USDT");
+    }
+}

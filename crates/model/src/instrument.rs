@@ -1,0 +1,608 @@
+//! Instruments and the venue's trading filters.
+//!
+//! Quantising and checking are pure functions here, used by our risk gate before an order leaves
+//! and by the simulated exchange when one arrives.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Amount, Asset, InstrumentId, NewOrder, OrderKind, OrderQuantity, Price, Quantity, Side, Symbol,
+    VenueId,
+};
+
+/// Whether the venue accepts orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum InstrumentStatus {
+    /// Orders and cancels.
+    Trading,
+    /// Cancels only.
+    CancelOnly,
+    /// Nothing: halted, in a break, or a status that this build does not know.
+    Halted,
+}
+
+/// What kind of contract the instrument is. Spot is the only one today; a futures contract will
+/// carry its margin and leverage facts here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contract {
+    /// The asset itself changes hands; a position is never negative.
+    Spot,
+}
+
+/// PRICE_FILTER: each part is off when zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PriceFilter {
+    /// Lowest price.
+    pub min: Price,
+    /// Highest price.
+    pub max: Price,
+    /// Prices are multiples of it.
+    pub tick: Price,
+}
+
+/// LOT_SIZE and MARKET_LOT_SIZE: each part is off when zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SizeFilter {
+    /// Smallest quantity.
+    pub min: Quantity,
+    /// Largest quantity.
+    pub max: Quantity,
+    /// Quantities are multiples of it, counted from zero.
+    pub step: Quantity,
+}
+
+/// PERCENT_PRICE_BY_SIDE (PERCENT_PRICE has the same numbers for both sides): bounds of the limit
+/// price as multiples of the reference price.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PercentPrice {
+    /// Lowest bid.
+    pub bid_down: Decimal,
+    /// Highest bid.
+    pub bid_up: Decimal,
+    /// Lowest ask.
+    pub ask_down: Decimal,
+    /// Highest ask.
+    pub ask_up: Decimal,
+    /// Minutes of trading that the reference price averages; 0 means the last price.
+    pub average_mins: u32,
+}
+
+/// MIN_NOTIONAL and NOTIONAL.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NotionalFilter {
+    /// Smallest price × quantity.
+    pub min: Amount,
+    /// Whether the minimum holds for market orders, at the reference price.
+    pub min_applies_to_market: bool,
+    /// Largest price × quantity, if any.
+    pub max: Option<Amount>,
+    /// Whether the maximum holds for market orders.
+    pub max_applies_to_market: bool,
+    /// Minutes of trading that the reference price averages; 0 means the last price.
+    pub average_mins: u32,
+}
+
+/// The venue's trading filters of one symbol. Absent filters are off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Filters {
+    /// PRICE_FILTER.
+    pub price: PriceFilter,
+    /// LOT_SIZE.
+    pub lot_size: SizeFilter,
+    /// MARKET_LOT_SIZE, for market orders in addition to LOT_SIZE.
+    pub market_lot_size: SizeFilter,
+    /// PERCENT_PRICE or PERCENT_PRICE_BY_SIDE.
+    pub percent_price: Option<PercentPrice>,
+    /// MIN_NOTIONAL or NOTIONAL.
+    pub notional: Option<NotionalFilter>,
+    /// MAX_NUM_ORDERS: open orders per account and symbol.
+    pub max_open_orders: Option<u32>,
+    /// MAX_NUM_ALGO_ORDERS: untriggered stops and targets among them.
+    pub max_open_stop_orders: Option<u32>,
+    /// MAX_POSITION: base held and being bought.
+    pub max_position: Option<Quantity>,
+    /// ICEBERG_PARTS.
+    pub max_iceberg_parts: Option<u32>,
+}
+
+/// A filter that an order fails, with what it allows and what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FilterViolation {
+    /// PRICE_FILTER.
+    #[error("price {actual} is outside {min} to {max}, or no multiple of {tick}")]
+    Price {
+        /// The price asked.
+        actual: Price,
+        /// Lowest price; zero is off.
+        min: Price,
+        /// Highest price; zero is off.
+        max: Price,
+        /// Tick; zero is off.
+        tick: Price,
+    },
+    /// LOT_SIZE.
+    #[error("quantity {actual} is outside {min} to {max}, or no multiple of {step}")]
+    LotSize {
+        /// The quantity asked.
+        actual: Quantity,
+        /// Smallest quantity.
+        min: Quantity,
+        /// Largest quantity; zero is off.
+        max: Quantity,
+        /// Step; zero is off.
+        step: Quantity,
+    },
+    /// MARKET_LOT_SIZE.
+    #[error("market quantity {actual} is outside {min} to {max}, or no multiple of {step}")]
+    MarketLotSize {
+        /// The quantity asked.
+        actual: Quantity,
+        /// Smallest quantity.
+        min: Quantity,
+        /// Largest quantity; zero is off.
+        max: Quantity,
+        /// Step; zero is off.
+        step: Quantity,
+    },
+    /// PERCENT_PRICE_BY_SIDE.
+    #[error("price {actual} is outside {min} to {max}, the bounds around the reference price")]
+    PercentPrice {
+        /// The price asked.
+        actual: Price,
+        /// Lowest price allowed now.
+        min: Amount,
+        /// Highest price allowed now.
+        max: Amount,
+    },
+    /// MIN_NOTIONAL or NOTIONAL.
+    #[error("notional {actual} is below {min}")]
+    NotionalTooSmall {
+        /// Price × quantity.
+        actual: Amount,
+        /// The smallest allowed.
+        min: Amount,
+    },
+    /// NOTIONAL.
+    #[error("notional {actual} is above {max}")]
+    NotionalTooLarge {
+        /// Price × quantity.
+        actual: Amount,
+        /// The largest allowed.
+        max: Amount,
+    },
+}
+
+impl FilterViolation {
+    /// The venue's name for the filter, as in "Filter failure: LOT_SIZE".
+    #[must_use]
+    pub const fn filter_name(&self) -> &'static str {
+        match self {
+            Self::Price { .. } => "PRICE_FILTER",
+            Self::LotSize { .. } => "LOT_SIZE",
+            Self::MarketLotSize { .. } => "MARKET_LOT_SIZE",
+            Self::PercentPrice { .. } => "PERCENT_PRICE_BY_SIDE",
+            Self::NotionalTooSmall { .. } | Self::NotionalTooLarge { .. } => "NOTIONAL",
+        }
+    }
+}
+
+/// A tradable instrument of one venue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Instrument {
+    /// Index in [`Instruments`].
+    pub id: InstrumentId,
+    /// Venue and account that it is traded with.
+    pub venue: VenueId,
+    /// The venue's name for it.
+    pub symbol: Symbol,
+    /// What is bought and sold.
+    pub base: Asset,
+    /// What it is paid with.
+    pub quote: Asset,
+    /// Decimals of the base asset.
+    pub base_decimals: u32,
+    /// Decimals of the quote asset.
+    pub quote_decimals: u32,
+    /// Kind of contract.
+    pub contract: Contract,
+    /// Whether orders are accepted.
+    pub status: InstrumentStatus,
+    /// Trading filters.
+    pub filters: Filters,
+}
+
+impl Instrument {
+    /// A price moved to the tick in the safe direction: a buy never pays more and a sell never
+    /// accepts less than asked.
+    #[must_use]
+    pub const fn quantise_price(&self, side: Side, price: Price) -> Price {
+        match side {
+            Side::Buy => price.floor_to(self.filters.price.tick),
+            Side::Sell => price.ceil_to(self.filters.price.tick),
+        }
+    }
+
+    /// A trigger moved to the tick towards the market, so that protection is never later than
+    /// asked: a stop sell is raised, a stop buy is lowered; targets likewise.
+    #[must_use]
+    pub const fn quantise_stop_price(&self, kind: &OrderKind, side: Side, stop: Price) -> Price {
+        let tick = self.filters.price.tick;
+        let fires_below = match (kind, side) {
+            (OrderKind::StopLoss { .. } | OrderKind::StopLossLimit { .. }, Side::Sell)
+            | (OrderKind::TakeProfit { .. } | OrderKind::TakeProfitLimit { .. }, Side::Buy) => true,
+            (OrderKind::StopLoss { .. } | OrderKind::StopLossLimit { .. }, Side::Buy)
+            | (OrderKind::TakeProfit { .. } | OrderKind::TakeProfitLimit { .. }, Side::Sell)
+            | (
+                OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. },
+                Side::Buy | Side::Sell,
+            ) => false,
+        };
+        if fires_below { stop.ceil_to(tick) } else { stop.floor_to(tick) }
+    }
+
+    /// A quantity cut to the step: never more than asked. Market orders obey the coarser of
+    /// LOT_SIZE and MARKET_LOT_SIZE.
+    #[must_use]
+    pub fn quantise_quantity(&self, kind: &OrderKind, quantity: Quantity) -> Quantity {
+        let step = match kind {
+            OrderKind::Market => self.filters.lot_size.step.max(self.filters.market_lot_size.step),
+            OrderKind::Limit { .. }
+            | OrderKind::LimitMaker { .. }
+            | OrderKind::StopLoss { .. }
+            | OrderKind::StopLossLimit { .. }
+            | OrderKind::TakeProfit { .. }
+            | OrderKind::TakeProfitLimit { .. } => self.filters.lot_size.step,
+        };
+        quantity.floor_to(step)
+    }
+
+    /// The order with prices and quantity rounded in the safe direction.
+    #[must_use]
+    pub fn quantise(&self, order: &NewOrder) -> NewOrder {
+        let side = order.side;
+        let limit = |price| self.quantise_price(side, price);
+        let stop = |stop_price| self.quantise_stop_price(&order.kind, side, stop_price);
+        let kind = match order.kind {
+            OrderKind::Market => OrderKind::Market,
+            OrderKind::Limit { price, time_in_force } => {
+                OrderKind::Limit { price: limit(price), time_in_force }
+            }
+            OrderKind::LimitMaker { price } => OrderKind::LimitMaker { price: limit(price) },
+            OrderKind::StopLoss { stop_price } => {
+                OrderKind::StopLoss { stop_price: stop(stop_price) }
+            }
+            OrderKind::StopLossLimit { stop_price, price, time_in_force } => {
+                OrderKind::StopLossLimit {
+                    stop_price: stop(stop_price),
+                    price: limit(price),
+                    time_in_force,
+                }
+            }
+            OrderKind::TakeProfit { stop_price } => {
+                OrderKind::TakeProfit { stop_price: stop(stop_price) }
+            }
+            OrderKind::TakeProfitLimit { stop_price, price, time_in_force } => {
+                OrderKind::TakeProfitLimit {
+                    stop_price: stop(stop_price),
+                    price: limit(price),
+                    time_in_force,
+                }
+            }
+        };
+        let quantity = match order.quantity {
+            OrderQuantity::Base(quantity) => {
+                OrderQuantity::Base(self.quantise_quantity(&order.kind, quantity))
+            }
+            OrderQuantity::Quote(amount) => {
+                OrderQuantity::Quote(amount.truncated(self.quote_decimals))
+            }
+        };
+        NewOrder { kind, quantity, ..*order }
+    }
+
+    /// Checks the filters that concern one order alone. `reference` is the venue's reference
+    /// price for the percent-price and notional filters (average or last, as the filter says).
+    ///
+    /// # Errors
+    /// The first filter that the order fails, in the venue's order: price, percent price, lot
+    /// size, notional.
+    pub fn check(&self, order: &NewOrder, reference: Option<Price>) -> Result<(), FilterViolation> {
+        for price in [order.kind.limit_price(), order.kind.stop_price()].into_iter().flatten() {
+            self.check_price(price)?;
+        }
+        if let (Some(price), Some(reference)) = (order.kind.limit_price(), reference) {
+            self.check_percent_price(order.side, price, reference)?;
+        }
+        if let OrderQuantity::Base(quantity) = order.quantity {
+            self.check_quantity(&order.kind, quantity)?;
+        }
+        self.check_notional(order, reference)
+    }
+
+    fn check_price(&self, price: Price) -> Result<(), FilterViolation> {
+        let PriceFilter { min, max, tick } = self.filters.price;
+        let in_range = price >= min && (max.is_zero() || price <= max);
+        if price.is_positive() && in_range && price.is_multiple_of(tick) {
+            return Ok(());
+        }
+        Err(FilterViolation::Price { actual: price, min, max, tick })
+    }
+
+    fn check_percent_price(
+        &self,
+        side: Side,
+        price: Price,
+        reference: Price,
+    ) -> Result<(), FilterViolation> {
+        let Some(filter) = self.filters.percent_price else { return Ok(()) };
+        let (down, up) = match side {
+            Side::Buy => (filter.bid_down, filter.bid_up),
+            Side::Sell => (filter.ask_down, filter.ask_up),
+        };
+        let (reference, actual) = (reference.to_decimal(), price.to_decimal());
+        let (min, max) = (reference * down, reference * up);
+        if actual >= min && actual <= max {
+            return Ok(());
+        }
+        Err(FilterViolation::PercentPrice {
+            actual: price,
+            min: Amount::new(min),
+            max: Amount::new(max),
+        })
+    }
+
+    fn check_quantity(&self, kind: &OrderKind, actual: Quantity) -> Result<(), FilterViolation> {
+        let fits = |filter: SizeFilter| {
+            actual >= filter.min
+                && (filter.max.is_zero() || actual <= filter.max)
+                && actual.is_multiple_of(filter.step)
+        };
+        let SizeFilter { min, max, step } = self.filters.lot_size;
+        if !actual.is_positive() || !fits(self.filters.lot_size) {
+            return Err(FilterViolation::LotSize { actual, min, max, step });
+        }
+        let SizeFilter { min, max, step } = self.filters.market_lot_size;
+        if matches!(kind, OrderKind::Market) && !fits(self.filters.market_lot_size) {
+            return Err(FilterViolation::MarketLotSize { actual, min, max, step });
+        }
+        Ok(())
+    }
+
+    fn check_notional(
+        &self,
+        order: &NewOrder,
+        reference: Option<Price>,
+    ) -> Result<(), FilterViolation> {
+        let Some(filter) = self.filters.notional else { return Ok(()) };
+        let is_market = order.kind.limit_price().is_none();
+        let price = order.kind.limit_price().or(order.kind.stop_price()).or(reference);
+        let actual = match (order.quantity, price) {
+            (OrderQuantity::Quote(amount), _) => amount,
+            (OrderQuantity::Base(quantity), Some(price)) => {
+                let Ok(notional) = Amount::notional(price, quantity) else {
+                    // Past 28 digits: larger than any maximum, and never too small.
+                    return match filter.max {
+                        Some(max) => Err(FilterViolation::NotionalTooLarge { actual: max, max }),
+                        None => Ok(()),
+                    };
+                };
+                notional
+            }
+            (OrderQuantity::Base(_), None) => return Ok(()),
+        };
+        if actual < filter.min && (!is_market || filter.min_applies_to_market) {
+            return Err(FilterViolation::NotionalTooSmall { actual, min: filter.min });
+        }
+        if let Some(max) = filter.max
+            && actual > max
+            && (!is_market || filter.max_applies_to_market)
+        {
+            return Err(FilterViolation::NotionalTooLarge { actual, max });
+        }
+        Ok(())
+    }
+
+    /// The smallest quantity that can be sold at a price: below it a position counts as flat and
+    /// what is left of it is dust.
+    #[must_use]
+    pub fn smallest_sellable(&self, price: Price) -> Quantity {
+        let lot = self.filters.lot_size;
+        let mut smallest = lot.min.max(lot.step);
+        if let Some(filter) = self.filters.notional
+            && price.is_positive()
+            && let Some(quantity) = filter.min.to_decimal().checked_div(price.to_decimal())
+            && let Ok(quantity) = Quantity::from_decimal(
+                quantity.round_dp_with_strategy(8, rust_decimal::RoundingStrategy::AwayFromZero),
+            )
+        {
+            smallest = smallest.max(quantity.ceil_to(lot.step));
+        }
+        smallest
+    }
+}
+
+/// The instruments of a run, found by id in constant time and by symbol by search.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Instruments(Vec<Instrument>);
+
+impl Instruments {
+    /// An empty table.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds an instrument; its `id` is set to its place.
+    ///
+    /// # Panics
+    /// Past 65,536 instruments, more than any venue lists.
+    pub fn add(&mut self, mut instrument: Instrument) -> InstrumentId {
+        let id = InstrumentId(u16::try_from(self.0.len()).expect("fewer than 65,536 instruments"));
+        instrument.id = id;
+        self.0.push(instrument);
+        id
+    }
+
+    /// The instrument with an id of this table.
+    ///
+    /// # Panics
+    /// For an id of another table: ids are only made here.
+    #[must_use]
+    pub fn get(&self, id: InstrumentId) -> &Instrument {
+        &self.0[usize::from(id.0)]
+    }
+
+    /// Replaces what is known of an instrument (a refreshed exchangeInfo); id and symbol stay.
+    pub fn refresh(&mut self, id: InstrumentId, filters: Filters, status: InstrumentStatus) {
+        let instrument = &mut self.0[usize::from(id.0)];
+        instrument.filters = filters;
+        instrument.status = status;
+    }
+
+    /// The instrument with a symbol.
+    #[must_use]
+    pub fn by_symbol(&self, symbol: &str) -> Option<&Instrument> {
+        self.0.iter().find(|instrument| instrument.symbol.as_str() == symbol)
+    }
+
+    /// All, in order of id.
+    pub fn iter(&self) -> std::slice::Iter<'_, Instrument> {
+        self.0.iter()
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Instruments {
+    type Item = &'a Instrument;
+    type IntoIter = std::slice::Iter<'a, Instrument>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TimeInForce;
+
+    fn bitcoin() -> Instrument {
+        Instrument {
+            id: InstrumentId(0),
+            venue: VenueId::new("test").unwrap(),
+            symbol: Symbol::new("BTCUSDT").unwrap(),
+            base: Asset::new("BTC").unwrap(),
+            quote: Asset::new("USDT").unwrap(),
+            base_decimals: 8,
+            quote_decimals: 8,
+            contract: Contract::Spot,
+            status: InstrumentStatus::Trading,
+            filters: Filters {
+                price: PriceFilter { min: px("0.01"), max: px("1000000"), tick: px("0.01") },
+                lot_size: SizeFilter {
+                    min: qty("0.00001"),
+                    max: qty("9000"),
+                    step: qty("0.00001"),
+                },
+                market_lot_size: SizeFilter { max: qty("100"), ..SizeFilter::default() },
+                percent_price: Some(PercentPrice {
+                    bid_down: dec("0.2"),
+                    bid_up: dec("1.1"),
+                    ask_down: dec("0.9"),
+                    ask_up: dec("5"),
+                    average_mins: 5,
+                }),
+                notional: Some(NotionalFilter {
+                    min: "5".parse().unwrap(),
+                    min_applies_to_market: true,
+                    max: Some("9000000".parse().unwrap()),
+                    max_applies_to_market: false,
+                    average_mins: 5,
+                }),
+                ..Filters::default()
+            },
+        }
+    }
+
+    fn px(text: &str) -> Price {
+        text.parse().unwrap()
+    }
+    fn qty(text: &str) -> Quantity {
+        text.parse().unwrap()
+    }
+    fn dec(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn filters_refuse_what_the_venue_refuses() {
+        #[track_caller]
+        fn check(side: Side, price: Option<&str>, quantity: &str, fails: Option<&str>) {
+            let kind = price.map_or(OrderKind::Market, |price| OrderKind::Limit {
+                price: px(price),
+                time_in_force: TimeInForce::GoodTilCanceled,
+            });
+            let order = NewOrder::new(
+                InstrumentId(0),
+                side,
+                kind,
+                OrderQuantity::Base(quantity.parse().unwrap()),
+            );
+            let result = bitcoin().check(&order, Some(px("60000")));
+            assert_eq!(result.err().map(|violation| violation.filter_name()), fails);
+        }
+        check(Side::Buy, Some("60000.01"), "0.001", None);
+        check(Side::Buy, Some("60000.015"), "0.001", Some("PRICE_FILTER"));
+        check(Side::Buy, Some("0"), "0.001", Some("PRICE_FILTER"));
+        check(Side::Buy, Some("1000000.01"), "0.001", Some("PRICE_FILTER"));
+        check(Side::Buy, Some("66000.01"), "0.001", Some("PERCENT_PRICE_BY_SIDE"));
+        check(Side::Buy, Some("66000"), "0.001", None);
+        check(Side::Sell, Some("66000.01"), "0.001", None);
+        check(Side::Sell, Some("53999.99"), "0.001", Some("PERCENT_PRICE_BY_SIDE"));
+        check(Side::Buy, Some("60000"), "0.000011", Some("LOT_SIZE"));
+        check(Side::Buy, Some("60000"), "0", Some("LOT_SIZE"));
+        check(Side::Buy, Some("60000"), "9000.00001", Some("LOT_SIZE"));
+        check(Side::Buy, None, "100.00001", Some("MARKET_LOT_SIZE"));
+        check(Side::Buy, None, "100", None);
+        check(Side::Buy, Some("60000"), "0.00008", Some("NOTIONAL"));
+        check(Side::Buy, None, "0.00008", Some("NOTIONAL"));
+        check(Side::Buy, None, "0.00009", None);
+        check(Side::Buy, Some("60000"), "151", Some("NOTIONAL"));
+    }
+
+    #[test]
+    fn rounding_never_makes_an_order_worse() {
+        let bitcoin = bitcoin();
+        let kind = OrderKind::StopLoss { stop_price: px("1") };
+        assert_eq!(bitcoin.quantise_price(Side::Buy, px("60000.019")), px("60000.01"));
+        assert_eq!(bitcoin.quantise_price(Side::Sell, px("60000.011")), px("60000.02"));
+        assert_eq!(bitcoin.quantise_stop_price(&kind, Side::Sell, px("59000.001")), px("59000.01"));
+        assert_eq!(bitcoin.quantise_stop_price(&kind, Side::Buy, px("59000.019")), px("59000.01"));
+        assert_eq!(
+            bitcoin.quantise_quantity(&OrderKind::Market, qty("0.123456789".get(..10).unwrap())),
+            qty("0.12345")
+        );
+    }
+
+    #[test]
+    fn the_smallest_sellable_quantity_passes_every_filter() {
+        let bitcoin = bitcoin();
+        let smallest = bitcoin.smallest_sellable(px("60000"));
+        assert_eq!(smallest, qty("0.00009"));
+        let order = NewOrder::market(InstrumentId(0), Side::Sell, smallest);
+        assert_eq!(bitcoin.check(&order, Some(px("60000"))), Ok(()));
+    }
+}

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const SCALE: u32 = 8;
@@ -77,6 +78,19 @@ fn write_units(units: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(out, "{sign}{whole}.{shown:0decimals$}")
         }
         Some(_) | None => write!(out, "{sign}{whole}.{fraction:08}"),
+    }
+}
+
+/// Reads a text in place: order books are thousands of these, so nothing is allocated.
+struct UnitsVisitor;
+
+impl Visitor<'_> for UnitsVisitor {
+    type Value = i64;
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a decimal number in a string")
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
+        parse_units(text.as_bytes()).map_err(E::custom)
     }
 }
 
@@ -243,8 +257,7 @@ macro_rules! fixed {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str(UnitsVisitor).map(Self)
             }
         }
 

@@ -1,3 +1,19 @@
-//! Placeholder while the house is built.
+//! Every decision of the engine, as plain synchronous state machines: no I/O, no clock, no
+//! randomness, no actor, no socket, no runtime. `now` is passed in; what should happen comes out
+//! as effects. The same machines run in a backtest's loop and inside the actors.
+//!
+//! What belongs here: the traits [`strategy::Strategy`], [`venue::Venue`], [`journal::Journal`]
+//! and [`feed::FeedProtocol`], and the machines between them: strategy host, risk gate with
+//! portfolio, order execution, feed. What does not: any venue's protocol, any storage, any
+//! thread.
 
+pub mod feed;
+pub mod journal;
+pub mod messages;
+pub mod orders;
 pub mod parameters;
+pub mod portfolio;
+pub mod risk;
+pub mod strategy;
+pub mod venue;
+pub mod wire;

@@ -157,12 +157,12 @@ macro_rules! number_id {
 }
 
 number_id! {
-    /// An index into the run's [`crate::Instruments`], which names venue and symbol. Dense, from 0.
+    /// An index into the ledger's [`crate::Instruments`], which names venue and symbol: given once
+    /// and kept over restarts. Dense, from 0.
     InstrumentId(u16)
 }
 number_id! {
-    /// A strategy of this run, in config order. Dense, from 0. Not stable over restarts: what is
-    /// stored carries the strategy's configured name instead.
+    /// A strategy's number in its ledger: given once to a configured name and kept over restarts.
     StrategyId(u16)
 }
 number_id! {
@@ -218,7 +218,7 @@ impl Role {
 pub struct OrderId {
     /// The boot that made the order: `max(last + 1, unix seconds)`.
     pub epoch: u32,
-    /// The strategy's place in that boot's config order.
+    /// The strategy's number in the ledger.
     pub strategy: StrategyId,
     /// Counts up from 1 for each strategy.
     pub number: u32,

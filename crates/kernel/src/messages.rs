@@ -1,0 +1,153 @@
+//! The messages between strategy, risk and execution. Commands are imperative, events past tense.
+
+use model::{CorrelationId, MarketEvent, NewOrder, OrderId, StrategyId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::risk::Approved;
+
+/// What made a strategy act: kept by value with every order, so that it can be explained for
+/// ever after.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Cause {
+    /// A market event, with its place in the feed's sequence.
+    Market {
+        /// Counts every event that the feed published.
+        sequence: u64,
+        /// The event itself.
+        event: MarketEvent,
+    },
+    /// Something that happened to one of the strategy's orders.
+    Order {
+        /// Which order.
+        order: OrderId,
+    },
+    /// A timer of the strategy.
+    Timer {
+        /// The strategy's name for it.
+        timer: u32,
+    },
+    /// The strategy started, or stops.
+    Lifecycle,
+    /// The engine itself: shutdown, halt, quarantine, an operator's command.
+    Engine,
+}
+
+/// What a strategy wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// Place a new order under an id that the strategy host has given it.
+    Submit {
+        /// Its identity.
+        order: OrderId,
+        /// What to place.
+        new: NewOrder,
+    },
+    /// Take an order back.
+    Cancel {
+        /// Which.
+        order: OrderId,
+    },
+    /// Take an order back and place another in its stead: the new one goes out only once the old
+    /// one is known to be gone.
+    Replace {
+        /// The order to take back.
+        old: OrderId,
+        /// Identity of the new one.
+        order: OrderId,
+        /// What to place.
+        new: NewOrder,
+    },
+}
+
+/// A strategy's intent on its way to the risk gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SubmitIntent {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// What it wants.
+    pub intent: Intent,
+    /// Why.
+    pub cause: Cause,
+    /// The chain of events that it belongs to.
+    pub correlation: CorrelationId,
+    /// When the causing event was received: the start of tick-to-order time.
+    pub caused_at: Timestamp,
+    /// When the strategy decided.
+    pub decided_at: Timestamp,
+}
+
+/// An order that the gate let through: the only thing an order can be made from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OrderRequest {
+    /// Its identity.
+    pub order: OrderId,
+    /// Whose.
+    pub strategy: StrategyId,
+    /// What to place, prices and quantity already rounded to the venue's steps.
+    pub new: NewOrder,
+    /// Why.
+    pub cause: Cause,
+    /// The chain of events that it belongs to.
+    pub correlation: CorrelationId,
+    /// When the causing event was received.
+    pub caused_at: Timestamp,
+    /// When the gate approved it.
+    pub approved_at: Timestamp,
+    /// The feed's sequence that the gate judged on.
+    pub judged_on_sequence: u64,
+}
+
+/// What execution is asked to do. Cancels need no approval: less is always allowed.
+#[derive(PartialEq, Eq, Debug)]
+pub enum ExecutionRequest {
+    /// Place an approved order.
+    Submit(Approved<OrderRequest>),
+    /// Take an order back.
+    Cancel {
+        /// Which.
+        order: OrderId,
+        /// Who asks.
+        reason: model::CancelReason,
+    },
+    /// Take an order back, then place an approved one.
+    Replace {
+        /// The order to take back.
+        old: OrderId,
+        /// What to place once it is gone.
+        new: Approved<OrderRequest>,
+    },
+    /// Take back every working order that the scope names.
+    CancelAll {
+        /// Which orders.
+        scope: CancelScope,
+    },
+}
+
+/// Which orders a mass cancel concerns. Only ever orders of our own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelScope {
+    /// Entries of one strategy, or of all.
+    Entries(Option<StrategyId>),
+    /// Entries and exits, but not protective orders, of one strategy or of all.
+    EntriesAndExits(Option<StrategyId>),
+    /// Everything of one strategy, or of all.
+    Everything(Option<StrategyId>),
+}
+
+impl CancelScope {
+    /// Whether an order of a strategy in a role is meant.
+    #[must_use]
+    pub fn includes(self, strategy: StrategyId, role: model::Role) -> bool {
+        use model::Role::{Entry, Exit, Protective};
+        let (owner, roles_match) = match (self, role) {
+            (Self::Entries(owner), Entry) => (owner, true),
+            (Self::Entries(owner), Exit | Protective) => (owner, false),
+            (Self::EntriesAndExits(owner), Entry | Exit) => (owner, true),
+            (Self::EntriesAndExits(owner), Protective) => (owner, false),
+            (Self::Everything(owner), Entry | Exit | Protective) => (owner, true),
+        };
+        roles_match && owner.is_none_or(|owner| owner == strategy)
+    }
+}

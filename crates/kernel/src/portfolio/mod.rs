@@ -1,0 +1,5 @@
+//! What is owned: positions as the sum of fills less fees, balances, equity.
+
+mod position;
+
+pub use position::{Position, PositionError};

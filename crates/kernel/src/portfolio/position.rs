@@ -1,0 +1,182 @@
+//! One strategy's position in one instrument.
+
+use model::{Amount, AmountError, Asset, Fill, Price, Quantity, Side};
+use serde::{Deserialize, Serialize};
+
+/// Why a fill could not be booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PositionError {
+    /// An amount left its range: a bug, or a venue gone mad.
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    /// A quantity left its range.
+    #[error("position out of range")]
+    QuantityOutOfRange,
+}
+
+/// The sum of fills less fees, at average cost. Signed, although a spot position is never
+/// negative but by somebody else's selling.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Position {
+    quantity: Quantity,
+    cost: Amount,
+    realised: Amount,
+    fees: Amount,
+}
+
+impl Position {
+    /// Base held, after fees.
+    #[must_use]
+    pub const fn quantity(&self) -> Quantity {
+        self.quantity
+    }
+
+    /// What the held quantity cost, in the quote asset, fees of buying included.
+    #[must_use]
+    pub const fn cost(&self) -> Amount {
+        self.cost
+    }
+
+    /// Profit of everything sold so far, in the quote asset, fees included.
+    #[must_use]
+    pub const fn realised(&self) -> Amount {
+        self.realised
+    }
+
+    /// Fees paid so far, in the quote asset at the time of each fill. Already part of cost and
+    /// realised profit.
+    #[must_use]
+    pub const fn fees(&self) -> Amount {
+        self.fees
+    }
+
+    /// Cost of one unit held; `None` when nothing is held.
+    #[must_use]
+    pub fn average_cost(&self) -> Option<Amount> {
+        self.cost.to_decimal().checked_div(self.quantity.to_decimal()).map(Amount::new)
+    }
+
+    /// Profit that selling everything at a price would realise, before the fees of selling.
+    ///
+    /// # Errors
+    /// [`AmountError::OutOfRange`].
+    pub fn unrealised(&self, price: Price) -> Result<Amount, AmountError> {
+        Amount::notional(price, self.quantity)?.checked_add(-self.cost)
+    }
+
+    /// Books a fill. `fee_in_quote` is what the fee was worth in the quote asset, for a fee that
+    /// was paid in neither base nor quote; it is ignored otherwise.
+    ///
+    /// # Errors
+    /// See [`PositionError`]; the position is unchanged then.
+    pub fn apply(
+        &mut self,
+        fill: &Fill,
+        base: Asset,
+        quote: Asset,
+        fee_in_quote: Amount,
+    ) -> Result<(), PositionError> {
+        let notional = Amount::notional(fill.price, fill.quantity)?;
+        let fee_base = if fill.fee_asset == base {
+            Quantity::from_decimal(fill.fee.to_decimal())
+                .map_err(|_| PositionError::QuantityOutOfRange)?
+        } else {
+            Quantity::ZERO
+        };
+        let (fee_cash, fee_value) = if fill.fee_asset == quote {
+            (fill.fee, fill.fee)
+        } else if fill.fee_asset == base {
+            (Amount::ZERO, Amount::notional(fill.price, fee_base)?)
+        } else {
+            (fee_in_quote, fee_in_quote)
+        };
+        let mut next = *self;
+        next.fees = next.fees.checked_add(fee_value)?;
+        match fill.side {
+            Side::Buy => {
+                let received = fill.quantity.checked_sub(fee_base);
+                let received = received.ok_or(PositionError::QuantityOutOfRange)?;
+                next.add(received, notional.checked_add(fee_cash)?)?;
+            }
+            Side::Sell => {
+                let given = fill.quantity.checked_add(fee_base);
+                let given = given.ok_or(PositionError::QuantityOutOfRange)?;
+                next.remove(given, notional.checked_add(-fee_cash)?)?;
+            }
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn add(&mut self, received: Quantity, paid: Amount) -> Result<(), PositionError> {
+        let quantity = self.quantity.checked_add(received);
+        self.quantity = quantity.ok_or(PositionError::QuantityOutOfRange)?;
+        self.cost = self.cost.checked_add(paid)?;
+        Ok(())
+    }
+
+    fn remove(&mut self, given: Quantity, proceeds: Amount) -> Result<(), PositionError> {
+        let left = self.quantity.checked_sub(given).ok_or(PositionError::QuantityOutOfRange)?;
+        let cost_of_given = if self.quantity.is_zero() {
+            Amount::ZERO
+        } else if left.is_zero() {
+            // Exactly all of it: no division, so that no rounding is left behind.
+            self.cost
+        } else {
+            self.cost.checked_mul(given.to_decimal() / self.quantity.to_decimal())?
+        };
+        self.quantity = left;
+        self.cost = self.cost.checked_add(-cost_of_given)?;
+        self.realised = self.realised.checked_add(proceeds)?.checked_add(-cost_of_given)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{FillKey, InstrumentId, Liquidity, Timestamp, TradeId, VenueOrderId};
+
+    fn fill(side: Side, price: &str, quantity: &str, fee: &str, fee_asset: &str) -> Fill {
+        let key = FillKey {
+            instrument: InstrumentId(0),
+            trade: TradeId(1),
+            venue_order: VenueOrderId(1),
+        };
+        Fill {
+            key,
+            side,
+            price: price.parse().unwrap(),
+            quantity: quantity.parse().unwrap(),
+            fee: fee.parse().unwrap(),
+            fee_asset: fee_asset.parse().unwrap(),
+            liquidity: Liquidity::Taker,
+            event_at: Timestamp::EPOCH,
+        }
+    }
+
+    #[test]
+    fn positions_are_the_sum_of_fills_less_fees() {
+        #[track_caller]
+        fn check(fills: &[Fill], quantity: &str, cost: &str, realised: &str, fees: &str) {
+            let mut position = Position::default();
+            for fill in fills {
+                let (base, quote) = ("BTC".parse().unwrap(), "USDT".parse().unwrap());
+                position.apply(fill, base, quote, "0.5".parse().unwrap()).unwrap();
+            }
+            let actual = [position.cost(), position.realised(), position.fees()];
+            assert_eq!(position.quantity(), quantity.parse().unwrap());
+            assert_eq!(actual.map(|amount| amount.to_string()), [cost, realised, fees]);
+        }
+        let buy = fill(Side::Buy, "100", "1", "0.001", "BTC");
+        check(&[buy], "0.999", "100", "0", "0.1");
+        let sell = fill(Side::Sell, "110", "0.999", "0.10989", "USDT");
+        check(&[buy, sell], "0", "0", "9.78011", "0.20989");
+        let buy = fill(Side::Buy, "100", "2", "0.2", "USDT");
+        check(&[buy], "2", "200.2", "0", "0.2");
+        let sell = fill(Side::Sell, "120", "1", "0.12", "USDT");
+        check(&[buy, sell], "1", "100.1", "19.78", "0.32");
+        let buy = fill(Side::Buy, "100", "1", "0.001", "BNB");
+        check(&[buy], "1", "100.5", "0", "0.5");
+    }
+}

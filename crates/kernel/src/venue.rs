@@ -1,0 +1,235 @@
+//! What execution needs of a venue, and what a venue tells execution.
+//!
+//! The Binance session, the local venue of backtest and paper, and test doubles all implement
+//! [`Venue`]. A venue decides nothing about orders: it carries commands and reports facts.
+
+use model::{
+    Amount, Asset, ClientOrderId, Fill, InstrumentId, MarketEvent, NewOrder, OrderStatus, Quantity,
+    RejectReason, Timestamp, TradeId, VenueOrderId,
+};
+
+use crate::orders::VenueCommand;
+use crate::wire::{Moment, WireEffect, WireInput};
+
+/// What can be asked of a venue. On its own it moves nothing: only a [`VenueCommand`] does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VenueAction {
+    /// Place an order. Sent at most once, whatever happens.
+    Submit {
+        /// Its name on the wire.
+        client_order_id: ClientOrderId,
+        /// What to place, already rounded.
+        new: NewOrder,
+    },
+    /// Take an order back, by the name it was placed under.
+    Cancel {
+        /// What it trades.
+        instrument: InstrumentId,
+        /// The order's name.
+        client_order_id: ClientOrderId,
+    },
+    /// Ask for the state of one order.
+    QueryOrder {
+        /// What it trades.
+        instrument: InstrumentId,
+        /// The order's name.
+        client_order_id: ClientOrderId,
+    },
+    /// Ask for balances.
+    ReadAccount,
+    /// Ask for every open order of the account.
+    ReadOpenOrders,
+    /// Ask for the account's trades of an instrument, from a trade id on; all known if `None`.
+    ReadTrades {
+        /// Of what.
+        instrument: InstrumentId,
+        /// First trade id wanted.
+        from: Option<TradeId>,
+    },
+}
+
+/// An order as the venue describes it, in an answer or in the user data stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OrderSnapshot {
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// The name it was placed under.
+    pub client_order_id: ClientOrderId,
+    /// The venue's number.
+    pub venue_order: VenueOrderId,
+    /// Its state as the venue sees it.
+    pub status: OrderStatus,
+    /// Executed so far.
+    pub executed_quantity: Quantity,
+    /// The venue's reason when it expired or was rejected; empty otherwise.
+    pub reason: String,
+    /// The venue's time of the state.
+    pub event_at: Timestamp,
+}
+
+/// The free and locked amounts of one asset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Balance {
+    /// Which asset.
+    pub asset: Asset,
+    /// Available.
+    pub free: Amount,
+    /// Reserved by open orders.
+    pub locked: Amount,
+}
+
+/// What a venue tells. Facts only; what they mean is decided by the execution machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VenueEvent {
+    /// Orders can be sent and their reports will come: logged on and subscribed.
+    Connected,
+    /// Reports may be missing from now on.
+    Disconnected {
+        /// Why, in words for the log.
+        reason: String,
+    },
+    /// The bytes of a submit were handed to the operating system.
+    Sent {
+        /// Of which order.
+        client_order_id: ClientOrderId,
+        /// The venue's time that it was signed with: the fence counts from here.
+        signed_at: Timestamp,
+    },
+    /// It is certain that no byte of a submit left.
+    NotSent {
+        /// Of which order.
+        client_order_id: ClientOrderId,
+        /// Why, in words for the log.
+        reason: String,
+    },
+    /// The venue refused a submit: there is no such order.
+    SubmitRejected {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Code and words.
+        reason: RejectReason,
+    },
+    /// The outcome of a submit is unknown.
+    SubmitUnknown {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Why, in words for the log.
+        reason: String,
+    },
+    /// The venue refused a cancel.
+    CancelRejected {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Code and words.
+        reason: RejectReason,
+    },
+    /// The outcome of a cancel is unknown, or it never left.
+    CancelUnknown {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Why, in words for the log.
+        reason: String,
+    },
+    /// The state of an order, from an answer to a submit or cancel or from the user data stream.
+    OrderChanged(OrderSnapshot),
+    /// An execution. Comes before the [`VenueEvent::OrderChanged`] of the same step.
+    Filled {
+        /// The order's name on the wire.
+        client_order_id: ClientOrderId,
+        /// The execution.
+        fill: Fill,
+    },
+    /// Answer to a query: the order as it stands.
+    OrderFound(OrderSnapshot),
+    /// Answer to a query: the venue knows no such order. Means nothing before the fence.
+    OrderNotFound {
+        /// Which order.
+        client_order_id: ClientOrderId,
+    },
+    /// Balances that changed, by the user data stream.
+    BalancesChanged {
+        /// Only the assets touched.
+        balances: Vec<Balance>,
+        /// The venue's time.
+        event_at: Timestamp,
+    },
+    /// A deposit, withdrawal or transfer.
+    BalanceMoved {
+        /// Which asset.
+        asset: Asset,
+        /// Positive in, negative out.
+        delta: Amount,
+        /// The venue's time.
+        event_at: Timestamp,
+    },
+    /// Answer to `ReadAccount`.
+    AccountRead {
+        /// Every asset with a balance.
+        balances: Vec<Balance>,
+        /// The venue's time.
+        event_at: Timestamp,
+    },
+    /// Answer to `ReadOpenOrders`.
+    OpenOrdersRead {
+        /// Every open order of the account, ours or not.
+        orders: Vec<OrderSnapshot>,
+    },
+    /// Answer to `ReadTrades`.
+    TradesRead {
+        /// Of what.
+        instrument: InstrumentId,
+        /// The executions with the venue's order numbers, oldest first.
+        fills: Vec<Fill>,
+        /// Whether there may be more after the last.
+        more: bool,
+    },
+    /// A read failed and may be tried again.
+    ReadFailed {
+        /// What was asked.
+        action: VenueAction,
+        /// Why, in words for the log.
+        reason: String,
+    },
+}
+
+/// What a venue machine is given.
+#[derive(PartialEq, Eq, Debug)]
+pub enum VenueInput<'a> {
+    /// Begin: connect, log on, subscribe to user data.
+    Start,
+    /// Carry out a command.
+    Command(VenueCommand),
+    /// Something happened on the network.
+    Wire(WireInput<'a>),
+    /// Something happened on the market; the local venue matches against it, others ignore it.
+    Market(&'a MarketEvent),
+    /// The instant of [`Venue::wake_at`] has come.
+    Wake,
+}
+
+/// What a venue machine wants or says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VenueEffect {
+    /// Something for the network.
+    Wire(WireEffect),
+    /// Something for the execution machine.
+    Event(VenueEvent),
+}
+
+/// When a machine wants to be woken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// By the venue's clock.
+    Venue(Timestamp),
+    /// By our computer's clock: transport deadlines.
+    Wall(Timestamp),
+}
+
+/// A venue that orders can be sent to. Pure: no sockets, no clock, no randomness without a seed.
+pub trait Venue {
+    /// Takes one input and appends what follows from it.
+    fn step(&mut self, now: Moment, input: VenueInput<'_>, effects: &mut Vec<VenueEffect>);
+
+    /// The next instant at which [`VenueInput::Wake`] is due, if any.
+    fn wake_at(&self) -> Option<Wake>;
+}

@@ -1,1 +1,31 @@
-//! Placeholder while the house is built.
+//! Matching orders: what the simulated exchange, the backtest and paper trading share.
+//!
+//! What belongs here: one front per instrument ([`Matcher`]) for orders, triggers, filters and
+//! fees, and the sources of [`Liquidity`] that it matches against: a price-time order book
+//! ([`Book`]). What does not: accounts and balances, client order ids, the wire, clocks.
+//!
+//! Everything is a plain state machine: `now` comes in, [`MatchEvent`]s are appended to the
+//! caller's list, and the same commands give the same events.
+
+mod book;
+mod desk;
+mod event;
+mod fees;
+mod liquidity;
+mod matcher;
+mod orders;
+mod reject;
+mod submission;
+#[cfg(test)]
+mod testing;
+mod triggers;
+
+pub use book::Book;
+pub use desk::Desk;
+pub use event::{Execution, ExpiryReason, LevelChange, MatchEvent, Party};
+pub use fees::{FeePolicy, Fees};
+pub use liquidity::{Liquidity, Preview};
+pub use matcher::Matcher;
+pub use orders::{OrderView, Slot};
+pub use reject::{Reject, UnknownOrder};
+pub use submission::{OrderKey, Owner, Submission};

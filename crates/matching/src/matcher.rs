@@ -1,0 +1,390 @@
+//! The front of one instrument: what happens to an order before it meets liquidity, and after.
+
+use model::{
+    Amount, FilterViolation, Instrument, InstrumentStatus, Level, NewOrder, OrderKind,
+    OrderQuantity, Price, Quantity, Side, TimeInForce, Timestamp,
+};
+
+use crate::fees::Fees;
+use crate::liquidity::{Want, affordable, preview, units_of};
+use crate::orders::{Order, OrderView, Place, Stage};
+use crate::triggers::{Direction, Triggers, Waiting};
+use crate::{
+    Desk, ExpiryReason, Liquidity, MatchEvent, OrderKey, Owner, Preview, Reject, Slot, Submission,
+    UnknownOrder,
+};
+
+/// Matches the orders of one instrument against a source of liquidity.
+#[derive(Clone, Debug)]
+pub struct Matcher<L> {
+    pub(crate) desk: Desk,
+    pub(crate) liquidity: L,
+    triggers: Triggers,
+}
+
+impl<L: Liquidity> Matcher<L> {
+    /// A matcher without orders.
+    #[must_use]
+    pub fn new(instrument: Instrument, fees: Fees, liquidity: L) -> Self {
+        Self { desk: Desk::new(instrument, fees), liquidity, triggers: Triggers::default() }
+    }
+
+    /// Continues the numbers of an earlier run: the next trade and the next change of the book
+    /// get the ones after these.
+    #[must_use]
+    pub const fn continuing(mut self, last_trade_id: i64, update_id: i64) -> Self {
+        self.desk.last_trade_id = last_trade_id;
+        self.desk.update_id = update_id;
+        self
+    }
+
+    /// Sets the price that triggers and filters compare with until the first trade.
+    #[must_use]
+    pub const fn with_last_price(mut self, price: Price) -> Self {
+        self.desk.last_price = Some(price);
+        self
+    }
+
+    /// What is traded.
+    #[must_use]
+    pub const fn instrument(&self) -> &Instrument {
+        &self.desk.instrument
+    }
+
+    /// Changes filters or status; open orders stay.
+    pub const fn refresh(&mut self, filters: model::Filters, status: InstrumentStatus) {
+        self.desk.instrument.filters = filters;
+        self.desk.instrument.status = status;
+    }
+
+    /// Fee rates.
+    #[must_use]
+    pub const fn fees(&self) -> &Fees {
+        &self.desk.fees
+    }
+
+    /// Price of the last trade.
+    #[must_use]
+    pub const fn last_price(&self) -> Option<Price> {
+        self.desk.last_price
+    }
+
+    /// Number of the last execution.
+    #[must_use]
+    pub const fn last_trade_id(&self) -> i64 {
+        self.desk.last_trade_id
+    }
+
+    /// Number of the last change of the book.
+    #[must_use]
+    pub const fn update_id(&self) -> i64 {
+        self.desk.update_id
+    }
+
+    /// Best level of a side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.liquidity.best(side)
+    }
+
+    /// Levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.liquidity.levels(side)
+    }
+
+    /// An open order.
+    #[must_use]
+    pub fn order(&self, key: OrderKey) -> Option<OrderView> {
+        self.desk.orders.view(key)
+    }
+
+    /// How many orders are open, those of the background included.
+    #[must_use]
+    pub fn open_orders(&self) -> usize {
+        self.desk.orders.len()
+    }
+
+    /// What a taker would get now, without touching anything: for checking a balance before a
+    /// market order is placed, and for fill-or-kill.
+    #[must_use]
+    pub fn preview(&self, side: Side, limit: Option<Price>, quantity: OrderQuantity) -> Preview {
+        let step = self.taker_step();
+        let want = match quantity {
+            OrderQuantity::Base(quantity) => Want::Base(quantity),
+            OrderQuantity::Quote(amount) => Want::Quote { units: units_of(amount), step },
+        };
+        preview(&self.liquidity, side, limit, want)
+    }
+
+    fn taker_step(&self) -> Quantity {
+        let filters = &self.desk.instrument.filters;
+        filters.lot_size.step.max(filters.market_lot_size.step)
+    }
+
+    /// Places an order: it is accepted, then matches, rests, waits or expires, and may set off
+    /// waiting orders, all before the call returns.
+    ///
+    /// # Errors
+    /// See [`Reject`]; nothing has changed then.
+    pub fn place(
+        &mut self,
+        now: Timestamp,
+        submission: &Submission,
+        out: &mut Vec<MatchEvent>,
+    ) -> Result<(), Reject> {
+        self.desk.now = now;
+        let quantity = self.check(submission)?;
+        let slot = self.accept(submission, quantity, out);
+        if self.desk.orders.get(slot).stage == Stage::Working {
+            self.work(slot, out);
+            self.fire_triggers(out);
+        }
+        Ok(())
+    }
+
+    /// Takes an order back.
+    ///
+    /// # Errors
+    /// [`UnknownOrder`] when it is not open (any more).
+    pub fn cancel(
+        &mut self,
+        now: Timestamp,
+        key: OrderKey,
+        out: &mut Vec<MatchEvent>,
+    ) -> Result<(), UnknownOrder> {
+        self.desk.now = now;
+        let slot = self.desk.slot(key).ok_or(UnknownOrder(key))?;
+        let order = self.desk.orders.get(slot);
+        let canceled = MatchEvent::Canceled { key, owner: order.owner, filled: order.filled };
+        match (order.stage, Direction::of(&order.kind, order.side)) {
+            (Stage::Waiting, Some((direction, stop))) => {
+                self.triggers.remove(direction, stop, order.arrival);
+            }
+            (Stage::Waiting, None) | (Stage::Working, _) => {
+                self.liquidity.remove(slot, &mut self.desk, out);
+            }
+        }
+        self.desk.close(slot);
+        out.push(canceled);
+        Ok(())
+    }
+
+    /// Everything that can refuse an order. The base quantity to trade when nothing does.
+    fn check(&self, submission: &Submission) -> Result<Quantity, Reject> {
+        let Submission { key, owner, order, .. } = submission;
+        if self.desk.orders.contains(*key) {
+            return Err(Reject::DuplicateKey(*key));
+        }
+        if owner != &Owner::BACKGROUND {
+            self.check_filters(submission)?;
+        }
+        self.check_kind(order)?;
+        let quantity = match order.quantity {
+            OrderQuantity::Base(quantity) => quantity,
+            OrderQuantity::Quote(amount) => self.quantity_by_quote(order, amount)?,
+        };
+        self.check_position(submission, quantity)?;
+        Ok(quantity)
+    }
+
+    fn check_filters(&self, submission: &Submission) -> Result<(), Reject> {
+        let Submission { owner, order, reference, .. } = submission;
+        let instrument = &self.desk.instrument;
+        if instrument.status != InstrumentStatus::Trading {
+            return Err(Reject::NotTrading(instrument.status));
+        }
+        instrument.check(order, reference.or(self.desk.last_price))?;
+        let filters = &instrument.filters;
+        let open = self.desk.open.get(owner).copied().unwrap_or_default();
+        if let Some(limit) = filters.max_open_orders
+            && open.orders >= limit
+        {
+            return Err(Reject::TooManyOpenOrders { limit });
+        }
+        if let Some(limit) = filters.max_open_stop_orders
+            && order.kind.stop_price().is_some()
+            && open.waiting >= limit
+        {
+            return Err(Reject::TooManyStopOrders { limit });
+        }
+        Ok(())
+    }
+
+    /// MAX_POSITION: what is held, what open orders buy and what is wanted.
+    fn check_position(&self, submission: &Submission, wanted: Quantity) -> Result<(), Reject> {
+        let Some(limit) = self.desk.instrument.filters.max_position else { return Ok(()) };
+        let Submission { owner, order, held, .. } = submission;
+        if order.side == Side::Sell || *owner == Owner::BACKGROUND {
+            return Ok(());
+        }
+        let buying = self.desk.open.get(owner).map_or(0, |open| open.buying);
+        let actual = buying + i128::from(held.units()) + i128::from(wanted.units());
+        if actual <= i128::from(limit.units()) {
+            return Ok(());
+        }
+        let actual = Quantity::from_units(i64::try_from(actual).unwrap_or(i64::MAX));
+        Err(Reject::PositionTooLarge { actual, limit })
+    }
+
+    /// Refusals that depend on the market.
+    fn check_kind(&self, order: &NewOrder) -> Result<(), Reject> {
+        if let Some((direction, stop_price)) = Direction::of(&order.kind, order.side)
+            && let Some(last_price) = self.desk.last_price
+            && direction.is_reached(stop_price, last_price)
+        {
+            return Err(Reject::WouldTriggerImmediately { stop_price, last_price });
+        }
+        if let OrderKind::LimitMaker { price } = order.kind
+            && let Some(best) = self.liquidity.best(order.side.opposite())
+            && crate::liquidity::is_within(order.side, best.price, Some(price))
+        {
+            return Err(Reject::WouldMatchImmediately { price, best: best.price });
+        }
+        Ok(())
+    }
+
+    /// The base quantity of a market order by quote amount: what the book gives for it now; when
+    /// the book ends first, what the rest would buy at its last price is added, so that the
+    /// remainder expires.
+    fn quantity_by_quote(&self, order: &NewOrder, amount: Amount) -> Result<Quantity, Reject> {
+        if order.kind != OrderKind::Market {
+            return Err(Reject::QuoteAmountNotAllowed);
+        }
+        let preview = self.preview(order.side, None, order.quantity);
+        let mut quantity = preview.quantity;
+        if let Some(worst) = preview.worst_price
+            && preview.is_exhausted
+        {
+            let left = units_of(amount - preview.notional);
+            quantity = quantity
+                .checked_add(affordable(left, worst, self.taker_step()))
+                .unwrap_or(Quantity::MAX);
+        }
+        let best = self.liquidity.best(order.side.opposite());
+        let filter = self.desk.instrument.filters.lot_size;
+        if best.is_some() && (quantity.is_zero() || quantity < filter.min) {
+            let (actual, min, max, step) = (quantity, filter.min, filter.max, filter.step);
+            return Err(FilterViolation::LotSize { actual, min, max, step }.into());
+        }
+        Ok(quantity)
+    }
+
+    fn accept(
+        &mut self,
+        submission: &Submission,
+        quantity: Quantity,
+        out: &mut Vec<MatchEvent>,
+    ) -> Slot {
+        let Submission { key, owner, order, budget, .. } = *submission;
+        let trigger = Direction::of(&order.kind, order.side);
+        self.desk.arrivals += 1;
+        let arrival = self.desk.arrivals;
+        let slot = self.desk.admit(Order {
+            key,
+            owner,
+            side: order.side,
+            stage: if trigger.is_some() { Stage::Waiting } else { Stage::Working },
+            kind: order.kind,
+            quantity,
+            filled: Quantity::ZERO,
+            arrival,
+            place: Place::NOWHERE,
+        });
+        out.push(MatchEvent::Accepted { key, owner, quantity });
+        if let Some((direction, stop)) = trigger {
+            self.triggers.insert(direction, stop, arrival, Waiting { slot, budget });
+        }
+        slot
+    }
+
+    /// Lets an order meet the market.
+    fn work(&mut self, slot: Slot, out: &mut Vec<MatchEvent>) {
+        let order = self.desk.orders.get(slot);
+        let (side, wanted) = (order.side, order.remaining());
+        match order.kind {
+            OrderKind::Market | OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => {
+                self.take_or_expire(slot, None, ExpiryReason::InsufficientLiquidity, out);
+            }
+            OrderKind::LimitMaker { .. } => self.liquidity.rest(slot, &mut self.desk, out),
+            OrderKind::Limit { price, time_in_force }
+            | OrderKind::StopLossLimit { price, time_in_force, .. }
+            | OrderKind::TakeProfitLimit { price, time_in_force, .. } => match time_in_force {
+                TimeInForce::GoodTilCanceled => self.take_or_rest(slot, price, out),
+                TimeInForce::ImmediateOrCancel => {
+                    let reason = ExpiryReason::UnfilledImmediateOrCancel;
+                    self.take_or_expire(slot, Some(price), reason, out);
+                }
+                TimeInForce::FillOrKill => {
+                    let reason = ExpiryReason::UnfilledFillOrKill;
+                    let want = Want::Base(wanted);
+                    if preview(&self.liquidity, side, Some(price), want).is_exhausted {
+                        self.desk.expire(slot, reason, out);
+                    } else {
+                        self.take_or_expire(slot, Some(price), reason, out);
+                    }
+                }
+            },
+        }
+    }
+
+    fn take_or_rest(&mut self, slot: Slot, limit: Price, out: &mut Vec<MatchEvent>) {
+        let wanted = self.desk.orders.get(slot).remaining();
+        self.liquidity.take(slot, wanted, Some(limit), &mut self.desk, out);
+        if self.desk.orders.get(slot).remaining().is_zero() {
+            self.desk.close(slot);
+        } else {
+            self.liquidity.rest(slot, &mut self.desk, out);
+        }
+    }
+
+    fn take_or_expire(
+        &mut self,
+        slot: Slot,
+        limit: Option<Price>,
+        reason: ExpiryReason,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        let wanted = self.desk.orders.get(slot).remaining();
+        self.liquidity.take(slot, wanted, limit, &mut self.desk, out);
+        let order = self.desk.orders.get(slot);
+        if order.quantity.is_positive() && order.remaining().is_zero() {
+            self.desk.close(slot);
+        } else {
+            self.desk.expire(slot, reason, out);
+        }
+    }
+
+    /// Sets off the orders whose stop the last price has reached, and those that these reach.
+    /// Ends, because an order fires only once.
+    pub(crate) fn fire_triggers(&mut self, out: &mut Vec<MatchEvent>) {
+        while let Some(last_price) = self.desk.last_price
+            && let Some(Waiting { slot, budget }) = self.triggers.pop_reached(last_price)
+        {
+            self.desk.start_working(slot);
+            let order = self.desk.orders.get(slot);
+            let (key, owner) = (order.key, order.owner);
+            out.push(MatchEvent::Triggered { key, owner, last_price });
+            match budget {
+                Some(budget) if order.side == Side::Buy && order.kind.limit_price().is_none() => {
+                    self.work_within(slot, units_of(budget), out);
+                }
+                Some(_) | None => self.work(slot, out),
+            }
+        }
+    }
+
+    /// Lets a triggered market buy spend no more than its budget.
+    fn work_within(&mut self, slot: Slot, units: i128, out: &mut Vec<MatchEvent>) {
+        let wanted = self.desk.orders.get(slot).remaining();
+        let want = Want::Quote { units, step: self.taker_step() };
+        let within = preview(&self.liquidity, Side::Buy, None, want);
+        if within.is_exhausted || within.quantity >= wanted {
+            return self.work(slot, out);
+        }
+        self.liquidity.take(slot, within.quantity, None, &mut self.desk, out);
+        self.desk.expire(slot, ExpiryReason::ExchangeCanceled, out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,10 @@
-//! Placeholder while the house is built.
+//! Tickwright: a headless, actor-based trading engine for Binance Spot.
+//!
+//! What belongs in this package: the command line, the configuration, the logs, and the wiring of
+//! actors. What does not: trading logic, which is in the crates below `crates/`.
+//!
+//! A program with strategies of its own calls [`cli::execute`] with its own table of them.
+
+pub mod cli;
+pub mod commands;
+pub mod config;

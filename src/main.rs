@@ -1,2 +1,7 @@
-//! Placeholder while the house is built.
-fn main() {}
+//! The `tickwright` program with the built-in strategies.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tickwright::cli::execute(std::env::args_os(), &[]).into()
+}

@@ -1,0 +1,3 @@
+//! One function per command of the command line.
+
+pub mod check;

@@ -1,0 +1,245 @@
+//! What single settings can't say: which of them go together.
+
+use std::collections::BTreeMap;
+
+use model::Amount;
+
+use super::diagnostic::{Diagnostic, Place};
+use super::engine::{Endpoint, EngineConfig, Mode};
+use super::layer::Layers;
+use super::resolve::ResolvedStrategy;
+use super::suggest::best;
+
+/// Checks everything that goes together. Where a key is `broken`, its default stands in for it,
+/// and nothing is said about its neighbours.
+pub(super) fn check(
+    engine: &EngineConfig,
+    layers: &Layers,
+    strategies: &[ResolvedStrategy],
+    broken: &[String],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let is_broken =
+        |section: &str| broken.iter().any(|key| key.is_empty() || section_of(key) == section);
+    let mut found = Vec::new();
+    check_engine(engine, layers, &mut found);
+    found.retain(|diagnostic| !is_broken(section_of(&diagnostic.key)));
+    if is_broken("mode") {
+        found.retain(|diagnostic| section_of(&diagnostic.key) != "venue");
+    }
+    check_ids(strategies, &mut found);
+    let doubtful = ["mode", "venue", "sim", "risk"].into_iter().any(is_broken);
+    if engine.venue.endpoint == Endpoint::Sim && !doubtful {
+        check_simulated_market(engine, strategies, &mut found);
+    }
+    diagnostics.append(&mut found);
+}
+
+fn section_of(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
+}
+
+/// The engine's settings among each other.
+fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Diagnostic>) {
+    let mut report = |key: &str, problem: String, help: Option<String>| {
+        diagnostics.push(Diagnostic {
+            place: layers.place(key),
+            key: key.to_owned(),
+            problem,
+            help,
+        });
+    };
+    check_endpoint(engine, layers, &mut report);
+    check_keys(engine, layers, &mut report);
+    check_orders(engine, &mut report);
+    if !engine.api.bind.is_loopback() {
+        let problem = "the API has no login yet and may only listen on loopback".to_owned();
+        report("api.bind", problem, Some("bind = \"127.0.0.1\", and a tunnel".to_owned()));
+    }
+    for (index, symbol) in engine.sim.symbols.iter().enumerate() {
+        if engine.sim.symbols[..index].iter().any(|earlier| earlier.symbol == symbol.symbol) {
+            report("sim.symbols", format!("{} stands there twice", symbol.symbol), None);
+        }
+    }
+    for (index, balance) in engine.sim.initial_balances.iter().enumerate() {
+        if engine.sim.initial_balances[..index].iter().any(|other| other.asset == balance.asset) {
+            report("sim.initial_balances", format!("{} stands there twice", balance.asset), None);
+        }
+    }
+}
+
+type Report<'r> = dyn FnMut(&str, String, Option<String>) + 'r;
+
+fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_>) {
+    let problem = match (engine.mode, engine.venue.endpoint) {
+        (Mode::Sim, Endpoint::Sim | Endpoint::Custom)
+        | (Mode::Live, Endpoint::BinanceLive | Endpoint::BinanceTestnet | Endpoint::BinanceDemo)
+        | (
+            Mode::Paper,
+            Endpoint::BinanceLive
+            | Endpoint::BinanceTestnet
+            | Endpoint::BinanceDemo
+            | Endpoint::Custom,
+        )
+        | (Mode::Live, Endpoint::Custom) => None,
+        (Mode::Sim, Endpoint::BinanceLive | Endpoint::BinanceTestnet | Endpoint::BinanceDemo) => {
+            Some("mode `sim` trades on a simulated exchange: expected \"sim\" or \"custom\"")
+        }
+        (Mode::Paper, Endpoint::Sim) => {
+            Some("mode `paper` follows prices from outside: expected another than \"sim\"")
+        }
+        (Mode::Live, Endpoint::Sim) => {
+            Some("mode `live` trades at a real venue: expected another than \"sim\"")
+        }
+    };
+    if let Some(problem) = problem {
+        report("venue.endpoint", problem.to_owned(), Some("or change `mode`".to_owned()));
+    }
+    for key in ["venue.rest_url", "venue.ws_url", "venue.ws_api_url"] {
+        match (engine.venue.endpoint, layers.is_set(key)) {
+            (Endpoint::Custom, false) => {
+                report(key, "missing: endpoint `custom` needs all three URLs".to_owned(), None);
+            }
+            (
+                Endpoint::Sim
+                | Endpoint::BinanceLive
+                | Endpoint::BinanceTestnet
+                | Endpoint::BinanceDemo,
+                true,
+            ) => {
+                let help = "venue.endpoint = \"custom\", or remove it".to_owned();
+                report(key, "has no effect with this endpoint".to_owned(), Some(help));
+            }
+            (Endpoint::Custom, true)
+            | (
+                Endpoint::Sim
+                | Endpoint::BinanceLive
+                | Endpoint::BinanceTestnet
+                | Endpoint::BinanceDemo,
+                false,
+            ) => {}
+        }
+    }
+}
+
+const API_KEYS: [&str; 2] = ["venue.api_key_file", "venue.api_key_env"];
+const SIGNING_KEYS: [&str; 4] =
+    ["venue.secret_file", "venue.secret_env", "venue.private_key_file", "venue.private_key_env"];
+
+/// Orders are signed unless they stay in this process.
+fn check_keys(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_>) {
+    let needed = match (engine.mode, engine.venue.endpoint) {
+        (Mode::Live, _) | (Mode::Sim, Endpoint::Custom) => true,
+        (
+            Mode::Sim | Mode::Paper,
+            Endpoint::Sim
+            | Endpoint::BinanceLive
+            | Endpoint::BinanceTestnet
+            | Endpoint::BinanceDemo
+            | Endpoint::Custom,
+        ) => false,
+    };
+    for group in [&API_KEYS[..], &SIGNING_KEYS[..]] {
+        let set: Vec<&&str> = group.iter().filter(|key| layers.is_set(key)).collect();
+        match set[..] {
+            [] if needed => report(
+                group[0],
+                format!("missing: orders must be signed; set one of {}", group.join(", ")),
+                None,
+            ),
+            [] | [_] => {}
+            [_, second, ..] => {
+                report(second, format!("set only one of {}", group.join(", ")), None);
+            }
+        }
+    }
+}
+
+/// Pairs of which the first must not exceed the second.
+fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
+    let mut at_most = |low: &str, high: &str, holds: bool| {
+        if !holds {
+            report(low, format!("must not exceed {high}"), None);
+        }
+    };
+    let (feed, supervision, risk) = (&engine.feed, &engine.supervision, &engine.risk);
+    at_most(
+        "feed.reconnect_initial_ms",
+        "feed.reconnect_max_ms",
+        feed.reconnect_initial <= feed.reconnect_max,
+    );
+    at_most(
+        "supervision.restart_initial_ms",
+        "supervision.restart_max_ms",
+        supervision.restart_initial <= supervision.restart_max,
+    );
+    at_most(
+        "risk.max_order_notional",
+        "risk.max_position_notional",
+        risk.max_order_notional <= risk.max_position_notional,
+    );
+    at_most(
+        "risk.max_position_notional",
+        "risk.max_total_notional",
+        risk.max_position_notional <= risk.max_total_notional,
+    );
+}
+
+/// Every strategy has an id of its own.
+fn check_ids(strategies: &[ResolvedStrategy], diagnostics: &mut Vec<Diagnostic>) {
+    let mut first_with: BTreeMap<&str, &Place> = BTreeMap::new();
+    let places: Vec<Place> =
+        strategies.iter().map(|strategy| strategy.layers.place("id")).collect();
+    for (strategy, place) in strategies.iter().zip(&places) {
+        let id = strategy.config.id.as_str();
+        match first_with.get(id) {
+            Some(first) => diagnostics.push(
+                Diagnostic::new(place.clone(), "id", format!("\"{id}\" is taken by {first}"))
+                    .help("ids are unique and kept for good: orders and lots are filed under them"),
+            ),
+            None => {
+                first_with.insert(id, place);
+            }
+        }
+    }
+}
+
+/// The built-in exchange has only the symbols and the money that it is given.
+fn check_simulated_market(
+    engine: &EngineConfig,
+    strategies: &[ResolvedStrategy],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let known: Vec<&str> = engine.sim.symbols.iter().map(|symbol| symbol.symbol.as_str()).collect();
+    let enabled = || strategies.iter().filter(|strategy| strategy.config.enabled);
+    for strategy in enabled() {
+        for symbol in &strategy.config.symbols {
+            if !known.contains(&symbol.as_str()) {
+                let problem = format!("{symbol} is not among sim.symbols: {}", known.join(", "));
+                let mut unknown =
+                    Diagnostic::new(strategy.layers.place("symbols"), "symbols", problem);
+                unknown.help = best(symbol.as_str(), known.iter().copied())
+                    .map(|close| format!("did you mean \"{close}\"?"));
+                diagnostics.push(unknown);
+            }
+        }
+    }
+    let balances = engine.sim.initial_balances.iter();
+    let balance = balances.filter(|balance| balance.asset == engine.risk.currency);
+    let available: Amount = balance.map(|balance| balance.amount).sum();
+    let mut allocated = Amount::ZERO;
+    for strategy in enabled() {
+        // A sum past 28 digits exceeds any balance.
+        let total = allocated.checked_add(strategy.config.capital).ok();
+        if total.is_none_or(|total| total > available) {
+            let problem = format!(
+                "with the strategies before it this allocates more than the {available} {} of \
+                 sim.initial_balances",
+                engine.risk.currency,
+            );
+            diagnostics.push(Diagnostic::new(strategy.layers.place("capital"), "capital", problem));
+            return;
+        }
+        allocated = total.unwrap_or(allocated);
+    }
+}

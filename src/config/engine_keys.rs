@@ -1,0 +1,421 @@
+//! The key table of config/engine.toml.
+
+use super::key::Presence::{Default, Optional};
+use super::key::{Key, Kind};
+
+const fn milliseconds(min: i64, max: i64) -> Kind {
+    Kind::Milliseconds { min, max }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Keys of one `[[sim.symbols]]` table.
+static SIM_SYMBOL_KEYS: &[Key] = &[
+    Key::new("symbol", Kind::Symbol, super::key::Presence::Required, "The trading pair."),
+    Key::new("start_price", Kind::Price, super::key::Presence::Required, "The first price."),
+    Key::new(
+        "volatility_percent",
+        Kind::Number { min: 0.0, max: 100.0 },
+        Default("4.0"),
+        "Standard deviation of a day's return.",
+    ),
+    Key::new(
+        "spread_bps",
+        Kind::Number { min: 0.0, max: 1_000.0 },
+        Default("2.0"),
+        "Typical spread, in basis points of the price.",
+    ),
+    Key::new(
+        "trades_per_s",
+        Kind::Number { min: 0.001, max: 10_000.0 },
+        Default("5.0"),
+        "Mean rate of trades, per second of the exchange's time.",
+    ),
+];
+
+/// Every key of the engine's file, in the order of the page.
+pub static ENGINE_KEYS: &[Key] = &[
+    Key::new(
+        "mode",
+        Kind::Choice(&["sim", "paper", "live"]),
+        Default("\"sim\""),
+        "What is real. `sim`: nothing, the exchange is simulated. `paper`: live prices, simulated \
+         fills, no key needed. `live`: real money; `run` then also wants `--live`.",
+    ),
+    Key::new(
+        "instance",
+        Kind::Name,
+        Optional,
+        "A name for this engine in alerts and logs, when you run several.",
+    ),
+    Key::new(
+        "state_dir",
+        Kind::Path,
+        Default("\"state\""),
+        "Where the journal, the lock and the logs live. One running engine per directory.",
+    ),
+    Key::new(
+        "strategies_dir",
+        Kind::Path,
+        Optional,
+        "The directory of strategy files, one instance each, run in the order of file names. \
+         Unset: `strategies` beside this file.",
+    ),
+    // venue
+    Key::new(
+        "venue.endpoint",
+        Kind::Choice(&["sim", "binance-live", "binance-testnet", "binance-demo", "custom"]),
+        Default("\"sim\""),
+        "Which exchange. `sim` is the built-in one, started inside the engine; `custom` takes the \
+         three URLs below, for example those of a `tickwright exchange` in another process.",
+    ),
+    Key::new(
+        "venue.rest_url",
+        Kind::Url(&["http", "https"]),
+        Optional,
+        "REST base, with endpoint `custom` only.",
+    ),
+    Key::new(
+        "venue.ws_url",
+        Kind::Url(&["ws", "wss"]),
+        Optional,
+        "Market stream base, without `/ws` or `/stream`, with endpoint `custom` only.",
+    ),
+    Key::new(
+        "venue.ws_api_url",
+        Kind::Url(&["ws", "wss"]),
+        Optional,
+        "WebSocket API address, with endpoint `custom` only.",
+    ),
+    Key::new(
+        "venue.api_key_file",
+        Kind::Path,
+        Optional,
+        "A file that holds the API key, mode 0600. Keys never stand in this file.",
+    ),
+    Key::new(
+        "venue.api_key_env",
+        Kind::Variable,
+        Optional,
+        "The environment variable that holds the API key, instead of a file.",
+    ),
+    Key::new(
+        "venue.secret_file",
+        Kind::Path,
+        Optional,
+        "A file that holds the HMAC secret, mode 0600. An Ed25519 key is better: see below.",
+    ),
+    Key::new(
+        "venue.secret_env",
+        Kind::Variable,
+        Optional,
+        "The environment variable that holds the HMAC secret.",
+    ),
+    Key::new(
+        "venue.private_key_file",
+        Kind::Path,
+        Optional,
+        "A PEM file with the Ed25519 private key (PKCS#8), mode 0600.",
+    ),
+    Key::new(
+        "venue.private_key_env",
+        Kind::Variable,
+        Optional,
+        "The environment variable that holds the PEM text of the Ed25519 private key.",
+    ),
+    Key::new(
+        "venue.recv_window_ms",
+        milliseconds(1, 60_000),
+        Default("2_000"),
+        "How old a signed request may be when the venue executes it (recvWindow).",
+    ),
+    Key::new(
+        "venue.fence_margin_ms",
+        milliseconds(0, 600_000),
+        Default("15_000"),
+        "How long past the receive window a lost order may still turn up: the venue's own 10 s \
+         timeout and 5 s for what its documents do not bound. Only later is \"no such order\" \
+         believed. Lower it in tests only.",
+    ),
+    Key::new(
+        "venue.self_trade_prevention",
+        Kind::Choice(&["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "NONE"]),
+        Default("\"EXPIRE_MAKER\""),
+        "What the venue does when two of our orders would meet (selfTradePreventionMode). With \
+         EXPIRE_MAKER an exit gets through and the resting quote goes.",
+    ),
+    // feed
+    Key::new(
+        "feed.trade_stale_after_ms",
+        milliseconds(100, DAY_MS),
+        Default("60_000"),
+        "A trade stream that is silent for so long counts as dead and is reconnected. Quiet \
+         symbols need more.",
+    ),
+    Key::new(
+        "feed.quote_stale_after_ms",
+        milliseconds(100, DAY_MS),
+        Default("15_000"),
+        "The same for best bid and ask.",
+    ),
+    Key::new(
+        "feed.depth_stale_after_ms",
+        milliseconds(100, DAY_MS),
+        Default("10_000"),
+        "The same for order book updates.",
+    ),
+    Key::new(
+        "feed.kline_stale_after_ms",
+        milliseconds(100, DAY_MS),
+        Default("60_000"),
+        "The same for klines.",
+    ),
+    Key::new(
+        "feed.reconnect_initial_ms",
+        milliseconds(1, 60_000),
+        Default("250"),
+        "The delay before the first reconnect; it doubles with every attempt, with jitter.",
+    ),
+    Key::new(
+        "feed.reconnect_max_ms",
+        milliseconds(1, 3_600_000),
+        Default("30_000"),
+        "The longest delay between attempts.",
+    ),
+    Key::new(
+        "feed.rotate_after_ms",
+        milliseconds(1_000, DAY_MS),
+        Default("82_800_000"),
+        "The age at which a connection is replaced without a gap. The venue cuts it at 24 h.",
+    ),
+    Key::new(
+        "feed.depth_snapshot_limit",
+        Kind::Integer { min: 5, max: 5_000 },
+        Default("1_000"),
+        "Levels per side of the snapshot that an order book starts from. More than 1,000 costs \
+         250 of the 6,000 weight a minute.",
+    ),
+    // risk
+    Key::new(
+        "risk.currency",
+        Kind::Asset,
+        Default("\"USDT\""),
+        "The currency of every amount here, of strategies' capital and of profit.",
+    ),
+    Key::new(
+        "risk.max_order_notional",
+        Kind::Money,
+        Default("\"5000\""),
+        "The largest single order.",
+    ),
+    Key::new(
+        "risk.max_position_notional",
+        Kind::Money,
+        Default("\"20000\""),
+        "The largest position in one symbol, over all strategies, working orders included.",
+    ),
+    Key::new(
+        "risk.max_total_notional",
+        Kind::Money,
+        Default("\"50000\""),
+        "The largest sum of all positions, working orders included.",
+    ),
+    Key::new(
+        "risk.max_open_orders",
+        Kind::Integer { min: 1, max: 10_000 },
+        Default("100"),
+        "The most orders that may work at once. The venue allows 200 per symbol.",
+    ),
+    Key::new(
+        "risk.max_orders_per_10s",
+        Kind::Integer { min: 1, max: 10_000 },
+        Default("50"),
+        "The most orders in any 10 seconds. The venue's own limit comes with exchangeInfo.",
+    ),
+    Key::new(
+        "risk.price_collar_bps",
+        Kind::Number { min: 0.1, max: 10_000.0 },
+        Default("200.0"),
+        "How far through the market a limit price may be, in basis points: a buy above the best \
+         ask, a sell below the best bid.",
+    ),
+    Key::new(
+        "risk.stale_after_ms",
+        milliseconds(10, DAY_MS),
+        Default("10_000"),
+        "New entries are denied when the symbol's market data is older than this.",
+    ),
+    Key::new(
+        "risk.daily_loss",
+        Kind::Money,
+        Default("\"2000\""),
+        "The loss since midnight UTC, of the allocated capital, that stops new entries.",
+    ),
+    Key::new(
+        "risk.max_drawdown",
+        Kind::Money,
+        Default("\"5000\""),
+        "The fall from the peak, of the allocated capital, that halts trading.",
+    ),
+    // journal
+    Key::new(
+        "journal.durability",
+        Kind::Choice(&["power", "process"]),
+        Default("\"power\""),
+        "What an order's record survives before the order leaves. `power`: a power cut (synced \
+         each time). `process`: kill -9 only; faster, and the venue's record covers the rest.",
+    ),
+    // sim
+    Key::new(
+        "sim.seed",
+        Kind::Integer { min: 0, max: i64::MAX },
+        Default("1"),
+        "The synthetic market is a function of this number.",
+    ),
+    Key::new(
+        "sim.speed",
+        Kind::Speed,
+        Default("1"),
+        "How many seconds of market pass in a second: `1`, `60`, or \"max\" in a replay.",
+    ),
+    Key::new(
+        "sim.symbols",
+        Kind::Tables(SIM_SYMBOL_KEYS),
+        Default(
+            "[{symbol = \"BTCUSDT\", start_price = \"60000\", volatility_percent = 3.0, spread_bps = 0.5, trades_per_s = 12.0}, \
+             {symbol = \"ETHUSDT\", start_price = \"2500\", volatility_percent = 4.0, spread_bps = 1.0, trades_per_s = 8.0}, \
+             {symbol = \"SOLUSDT\", start_price = \"150\", volatility_percent = 5.5, spread_bps = 2.0, trades_per_s = 5.0}, \
+             {symbol = \"BNBUSDT\", start_price = \"520\", volatility_percent = 3.5, spread_bps = 2.0, trades_per_s = 3.0}]",
+        ),
+        "The symbols of the synthetic market.",
+    ),
+    Key::new(
+        "sim.maker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that rest, as a share of what is received.",
+    ),
+    Key::new(
+        "sim.taker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that execute at once.",
+    ),
+    Key::new(
+        "sim.latency_ms",
+        milliseconds(0, 60_000),
+        Default("5"),
+        "How long an order travels to the simulated matching engine, in its own time.",
+    ),
+    Key::new(
+        "sim.initial_balances",
+        Kind::List(&Kind::Balance),
+        Default("[\"100000 USDT\", \"1 BTC\", \"20 ETH\", \"200 SOL\", \"50 BNB\"]"),
+        "What the simulated account, and the virtual one of `paper`, starts with.",
+    ),
+    // supervision
+    Key::new(
+        "supervision.restart_initial_ms",
+        milliseconds(1, 3_600_000),
+        Default("1_000"),
+        "The delay before a failed strategy is built anew; it doubles with every failure.",
+    ),
+    Key::new(
+        "supervision.restart_max_ms",
+        milliseconds(1, DAY_MS),
+        Default("60_000"),
+        "The longest such delay.",
+    ),
+    Key::new(
+        "supervision.restarts_before_quarantine",
+        Kind::Integer { min: 0, max: 1_000 },
+        Default("5"),
+        "How many restarts a strategy gets before it is quarantined.",
+    ),
+    Key::new(
+        "supervision.spin_limit_ms",
+        milliseconds(10, 600_000),
+        Default("5_000"),
+        "How long a strategy may take over one event before the watchdog ends the process.",
+    ),
+    Key::new(
+        "supervision.spin_strikes",
+        Kind::Integer { min: 1, max: 100 },
+        Default("3"),
+        "After so many such ends the next start quarantines the strategy.",
+    ),
+    Key::new(
+        "supervision.effects_per_step",
+        Kind::Integer { min: 1, max: 100_000 },
+        Default("200"),
+        "How many things a strategy may ask for at one event; more is a flood and quarantines.",
+    ),
+    // api
+    Key::new("api.enabled", Kind::Boolean, Default("false"), "Whether `run` serves the HTTP API."),
+    Key::new(
+        "api.bind",
+        Kind::Address,
+        Default("\"127.0.0.1\""),
+        "The address it listens on. Only loopback for now: the API has no login yet.",
+    ),
+    Key::new(
+        "api.port",
+        Kind::Integer { min: 0, max: 65_535 },
+        Default("8000"),
+        "The port; 0 takes any free one.",
+    ),
+    // logs
+    Key::new("logs.directory", Kind::Path, Optional, "Unset: `logs` in `state_dir`."),
+    Key::new(
+        "logs.level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        Default("\"info\""),
+        "The least important level that is written.",
+    ),
+    Key::new(
+        "logs.rotate_bytes",
+        Kind::Integer { min: 4_096, max: 1 << 40 },
+        Default("67_108_864"),
+        "The size at which the log file is put aside as `.1`, `.2`, …",
+    ),
+    Key::new(
+        "logs.keep_files",
+        Kind::Integer { min: 1, max: 1_000 },
+        Default("10"),
+        "How many files put aside are kept.",
+    ),
+    Key::new(
+        "logs.terminal",
+        Kind::Choice(&["auto", "human", "json", "off"]),
+        Default("\"auto\""),
+        "Lines on standard error. `auto` is `human` when a person watches and `json` in a pipe.",
+    ),
+    // alerts
+    Key::new(
+        "alerts.webhook_url",
+        Kind::Url(&["http", "https"]),
+        Optional,
+        "Where halts, quarantines, stale streams and lost user data are posted as JSON. An \
+         address that holds a token is a secret: set TICKWRIGHT__ALERTS__WEBHOOK_URL instead.",
+    ),
+    Key::new(
+        "alerts.timeout_ms",
+        milliseconds(100, 60_000),
+        Default("5_000"),
+        "How long the webhook may take.",
+    ),
+    // monitor
+    Key::new(
+        "monitor.heartbeat_every_ms",
+        milliseconds(100, 3_600_000),
+        Default("10_000"),
+        "How often `engine.heartbeat` is logged.",
+    ),
+    // shutdown
+    Key::new(
+        "shutdown.drain_timeout_ms",
+        milliseconds(0, 600_000),
+        Default("10_000"),
+        "How long a stop waits for cancels to be confirmed.",
+    ),
+];

@@ -1,0 +1,245 @@
+//! From files, environment and flags to a checked configuration, or to all of its errors.
+
+use std::path::Path;
+
+use kernel::parameters::{ParameterError, ParameterSet, Parameters};
+use kernel::strategy::StrategyEntry;
+use toml::de::{DeTable, DeValue};
+
+use super::consistency;
+use super::diagnostic::{ConfigErrors, Diagnostic, Place};
+use super::engine::EngineConfig;
+use super::engine_keys::ENGINE_KEYS;
+use super::hash::ConfigHash;
+use super::key::{Key, Presence};
+use super::layer::{Layer, Layers};
+use super::overrides::Override;
+use super::sources::{SourceFile, Sources};
+use super::strategy::{MergedStrategy, StrategyConfig};
+use super::strategy_keys::{STRATEGY_KEYS, strategy_keys};
+use super::suggest::best;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The engine's.
+    pub engine: EngineConfig,
+    /// Every strategy's, the disabled ones too, in the order of file names.
+    pub strategies: Vec<StrategyConfig>,
+    /// Changes when any setting changes.
+    pub hash: ConfigHash,
+}
+
+impl Config {
+    /// The strategies to run.
+    pub fn enabled(&self) -> impl Iterator<Item = &StrategyConfig> {
+        self.strategies.iter().filter(|strategy| strategy.enabled)
+    }
+}
+
+/// Reads and checks everything. `kinds` are the kinds of strategies that this program knows.
+/// Flags among the `overrides` outrank variables; else later ones win.
+///
+/// # Errors
+/// Every error of every source, at once.
+pub fn load(
+    sources: &Sources,
+    overrides: &[Override],
+    kinds: &[StrategyEntry],
+) -> Result<Config, ConfigErrors> {
+    let mut diagnostics = Vec::new();
+    let engine_file = sources.engine()?;
+    let layers = engine_layers(&engine_file, overrides, &mut diagnostics);
+    let broken: Vec<String> = diagnostics.iter().map(|found| found.key.clone()).collect();
+
+    let files = sources.strategies(layers.text("strategies_dir"), &mut diagnostics);
+    let mut strategies = Vec::new();
+    for file in &files {
+        strategies.extend(resolve_strategy(file, overrides, kinds, &mut diagnostics));
+    }
+    refuse_unknown_strategies(&files, overrides, &mut diagnostics);
+
+    let merged = layers.merge();
+    let engine: EngineConfig =
+        merged.clone().try_deserialize().expect("checked layers hold what the types expect");
+    consistency::check(&engine, &layers, &strategies, &broken, &mut diagnostics);
+    ConfigErrors::unless_empty(diagnostics)?;
+
+    let hash = ConfigHash::of(&merged, strategies.iter().map(|resolved| &resolved.merged));
+    let strategies = strategies.into_iter().map(|resolved| resolved.config).collect();
+    Ok(Config { engine, strategies, hash })
+}
+
+fn engine_layers(
+    file: &SourceFile,
+    overrides: &[Override],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Layers {
+    let from_file = Layer::of_file(&file.path, &file.text, ENGINE_KEYS, diagnostics);
+    let concerned = overrides.iter().filter(|setting| setting.strategy().is_none());
+    let concerned = concerned.map(|setting| (setting, setting.path()));
+    let [environment, flags] = override_layers(concerned, ENGINE_KEYS, diagnostics);
+    Layers::new(vec![Layer::defaults(ENGINE_KEYS), from_file, environment, flags])
+}
+
+fn override_layers<'o>(
+    settings: impl Iterator<Item = (&'o Override, &'o str)>,
+    keys: &[Key],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> [Layer; 2] {
+    let mut layers = [Layer::default(), Layer::default()];
+    for (setting, path) in settings {
+        let layer = &mut layers[usize::from(setting.is_flag())];
+        layer.set(path, setting.text(), setting.place().clone(), keys, diagnostics);
+    }
+    layers
+}
+
+/// A strategy with what the checks across files need.
+pub(super) struct ResolvedStrategy {
+    pub config: StrategyConfig,
+    pub layers: Layers,
+    pub merged: config::Config,
+}
+
+fn resolve_strategy(
+    file: &SourceFile,
+    overrides: &[Override],
+    kinds: &[StrategyEntry],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<ResolvedStrategy> {
+    let errors_before = diagnostics.len();
+    let kind = text_in(file, "kind");
+    let entry = kinds.iter().find(|entry| Some(entry.kind()) == kind.as_deref());
+    let set = entry.map(|entry| entry.parameters);
+    let keys = set.map_or_else(|| STRATEGY_KEYS.to_vec(), strategy_keys);
+
+    let mut found = Vec::new();
+    let from_file = Layer::of_file(&file.path, &file.text, &keys, &mut found);
+    let id = text_in(file, "id").unwrap_or_default();
+    let concerned = overrides.iter().filter(|setting| setting.concerns(&id));
+    let concerned = concerned.filter_map(|setting| Some((setting, setting.strategy()?.1)));
+    let [environment, flags] = override_layers(concerned, &keys, &mut found);
+    let layers = Layers::new(vec![Layer::defaults(&keys), from_file, environment, flags]);
+
+    refuse_own_keys(&layers, &mut found);
+    if set.is_none() {
+        // Without its table nothing can be said about a strategy's parameters.
+        found.retain(|diagnostic| !diagnostic.key.starts_with("parameters"));
+        found.extend(kind.map(|kind| unknown_kind(&layers, &kind, kinds)));
+    }
+    require(&file.path, &layers, &keys, &mut found);
+    diagnostics.append(&mut found);
+    if diagnostics.len() > errors_before {
+        return None;
+    }
+
+    let set = set?;
+    let merged = layers.merge();
+    let strategy: MergedStrategy =
+        merged.clone().try_deserialize().expect("checked layers hold what the types expect");
+    let parameters = match parameters(set, &strategy) {
+        Ok(parameters) => parameters,
+        Err(errors) => {
+            for error in errors {
+                let key = format!("parameters.{}", error.name);
+                let place = layers.place_or(&key, &file.path);
+                diagnostics.push(Diagnostic::new(place, key, error.problem));
+            }
+            return None;
+        }
+    };
+    let config = StrategyConfig {
+        file: file.path.clone(),
+        id: strategy.id,
+        kind: strategy.kind,
+        symbols: strategy.symbols,
+        enabled: strategy.enabled,
+        capital: strategy.capital,
+        risk: strategy.risk,
+        parameters,
+    };
+    Some(ResolvedStrategy { config, layers, merged })
+}
+
+fn parameters(
+    set: &ParameterSet,
+    strategy: &MergedStrategy,
+) -> Result<Parameters, Vec<ParameterError>> {
+    let parameters = Parameters::new(set.keys, &strategy.parameters)?;
+    (set.check)(&parameters).map_err(|error| vec![error])?;
+    Ok(parameters)
+}
+
+/// A text at the top of a file, before the file is checked.
+fn text_in(file: &SourceFile, name: &str) -> Option<String> {
+    let (table, _) = DeTable::parse_recoverable(&file.text);
+    match table.get_ref().get(name)?.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    }
+}
+
+fn unknown_kind(layers: &Layers, kind: &str, kinds: &[StrategyEntry]) -> Diagnostic {
+    let known: Vec<&str> = kinds.iter().map(StrategyEntry::kind).collect();
+    let problem = format!("unknown strategy \"{kind}\"; known are {}", known.join(", "));
+    let mut diagnostic = Diagnostic::new(layers.place("kind"), "kind", problem);
+    diagnostic.help =
+        best(kind, known.into_iter()).map(|close| format!("did you mean \"{close}\"?"));
+    diagnostic
+}
+
+/// What a file is about can't be changed from outside.
+fn refuse_own_keys(layers: &Layers, diagnostics: &mut Vec<Diagnostic>) {
+    for key in ["id", "kind"] {
+        let place = layers.place(key);
+        match place {
+            Place::Environment { .. } | Place::Flag { .. } => {
+                diagnostics.push(Diagnostic::new(place, key, "can only be set in the file"));
+            }
+            Place::File { .. } | Place::Path { .. } | Place::Default => {}
+        }
+    }
+}
+
+/// Reports required keys that nobody set, except where something else is wrong with them or the
+/// file is no TOML.
+fn require(file: &Path, layers: &Layers, keys: &[Key], diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.iter().any(|found| found.key.is_empty()) {
+        return;
+    }
+    let missing = keys.iter().filter(|key| key.presence == Presence::Required);
+    let missing = missing.filter(|key| !layers.is_set(&key.path));
+    let new: Vec<Diagnostic> = missing
+        .filter(|key| !diagnostics.iter().any(|found| found.key.starts_with(key.path.as_ref())))
+        .map(|key| {
+            let place = Place::Path { file: file.to_owned() };
+            let problem = format!("missing; expected {}", key.kind.expected());
+            Diagnostic::new(place, key.path.as_ref(), problem).help(key.doc)
+        })
+        .collect();
+    diagnostics.extend(new);
+}
+
+fn refuse_unknown_strategies(
+    files: &[SourceFile],
+    overrides: &[Override],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let ids: Vec<String> = files.iter().filter_map(|file| text_in(file, "id")).collect();
+    for setting in overrides {
+        let Some((named, _)) = setting.strategy() else { continue };
+        if !ids.iter().any(|id| setting.concerns(id)) {
+            let problem = format!("no strategy has the id \"{named}\"");
+            let mut diagnostic = Diagnostic::new(setting.place().clone(), setting.path(), problem);
+            diagnostic.help = best(named, ids.iter().map(String::as_str))
+                .map(|close| format!("did you mean `{close}`?"));
+            diagnostics.push(diagnostic);
+        }
+    }
+}

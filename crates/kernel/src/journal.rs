@@ -98,8 +98,13 @@ pub enum Record {
         strategy: StrategyId,
         /// What.
         event: OrderEvent,
-        /// What a fee in a third asset was worth in the quote asset; zero otherwise.
-        fee_in_quote: Amount,
+    },
+    /// What a fee in a third asset was worth in the quote asset when it was paid.
+    FeeValued {
+        /// Which fill.
+        key: model::FillKey,
+        /// In the quote asset of the instrument.
+        in_quote: Amount,
     },
     /// A fill of the account that is no strategy's: a manual trade.
     ExternalFill {

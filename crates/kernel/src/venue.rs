@@ -39,12 +39,19 @@ pub enum VenueAction {
     ReadAccount,
     /// Ask for every open order of the account.
     ReadOpenOrders,
-    /// Ask for the account's trades of an instrument, from a trade id on; all known if `None`.
+    /// Ask for the account's trades of an instrument, from a trade id on; the latest if `None`.
     ReadTrades {
         /// Of what.
         instrument: InstrumentId,
         /// First trade id wanted.
         from: Option<TradeId>,
+    },
+    /// Ask for the account's trades of one order.
+    ReadOrderTrades {
+        /// Of what.
+        instrument: InstrumentId,
+        /// The venue's order.
+        venue_order: VenueOrderId,
     },
 }
 
@@ -61,6 +68,8 @@ pub struct OrderSnapshot {
     pub status: OrderStatus,
     /// Executed so far.
     pub executed_quantity: Quantity,
+    /// Whether it is on the book, or was: false for a stop that waits for its trigger.
+    pub is_working: bool,
     /// The venue's reason when it expired or was rejected; empty otherwise.
     pub reason: String,
     /// The venue's time of the state.
@@ -182,6 +191,13 @@ pub enum VenueEvent {
         fills: Vec<Fill>,
         /// Whether there may be more after the last.
         more: bool,
+    },
+    /// Answer to `ReadOrderTrades`.
+    OrderTradesRead {
+        /// The venue's order.
+        venue_order: VenueOrderId,
+        /// Its executions, oldest first.
+        fills: Vec<Fill>,
     },
     /// A read failed and may be tried again.
     ReadFailed {

@@ -10,7 +10,6 @@ pub struct VenueCommand {
 }
 
 impl VenueCommand {
-    #[expect(dead_code, reason = "the execution machine lands next")]
     pub(in crate::orders) const fn new(action: VenueAction) -> Self {
         Self { action }
     }

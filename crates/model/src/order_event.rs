@@ -118,6 +118,9 @@ pub enum OrderEventKind {
         /// Whether the order is complete with it.
         complete: bool,
     },
+    /// An order by quote amount is complete: only the venue can tell. For an order by base
+    /// quantity the last fill says it.
+    Completed,
     /// Taken back. What was filled stays filled.
     Canceled {
         /// By whom.

@@ -310,6 +310,7 @@ impl ExecutionMachine {
                 // By base quantity the last fill has completed it; by quote amount only the
                 // venue knows when it is enough.
                 if !already && self.advance(id, Step::FullyFilled, effects) {
+                    self.tell(now, id, OrderEventKind::Completed, effects);
                     self.after_end(now, id, effects);
                 }
             }

@@ -24,6 +24,8 @@ pub struct OpenOrder {
     pub filled_quantity: Quantity,
     /// Whether its cancel is on the way.
     pub cancel_pending: bool,
+    /// The order that it is to replace.
+    pub replaces: Option<OrderId>,
 }
 
 /// What a strategy knows of the world: kept by its host from the events delivered to it, and
@@ -166,7 +168,7 @@ impl Context<'_> {
     /// news may be that risk denied it. `None`, and nothing done, while not
     /// [ready](Self::is_ready).
     pub fn submit(&mut self, new: NewOrder) -> Option<OrderId> {
-        let order = self.register(new)?;
+        let order = self.register(new, None)?;
         self.effects.push(HostEffect::Intend(Intent::Submit { order, new }));
         Some(order)
     }
@@ -199,7 +201,7 @@ impl Context<'_> {
         if !replaceable {
             return None;
         }
-        let order = self.register(new)?;
+        let order = self.register(new, Some(old))?;
         if let Some(open) = self.view.open_orders.get_mut(&old) {
             open.cancel_pending = true;
         }
@@ -223,7 +225,7 @@ impl Context<'_> {
         self.effects.push(HostEffect::Note(text.into()));
     }
 
-    fn register(&mut self, new: NewOrder) -> Option<OrderId> {
+    fn register(&mut self, new: NewOrder, replaces: Option<OrderId>) -> Option<OrderId> {
         if !self.ready {
             return None;
         }
@@ -236,6 +238,7 @@ impl Context<'_> {
             status: OrderStatus::Intended,
             filled_quantity: Quantity::ZERO,
             cancel_pending: false,
+            replaces,
         };
         self.view.open_orders.insert(order, open);
         Some(order)

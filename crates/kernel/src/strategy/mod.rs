@@ -1,9 +1,11 @@
 //! Strategies: the trait that one implements and the context that it acts through.
 
 mod context;
+mod host;
 mod registry;
 
 pub use context::{Context, HostEffect, OpenOrder, StrategyView};
+pub use host::{HostInput, HostOutput, HostSetup, StrategyHost};
 pub use registry::{SetupError, StrategyEntry, StrategySetup};
 
 use model::{Bar, BookState, Interval, OrderEvent, Quote, Trade};

@@ -8,4 +8,5 @@
 
 pub mod latency;
 pub mod metrics;
+pub mod run;
 pub mod series;

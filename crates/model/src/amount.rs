@@ -37,6 +37,23 @@ impl Amount {
         Self(value)
     }
 
+    /// From a count of units of 10⁻ˢᶜᵃˡᵉ, such as the sum of products of prices and quantities
+    /// (scale 16). Past 28 digits the last decimals are cut; past that it saturates.
+    #[must_use]
+    pub fn from_units(units: i128, scale: u32) -> Self {
+        let (mut units, mut scale) = (units, scale);
+        loop {
+            if let Ok(exact) = Decimal::try_from_i128_with_scale(units, scale) {
+                return Self(exact.normalize());
+            }
+            if scale == 0 {
+                return Self(if units < 0 { Decimal::MIN } else { Decimal::MAX });
+            }
+            units /= 10;
+            scale -= 1;
+        }
+    }
+
     /// As a decimal.
     #[must_use]
     pub const fn to_decimal(self) -> Decimal {
@@ -208,6 +225,18 @@ mod tests {
         let notional =
             Amount::notional(Price::from_units(1_234_567_890_123_456_789), Quantity::MAX);
         assert!(notional.unwrap() > "1000000000000000000000".parse().unwrap());
+    }
+
+    #[test]
+    fn units_become_amounts() {
+        #[track_caller]
+        fn check(units: i128, scale: u32, expected: &str) {
+            assert_eq!(Amount::from_units(units, scale).to_string(), expected);
+        }
+        check(12_300, 4, "1.23");
+        check(-1, 16, "-0.0000000000000001");
+        check(10_i128.pow(37) + 5, 16, "1000000000000000000000");
+        check(i128::MAX, 0, &Decimal::MAX.to_string());
     }
 
     #[test]

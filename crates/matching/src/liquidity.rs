@@ -95,7 +95,7 @@ pub(crate) fn preview<L: Liquidity>(
     }
     Preview {
         quantity: Quantity::from_units(quantity),
-        notional: amount_from_units(spent),
+        notional: Amount::from_units(spent, 16),
         worst_price,
         is_exhausted,
     }
@@ -113,13 +113,4 @@ pub(crate) fn units_of(amount: Amount) -> i128 {
     let decimal = amount.truncated(16).to_decimal();
     let scale = 10_i128.pow(16 - decimal.scale());
     decimal.mantissa().saturating_mul(scale)
-}
-
-fn amount_from_units(units: i128) -> Amount {
-    use rust_decimal::Decimal;
-    let decimal = Decimal::try_from_i128_with_scale(units, 16).unwrap_or_else(|_| {
-        // Past 28 digits: drop the decimals below the eighth, which are beyond any asset's.
-        Decimal::try_from_i128_with_scale(units / 100_000_000, 8).unwrap_or(Decimal::MAX)
-    });
-    Amount::new(decimal.normalize())
 }

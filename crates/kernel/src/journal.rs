@@ -7,6 +7,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::LedgerError;
 use crate::messages::Cause;
 use crate::risk::TradingState;
 
@@ -59,6 +60,10 @@ pub enum Record {
         instrument: InstrumentId,
         /// Its name.
         symbol: Symbol,
+        /// What its quantities count.
+        base: Asset,
+        /// What its prices count.
+        quote: Asset,
     },
     /// A strategy got its number in this ledger, for ever.
     StrategyRegistered {
@@ -216,6 +221,10 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
+    /// A record contradicts the ledger, such as a fill of an instrument that was never registered:
+    /// a bug. It was not written, since no replay could ever get past it.
+    #[error("record refused: {0}")]
+    Refused(#[from] LedgerError),
     /// The journal was written by a newer build.
     #[error("journal has schema {found}, this build knows up to {known}")]
     TooNew {
@@ -239,4 +248,13 @@ pub trait Journal {
     /// # Errors
     /// See [`JournalError`].
     fn replay(&mut self, each: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError>;
+
+    /// Does what should not happen on the order path, such as a snapshot of the ledger. Called
+    /// when nothing waits.
+    ///
+    /// # Errors
+    /// See [`JournalError`]. The journal must not be used afterwards.
+    fn maintain(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }

@@ -9,6 +9,7 @@
 
 pub mod feed;
 pub mod journal;
+pub mod ledger;
 pub mod messages;
 pub mod orders;
 pub mod parameters;

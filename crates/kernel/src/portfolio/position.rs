@@ -108,6 +108,23 @@ impl Position {
         Ok(())
     }
 
+    /// Adds what a fee in a third asset was worth, when that is known only after the fill was
+    /// booked without it. The same as [`Self::apply`] with the value, as long as nothing was sold
+    /// in between; the fee of something already sold counts against realised profit.
+    ///
+    /// # Errors
+    /// See [`PositionError`]; the position is unchanged then.
+    pub fn add_fee(&mut self, side: Side, in_quote: Amount) -> Result<(), PositionError> {
+        let fees = self.fees.checked_add(in_quote)?;
+        if side == Side::Buy && !self.quantity.is_zero() {
+            self.cost = self.cost.checked_add(in_quote)?;
+        } else {
+            self.realised = self.realised.checked_add(-in_quote)?;
+        }
+        self.fees = fees;
+        Ok(())
+    }
+
     fn add(&mut self, received: Quantity, paid: Amount) -> Result<(), PositionError> {
         let quantity = self.quantity.checked_add(received);
         self.quantity = quantity.ok_or(PositionError::QuantityOutOfRange)?;
@@ -178,5 +195,25 @@ mod tests {
         check(&[buy, sell], "1", "100.1", "19.78", "0.32");
         let buy = fill(Side::Buy, "100", "1", "0.001", "BNB");
         check(&[buy], "1", "100.5", "0", "0.5");
+    }
+
+    #[test]
+    fn a_fee_valued_later_counts_the_same() {
+        #[track_caller]
+        fn check(sides: &[Side]) {
+            let (base, quote) = ("BTC".parse().unwrap(), "USDT".parse().unwrap());
+            let (mut at_once, mut later) = (Position::default(), Position::default());
+            for side in sides {
+                let fill = fill(*side, "100", "0.5", "0.001", "BNB");
+                let value = "0.25".parse().unwrap();
+                at_once.apply(&fill, base, quote, value).unwrap();
+                later.apply(&fill, base, quote, Amount::ZERO).unwrap();
+                later.add_fee(*side, value).unwrap();
+            }
+            assert_eq!(later, at_once, "{sides:?}");
+        }
+        check(&[Side::Buy]);
+        check(&[Side::Buy, Side::Buy, Side::Sell]);
+        check(&[Side::Buy, Side::Sell]);
     }
 }

@@ -1,0 +1,289 @@
+//! The effect of each record. On an error the ledger is as it was.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use model::{
+    Amount, Asset, Fill, FillKey, OrderEvent, OrderEventKind, OrderId, OrderStatus, Quantity, Side,
+    StrategyId, Timestamp,
+};
+
+use super::{
+    EpochMark, EquityMarks, Ledger, LedgerError, LedgerInstrument, LedgerOrder, MAX_TOMBSTONES,
+    MAX_UNVALUED_FEES, Quarantine, Snapshot, StateMark, UnvaluedFee,
+};
+use crate::journal::{IntentRecord, Record};
+use crate::portfolio::PositionError;
+
+/// Decimals to which the venue books money.
+const BOOKED_DECIMALS: u32 = 8;
+
+impl Ledger {
+    /// Adds one record.
+    ///
+    /// # Errors
+    /// See [`LedgerError`]; the ledger is unchanged then.
+    pub fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
+        match record {
+            Record::EpochStarted { epoch, instance, venue, config_hash, at } => {
+                self.start_epoch(EpochMark {
+                    epoch: *epoch,
+                    instance: *instance,
+                    venue: *venue,
+                    config_hash: config_hash.clone(),
+                    at: *at,
+                })?;
+            }
+            Record::InstrumentRegistered { instrument, symbol, base, quote } => {
+                let known = self.instrument_id(symbol.as_str()).is_some();
+                in_turn(instrument.0, self.instruments.len(), known)?;
+                let (symbol, base, quote) = (*symbol, *base, *quote);
+                self.instruments.push(LedgerInstrument { symbol, base, quote });
+            }
+            Record::StrategyRegistered { strategy, name } => {
+                in_turn(strategy.0, self.strategies.len(), self.strategy_id(name).is_some())?;
+                self.strategies.push(name.clone());
+            }
+            Record::BalancesOpened { balances, at } => self.open_balances(balances, *at)?,
+            Record::OrderIntended(intent) => self.intend(intent)?,
+            Record::OrderSent { order, signed_at } => {
+                if let Some(order) = self.orders.get_mut(order) {
+                    order.sent(*signed_at);
+                }
+            }
+            Record::CancelIntended { order, reason, at } => {
+                if let Some(order) = self.orders.get_mut(order) {
+                    order.cancel = Some(*reason);
+                    order.changed_at = *at;
+                }
+            }
+            Record::OrderChanged { strategy, event } => self.change_order(*strategy, event)?,
+            Record::FeeValued { key, in_quote } => self.value_fee(key, *in_quote)?,
+            Record::ExternalFill { fill } => {
+                self.book_fill(None, fill)?;
+            }
+            Record::ExternalFlow { asset, delta, .. } => {
+                let flow = sum(&self.flows, *asset, *delta)?;
+                let balance = sum(&self.balances, *asset, *delta)?;
+                self.flows.insert(*asset, flow);
+                self.balances.insert(*asset, balance);
+            }
+            Record::TradingStateChanged { state, reason, at } => {
+                self.trading = StateMark { state: *state, reason: reason.clone(), at: *at };
+            }
+            Record::QuarantineChanged { strategy, quarantined, reason, at } => {
+                self.known_strategy(*strategy)?;
+                if *quarantined {
+                    let quarantine = Quarantine { reason: reason.clone(), at: *at };
+                    self.quarantined.insert(*strategy, quarantine);
+                } else {
+                    self.quarantined.remove(strategy);
+                }
+            }
+            Record::StrategySnapshot { strategy, state, at } => {
+                self.known_strategy(*strategy)?;
+                let epoch = self.epoch.as_ref().map_or(0, |mark| mark.epoch);
+                let snapshot = Snapshot { state: state.clone(), epoch, at: *at };
+                self.snapshots.insert(*strategy, snapshot);
+            }
+            Record::EquitySampled { strategy, equity, at } => {
+                strategy.map_or(Ok(()), |strategy| self.known_strategy(strategy))?;
+                match self.equity.entry(*strategy) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(EquityMarks::new(*equity, *at));
+                    }
+                    Entry::Occupied(mut entry) => entry.get_mut().sample(*equity, *at),
+                }
+            }
+        }
+        self.records += 1;
+        Ok(())
+    }
+
+    fn start_epoch(&mut self, new: EpochMark) -> Result<(), LedgerError> {
+        if let Some(last) = &self.epoch {
+            if last.venue != new.venue {
+                return Err(LedgerError::VenueChanged { ledger: last.venue, new: new.venue });
+            }
+            if new.epoch <= last.epoch {
+                return Err(LedgerError::EpochWentBack { last: last.epoch, new: new.epoch });
+            }
+        }
+        self.epoch = Some(new);
+        Ok(())
+    }
+
+    fn open_balances(
+        &mut self,
+        opening: &[(Asset, Amount)],
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        if self.opened_at.is_some() {
+            return Err(LedgerError::OpenedTwice);
+        }
+        let mut balances = self.balances.clone();
+        for (asset, amount) in opening {
+            add(&mut balances, *asset, *amount)?;
+        }
+        self.balances = balances;
+        self.opening = opening.iter().copied().collect();
+        self.opened_at = Some(at);
+        Ok(())
+    }
+
+    fn intend(&mut self, intent: &IntentRecord) -> Result<(), LedgerError> {
+        self.known_strategy(intent.strategy)?;
+        if self.instrument(intent.new.instrument).is_none() {
+            return Err(LedgerError::UnknownInstrument(intent.new.instrument));
+        }
+        match self.orders.entry(intent.order) {
+            Entry::Occupied(_) => Err(LedgerError::DuplicateOrder(intent.order)),
+            Entry::Vacant(entry) => {
+                entry.insert(LedgerOrder::new(intent.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// A fill is booked whether or not its order is still known: fills outrank belief. Anything
+    /// else about an order that has ended changes nothing.
+    fn change_order(
+        &mut self,
+        strategy: StrategyId,
+        event: &OrderEvent,
+    ) -> Result<(), LedgerError> {
+        self.known_strategy(strategy)?;
+        let mut filled = Quantity::ZERO;
+        if let OrderEventKind::Filled { fill, .. } = &event.kind {
+            let before = self.orders.get(&event.order).map_or(filled, |order| order.executed);
+            let after = before.checked_add(fill.quantity);
+            filled = after.ok_or(PositionError::QuantityOutOfRange)?;
+            if !self.book_fill(Some(strategy), fill)? {
+                return Ok(());
+            }
+        }
+        let Some(order) = self.orders.get_mut(&event.order) else { return Ok(()) };
+        if let OrderEventKind::Filled { fill, .. } = &event.kind {
+            order.executed = filled;
+            order.fills.push(fill.key);
+        }
+        order.change(&event.kind, event.received_at);
+        if order.status == OrderStatus::Absent {
+            self.forget_oldest_tombstone();
+        } else if order.status.is_final() {
+            self.orders.remove(&event.order);
+        }
+        Ok(())
+    }
+
+    fn forget_oldest_tombstone(&mut self) {
+        let tombstones: Vec<OrderId> = self.tombstones().map(|order| order.intent.order).collect();
+        if tombstones.len() > MAX_TOMBSTONES {
+            self.orders.remove(&tombstones[0]);
+        }
+    }
+
+    /// Books a fill to a strategy, or to the outside for `None`; `false` when it was booked
+    /// before.
+    fn book_fill(&mut self, owner: Option<StrategyId>, fill: &Fill) -> Result<bool, LedgerError> {
+        let id = fill.key.instrument;
+        let &LedgerInstrument { base, quote, .. } =
+            self.instrument(id).ok_or(LedgerError::UnknownInstrument(id))?;
+        if self.has_fill(&fill.key) {
+            self.fills_repeated += 1;
+            return Ok(false);
+        }
+        let mut position = match owner {
+            Some(strategy) => self.position(strategy, id),
+            None => self.external_position(id),
+        };
+        position.apply(fill, base, quote, Amount::ZERO)?;
+        self.book_balances(fill, base, quote)?;
+        if let Some(strategy) = owner
+            && ![base, quote].contains(&fill.fee_asset)
+        {
+            self.await_fee_value(strategy, fill);
+        }
+        match owner {
+            Some(strategy) => self.positions.insert((strategy, id), position),
+            None => self.external.insert(id, position),
+        };
+        self.fills.entry(id).or_default().insert(&fill.key);
+        self.fills_booked += 1;
+        Ok(true)
+    }
+
+    fn await_fee_value(&mut self, strategy: StrategyId, fill: &Fill) {
+        let Fill { side, fee, fee_asset, .. } = *fill;
+        self.unvalued_fees.insert(fill.key, UnvaluedFee { strategy, side, fee, fee_asset });
+        if self.unvalued_fees.len() > MAX_UNVALUED_FEES {
+            self.unvalued_fees.pop_first();
+        }
+    }
+
+    /// A fee is valued once: a second value, or one for a fee that needs none, changes nothing.
+    fn value_fee(&mut self, key: &FillKey, in_quote: Amount) -> Result<(), LedgerError> {
+        let Some(&UnvaluedFee { strategy, side, .. }) = self.unvalued_fees.get(key) else {
+            return Ok(());
+        };
+        let mut position = self.position(strategy, key.instrument);
+        position.add_fee(side, in_quote)?;
+        self.positions.insert((strategy, key.instrument), position);
+        self.unvalued_fees.remove(key);
+        Ok(())
+    }
+
+    fn book_balances(&mut self, fill: &Fill, base: Asset, quote: Asset) -> Result<(), LedgerError> {
+        let quantity = Amount::from(fill.quantity);
+        let notional = Amount::notional(fill.price, fill.quantity).map_err(PositionError::from)?;
+        let notional = notional.truncated(BOOKED_DECIMALS);
+        let (base_delta, quote_delta) = match fill.side {
+            Side::Buy => (quantity, -notional),
+            Side::Sell => (-quantity, notional),
+        };
+        // At most three entries, computed together before any is stored.
+        let mut changed = BTreeMap::new();
+        for (asset, delta) in
+            [(base, base_delta), (quote, quote_delta), (fill.fee_asset, -fill.fee)]
+        {
+            let before = changed.get(&asset).or_else(|| self.balances.get(&asset));
+            let after = before.copied().unwrap_or_default().checked_add(delta);
+            changed.insert(asset, after.map_err(PositionError::from)?);
+        }
+        self.balances.append(&mut changed);
+        Ok(())
+    }
+
+    fn known_strategy(&self, strategy: StrategyId) -> Result<(), LedgerError> {
+        match self.strategy(strategy) {
+            Some(_) => Ok(()),
+            None => Err(LedgerError::UnknownStrategy(strategy)),
+        }
+    }
+}
+
+fn in_turn(number: u16, expected: usize, known: bool) -> Result<(), LedgerError> {
+    if known || usize::from(number) != expected {
+        return Err(LedgerError::Registration { number });
+    }
+    Ok(())
+}
+
+fn sum(
+    amounts: &BTreeMap<Asset, Amount>,
+    asset: Asset,
+    delta: Amount,
+) -> Result<Amount, LedgerError> {
+    let before = amounts.get(&asset).copied().unwrap_or_default();
+    Ok(before.checked_add(delta).map_err(PositionError::from)?)
+}
+
+fn add(
+    amounts: &mut BTreeMap<Asset, Amount>,
+    asset: Asset,
+    delta: Amount,
+) -> Result<(), LedgerError> {
+    let total = sum(amounts, asset, delta)?;
+    amounts.insert(asset, total);
+    Ok(())
+}

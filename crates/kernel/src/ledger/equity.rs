@@ -1,0 +1,78 @@
+//! Equity over time, folded to what the rules on daily loss and drawdown need.
+
+use model::{Amount, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Marks of one equity curve, in the engine's currency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EquityMarks {
+    /// The first sample ever.
+    pub first: Amount,
+    /// The newest sample.
+    pub last: Amount,
+    /// When it was taken.
+    pub last_at: Timestamp,
+    /// The highest sample ever: drawdown counts from it.
+    pub peak: Amount,
+    /// Midnight UTC before the newest sample.
+    pub day: Timestamp,
+    /// The first sample of that day.
+    pub day_start: Amount,
+}
+
+impl EquityMarks {
+    pub(super) fn new(equity: Amount, at: Timestamp) -> Self {
+        let day = at.utc_day();
+        Self { first: equity, last: equity, last_at: at, peak: equity, day, day_start: equity }
+    }
+
+    pub(super) fn sample(&mut self, equity: Amount, at: Timestamp) {
+        // A clock that went back opens no new day: the loss of a day is never forgotten early.
+        if at.utc_day() > self.day {
+            self.day = at.utc_day();
+            self.day_start = equity;
+        }
+        self.last = equity;
+        self.last_at = at;
+        self.peak = self.peak.max(equity);
+    }
+
+    /// The first sample of the UTC day that holds `now`; `None` when there is none yet, so that
+    /// the next sample will be it.
+    #[must_use]
+    pub fn day_start_on(&self, now: Timestamp) -> Option<Amount> {
+        (self.day >= now.utc_day()).then_some(self.day_start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_starts_with_its_first_sample_and_the_peak_stays() {
+        const HOUR: i64 = 3_600;
+        #[track_caller]
+        fn check(samples: &[(i64, &str)], peak: &str, day_start: &str, next_day: bool) {
+            let mut samples = samples.iter().map(|(hour, equity)| {
+                (Timestamp::from_secs(hour * HOUR), equity.parse::<Amount>().unwrap())
+            });
+            let (at, equity) = samples.next().unwrap();
+            let mut marks = EquityMarks::new(equity, at);
+            samples.for_each(|(at, equity)| marks.sample(equity, at));
+            assert_eq!((marks.peak, marks.first), (peak.parse().unwrap(), equity));
+            let now = marks.last_at.utc_day().after(std::time::Duration::from_secs(if next_day {
+                86_400
+            } else {
+                0
+            }));
+            let expected = (!next_day).then(|| day_start.parse().unwrap());
+            assert_eq!(marks.day_start_on(now), expected);
+        }
+        check(&[(5, "100")], "100", "100", false);
+        check(&[(5, "100"), (6, "120"), (7, "90")], "120", "100", false);
+        check(&[(5, "100"), (6, "120"), (25, "90"), (26, "95")], "120", "90", false);
+        check(&[(5, "100"), (25, "90"), (23, "80"), (26, "70")], "100", "90", false);
+        check(&[(5, "100"), (25, "90")], "100", "90", true);
+    }
+}

@@ -14,6 +14,31 @@
 //! **Runtime.** Everything here is `Send` and needs a tokio runtime with time and I/O enabled; it
 //! runs unchanged on a current-thread runtime (an actix arbiter, a simulated network under paused
 //! time) and on a multi-thread one. All deadlines use tokio's clock.
+//!
+//! ```no_run
+//! use tickwright_transport::http::{HttpClient, HttpOptions, Request};
+//! use tickwright_transport::ws::{self, WsEvent, WsOptions};
+//! use tickwright_transport::{Dialer, Tls, TlsOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let dialer = Dialer::tcp(Some(Tls::load(&TlsOptions::default())?));
+//! let client = HttpClient::new(dialer.clone(), HttpOptions::default());
+//! let time = client.request(Request::get("https://venue.example/api/v3/time")).await?;
+//! println!("{}: {:?}", time.status, time.body);
+//!
+//! let url = "wss://venue.example/ws/btcusdt@trade";
+//! let (_sender, mut receiver) = ws::connect(&dialer, url, &WsOptions::default()).await?;
+//! let mut events = Vec::new();
+//! while receiver.next_batch(&mut events, 256).await? > 0 {
+//!     for event in events.drain(..) {
+//!         if let WsEvent::Text(text) = event {
+//!             println!("{text}");
+//!         }
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod connector;
 mod dialer;

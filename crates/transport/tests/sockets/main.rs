@@ -7,6 +7,7 @@
 )]
 
 mod fetch;
+mod frames;
 mod http;
 mod support;
 mod tls;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tickwright_transport::ws::{WsOptions, WsReceiver, WsSender, accept};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tickwright_transport::{Tls, TlsOptions};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -87,7 +88,7 @@ pub fn reset(stream: TcpStream) {
 }
 
 /// Reads one HTTP request: its head and as much body as `Content-Length` says. `None` at the end.
-pub async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -106,11 +107,30 @@ pub async fn read_request(stream: &mut TcpStream) -> Option<String> {
     Some(head + std::str::from_utf8(&body).unwrap())
 }
 
+/// The server's half of a websocket handshake, so that a test may go on with bytes of its own.
+pub async fn shake_hands(stream: &mut TcpStream) {
+    let request = read_request(stream).await.unwrap();
+    let key = request
+        .lines()
+        .find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+        })
+        .unwrap();
+    let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(response.as_bytes()).await.unwrap();
+}
+
 /// Writes a response with a body of known length.
-pub async fn respond(stream: &mut TcpStream, status: &str, body: &str) {
+pub async fn respond<S: AsyncWrite + Unpin>(stream: &mut S, status: &str, body: &str) {
     let length = body.len();
     let response = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
     stream.write_all(response.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
 }
 
 /// A certificate authority of this test run and a server certificate for `localhost`.
@@ -138,6 +158,12 @@ impl Authority {
         let root_file = directory.path().join("root.pem");
         std::fs::write(&root_file, authority.pem()).unwrap();
         Self { root_file, acceptor: acceptor(certificate.der(), &key), _directory: directory }
+    }
+
+    /// A client's TLS that trusts this authority besides the system's.
+    pub fn trusted(&self) -> Tls {
+        let extra_root_files = vec![self.root_file.clone()];
+        Tls::load(&TlsOptions { extra_root_files, ..TlsOptions::default() }).unwrap()
     }
 }
 

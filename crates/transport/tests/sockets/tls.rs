@@ -10,9 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::{Authority, Server, soon};
 
 fn trusting(authority: &Authority) -> Dialer {
-    let options =
-        TlsOptions { extra_root_files: vec![authority.root_file.clone()], ..TlsOptions::default() };
-    Dialer::with_tls(TcpConnector::default(), Tls::load(&options).unwrap())
+    Dialer::with_tls(TcpConnector::default(), authority.trusted())
 }
 
 async fn secure_echo(authority: &Authority) -> Server {

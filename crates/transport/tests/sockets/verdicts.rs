@@ -15,7 +15,7 @@ use tickwright_transport::ws::{WsFrame, WsOptions, connect};
 use tickwright_transport::{ByteStream, Connecting, Connector, Dialer, Target, TcpConnector};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::support::{Server, read_request, respond, soon};
+use crate::support::{Authority, Server, read_request, respond, soon};
 
 /// What the stream does once `budget` bytes have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,12 @@ struct FaultyConnector(Arc<Mutex<Wire>>);
 impl FaultyConnector {
     fn new(budget: usize, fault: Fault, chunk: usize) -> Self {
         Self(Arc::new(Mutex::new(Wire { passed: Vec::new(), budget, fault, chunk })))
+    }
+
+    /// Lets this many more bytes pass.
+    fn allow(&self, bytes: usize) {
+        let mut wire = self.0.lock().unwrap();
+        wire.budget = wire.passed.len() + bytes;
     }
 
     fn passed(&self) -> Vec<u8> {
@@ -128,7 +134,7 @@ async fn an_http_request_said_not_to_be_sent_was_not() {
         let client = HttpClient::new(Dialer::plain(faulty.clone()), HttpOptions::default());
         for _ in 0..3 {
             let before = faulty.passed().len();
-            let request = request().timeout(Duration::from_millis(60));
+            let request = request().timeout(Duration::from_millis(30));
             let Err(error) = soon(client.request(request)).await else { continue };
             tokio::time::sleep(Duration::from_millis(5)).await;
             let after = faulty.passed().len();
@@ -147,6 +153,45 @@ async fn an_http_request_said_not_to_be_sent_was_not() {
     assert!(not_sent > 20 && maybe_sent > 20, "{not_sent} and {maybe_sent}");
 }
 
+/// The same below TLS, where a write that fails may have passed a part on.
+#[tokio::test]
+async fn over_tls_a_request_said_not_to_be_sent_was_not() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor.clone();
+    let server = Server::start(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            while let Some(_request) = read_request(&mut stream).await {
+                respond(&mut stream, "200 OK", "ok").await;
+            }
+        }
+    })
+    .await;
+    let (mut not_sent, mut maybe_sent) = (0, 0);
+    for seed in 0..60 {
+        let mut rng = Pcg32::seed_from_u64(seed);
+        let faulty = FaultyConnector::new(usize::MAX, fault(&mut rng), rng.random_range(1..9_000));
+        let dialer = Dialer::with_tls(faulty.clone(), authority.trusted());
+        let client = HttpClient::new(dialer, HttpOptions::default());
+        // A body of two TLS records, so that the fault may fall between them.
+        let body = Bytes::from(vec![b'x'; 20_000]);
+        let request =
+            || Request::new(Method::POST, server.url("https", "/order")).body(body.clone());
+        soon(client.request(request())).await.unwrap();
+        let before = faulty.passed().len();
+        let cut = [0, 1, 16_406, 16_407, rng.random_range(0..20_000)];
+        faulty.allow(cut[rng.random_range(0..cut.len())]);
+        let request = request().timeout(Duration::from_millis(30));
+        let error = soon(client.request(request)).await.unwrap_err();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let after = faulty.passed().len();
+        assert_eq!(error.may_have_left(), before != after, "seed {seed}: {error:?}");
+        if before == after { not_sent += 1 } else { maybe_sent += 1 }
+    }
+    assert!(not_sent > 5 && maybe_sent > 20, "{not_sent} and {maybe_sent}");
+}
+
 /// Frames and batches on one websocket until the fault strikes, then a few more.
 #[tokio::test]
 async fn a_frame_said_not_to_be_sent_was_not() {
@@ -158,7 +203,7 @@ async fn a_frame_said_not_to_be_sent_was_not() {
     for seed in 0..60 {
         let mut rng = Pcg32::seed_from_u64(seed);
         let probe = FaultyConnector::new(usize::MAX, Fault::FailWrite, usize::MAX);
-        let options = WsOptions { send_timeout: Duration::from_millis(50), ..WsOptions::default() };
+        let options = WsOptions { send_timeout: Duration::from_millis(25), ..WsOptions::default() };
         let url = server.url("ws", "/");
         drop(soon(connect(&Dialer::plain(probe.clone()), &url, &options)).await.unwrap());
         let handshake = probe.passed().len();

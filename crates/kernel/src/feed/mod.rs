@@ -1,10 +1,18 @@
-//! Market data: which streams are wanted, and how a venue's protocol is spoken.
-//!
-//! [`FeedProtocol`] is what a venue implements; the machine that keeps connections alive,
-//! synchronises books and publishes typed events is generic over it.
+//! Market data: which streams are wanted, how a venue's protocol is spoken, and the machine that
+//! keeps connections alive, synchronises books and publishes typed events.
 
+mod bars;
+mod books;
+mod history;
+mod links;
+mod machine;
+mod notice;
+mod policy;
 mod protocol;
 
+pub use machine::{FeedEffect, FeedInput, FeedMachine, FeedPlan};
+pub use notice::{FeedNotice, FeedStats};
+pub use policy::FeedPolicy;
 pub use protocol::{
     DecodeError, FeedMessage, FeedProtocol, Stream, StreamKind, SubscriptionRefused,
 };

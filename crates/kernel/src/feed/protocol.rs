@@ -118,4 +118,40 @@ pub trait FeedProtocol {
         body: &[u8],
         received_at: Timestamp,
     ) -> Result<DepthUpdate, DecodeError>;
+
+    /// The request for the latest bars of an interval, the open one perhaps among them. At most
+    /// `count`, ending with the bar that holds `until` if given.
+    fn bars_request(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        count: u32,
+        until: Option<Timestamp>,
+    ) -> HttpRequest;
+
+    /// Reads the answer to [`Self::bars_request`], oldest first.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    fn decode_bars(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Vec<Bar>, DecodeError>;
+
+    /// The request for the latest trades, at most `count`.
+    fn trades_request(&self, instrument: InstrumentId, count: u32) -> HttpRequest;
+
+    /// Reads the answer to [`Self::trades_request`], oldest first.
+    ///
+    /// # Errors
+    /// See [`DecodeError`].
+    fn decode_trades(
+        &self,
+        instrument: InstrumentId,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Vec<Trade>, DecodeError>;
 }

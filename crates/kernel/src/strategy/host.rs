@@ -19,7 +19,6 @@ use crate::portfolio::Position;
 
 /// What a strategy host is given.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "moved once into a step, never stored")]
 pub enum HostInput {
     /// A past event, oldest first, before [`HostInput::Start`].
     WarmUp(MarketEvent),
@@ -53,6 +52,7 @@ pub enum HostInput {
 
 /// What a host passes on after a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "drained at once, never stored")]
 pub enum HostOutput {
     /// To the risk gate.
     Intent(SubmitIntent),

@@ -12,7 +12,6 @@ use crate::wire::Moment;
 #[derive(Debug)]
 pub(super) struct BarTrack {
     pub instrument: InstrumentId,
-    pub interval: Interval,
     builder: BarBuilder,
     /// Trades of the open bar are missing: it began before we listened, or there was a gap. Such
     /// a bar is not published as built but fetched from the venue.
@@ -23,7 +22,7 @@ pub(super) struct BarTrack {
 impl BarTrack {
     pub const fn new(instrument: InstrumentId, interval: Interval) -> Self {
         let builder = BarBuilder::new(instrument, interval);
-        Self { instrument, interval, builder, is_doubtful: true, closed: Vec::new() }
+        Self { instrument, builder, is_doubtful: true, closed: Vec::new() }
     }
 }
 
@@ -34,12 +33,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    pub(super) fn build_bars(
-        &mut self,
-        now: Moment,
-        trade: &Trade,
-        effects: &mut Vec<FeedEffect>,
-    ) {
+    pub(super) fn build_bars(&mut self, now: Moment, trade: &Trade, effects: &mut Vec<FeedEffect>) {
         for index in 0..self.bars.len() {
             let track = &mut self.bars[index];
             if track.instrument == trade.instrument {

@@ -46,14 +46,7 @@ pub(super) struct Group {
 
 impl Group {
     pub const fn new(streams: Vec<Stream>) -> Self {
-        Self {
-            streams,
-            link: None,
-            successor: None,
-            attempt: 0,
-            reopen_at: None,
-            announced: false,
-        }
+        Self { streams, link: None, successor: None, attempt: 0, reopen_at: None, announced: false }
     }
 
     fn links(&mut self) -> impl Iterator<Item = &mut Link> {
@@ -69,12 +62,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    fn open_link(
-        &mut self,
-        group: usize,
-        wall: Timestamp,
-        effects: &mut Vec<FeedEffect>,
-    ) -> Link {
+    fn open_link(&mut self, group: usize, wall: Timestamp, effects: &mut Vec<FeedEffect>) -> Link {
         self.last_connection += 1;
         let connection = ConnectionId(self.last_connection);
         let streams = &self.groups[group].streams;
@@ -220,12 +208,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    fn give_up_silent(
-        &mut self,
-        index: usize,
-        wall: Timestamp,
-        effects: &mut Vec<FeedEffect>,
-    ) {
+    fn give_up_silent(&mut self, index: usize, wall: Timestamp, effects: &mut Vec<FeedEffect>) {
         let policy = self.policy;
         let group = &mut self.groups[index];
         let dead = group.links().find_map(|link| {
@@ -252,12 +235,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    fn start_rotation(
-        &mut self,
-        index: usize,
-        wall: Timestamp,
-        effects: &mut Vec<FeedEffect>,
-    ) {
+    fn start_rotation(&mut self, index: usize, wall: Timestamp, effects: &mut Vec<FeedEffect>) {
         let successor = self.open_link(index, wall, effects);
         self.groups[index].successor = Some(successor);
     }

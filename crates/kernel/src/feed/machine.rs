@@ -268,8 +268,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
             if missed > 0 {
                 self.stats.trades_missed += missed;
                 let instrument = trade.instrument;
-                let notice =
-                    FeedNotice::TradesMissed { instrument, after: last, before: trade.id };
+                let notice = FeedNotice::TradesMissed { instrument, after: last, before: trade.id };
                 effects.push(FeedEffect::Notice(notice));
                 self.doubt_bars(instrument);
             }

@@ -43,6 +43,7 @@ impl OrderCounts {
             OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
             | OrderEventKind::Filled { .. }
+            | OrderEventKind::Completed
             | OrderEventKind::Absent => {}
         }
     }

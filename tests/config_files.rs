@@ -26,7 +26,7 @@ fn check_is_explained(file: &Path, keys: &[Key]) {
             let line = line.strip_prefix("# ").unwrap_or(line);
             if is_table { *line == headings[1] } else { line.starts_with(&format!("{name} = ")) }
         };
-        let found = lines[start..].iter().position(|line| wanted(line));
+        let found = lines[start..].iter().position(wanted);
         let found = start + found.unwrap_or_else(|| panic!("{}: {}", file.display(), key.path));
         assert!(lines[found - 1].starts_with("# "), "{}: no comment", key.path);
         if !is_table {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod document;
 pub mod exit;
+pub mod logs;
 
 pub use document::to_markdown;
 pub use exit::{Exit, Failure};
@@ -29,6 +30,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Start here:
   tickwright check                       is my configuration right?
+  tickwright logs summary FILE           what did the engine do?
 
 Settings: default < file < TICKWRIGHT__SECTION__KEY < --set section.key=value.
 docs/CONFIG.md lists them all, LOGS.md every log event, docs/CLI.md the exit codes.";
@@ -38,6 +40,9 @@ docs/CONFIG.md lists them all, LOGS.md every log event, docs/CLI.md the exit cod
 enum Command {
     /// Check the configuration and report every error at once
     Check(CheckArgs),
+    /// Read the engine's log
+    #[command(subcommand)]
+    Logs(logs::LogsCommand),
 }
 
 /// Where settings come from.
@@ -140,6 +145,7 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &[StrategyE
     };
     let result = match cli.command {
         Command::Check(arguments) => commands::check::execute(&arguments, kinds),
+        Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {
         eprintln!("{failure}");

@@ -1,3 +1,4 @@
 //! One function per command of the command line.
 
 pub mod check;
+pub mod logs;

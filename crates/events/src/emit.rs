@@ -2,10 +2,11 @@
 
 /// Emits one event of the [table](crate::table): its constant's name, then every field that it
 /// declares, in any order, each as `name = value`, `name = %value` (by `Display`) or
-/// `name = ?value` (by `Debug`). An optional field is an `Option`; `None` leaves it out.
+/// `name = ?value` (by `Debug`). An optional field is an `Option`; `None` leaves it out:
+/// `price = price.map(display)`, where `display` needs no import.
 ///
 /// ```
-/// # use tickwright_events::{display, log_event};
+/// # use tickwright_events::log_event;
 /// let holder: Option<u32> = None;
 /// log_event!(STATE_LOCKED, path = %"state", holder_pid = holder);
 /// ```

@@ -23,8 +23,6 @@ pub use emit::same_names;
 pub use table::{ALL, LogEvent};
 #[doc(hidden)]
 pub use tracing;
-/// Wraps an optional value for a field: `price = price.map(display)`.
-pub use tracing::field::display;
 
 /// The `target` of every event that [`log_event!`] emits; other targets are libraries.
 pub const TARGET: &str = "tickwright";

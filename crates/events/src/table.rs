@@ -133,8 +133,14 @@ ORDER_REJECTED = "order.rejected" WARN [correlation order_id strategy symbol cod
 ORDER_DENIED = "order.denied" WARN [correlation strategy symbol rule reason limit actual]
     "Our own risk refused the intent; nothing was sent. `rule` names the rule, `actual` is what exceeded its `limit`.",
     "Nothing, if the limit is what you want. Else change it in the configuration.";
-ORDER_FILLED = "order.filled" INFO [correlation order_id venue_order_id trade_id strategy symbol side price quantity remaining liquidity fee fee_asset fee_value currency]
-    "An execution. `remaining` is what the order still has to trade; `fee_value` is the fee in `currency`, at the rate of that moment.",
+ORDER_FILLED = "order.filled" INFO [correlation order_id venue_order_id trade_id strategy symbol base quote side price quantity remaining liquidity fee fee_asset fee_value]
+    "An execution. `remaining` is what the order still has to trade, left out for an order by quote amount; `base` and `quote` are the assets of `symbol`; `fee_value` is the fee in `quote`, at the rate of that moment.",
+    "Nothing.";
+ORDER_TRIGGERED = "order.triggered" INFO [correlation order_id strategy symbol]
+    "A stop or target was reached: the order now works.",
+    "Nothing.";
+ORDER_COMPLETED = "order.completed" INFO [correlation order_id strategy symbol]
+    "An order by quote amount has bought or sold all that it can; for other orders `remaining` says so.",
     "Nothing.";
 ORDER_CANCELED = "order.canceled" INFO [correlation order_id strategy symbol filled_quantity reason]
     "The order no longer works. `reason` says who asked.",

@@ -34,7 +34,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The constants that follow `log_event!(` in the product's sources.
+/// The constants that follow `log_event!(` or `table::` in the product's sources.
 fn emitted() -> BTreeSet<String> {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
@@ -48,7 +48,8 @@ fn emitted() -> BTreeSet<String> {
     let mut constants = BTreeSet::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        for part in text.split("log_event!(").skip(1) {
+        let parts = text.split("log_event!(").skip(1).chain(text.split("events::table::").skip(1));
+        for part in parts {
             let name = part.trim_start();
             let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(0);
             constants.insert(name[..end].to_owned());

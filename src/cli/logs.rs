@@ -1,0 +1,33 @@
+//! Arguments of `logs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// What to do with a log.
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Rebuild orders, fills, fees and profit from the log alone
+    Summary(SummaryArgs),
+}
+
+/// Arguments of `logs summary`.
+#[derive(Debug, Args)]
+#[command(after_help = SUMMARY_HELP)]
+pub struct SummaryArgs {
+    /// The log file; those put aside from it (FILE.1, FILE.2, …) are read too, oldest first
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SUMMARY_HELP: &str = "\
+Counts orders by what became of them, and books every `order.filled` at average cost, by strategy
+and symbol. It needs nothing but the log: no journal, no venue.
+
+Examples:
+  tickwright logs summary state/logs/tickwright.log
+  tickwright logs summary state/logs/tickwright.log --json | jq .profit";

@@ -1,0 +1,171 @@
+//! Starts the log of a process.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use model::Timestamp;
+use tracing::dispatcher::{Dispatch, WeakDispatch};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::layer::{EventLayer, Output};
+use super::line::Form;
+use super::rotating::RotatingFile;
+use super::writer::{Destination, LogCounters, QUEUE_LINES, Queue, Terminal, spawn};
+use crate::config::{EngineConfig, TerminalLog};
+
+/// The name of the log file in its directory.
+pub const LOG_FILE: &str = "tickwright.log";
+
+/// Says what time it is, for the stamp of a line.
+pub type LogClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock.
+#[must_use]
+pub fn system_clock() -> LogClock {
+    Arc::new(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
+    })
+}
+
+/// What to log, and where.
+#[derive(Clone)]
+pub struct LogOptions {
+    /// The log file; `None` writes none.
+    pub file: Option<PathBuf>,
+    /// The size at which the file is put aside.
+    pub rotate_bytes: u64,
+    /// How many are kept.
+    pub keep_files: usize,
+    /// The least important level.
+    pub level: tracing::Level,
+    /// Lines on standard error.
+    pub terminal: TerminalLog,
+    /// Stamps the lines.
+    pub clock: LogClock,
+}
+
+impl LogOptions {
+    /// As the configuration says, on the system's clock.
+    #[must_use]
+    pub fn of(engine: &EngineConfig) -> Self {
+        Self {
+            file: Some(engine.log_directory().join(LOG_FILE)),
+            rotate_bytes: engine.logs.rotate_bytes,
+            keep_files: engine.logs.keep_files,
+            level: engine.logs.level,
+            terminal: engine.logs.terminal,
+            clock: system_clock(),
+        }
+    }
+}
+
+/// Why there can be no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file can't be made or written.
+    #[error("log file {}: {source}; set logs.directory to one that can be written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system gives no thread.
+    #[error("no thread for the log: {0}")]
+    Thread(std::io::Error),
+    /// The process already has a log.
+    #[error("the log of this process was started before")]
+    AlreadyStarted,
+}
+
+/// Keeps the log; writes what is left when dropped.
+#[derive(Debug)]
+pub struct LogGuard {
+    queues: Vec<Queue>,
+    counters: Arc<LogCounters>,
+}
+
+impl LogGuard {
+    /// What the log has lost.
+    #[must_use]
+    pub fn counters(&self) -> Arc<LogCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Waits until everything logged so far is written, at most for `limit`. Says whether it is.
+    pub fn flush(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        // Every queue gets its chance, also after one that did not make it.
+        self.queues.iter().map(|queue| queue.flush(deadline)).filter(|done| !done).count() == 0
+    }
+}
+
+impl Drop for LogGuard {
+    fn drop(&mut self) {
+        self.flush(Duration::from_secs(2));
+    }
+}
+
+/// Starts the log for the whole process.
+///
+/// # Errors
+/// See [`LogError`].
+pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
+    let (dispatch, guard) = dispatch(options)?;
+    tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::AlreadyStarted)?;
+    Ok(guard)
+}
+
+/// The log as a `tracing` dispatcher, for a thread of its own.
+///
+/// # Errors
+/// See [`LogError`].
+pub fn dispatch(options: &LogOptions) -> Result<(Dispatch, LogGuard), LogError> {
+    let counters = Arc::new(LogCounters::default());
+    let own = Arc::new(OnceLock::new());
+    let mut outputs = Vec::new();
+    if let Some(path) = &options.file {
+        let file = RotatingFile::open(path, options.rotate_bytes, options.keep_files)
+            .map_err(|source| LogError::File { path: path.clone(), source })?;
+        outputs.push(Output { form: Form::Json, queue: queue(file, &counters, &own)? });
+    }
+    if let Some(form) = terminal_form(options.terminal) {
+        outputs.push(Output { form, queue: queue(Terminal, &counters, &own)? });
+    }
+    let queues = outputs.iter().map(|output| output.queue.clone()).collect();
+    let layer = EventLayer { level: options.level, clock: Arc::clone(&options.clock), outputs };
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+    own.set(dispatch.downgrade()).expect("set here only");
+    Ok((dispatch, LogGuard { queues, counters }))
+}
+
+/// A writer that logs its own losses.
+fn queue(
+    destination: impl Destination,
+    counters: &Arc<LogCounters>,
+    own: &Arc<OnceLock<WeakDispatch>>,
+) -> Result<Queue, LogError> {
+    let own = Arc::clone(own);
+    let report = move |lines: u64, write_errors: u64| {
+        if let Some(dispatch) = own.get().and_then(WeakDispatch::upgrade) {
+            tracing::dispatcher::with_default(&dispatch, || {
+                events::log_event!(LOG_DROPPED, lines = lines, write_errors = write_errors);
+            });
+        }
+    };
+    spawn(destination, QUEUE_LINES, Arc::clone(counters), report).map_err(LogError::Thread)
+}
+
+fn terminal_form(terminal: TerminalLog) -> Option<Form> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let is_coloured = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    match terminal {
+        TerminalLog::Auto if is_terminal => Some(Form::Human { is_coloured }),
+        TerminalLog::Auto | TerminalLog::Json => Some(Form::Json),
+        TerminalLog::Human => Some(Form::Human { is_coloured }),
+        TerminalLog::Off => None,
+    }
+}

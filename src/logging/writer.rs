@@ -1,0 +1,260 @@
+//! The bounded queue in front of a log file or terminal, and the thread behind it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Lines that may wait for a writer, a few megabytes. When they do, new lines are dropped.
+pub const QUEUE_LINES: usize = 8_192;
+
+/// How often a writer looks after its destination, and how often it speaks of dropped lines.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(5);
+
+/// What a log has lost, over all of its destinations.
+#[derive(Debug, Default)]
+pub struct LogCounters {
+    dropped: AtomicU64,
+    errors: AtomicU64,
+    dropped_untold: AtomicU64,
+    errors_untold: AtomicU64,
+}
+
+impl LogCounters {
+    /// Lines that found their queue full.
+    #[must_use]
+    pub fn lines_dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Lines that could not be written.
+    #[must_use]
+    pub fn write_errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.dropped_untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_error(&self) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        self.errors_untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Dropped lines and errors that no `log.dropped` has told of yet; the caller does.
+    fn take_untold(&self) -> Option<(u64, u64)> {
+        let dropped = self.dropped_untold.swap(0, Ordering::Relaxed);
+        let errors = self.errors_untold.swap(0, Ordering::Relaxed);
+        (dropped > 0 || errors > 0).then_some((dropped, errors))
+    }
+}
+
+/// Where a writer's lines end up.
+pub trait Destination: Send + 'static {
+    /// Writes one line, which ends in a newline.
+    ///
+    /// # Errors
+    /// When it can't be written whole.
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()>;
+
+    /// Called every few seconds.
+    fn look_after(&mut self) {}
+}
+
+impl Destination for super::RotatingFile {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        Self::write_line(self, line)
+    }
+
+    fn look_after(&mut self) {
+        self.follow_path();
+    }
+}
+
+/// Standard error.
+#[derive(Debug)]
+pub struct Terminal;
+
+impl Destination for Terminal {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        io::Write::write_all(&mut io::stderr().lock(), line)
+    }
+}
+
+enum Message {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// The near end of the queue. It never blocks.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    sender: SyncSender<Message>,
+    counters: Arc<LogCounters>,
+}
+
+impl Queue {
+    /// Hands a line over, or drops and counts it.
+    pub fn push(&self, line: Vec<u8>) {
+        match self.sender.try_send(Message::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.counters.count_dropped();
+            }
+        }
+    }
+
+    /// Waits until everything pushed before is written, at most until `deadline`. Says whether
+    /// it is.
+    pub fn flush(&self, deadline: Instant) -> bool {
+        let (done, wait) = sync_channel(1);
+        let mut message = Message::Flush(done);
+        loop {
+            match self.sender.try_send(message) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(returned)) => {
+                    if Instant::now() >= deadline {
+                        return false;
+                    }
+                    message = returned;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        wait.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
+    }
+}
+
+/// Starts a writer's thread. `report` is called with lines dropped and write errors since its last
+/// call, at most every few seconds, once lines can be written again.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn(
+    mut destination: impl Destination,
+    capacity: usize,
+    counters: Arc<LogCounters>,
+    report: impl Fn(u64, u64) + Send + 'static,
+) -> io::Result<Queue> {
+    let (sender, receiver) = sync_channel(capacity);
+    let queue = Queue { sender, counters: Arc::clone(&counters) };
+    std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
+        run(&mut destination, &receiver, &counters, report);
+    })?;
+    Ok(queue)
+}
+
+fn run(
+    destination: &mut impl Destination,
+    receiver: &Receiver<Message>,
+    counters: &LogCounters,
+    report: impl Fn(u64, u64),
+) {
+    let mut looked_after_at = Instant::now();
+    let mut can_write = true;
+    loop {
+        match receiver.recv_timeout(LOOK_AFTER_EVERY) {
+            Ok(Message::Line(line)) => {
+                can_write = destination.write_line(&line).is_ok();
+                if !can_write {
+                    counters.count_error();
+                }
+            }
+            Ok(Message::Flush(done)) => {
+                // Nobody waits any more: nothing lost.
+                let _ = done.try_send(());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if looked_after_at.elapsed() >= LOOK_AFTER_EVERY {
+            looked_after_at = Instant::now();
+            destination.look_after();
+            if can_write && let Some((dropped, errors)) = counters.take_untold() {
+                report(dropped, errors);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Writes to memory; waits or fails as told.
+    struct Memory {
+        lines: Arc<Mutex<Vec<String>>>,
+        gate: Option<Receiver<()>>,
+        failures: u32,
+    }
+
+    impl Destination for Memory {
+        fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+            if let Some(gate) = self.gate.take() {
+                let _ = gate.recv();
+            }
+            if self.failures > 0 {
+                self.failures -= 1;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.lines.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+            Ok(())
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_without_waiting() {
+        let lines = Arc::default();
+        let (open, gate) = sync_channel(0);
+        let memory = Memory { lines: Arc::clone(&lines), gate: Some(gate), failures: 0 };
+        let counters = Arc::new(LogCounters::default());
+        let queue = spawn(memory, 4, Arc::clone(&counters), |_, _| {}).unwrap();
+        for number in 0..100 {
+            queue.push(format!("{number}\n").into_bytes());
+        }
+        // The writer stands at the gate with one line; four wait; it may not yet have taken one.
+        assert!((95..=96).contains(&counters.lines_dropped()), "{}", counters.lines_dropped());
+        open.send(()).unwrap();
+        assert!(queue.flush(soon()));
+        let written = lines.lock().unwrap().len() as u64;
+        assert_eq!(written + counters.lines_dropped(), 100);
+        queue.push(b"after\n".to_vec());
+        assert!(queue.flush(soon()));
+        assert_eq!(lines.lock().unwrap().last().unwrap(), "after\n");
+    }
+
+    #[test]
+    fn a_full_disk_is_counted_and_survived() {
+        let lines = Arc::default();
+        let memory = Memory { lines: Arc::clone(&lines), gate: None, failures: 3 };
+        let counters = Arc::new(LogCounters::default());
+        let queue = spawn(memory, 100, Arc::clone(&counters), |_, _| {}).unwrap();
+        for number in 0..5 {
+            queue.push(format!("{number}\n").into_bytes());
+        }
+        assert!(queue.flush(soon()));
+        assert_eq!(*lines.lock().unwrap(), ["3\n", "4\n"]);
+        assert_eq!(counters.write_errors(), 3);
+    }
+
+    #[test]
+    fn a_flush_gives_up_at_its_deadline() {
+        let (_closed, gate) = sync_channel(0);
+        let memory = Memory { lines: Arc::default(), gate: Some(gate), failures: 0 };
+        let queue = spawn(memory, 4, Arc::default(), |_, _| {}).unwrap();
+        queue.push(b"stuck\n".to_vec());
+        let start = Instant::now();
+        assert!(!queue.flush(start + Duration::from_millis(50)));
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}

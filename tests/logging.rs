@@ -1,0 +1,276 @@
+//! The log end to end: events through `tracing` into files, and the summary from the files.
+#![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::log_event;
+use model::{Amount, Timestamp};
+use tickwright::config::TerminalLog;
+use tickwright::logging::{LogOptions, dispatch, summary::Summary};
+
+fn options(file: &Path) -> LogOptions {
+    LogOptions {
+        file: Some(file.to_owned()),
+        rotate_bytes: 1 << 20,
+        keep_files: 50,
+        level: tracing::Level::INFO,
+        terminal: TerminalLog::Off,
+        clock: Arc::new(|| Timestamp::from_nanos(1_723_161_253_937_085_768)),
+    }
+}
+
+/// Runs `scenario` with a log of its own and returns the lines of the file.
+fn logged(options: &LogOptions, scenario: impl FnOnce()) -> Vec<serde_json::Value> {
+    let (dispatch, guard) = dispatch(options).unwrap();
+    tracing::dispatcher::with_default(&dispatch, scenario);
+    assert!(guard.flush(Duration::from_secs(10)));
+    let text = std::fs::read_to_string(options.file.as_ref().unwrap()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn events_become_lines_with_their_fields() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = logged(&options(&directory.path().join("a.log")), || {
+        let holder: Option<u32> = None;
+        log_event!(STATE_LOCKED, path = "state", holder_pid = holder);
+        let price: Option<&str> = Some("61837.63");
+        log_event!(
+            ORDER_INTENDED,
+            correlation = 7_u64,
+            order_id = "tw-1",
+            strategy = "a",
+            symbol = "BTCUSDT",
+            side = "buy",
+            kind = "limit",
+            price = price.map(display),
+            quantity = %"0.01"
+        );
+        tracing::info!(target: "hyper", "chatter");
+        tracing::warn!(target: "hyper", peer = 3, "trouble");
+    });
+    let expected = serde_json::json!([
+        {"at": "2024-08-08T23:54:13.937085Z", "level": "error", "event": "state.locked",
+         "path": "state"},
+        {"at": "2024-08-08T23:54:13.937085Z", "level": "info", "event": "order.intended",
+         "correlation": 7, "order_id": "tw-1", "strategy": "a", "symbol": "BTCUSDT", "side": "buy",
+         "kind": "limit", "price": "61837.63", "quantity": "0.01"},
+        {"at": "2024-08-08T23:54:13.937085Z", "level": "warn", "event": "library.warned",
+         "library": "hyper", "message": "trouble peer=3"},
+    ]);
+    assert_eq!(serde_json::Value::from(lines), expected);
+}
+
+#[test]
+fn less_important_levels_are_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = options(&directory.path().join("a.log"));
+    options.level = tracing::Level::ERROR;
+    let lines = logged(&options, || {
+        log_event!(FEED_RECONNECTING, connection = 1, attempt = 1, delay_ms = 250);
+        log_event!(ALERT_FAILED, subject = "stream.stale", error = "timeout");
+        tracing::warn!(target: "hyper", "trouble");
+    });
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["event"], "alert.failed");
+}
+
+#[test]
+fn an_unusable_directory_is_an_error_that_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = dispatch(&options(&file.join("a.log"))).unwrap_err().to_string();
+    assert!(error.contains("logs.directory"), "{error}");
+}
+
+/// A fill as execution would log it.
+#[derive(Clone, Copy)]
+struct Fill {
+    order: &'static str,
+    trade: i64,
+    strategy: &'static str,
+    symbol: &'static str,
+    side: &'static str,
+    price: &'static str,
+    quantity: &'static str,
+    remaining: &'static str,
+    fee: (&'static str, &'static str),
+    fee_value: Option<&'static str>,
+}
+
+impl Fill {
+    fn log(self) {
+        let base = self.symbol.strip_suffix("USDT").unwrap();
+        log_event!(
+            ORDER_FILLED,
+            correlation = 1_u64,
+            order_id = self.order,
+            venue_order_id = self.trade + 1_000,
+            trade_id = self.trade,
+            strategy = self.strategy,
+            symbol = self.symbol,
+            base = base,
+            quote = "USDT",
+            side = self.side,
+            price = self.price,
+            quantity = self.quantity,
+            remaining = self.remaining,
+            liquidity = "taker",
+            fee = self.fee.0,
+            fee_asset = self.fee.1,
+            fee_value = self.fee_value
+        );
+    }
+}
+
+const BUY: Fill = Fill {
+    order: "o1",
+    trade: 1,
+    strategy: "a",
+    symbol: "BTCUSDT",
+    side: "buy",
+    price: "100",
+    quantity: "1",
+    remaining: "1",
+    fee: ("0.1", "USDT"),
+    fee_value: None,
+};
+
+fn intend(order_id: &str, strategy: &str, symbol: &str) {
+    log_event!(
+        ORDER_INTENDED,
+        correlation = 1_u64,
+        order_id = order_id,
+        strategy = strategy,
+        symbol = symbol,
+        side = "buy",
+        kind = "limit",
+        price = "100",
+        quantity = "2"
+    );
+}
+
+/// Two fills of one order, one of them logged twice, and a sale in another file; a base fee, a fee
+/// in a third asset; a cancel, a reject, a denial, an unknown; a sale of something never bought.
+fn a_day() {
+    intend("o1", "a", "BTCUSDT");
+    BUY.log();
+    BUY.log();
+    Fill { trade: 2, price: "110", remaining: "0", ..BUY }.log();
+    log_event!(
+        ORDER_ACCEPTED,
+        correlation = 1_u64,
+        order_id = "o1",
+        venue_order_id = 1_001,
+        strategy = "a",
+        symbol = "BTCUSDT"
+    );
+    Fill {
+        order: "o2",
+        trade: 3,
+        side: "sell",
+        price: "120",
+        fee: ("0.0002", "BNB"),
+        fee_value: Some("0.12"),
+        remaining: "0",
+        ..BUY
+    }
+    .log();
+    Fill {
+        order: "o3",
+        trade: 1,
+        strategy: "b",
+        symbol: "ETHUSDT",
+        quantity: "2",
+        remaining: "3",
+        fee: ("0.002", "ETH"),
+        ..BUY
+    }
+    .log();
+    log_event!(
+        ORDER_CANCELED,
+        correlation = 1_u64,
+        order_id = "o3",
+        strategy = "b",
+        symbol = "ETHUSDT",
+        filled_quantity = "2",
+        reason = "requested"
+    );
+    intend("o4", "b", "ETHUSDT");
+    log_event!(
+        ORDER_UNKNOWN,
+        correlation = 1_u64,
+        order_id = "o4",
+        strategy = "b",
+        symbol = "ETHUSDT",
+        error = "timeout",
+        fence_at = "later"
+    );
+    log_event!(
+        ORDER_DENIED,
+        correlation = 1_u64,
+        strategy = "b",
+        symbol = "ETHUSDT",
+        rule = "max_order_notional",
+        reason = "too large",
+        limit = "5000 USDT",
+        actual = "6000 USDT"
+    );
+    Fill { order: "o5", trade: 9, strategy: "c", side: "sell", remaining: "0", ..BUY }.log();
+}
+
+#[test]
+fn a_summary_is_rebuilt_from_the_log_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.log");
+    // Small enough that the day is spread over many files.
+    let options = LogOptions { rotate_bytes: 500, ..options(&file) };
+    logged(&options, a_day);
+    assert!(PathBuf::from(format!("{}.5", file.display())).exists());
+    let summary = Summary::of_file(&file).unwrap();
+
+    let orders = summary.orders;
+    assert_eq!(
+        [orders.intended, orders.filled, orders.canceled, orders.unknown, orders.denied],
+        [5, 3, 1, 1, 1]
+    );
+    assert_eq!(summary.fills, 5);
+    assert_eq!((summary.malformed_lines, summary.lines_dropped), (0, 0));
+
+    let money = |text: &str| Some(text.parse::<Amount>().unwrap());
+    let [a, b, c] = &summary.strategies[..] else { panic!("{:?}", summary.strategies) };
+    assert_eq!((a.strategy.as_str(), a.orders, a.fills), ("a", 2, 3));
+    // Bought 2 for 210.2 with fees, sold 1 for 120 less 0.12.
+    assert_eq!(a.realised, money("14.78"));
+    assert_eq!(a.unrealised, money("14.9"));
+    assert_eq!(a.fees, money("0.32").unwrap());
+    assert_eq!(a.fees_by_asset["BNB"], money("0.0002").unwrap());
+    assert_eq!((b.orders, b.denied, b.fills), (2, 1, 1));
+    // 1.998 are left of 2 after the fee, and cost 200.
+    assert_eq!(b.position, "1.998".parse().unwrap());
+    assert_eq!(b.unrealised, money("-0.2"));
+    assert_eq!((c.realised, c.unrealised), (None, None));
+    assert_eq!(summary.profit["USDT"], money("29.48").unwrap());
+
+    let shown = summary.to_string();
+    assert!(shown.contains("profit after fees: 29.48 USDT"), "{shown}");
+    assert!(shown.contains("5 intended, 3 filled, 1 canceled"), "{shown}");
+}
+
+#[test]
+fn torn_and_lost_lines_are_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.log");
+    let lost = "{\"at\":\"x\",\"level\":\"warn\",\"event\":\"log.dropped\",\"lines\":7,\
+                \"write_errors\":2}";
+    let half = "{\"event\":\"order.filled\",\"trade_id\":1}";
+    std::fs::write(&file, format!("{{\"at\":\"torn\n\n{lost}\n{half}\n\u{0}\u{0}\n")).unwrap();
+    let summary = Summary::of_file(&file).unwrap();
+    assert_eq!((summary.lines, summary.malformed_lines, summary.lines_dropped), (2, 3, 9));
+    assert!(summary.to_string().contains("figures may be too low"));
+    let missing = Summary::of_file(&directory.path().join("b.log")).unwrap_err();
+    assert!(missing.to_string().contains("b.log"));
+}

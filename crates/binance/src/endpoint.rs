@@ -34,11 +34,7 @@ impl EndpointUrls {
         Self { rest_url: clean(rest_url), ws_url: clean(ws_url), ws_api_url: clean(ws_api_url) }
     }
 
-    const fn fixed(
-        rest_url: &'static str,
-        ws_url: &'static str,
-        ws_api_url: &'static str,
-    ) -> Self {
+    const fn fixed(rest_url: &'static str, ws_url: &'static str, ws_api_url: &'static str) -> Self {
         Self {
             rest_url: Cow::Borrowed(rest_url),
             ws_url: Cow::Borrowed(ws_url),
@@ -114,7 +110,8 @@ mod tests {
 
     #[test]
     fn own_addresses_lose_their_trailing_slash() {
-        let urls = EndpointUrls::new("http://127.0.0.1:1/", "ws://127.0.0.1:2", "ws://h/ws-api/v3/");
+        let urls =
+            EndpointUrls::new("http://127.0.0.1:1/", "ws://127.0.0.1:2", "ws://h/ws-api/v3/");
         assert_eq!(urls.rest_url, "http://127.0.0.1:1");
         assert_eq!(urls.ws_api_url, "ws://h/ws-api/v3");
     }

@@ -332,7 +332,10 @@ mod tests {
 
     #[test]
     fn names_are_the_venues() {
-        assert_eq!(serde_json::to_string(&OrderType::StopLossLimit).unwrap(), "\"STOP_LOSS_LIMIT\"");
+        assert_eq!(
+            serde_json::to_string(&OrderType::StopLossLimit).unwrap(),
+            "\"STOP_LOSS_LIMIT\""
+        );
         assert_eq!(SelfTradePrevention::ExpireMaker.to_string(), "EXPIRE_MAKER");
     }
 }

@@ -6,8 +6,10 @@
 //! decision about trading. The clock is passed in, and what has to be sent is handed out.
 
 pub mod decode;
+pub mod encode;
 mod endpoint;
 mod enums;
+pub mod sign;
 mod symbols;
 
 pub use endpoint::{Endpoint, EndpointUrls};

@@ -66,7 +66,8 @@ impl<'a> BookTicker<'a> {
     ) -> Result<Option<Quote>, DecodeError> {
         let bid = Level { price: self.bid_price, quantity: self.bid_quantity };
         let ask = Level { price: self.ask_price, quantity: self.ask_quantity };
-        let is_negative = |level: Level| level.price < Price::ZERO || level.quantity < Quantity::ZERO;
+        let is_negative =
+            |level: Level| level.price < Price::ZERO || level.quantity < Quantity::ZERO;
         let has_both = !bid.price.is_zero() && !ask.price.is_zero();
         if is_negative(bid) || is_negative(ask) || (has_both && bid.price >= ask.price) {
             return Err(DecodeError::impossible(

@@ -18,6 +18,9 @@ mod trade;
 mod user_data;
 mod ws_api;
 
+#[cfg(test)]
+mod oracle;
+
 use std::fmt;
 
 use serde::Deserialize;

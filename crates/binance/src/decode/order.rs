@@ -148,10 +148,7 @@ impl<'a> CancelReplaceReply<'a> {
     }
 }
 
-fn read_leg<'a>(
-    result: &str,
-    response: Option<&'a RawValue>,
-) -> Result<LegReply<'a>, DecodeError> {
+fn read_leg<'a>(result: &str, response: Option<&'a RawValue>) -> Result<LegReply<'a>, DecodeError> {
     let bytes = response.map_or(&b"null"[..], |response| response.get().as_bytes());
     match result {
         "SUCCESS" => Ok(LegReply::Done(parse("cancelReplace leg", bytes)?)),

@@ -88,7 +88,7 @@ pub fn decode_stream(frame: &[u8]) -> Result<StreamFrame<'_>, DecodeError> {
 
 /// Trades and quotes in the venue's present layout, raw or wrapped.
 #[inline]
-fn scan(frame: &[u8]) -> Option<StreamFrame<'_>> {
+pub(super) fn scan(frame: &[u8]) -> Option<StreamFrame<'_>> {
     let mut scanner = Scanner::new(frame);
     let mut stream = None;
     if scanner.literal(b"{\"stream\":\"").is_some() {
@@ -106,8 +106,8 @@ fn scan(frame: &[u8]) -> Option<StreamFrame<'_>> {
     scanner.is_empty().then_some(StreamFrame { stream, event })
 }
 
-/// Any frame, by serde. In tests this is the oracle of [`scan`].
-fn decode_with_serde(frame: &[u8]) -> Result<StreamFrame<'_>, DecodeError> {
+/// Any frame, by serde. In tests it is the oracle of [`scan`].
+pub(super) fn decode_with_serde(frame: &[u8]) -> Result<StreamFrame<'_>, DecodeError> {
     let probe = Probe::read(frame)?;
     let (Some(stream), Some(data)) = (&probe.stream, probe.data) else {
         return Ok(StreamFrame { stream: None, event: decode_event(probe, frame)? });
@@ -155,9 +155,7 @@ impl<'a> Probe<'a> {
 }
 
 /// A key that is there, null included.
-fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 

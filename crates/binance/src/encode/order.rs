@@ -1,0 +1,158 @@
+//! Placing an order.
+
+use model::{ClientOrderId, Instrument, NewOrder, OrderQuantity, Price, Quantity};
+
+use super::call::{Call, Operation};
+use super::params::Params;
+use crate::{OrderSide, OrderType, ResponseType, SelfTradePrevention, WireTimeInForce};
+
+/// What is said of every order, always and explicitly: the venue's defaults depend on the order's
+/// type and on the symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubmitOptions {
+    /// What happens when the order meets another one of the account.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// How much the answer tells.
+    pub response: ResponseType,
+}
+
+impl Default for SubmitOptions {
+    /// Both orders of a self-trade would be ours, so the newer one gives way; answers with fills.
+    fn default() -> Self {
+        Self {
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            response: ResponseType::Full,
+        }
+    }
+}
+
+impl Call {
+    /// Places an order that is already rounded to the instrument's tick and step.
+    #[must_use]
+    pub fn submit(
+        instrument: &Instrument,
+        new: &NewOrder,
+        client_order_id: &ClientOrderId,
+        options: SubmitOptions,
+    ) -> Self {
+        let mut params = Params::new()
+            .text("symbol", instrument.symbol.as_str())
+            .text("side", OrderSide::from(new.side).as_str())
+            .text("type", OrderType::from(&new.kind).as_str());
+        if let Some(time_in_force) = new.kind.time_in_force() {
+            params = params.text("timeInForce", WireTimeInForce::from(time_in_force).as_str());
+        }
+        params = match new.quantity {
+            OrderQuantity::Base(quantity) => params.text("quantity", plain_quantity(quantity)),
+            OrderQuantity::Quote(amount) => {
+                let amount = amount.truncated(instrument.quote_decimals);
+                params.text("quoteOrderQty", amount.to_string())
+            }
+        };
+        if let Some(price) = new.kind.limit_price() {
+            params = params.text("price", plain_price(price));
+        }
+        if let Some(stop_price) = new.kind.stop_price() {
+            params = params.text("stopPrice", plain_price(stop_price));
+        }
+        params = params
+            .text("newClientOrderId", client_order_id.as_str())
+            .text("newOrderRespType", options.response.as_str())
+            .text("selfTradePreventionMode", options.self_trade_prevention.as_str());
+        Self::new(Operation::PlaceOrder, 1, params)
+    }
+}
+
+/// Without trailing zeros: more decimals than the asset has are refused, zeros included.
+fn plain_price(price: Price) -> String {
+    trimmed(price.to_string())
+}
+
+/// Without trailing zeros: more decimals than the asset has are refused, zeros included.
+fn plain_quantity(quantity: Quantity) -> String {
+    trimmed(quantity.to_string())
+}
+
+fn trimmed(mut text: String) -> String {
+    let kept = text.trim_end_matches('0').trim_end_matches('.').len();
+    text.truncate(kept);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Contract, Filters, InstrumentId, InstrumentStatus, OrderKind, Side, TimeInForce, VenueId,
+    };
+
+    use super::*;
+
+    fn instrument() -> Instrument {
+        Instrument {
+            id: InstrumentId(0),
+            venue: VenueId::new("test").unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            base: "BTC".parse().unwrap(),
+            quote: "USDT".parse().unwrap(),
+            base_decimals: 8,
+            quote_decimals: 2,
+            contract: Contract::Spot,
+            status: InstrumentStatus::Trading,
+            filters: Filters::default(),
+        }
+    }
+
+    #[test]
+    fn each_kind_sends_exactly_what_it_needs() {
+        #[track_caller]
+        fn check(kind: OrderKind, quantity: OrderQuantity, expected: &str) {
+            let new = NewOrder::new(InstrumentId(0), Side::Sell, kind, quantity);
+            let id = "tw-1".parse().unwrap();
+            let call = Call::submit(&instrument(), &new, &id, SubmitOptions::default());
+            let query = call.params.to_query();
+            let common = "&newClientOrderId=tw-1&newOrderRespType=FULL\
+                          &selfTradePreventionMode=EXPIRE_TAKER";
+            let expected = format!("symbol=BTCUSDT&side=SELL&{expected}{common}");
+            assert_eq!(query, expected);
+        }
+        let px = |text: &str| text.parse::<Price>().unwrap();
+        let lot = OrderQuantity::Base("0.0100".parse().unwrap());
+        let (gtc, fok) = (TimeInForce::GoodTilCanceled, TimeInForce::FillOrKill);
+        check(OrderKind::Market, lot, "type=MARKET&quantity=0.01");
+        check(
+            OrderKind::Market,
+            OrderQuantity::Quote("12.349".parse().unwrap()),
+            "type=MARKET&quoteOrderQty=12.34",
+        );
+        check(
+            OrderKind::Limit { price: px("60000"), time_in_force: fok },
+            OrderQuantity::Base("100".parse().unwrap()),
+            "type=LIMIT&timeInForce=FOK&quantity=100&price=60000",
+        );
+        check(
+            OrderKind::LimitMaker { price: px("0.00000001") },
+            lot,
+            "type=LIMIT_MAKER&quantity=0.01&price=0.00000001",
+        );
+        check(
+            OrderKind::StopLoss { stop_price: px("59000.5") },
+            lot,
+            "type=STOP_LOSS&quantity=0.01&stopPrice=59000.5",
+        );
+        check(
+            OrderKind::StopLossLimit { stop_price: px("1"), price: px("2"), time_in_force: gtc },
+            lot,
+            "type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.01&price=2&stopPrice=1",
+        );
+        check(
+            OrderKind::TakeProfit { stop_price: px("70000") },
+            lot,
+            "type=TAKE_PROFIT&quantity=0.01&stopPrice=70000",
+        );
+        check(
+            OrderKind::TakeProfitLimit { stop_price: px("1"), price: px("2"), time_in_force: gtc },
+            lot,
+            "type=TAKE_PROFIT_LIMIT&timeInForce=GTC&quantity=0.01&price=2&stopPrice=1",
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Parameters of a request, in the three notations that the venue wants.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but the unreserved characters of RFC 3986 is encoded.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The value of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    /// A JSON string.
+    Text(String),
+    /// A JSON number, boolean or array, as it stands.
+    Plain(String),
+}
+
+impl Value {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Plain(text) => text,
+        }
+    }
+}
+
+/// Named parameters of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Params {
+    entries: Vec<(&'static str, Value)>,
+}
+
+impl Params {
+    /// None.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// Adds a text or a decimal number, which the venue takes as text.
+    #[must_use]
+    pub fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.entries.push((name, Value::Text(value.into())));
+        self
+    }
+
+    /// Adds an integer.
+    #[must_use]
+    pub fn integer(mut self, name: &'static str, value: i64) -> Self {
+        self.entries.push((name, Value::Plain(itoa::Buffer::new().format(value).to_owned())));
+        self
+    }
+
+    /// Adds a boolean.
+    #[must_use]
+    pub fn flag(mut self, name: &'static str, value: bool) -> Self {
+        self.entries.push((name, Value::Plain(value.to_string())));
+        self
+    }
+
+    /// Adds a list of texts.
+    #[must_use]
+    pub fn list(mut self, name: &'static str, values: &[&str]) -> Self {
+        let json = serde_json::to_string(values).expect("strings always serialise");
+        self.entries.push((name, Value::Plain(json)));
+        self
+    }
+
+    /// The value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.entries.iter().find(|(key, _)| *key == name).map(|(_, value)| value.text())
+    }
+
+    /// `a=1&b=2`, percent-encoded, in the order of adding: what a REST request sends and signs.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let mut query = String::with_capacity(256);
+        for (name, value) in &self.entries {
+            let separator = if query.is_empty() { "" } else { "&" };
+            let value = utf8_percent_encode(value.text(), RESERVED);
+            write!(query, "{separator}{name}={value}").expect("writing to a String can't fail");
+        }
+        query
+    }
+
+    /// `a=1&b=2`, sorted by name and not encoded: what a WebSocket API request signs.
+    pub(super) fn to_sorted_payload(&self) -> String {
+        let mut sorted: Vec<_> = self.entries.iter().collect();
+        sorted.sort_by_key(|(name, _)| *name);
+        let mut payload = String::with_capacity(256);
+        for (name, value) in sorted {
+            let separator = if payload.is_empty() { "" } else { "&" };
+            let value = value.text();
+            write!(payload, "{separator}{name}={value}").expect("writing to a String can't fail");
+        }
+        payload
+    }
+
+    /// `{"a":"1","b":2}`: what a WebSocket API request sends. The literal text of numbers is the
+    /// one that was signed.
+    pub(super) fn write_json(&self, out: &mut String) {
+        out.push('{');
+        for (index, (name, value)) in self.entries.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            match value {
+                Value::Text(text) => {
+                    let text = serde_json::to_string(text).expect("strings always serialise");
+                    write!(out, "{separator}\"{name}\":{text}")
+                }
+                Value::Plain(text) => write!(out, "{separator}\"{name}\":{text}"),
+            }
+            .expect("writing to a String can't fail");
+        }
+        out.push('}');
+    }
+}
+
+/// The bytes of a text that must not be taken for syntax, encoded for a query.
+pub(super) fn encode_value(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_notation_is_as_documented() {
+        let params = Params::new()
+            .text("symbol", "１２")
+            .text("side", "a b&c=d")
+            .integer("recvWindow", 5_000)
+            .flag("omitZeroBalances", true)
+            .list("symbols", &["A\"", "B"]);
+        assert_eq!(
+            params.to_query(),
+            "symbol=%EF%BC%91%EF%BC%92&side=a%20b%26c%3Dd&recvWindow=5000\
+             &omitZeroBalances=true&symbols=%5B%22A%5C%22%22%2C%22B%22%5D"
+        );
+        assert_eq!(
+            params.to_sorted_payload(),
+            "omitZeroBalances=true&recvWindow=5000&side=a b&c=d&symbol=１２&symbols=[\"A\\\"\",\"B\"]"
+        );
+        let mut json = String::new();
+        params.write_json(&mut json);
+        assert_eq!(
+            json,
+            "{\"symbol\":\"１２\",\"side\":\"a b&c=d\",\"recvWindow\":5000,\
+             \"omitZeroBalances\":true,\"symbols\":[\"A\\\"\",\"B\"]}"
+        );
+    }
+}

@@ -25,7 +25,13 @@ fn to_event(table: &SymbolTable, frame: &[u8]) -> Option<MarketEvent> {
             let instrument = table.find(&depth.symbol)?;
             depth.into_update(instrument, now).ok().map(|d| MarketEvent::Depth(d.into()))
         }
-        _ => None,
+        StreamEvent::AggTrade(_)
+        | StreamEvent::Kline(_)
+        | StreamEvent::PartialDepth(_)
+        | StreamEvent::ServerShutdown { .. }
+        | StreamEvent::Answer { .. }
+        | StreamEvent::Refusal { .. }
+        | StreamEvent::Other { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@ use model::{InstrumentStatus, VenueId};
 use tickwright_binance::decode::ExchangeInfo;
 
 fn venue() -> VenueId {
-    "test".parse().unwrap()
+    "test".parse().expect("a venue id")
 }
 
 #[test]

@@ -274,3 +274,19 @@ fn torn_and_lost_lines_are_counted() {
     let missing = Summary::of_file(&directory.path().join("b.log")).unwrap_err();
     assert!(missing.to_string().contains("b.log"));
 }
+
+/// `/dev/full` takes no byte, as a full disk does: the writer counts, and nobody waits or fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_nobody() {
+    let options = options(Path::new("/dev/full"));
+    let (dispatch, guard) = dispatch(&options).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        for attempt in 0..100 {
+            log_event!(FEED_RECONNECTING, connection = 1, attempt = attempt, delay_ms = 250);
+        }
+    });
+    assert!(guard.flush(Duration::from_secs(10)));
+    assert_eq!(guard.counters().write_errors(), 100);
+    assert_eq!(guard.counters().lines_dropped(), 0);
+}

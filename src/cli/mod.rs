@@ -5,12 +5,19 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+pub mod api;
+pub mod demo;
 mod document;
+pub mod exchange;
 pub mod exit;
 pub mod logs;
+pub mod prices;
+pub mod run;
+mod value;
 
 pub use document::to_markdown;
 pub use exit::{Exit, Failure};
+pub use value::EndpointArg;
 
 use crate::commands;
 use crate::config::{Config, ConfigErrors, Override, Sources, load};
@@ -151,4 +158,64 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &[StrategyE
         eprintln!("{failure}");
         failure.exit
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command by itself, as it will stand in [`Command`].
+    #[derive(Debug, Parser)]
+    struct Alone<A: Args> {
+        #[command(flatten)]
+        arguments: A,
+    }
+
+    fn parse<A: Args>(line: &str) -> Result<A, String> {
+        let words = std::iter::once("tickwright").chain(line.split_whitespace());
+        Alone::try_parse_from(words).map(|alone| alone.arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+        Alone::<run::RunArgs>::command().debug_assert();
+        Alone::<demo::DemoArgs>::command().debug_assert();
+        Alone::<exchange::ExchangeArgs>::command().debug_assert();
+        Alone::<api::ApiArgs>::command().debug_assert();
+        Alone::<prices::PricesArgs>::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let flags = |overrides: Vec<Override>| -> Vec<String> {
+            overrides.iter().map(|flag| format!("{}={}", flag.path(), flag.text())).collect()
+        };
+        let run: run::RunArgs = parse("--mode paper --state-dir /tmp/x --set a.b=c").unwrap();
+        assert_eq!(flags(run.overrides()), ["mode=paper", "state_dir=/tmp/x"]);
+        assert!(!run.live);
+        let demo: demo::DemoArgs = parse("--seed 7 --speed max").unwrap();
+        assert_eq!(flags(demo.overrides()), ["sim.seed=7", "sim.speed=max"]);
+        let api: api::ApiArgs = parse("--port 0").unwrap();
+        assert_eq!(flags(api.overrides()), ["api.port=0"]);
+        let line = "--symbol btcusdt --symbol ETHUSDT --replay a.gz --start-after-streams 3";
+        let exchange: exchange::ExchangeArgs = parse(line).unwrap();
+        assert_eq!(exchange.symbols[0].as_str(), "BTCUSDT");
+        assert_eq!((exchange.replay.len(), exchange.start_after_streams), (1, 3));
+        assert!(exchange.overrides().is_empty());
+    }
+
+    #[test]
+    fn prices_takes_durations_and_endpoints() {
+        let line = "BTCUSDT ETHUSDT --endpoint binance-live --every 2s --timeout 300ms";
+        let prices: prices::PricesArgs = parse(line).unwrap();
+        assert_eq!(prices.symbols.len(), 2);
+        assert_eq!(prices.timeout.as_millis(), 300);
+        assert_eq!(prices.concurrency, 10);
+        for wrong in ["", "BTCUSDT --concurrency 0", "BTCUSDT --timeout 5", "BTCUSDT --endpoint x"]
+        {
+            assert!(parse::<prices::PricesArgs>(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,0 +1,50 @@
+//! Arguments of `prices`.
+
+use std::time::Duration;
+
+use clap::Args;
+use model::Symbol;
+
+use super::value::{EndpointArg, endpoint, positive_duration, symbol};
+
+/// Arguments of `prices`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct PricesArgs {
+    /// What to ask for
+    #[arg(value_name = "SYMBOL", required = true, value_parser = symbol)]
+    pub symbols: Vec<Symbol>,
+
+    /// Whom to ask: sim, binance-live, binance-testnet, binance-demo or a URL
+    #[arg(long, value_name = "NAME|URL", default_value = "sim", value_parser = endpoint)]
+    pub endpoint: EndpointArg,
+
+    /// Ask again and again, this far apart, until interrupted
+    #[arg(long, value_name = "T", value_parser = positive_duration)]
+    pub every: Option<Duration>,
+
+    /// How many questions may be under way at once
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub concurrency: u16,
+
+    /// How long an answer may take
+    #[arg(long, value_name = "T", default_value = "5s", value_parser = positive_duration)]
+    pub timeout: Duration,
+
+    /// Ask one after another as well, and print both times and their ratio
+    #[arg(long, conflicts_with = "every")]
+    pub compare: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const HELP: &str = "\
+Asks for many prices at once over pooled connections. What fails is named and does not keep the
+others back: the exit code is then 5, or 6 when nobody answered at all.
+
+Examples:
+  tickwright prices BTCUSDT ETHUSDT --endpoint binance-live
+  tickwright prices BTCUSDT --endpoint http://127.0.0.1:8081 --every 2s
+  tickwright prices BTCUSDT ETHUSDT SOLUSDT --concurrency 3 --compare --json";

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod encode;
 mod endpoint;
 mod enums;
+mod feed;
 pub mod sign;
 mod symbols;
 
@@ -18,4 +19,5 @@ pub use enums::{
     RateLimitType, ResponseType, SelfTradePrevention, SymbolStatus, WireOrderStatus,
     WireTimeInForce,
 };
+pub use feed::BinanceFeed;
 pub use symbols::SymbolTable;

@@ -166,10 +166,9 @@ fn ranges_and_forms_are_checked() {
 fn tables_of_symbols_are_checked() {
     check_engine(
         "[[sim.symbols]]\nsymbol = \"btc/usdt\"\nstart_prise = \"1\"\n\
-         [[sim.symbols]]\nsymbol = \"ETHUSDT\"\nstart_price = 2500\n",
+         [[sim.symbols]]\nsymbol = \"ETHUSDT\"\nstart_price = 2500\n\
+         [[sim.symbols]]\nactivity = 0x10\n",
         &[
-            "engine.toml:1:1: sim.symbols[0].start_price: missing; expected a price above 0, a \
-             quoted decimal such as \"61837.63\"",
             "engine.toml:2:10: sim.symbols[0].symbol: expected a symbol in capitals without \
              separator, such as \"BTCUSDT\", found \"btc/usdt\"",
             "    help: did you mean \"BTCUSDT\"?",
@@ -178,6 +177,10 @@ fn tables_of_symbols_are_checked() {
             "engine.toml:6:15: sim.symbols[1].start_price: expected a price above 0, a quoted \
              decimal such as \"61837.63\", found the bare number 2500",
             "    help: a bare number may lose digits: write \"2500\"",
+            "engine.toml:7:1: sim.symbols[2].symbol: missing; expected a symbol in capitals without \
+             separator, such as \"BTCUSDT\"",
+            "engine.toml:8:12: sim.symbols[2].activity: expected a number from 0.01 to 100, found \
+             \"0x10\"",
         ],
     );
 }
@@ -296,11 +299,11 @@ fn later_layers_win() {
         environment("TICKWRIGHT__STRATEGIES__A__PARAMETERS__SLOW", "40"),
         Override::of_set("strategies.a.symbols=BTCUSDT, ETHUSDT").unwrap(),
     ];
-    let engine = "[sim]\nseed = 7\nlatency_ms = 3\n";
+    let engine = "[sim]\nseed = 7\nvolatility = 2\n";
     let config = load_files(engine, &[("a.toml", STRATEGY)], &overrides).unwrap();
     assert_eq!(config.engine.sim.seed, 9);
     assert_eq!(config.engine.sim.speed, Speed::Max);
-    assert_eq!(config.engine.sim.latency, std::time::Duration::from_millis(3));
+    assert!((config.engine.sim.volatility - 2.0).abs() < 1e-9);
     assert_eq!(config.engine.risk.daily_loss, "750.5".parse().unwrap());
     assert_eq!(config.engine.risk.max_drawdown, "5000".parse().unwrap());
     let strategy = &config.strategies[0];
@@ -367,4 +370,84 @@ fn every_key_reaches_its_type() {
     let risk = config.strategies[0].risk;
     assert_eq!(risk.max_orders_per_10s, Some(4));
     assert_eq!(risk.max_drawdown, Some("6".parse().unwrap()));
+}
+
+/// Files as a tired person leaves them: valid ones with words swapped, dropped, doubled and
+/// replaced. Whatever comes, there is a configuration or there are errors at places that exist.
+#[test]
+fn no_file_breaks_the_checks() {
+    let words = [
+        "=",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        ",",
+        ".",
+        "\n",
+        "#",
+        "-1",
+        "0",
+        "1e999",
+        "nan",
+        "0x1f",
+        "1979-05-27",
+        "true",
+        "[sim]",
+        "[[sim.symbols]]",
+        "symbol",
+        "\"€\"",
+        "\"\"",
+        "speed",
+        "mode",
+        "\"0.000000001\"",
+        "99999999999999999999",
+        "risk.daily_loss",
+        "\"max\"",
+        "[parameters]",
+    ];
+    let engine = std::fs::read_to_string("config/engine.toml").unwrap();
+    // Comments would take most of the hits.
+    let engine: String = engine
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut random = rand_pcg::Pcg32::new(7, 11);
+    let mut refused = 0;
+    for _ in 0..400 {
+        let engine = mutilate(&engine, &words, &mut random);
+        let strategy = mutilate(STRATEGY, &words, &mut random);
+        let Err(errors) = load_files(&engine, &[("a.toml", &strategy)], &[]) else { continue };
+        refused += 1;
+        for error in errors.as_slice() {
+            if let tickwright::config::Place::File { file, line, column } = &error.place {
+                let text = if file.ends_with("engine.toml") { &engine } else { &strategy };
+                let found = text.split('\n').nth(line - 1);
+                let width = found.map(|line| line.chars().count());
+                assert!(width >= Some(column - 1), "{error}\n{text}");
+            }
+        }
+    }
+    assert!(refused > 300, "{refused} of 400 refused");
+}
+
+fn mutilate(text: &str, words: &[&str], random: &mut rand_pcg::Pcg32) -> String {
+    use rand::Rng as _;
+    let mut parts: Vec<&str> = text.split_inclusive([' ', '\n', '"', '=']).collect();
+    for _ in 0..random.random_range(0..4) {
+        let at = random.random_range(0..parts.len());
+        match random.random_range(0..4) {
+            0 => parts[at] = words[random.random_range(0..words.len())],
+            1 => drop(parts.remove(at)),
+            2 => parts.insert(at, words[random.random_range(0..words.len())]),
+            _ => {
+                let other = random.random_range(0..parts.len());
+                parts.swap(at, other);
+            }
+        }
+    }
+    parts.concat()
 }

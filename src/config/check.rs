@@ -69,7 +69,8 @@ pub fn check_toml(kind: Kind, value: &Spanned<DeValue<'_>>) -> Checked {
             })
         }
         (Kind::Number { .. } | Kind::Speed, DeValue::Integer(number)) => {
-            check_text(kind, number.as_str()).map_err(placed)
+            // Hexadecimal stays as it is written, and is refused.
+            check_text(kind, &number.to_string()).map_err(placed)
         }
         (Kind::Number { .. } | Kind::Speed, DeValue::Float(number)) => {
             check_text(kind, number.as_str()).map_err(placed)
@@ -321,7 +322,8 @@ fn canonical_text(kind: Kind, text: &str) -> Option<String> {
             let (amount, asset) = text.split_once(' ')?;
             let amount: Amount =
                 amount.parse().ok().filter(|amount: &Amount| !amount.is_negative())?;
-            is_capitals(asset).then(|| format!("{amount} {asset}"))
+            let asset = canonical_text(Kind::Asset, asset)?;
+            Some(format!("{amount} {asset}"))
         }
         Kind::Address => text.parse().ok().map(|address: IpAddr| address.to_string()),
         Kind::Asset => (is_capitals(text) && Asset::new(text).is_ok()).then_some(own),

@@ -185,7 +185,7 @@ pub struct RiskConfig {
     pub max_total_notional: Amount,
     pub max_open_orders: u32,
     pub max_orders_per_10s: u32,
-    pub price_collar_bps: f64,
+    pub price_collar_bps: u32,
     #[serde(rename = "stale_after_ms", deserialize_with = "millis")]
     pub stale_after: Duration,
     pub daily_loss: Amount,
@@ -248,11 +248,10 @@ impl TryFrom<String> for Speed {
 pub struct SimConfig {
     pub seed: u64,
     pub speed: Speed,
+    pub volatility: f64,
     pub symbols: Vec<SimSymbol>,
     pub maker_fee: Decimal,
     pub taker_fee: Decimal,
-    #[serde(rename = "latency_ms", deserialize_with = "millis")]
-    pub latency: Duration,
     pub initial_balances: Vec<Balance>,
 }
 
@@ -262,10 +261,8 @@ pub struct SimConfig {
 #[allow(missing_docs, reason = "the key table documents every field")]
 pub struct SimSymbol {
     pub symbol: Symbol,
-    pub start_price: Price,
-    pub volatility_percent: f64,
-    pub spread_bps: f64,
-    pub trades_per_s: f64,
+    pub start_price: Option<Price>,
+    pub activity: f64,
 }
 
 /// An amount of an asset.

@@ -1,6 +1,6 @@
 //! The key table of config/engine.toml.
 
-use super::key::Presence::{Default, Optional};
+use super::key::Presence::{Default, Optional, Required};
 use super::key::{Key, Kind};
 
 const fn milliseconds(min: i64, max: i64) -> Kind {
@@ -11,25 +11,18 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Keys of one `[[sim.symbols]]` table.
 static SIM_SYMBOL_KEYS: &[Key] = &[
-    Key::new("symbol", Kind::Symbol, super::key::Presence::Required, "The trading pair."),
-    Key::new("start_price", Kind::Price, super::key::Presence::Required, "The first price."),
+    Key::new("symbol", Kind::Symbol, Required, "The trading pair."),
     Key::new(
-        "volatility_percent",
-        Kind::Number { min: 0.0, max: 100.0 },
-        Default("4.0"),
-        "Standard deviation of a day's return.",
+        "start_price",
+        Kind::Price,
+        Optional,
+        "The first price. Unset: one that is usual for the pair.",
     ),
     Key::new(
-        "spread_bps",
-        Kind::Number { min: 0.0, max: 1_000.0 },
-        Default("2.0"),
-        "Typical spread, in basis points of the price.",
-    ),
-    Key::new(
-        "trades_per_s",
-        Kind::Number { min: 0.001, max: 10_000.0 },
-        Default("5.0"),
-        "Mean rate of trades, per second of the exchange's time.",
+        "activity",
+        Kind::Number { min: 0.01, max: 100.0 },
+        Default("1.0"),
+        "How often others trade, as a multiple of the usual.",
     ),
 ];
 
@@ -234,8 +227,8 @@ pub static ENGINE_KEYS: &[Key] = &[
     ),
     Key::new(
         "risk.price_collar_bps",
-        Kind::Number { min: 0.1, max: 10_000.0 },
-        Default("200.0"),
+        Kind::Integer { min: 1, max: 10_000 },
+        Default("200"),
         "How far through the market a limit price may be, in basis points: a buy above the best \
          ask, a sell below the best bid.",
     ),
@@ -279,13 +272,17 @@ pub static ENGINE_KEYS: &[Key] = &[
         "How many seconds of market pass in a second: `1`, `60`, or \"max\" in a replay.",
     ),
     Key::new(
+        "sim.volatility",
+        Kind::Number { min: 0.0, max: 100.0 },
+        Default("1.0"),
+        "How much prices move, as a multiple of the usual.",
+    ),
+    Key::new(
         "sim.symbols",
         Kind::Tables(SIM_SYMBOL_KEYS),
         Default(
-            "[{symbol = \"BTCUSDT\", start_price = \"60000\", volatility_percent = 3.0, spread_bps = 0.5, trades_per_s = 12.0}, \
-             {symbol = \"ETHUSDT\", start_price = \"2500\", volatility_percent = 4.0, spread_bps = 1.0, trades_per_s = 8.0}, \
-             {symbol = \"SOLUSDT\", start_price = \"150\", volatility_percent = 5.5, spread_bps = 2.0, trades_per_s = 5.0}, \
-             {symbol = \"BNBUSDT\", start_price = \"520\", volatility_percent = 3.5, spread_bps = 2.0, trades_per_s = 3.0}]",
+            "[{symbol = \"BTCUSDT\"}, {symbol = \"ETHUSDT\"}, {symbol = \"SOLUSDT\"}, \
+             {symbol = \"BNBUSDT\"}]",
         ),
         "The symbols of the synthetic market.",
     ),
@@ -302,16 +299,11 @@ pub static ENGINE_KEYS: &[Key] = &[
         "The fee of orders that execute at once.",
     ),
     Key::new(
-        "sim.latency_ms",
-        milliseconds(0, 60_000),
-        Default("5"),
-        "How long an order travels to the simulated matching engine, in its own time.",
-    ),
-    Key::new(
         "sim.initial_balances",
         Kind::List(&Kind::Balance),
-        Default("[\"100000 USDT\", \"1 BTC\", \"20 ETH\", \"200 SOL\", \"50 BNB\"]"),
-        "What the simulated account, and the virtual one of `paper`, starts with.",
+        Default("[\"100000 USDT\"]"),
+        "What the simulated account, and the virtual one of `paper`, starts with. At the simulated \
+         exchange the symbols' other assets are there too, for 20,000 each.",
     ),
     // supervision
     Key::new(

@@ -29,12 +29,11 @@ impl Line {
     /// The beginning of a line.
     #[must_use]
     pub fn new(form: Form, at: Timestamp, level: Level, event: &str) -> Self {
-        let mut line = Self { form, text: String::with_capacity(256) };
+        let mut line = Self { form, text: String::with_capacity(384) };
         match form {
             Form::Json => {
-                let level = level.as_str().to_ascii_lowercase();
-                line.push(format_args!("{{\"at\":\"{at}\",\"level\":\"{level}\",\"event\":"));
-                line.push_json_text(event);
+                line.push(format_args!("{{\"at\":\"{at}\",\"level\":\"{}\"", lower_case(level)));
+                line.text("event", event);
             }
             Form::Human { is_coloured } => {
                 let at = at.to_string();
@@ -61,26 +60,27 @@ impl Line {
         self.text.write_fmt(arguments).expect("a String takes everything");
     }
 
-    fn push_json_text(&mut self, text: &str) {
-        let quoted = serde_json::to_string(text).expect("every text is a JSON string");
-        self.text.push_str(&quoted);
-    }
-
     /// A field with a text.
     pub fn text(&mut self, name: &str, value: &str) {
         let is_structured = events::STRUCTURED_FIELDS.contains(&name);
+        if is_structured && self.form == Form::Json && is_one_json_value(value) {
+            self.push(format_args!(",\"{name}\":{value}"));
+        } else if !is_structured || self.form == Form::Json {
+            self.quoted(name, format_args!("{value}"));
+        }
+        // Long lists are for the file.
+    }
+
+    /// A field with what `value` prints, which nothing is allocated for in JSON.
+    fn quoted(&mut self, name: &str, value: fmt::Arguments<'_>) {
         match self.form {
             Form::Json => {
-                self.push(format_args!(",\"{name}\":"));
-                if is_structured && is_one_json_value(value) {
-                    self.text.push_str(value);
-                } else {
-                    self.push_json_text(value);
-                }
+                self.push(format_args!(",\"{name}\":\""));
+                JsonText(&mut self.text).write_fmt(value).expect("a String takes everything");
+                self.text.push('"');
             }
-            // Long lists are for the file.
-            Form::Human { .. } if is_structured => {}
             Form::Human { .. } => {
+                let value = value.to_string();
                 let plain = |c: char| c.is_alphanumeric() || "_-+.,:/%@#".contains(c);
                 if !value.is_empty() && value.chars().all(plain) {
                     self.push(format_args!(" {name}={value}"));
@@ -101,6 +101,39 @@ impl Line {
     }
 }
 
+/// Escapes what is written to it as the inside of a JSON string (RFC 8259, section 7).
+struct JsonText<'t>(&'t mut String);
+
+impl fmt::Write for JsonText<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let must_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+        if !part.as_bytes().iter().any(must_escape) {
+            self.0.push_str(part);
+            return Ok(());
+        }
+        for character in part.chars() {
+            match character {
+                '"' => self.0.push_str("\\\""),
+                '\\' => self.0.push_str("\\\\"),
+                '\n' => self.0.push_str("\\n"),
+                '\0'..='\u{1f}' => write!(self.0, "\\u{:04x}", u32::from(character))?,
+                _ => self.0.push(character),
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn lower_case(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
 const fn colour(level: Level) -> &'static str {
     match level {
         Level::ERROR => "\u{1b}[31m",
@@ -116,7 +149,11 @@ fn is_one_json_value(text: &str) -> bool {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field.name(), &format!("{value:?}"));
+        if events::STRUCTURED_FIELDS.contains(&field.name()) {
+            self.text(field.name(), &format!("{value:?}"));
+        } else {
+            self.quoted(field.name(), format_args!("{value:?}"));
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -184,6 +221,15 @@ mod tests {
         assert_eq!(value["excerpt"], "\u{1b}[2J\n{\"e\":");
         assert_eq!(value["mailboxes"][0]["depth"], 1);
         assert_eq!(value["streams"], "[{\"depth\":");
+    }
+
+    #[test]
+    fn every_character_survives_json() {
+        let all: String = ('\0'..='\u{17f}').chain("\u{2028}€😀".chars()).collect();
+        let mut line = Line::new(Form::Json, Timestamp::EPOCH, Level::INFO, "a.b");
+        line.text("text", &all);
+        let value: serde_json::Value = serde_json::from_slice(&line.finish()).unwrap();
+        assert_eq!(value["text"], *all);
     }
 
     #[test]

@@ -3,16 +3,7 @@
 use model::{Amount, AmountError, Asset, Fill, Price, Quantity, Side};
 use serde::{Deserialize, Serialize};
 
-/// Why a fill could not be booked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PositionError {
-    /// An amount left its range: a bug, or a venue gone mad.
-    #[error(transparent)]
-    Amount(#[from] AmountError),
-    /// A quantity left its range.
-    #[error("position out of range")]
-    QuantityOutOfRange,
-}
+use super::booking::{Booking, PositionError};
 
 /// The sum of fills less fees, at average cost. Signed, although a spot position is never
 /// negative but by somebody else's selling.
@@ -31,7 +22,8 @@ impl Position {
         self.quantity
     }
 
-    /// What the held quantity cost, in the quote asset, fees of buying included.
+    /// What the held quantity cost, in the quote asset, fees of buying included. Below zero for
+    /// a short position: what it brought in.
     #[must_use]
     pub const fn cost(&self) -> Amount {
         self.cost
@@ -76,33 +68,24 @@ impl Position {
         quote: Asset,
         fee_in_quote: Amount,
     ) -> Result<(), PositionError> {
-        let notional = Amount::notional(fill.price, fill.quantity)?;
-        let fee_base = if fill.fee_asset == base {
-            Quantity::from_decimal(fill.fee.to_decimal())
-                .map_err(|_| PositionError::QuantityOutOfRange)?
-        } else {
-            Quantity::ZERO
-        };
-        let (fee_cash, fee_value) = if fill.fee_asset == quote {
-            (fill.fee, fill.fee)
-        } else if fill.fee_asset == base {
-            (Amount::ZERO, Amount::notional(fill.price, fee_base)?)
-        } else {
-            (fee_in_quote, fee_in_quote)
-        };
+        self.book(&Booking::of(fill, base, quote, fee_in_quote)?)
+    }
+
+    /// Books what a fill moved.
+    ///
+    /// # Errors
+    /// See [`PositionError`]; the position is unchanged then.
+    pub fn book(&mut self, booking: &Booking) -> Result<(), PositionError> {
         let mut next = *self;
-        next.fees = next.fees.checked_add(fee_value)?;
-        match fill.side {
-            Side::Buy => {
-                let received = fill.quantity.checked_sub(fee_base);
-                let received = received.ok_or(PositionError::QuantityOutOfRange)?;
-                next.add(received, notional.checked_add(fee_cash)?)?;
-            }
-            Side::Sell => {
-                let given = fill.quantity.checked_add(fee_base);
-                let given = given.ok_or(PositionError::QuantityOutOfRange)?;
-                next.remove(given, notional.checked_add(-fee_cash)?)?;
-            }
+        next.fees = next.fees.checked_add(booking.fee)?;
+        let held = next.quantity;
+        let is_opening = held.is_zero() || held.is_positive() == booking.quantity.is_positive();
+        let quantity = held.checked_add(booking.quantity);
+        next.quantity = quantity.ok_or(PositionError::QuantityOutOfRange)?;
+        if is_opening {
+            next.cost = next.cost.checked_add(-booking.cash)?;
+        } else {
+            next.close(held, booking)?;
         }
         *self = next;
         Ok(())
@@ -125,26 +108,23 @@ impl Position {
         Ok(())
     }
 
-    fn add(&mut self, received: Quantity, paid: Amount) -> Result<(), PositionError> {
-        let quantity = self.quantity.checked_add(received);
-        self.quantity = quantity.ok_or(PositionError::QuantityOutOfRange)?;
-        self.cost = self.cost.checked_add(paid)?;
-        Ok(())
-    }
-
-    fn remove(&mut self, given: Quantity, proceeds: Amount) -> Result<(), PositionError> {
-        let left = self.quantity.checked_sub(given).ok_or(PositionError::QuantityOutOfRange)?;
-        let cost_of_given = if self.quantity.is_zero() {
-            Amount::ZERO
-        } else if left.is_zero() {
+    /// Books a fill against a position of the other sign; `self.quantity` is already the sum. What
+    /// goes beyond the position opens one of the fill's sign, with its part of the cash.
+    fn close(&mut self, held: Quantity, booking: &Booking) -> Result<(), PositionError> {
+        let is_reversed = self.quantity.is_positive() == booking.quantity.is_positive();
+        let (cost_closed, cash_closed) = if self.quantity.is_zero() {
             // Exactly all of it: no division, so that no rounding is left behind.
-            self.cost
+            (self.cost, booking.cash)
+        } else if is_reversed {
+            let part = -(held.to_decimal() / booking.quantity.to_decimal());
+            (self.cost, booking.cash.checked_mul(part)?)
         } else {
-            self.cost.checked_mul(given.to_decimal() / self.quantity.to_decimal())?
+            let part = -(booking.quantity.to_decimal() / held.to_decimal());
+            (self.cost.checked_mul(part)?, booking.cash)
         };
-        self.quantity = left;
-        self.cost = self.cost.checked_add(-cost_of_given)?;
-        self.realised = self.realised.checked_add(proceeds)?.checked_add(-cost_of_given)?;
+        let cash_opened = booking.cash.checked_add(-cash_closed)?;
+        self.cost = self.cost.checked_add(-cost_closed)?.checked_add(-cash_opened)?;
+        self.realised = self.realised.checked_add(cash_closed)?.checked_add(-cost_closed)?;
         Ok(())
     }
 }

@@ -9,7 +9,6 @@ pub struct Approved<T> {
 
 impl<T> Approved<T> {
     /// The gate's own constructor.
-    #[expect(dead_code, reason = "the gate lands next")]
     pub(in crate::risk) const fn new(value: T) -> Self {
         Self { value }
     }

@@ -1,7 +1,23 @@
 //! The gate that every intent passes, one rule a file, and the trading state.
+//!
+//! What belongs here: judging orders, tripping on losses. What does not: keeping the books that
+//! it judges by, which is [`crate::portfolio`]; sending anything, which is [`crate::orders`].
 
 mod approved;
+mod limits;
+mod machine;
+mod messages;
+mod rate;
+mod rules;
 mod state;
+mod trips;
+mod view;
 
 pub use approved::Approved;
+pub use limits::{Limits, RiskConfig, RiskLimits, StrategyRisk};
+pub use machine::RiskMachine;
+pub use messages::{Authority, RestoredRisk, RiskEffect, RiskInput};
+pub use rate::OrderRate;
+pub use rules::{RULES, RiskRule};
 pub use state::TradingState;
+pub use view::{OrderRequestView, RiskView, Scope};

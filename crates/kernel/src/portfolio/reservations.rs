@@ -1,0 +1,370 @@
+//! Open and unknown orders, and what they reserve.
+//!
+//! There are few of them (the venue allows 200 on a symbol), so every question is answered by one
+//! pass over all: there are no running sums that could drift.
+
+use model::{
+    Asset, Instrument, InstrumentId, NewOrder, OrderId, OrderKind, OrderQuantity, Price, Quantity,
+    Side, StrategyId,
+};
+use rust_decimal::RoundingStrategy;
+
+use super::value::{Rate, Value};
+
+/// What of an order may still trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remaining {
+    /// So much of the base asset.
+    Base(Quantity),
+    /// As much as this much of the quote asset allows.
+    Quote(Value),
+}
+
+impl Remaining {
+    /// All of a new order.
+    #[must_use]
+    pub fn all_of(new: &NewOrder) -> Self {
+        match new.quantity {
+            OrderQuantity::Base(quantity) => Self::Base(quantity),
+            OrderQuantity::Quote(amount) => Self::Quote(Value::ceil(amount)),
+        }
+    }
+}
+
+/// What is added to a price to be sure that an order is covered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Margins {
+    /// Fee on top of what a buy pays.
+    pub fee: Rate,
+    /// How far an order without a limit price may run.
+    pub slippage: Rate,
+}
+
+impl Margins {
+    /// The worst price expected of an order: its limit; for a stop without one its trigger, for a
+    /// market order the best price on the other side, both with slippage.
+    #[must_use]
+    pub fn worst_price(&self, kind: &OrderKind, side: Side, touch: Option<Price>) -> Option<Price> {
+        if let Some(limit) = kind.limit_price() {
+            return Some(limit);
+        }
+        let start = kind.stop_price().or(touch)?;
+        Some(match side {
+            Side::Buy => self.slippage.above(start),
+            Side::Sell => self.slippage.below(start),
+        })
+    }
+}
+
+/// What an order takes from the account at worst.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cost {
+    /// Price × quantity in the quote asset, fee not included.
+    pub notional: Value,
+    /// Taken of the asset that it pays with: quote with the fee for a buy, base for a sell.
+    pub reserved: Value,
+    /// Base that a sell takes; zero for a buy.
+    pub sold: Quantity,
+}
+
+impl Cost {
+    /// At the worst price expected. Without any price, an order by base quantity costs nothing
+    /// that could be known; one that would sell for a quote amount, everything.
+    #[must_use]
+    pub fn of(side: Side, price: Option<Price>, remaining: Remaining, fee: Rate) -> Self {
+        let notional = match (remaining, price) {
+            (Remaining::Base(quantity), Some(price)) => Value::notional(price, quantity),
+            (Remaining::Base(_), None) => Value::ZERO,
+            (Remaining::Quote(amount), _) => amount,
+        };
+        match side {
+            Side::Buy => {
+                let reserved = notional + notional.times_up(fee);
+                Self { notional, reserved, sold: Quantity::ZERO }
+            }
+            Side::Sell => {
+                let sold = match remaining {
+                    Remaining::Base(quantity) => quantity,
+                    Remaining::Quote(amount) => base_for(amount, price),
+                };
+                Self { notional, reserved: Value::of_quantity(sold), sold }
+            }
+        }
+    }
+}
+
+/// The base quantity that brings a quote amount at a price, rounded up; everything when the price
+/// is not known.
+fn base_for(amount: Value, price: Option<Price>) -> Quantity {
+    let Some(base) = price.and_then(|price| amount.over_price(price)) else {
+        return Quantity::MAX;
+    };
+    let exact = base.to_amount().to_decimal();
+    let rounded = exact.round_dp_with_strategy(8, RoundingStrategy::AwayFromZero);
+    Quantity::from_decimal(rounded).unwrap_or(Quantity::MAX)
+}
+
+/// An order of ours that may still trade.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReservedOrder {
+    /// Identity.
+    pub order: OrderId,
+    /// Whose.
+    pub strategy: StrategyId,
+    /// What was placed, rounded.
+    pub new: NewOrder,
+    /// What may still trade.
+    pub remaining: Remaining,
+    /// The worst price expected when it was approved; `None` while no price was ever known.
+    pub price: Option<Price>,
+    /// Whether the venue is known to have it, and so counts it in its locked balances.
+    pub is_acknowledged: bool,
+    /// Whether its stop or target has been reached.
+    pub is_triggered: bool,
+    /// The order that must be gone before this one leaves: until then only what this one needs
+    /// beyond that one is reserved.
+    pub replaces: Option<OrderId>,
+    /// The asset that it pays with.
+    pub asset: Asset,
+    /// What it takes at worst.
+    pub cost: Cost,
+    /// What it may still add to positions, in the engine's currency; zero for a sell.
+    pub buying: Value,
+    /// The same with the fee on top.
+    pub spending: Value,
+}
+
+impl ReservedOrder {
+    /// Takes an execution off what may still trade.
+    pub(super) fn fill(&mut self, cumulative: Quantity, notional: Value) {
+        match (&mut self.remaining, self.new.quantity) {
+            (Remaining::Base(remaining), OrderQuantity::Base(quantity)) => {
+                *remaining = quantity.saturating_sub_to_zero(cumulative);
+            }
+            (Remaining::Quote(remaining), OrderQuantity::Quote(_)) => {
+                *remaining = (*remaining - notional).or_zero();
+            }
+            (Remaining::Base(_), OrderQuantity::Quote(_))
+            | (Remaining::Quote(_), OrderQuantity::Base(_)) => {
+                unreachable!("remaining is made from the order's own quantity")
+            }
+        }
+    }
+
+    /// Whether it could be matched, now or once it has arrived, at a price known beforehand.
+    fn resting_price(&self) -> Option<Price> {
+        let waits_for_trigger = self.new.kind.stop_price().is_some() && !self.is_triggered;
+        self.new.kind.limit_price().filter(|_| !waits_for_trigger)
+    }
+}
+
+/// What a tally is made for: the order that is being judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TallyFor<'a> {
+    pub strategy: StrategyId,
+    pub instrument: &'a Instrument,
+    pub side: Side,
+    /// This order is taken back for it: its reservation is released.
+    pub replaces: Option<OrderId>,
+}
+
+/// Sums over the open orders of the account, or of one strategy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ScopeTally {
+    /// How many orders; one that waits for another to be gone has that one's place.
+    pub open_orders: u32,
+    /// What buys may still add to positions, in the engine's currency.
+    pub buying: Value,
+    /// The part of it on the instrument in question.
+    pub buying_here: Value,
+    /// What buys may still spend, in the engine's currency, fees included.
+    pub spending: Value,
+}
+
+/// What the open orders amount to, seen from one order in question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Over the whole account.
+    pub account: ScopeTally,
+    /// Over the strategy of the order.
+    pub strategy: ScopeTally,
+    /// Reserved of the asset that the order pays with.
+    pub reserved: Value,
+    /// The part of it that the venue is not known to have locked.
+    pub unacknowledged: Value,
+    /// Base that the strategy's own sells on the instrument may still take.
+    pub own_sells: Quantity,
+    /// Orders on the instrument, for the venue's filter.
+    pub orders_here: u32,
+    /// Stops and targets among them.
+    pub stops_here: u32,
+    /// Base that buys on the instrument may still bring.
+    pub buys_here: Quantity,
+    /// The own order on the other side with the best price.
+    pub best_opposite: Option<(OrderId, Price)>,
+}
+
+/// Orders that may still trade.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reservations(Vec<ReservedOrder>);
+
+impl Reservations {
+    /// All of them, in no order that means anything.
+    pub fn iter(&self) -> std::slice::Iter<'_, ReservedOrder> {
+        self.0.iter()
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, order: OrderId) -> Option<&ReservedOrder> {
+        self.0.iter().find(|reserved| reserved.order == order)
+    }
+
+    pub(super) fn get_mut(&mut self, order: OrderId) -> Option<&mut ReservedOrder> {
+        self.0.iter_mut().find(|reserved| reserved.order == order)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, ReservedOrder> {
+        self.0.iter_mut()
+    }
+
+    pub(super) fn insert(&mut self, order: ReservedOrder) {
+        debug_assert!(self.get(order.order).is_none(), "an order id is used once");
+        self.0.push(order);
+    }
+
+    pub(super) fn remove(&mut self, order: OrderId) -> Option<ReservedOrder> {
+        let index = self.0.iter().position(|reserved| reserved.order == order)?;
+        Some(self.0.swap_remove(index))
+    }
+
+    /// What is reserved of an asset by all open and unknown orders.
+    #[must_use]
+    pub fn reserved(&self, asset: Asset) -> Value {
+        let on_asset = self.0.iter().filter(|order| order.asset == asset);
+        on_asset.map(|order| order.cost.reserved - self.cover(order, None).reserved).sum()
+    }
+
+    /// Base that the strategy's own sells on an instrument may still take.
+    #[must_use]
+    pub fn sells(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity {
+        let is_own = |order: &&ReservedOrder| {
+            order.strategy == strategy && order.new.instrument == instrument
+        };
+        let sold = |order: &ReservedOrder| order.cost.sold - self.cover(order, None).sold;
+        self.0.iter().filter(is_own).map(sold).fold(Quantity::ZERO, saturating_sum)
+    }
+
+    /// One pass over all open orders.
+    pub(crate) fn tally(&self, wanted: &TallyFor<'_>) -> Tally {
+        let mut tally = Tally::default();
+        let pays_with = match wanted.side {
+            Side::Buy => wanted.instrument.quote,
+            Side::Sell => wanted.instrument.base,
+        };
+        for order in self.0.iter().filter(|order| Some(order.order) != wanted.replaces) {
+            let cover = self.cover(order, wanted.replaces);
+            tally.add(order, cover, wanted);
+            if order.asset == pays_with {
+                let reserved = order.cost.reserved - cover.reserved;
+                tally.reserved += reserved;
+                if !order.is_acknowledged {
+                    tally.unacknowledged += reserved;
+                }
+            }
+        }
+        tally
+    }
+
+    /// The part of an order's needs that the order it waits for already reserves.
+    fn cover(&self, order: &ReservedOrder, released: Option<OrderId>) -> Cover {
+        let old = order.replaces.filter(|old| Some(*old) != released);
+        let Some(old) = old.and_then(|old| self.get(old)) else { return Cover::default() };
+        let is_same = old.new.instrument == order.new.instrument && old.new.side == order.new.side;
+        if !is_same {
+            return Cover { has_place: true, ..Cover::default() };
+        }
+        Cover {
+            has_place: true,
+            reserved: old.cost.reserved.min(order.cost.reserved),
+            buying: old.buying.min(order.buying),
+            spending: old.spending.min(order.spending),
+            sold: old.cost.sold.min(order.cost.sold),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cover {
+    has_place: bool,
+    reserved: Value,
+    buying: Value,
+    spending: Value,
+    sold: Quantity,
+}
+
+impl Tally {
+    fn add(&mut self, order: &ReservedOrder, cover: Cover, wanted: &TallyFor<'_>) {
+        let is_here = order.new.instrument == wanted.instrument.id;
+        let is_own = order.strategy == wanted.strategy;
+        let places = u32::from(!cover.has_place);
+        let own = if is_own { Some(&mut self.strategy) } else { None };
+        for scope in [Some(&mut self.account), own].into_iter().flatten() {
+            let buying = order.buying - cover.buying;
+            scope.open_orders += places;
+            scope.buying += buying;
+            scope.spending += order.spending - cover.spending;
+            if is_here {
+                scope.buying_here += buying;
+            }
+        }
+        if !is_here {
+            return;
+        }
+        self.orders_here += places;
+        if order.new.kind.stop_price().is_some() {
+            self.stops_here += places;
+        }
+        if is_own {
+            self.own_sells = saturating_sum(self.own_sells, order.cost.sold - cover.sold);
+        }
+        if order.new.side == Side::Buy {
+            let bought = match order.remaining {
+                Remaining::Base(quantity) => quantity,
+                Remaining::Quote(amount) => base_for(amount, order.price),
+            };
+            self.buys_here = saturating_sum(self.buys_here, bought);
+        }
+        if order.new.side == wanted.side.opposite()
+            && let Some(price) = order.resting_price()
+        {
+            self.meet_opposite(order.order, price, wanted.side);
+        }
+    }
+
+    fn meet_opposite(&mut self, order: OrderId, price: Price, side: Side) {
+        let is_better = self.best_opposite.is_none_or(|(_, best)| match side {
+            Side::Buy => price < best,
+            Side::Sell => price > best,
+        });
+        if is_better {
+            self.best_opposite = Some((order, price));
+        }
+    }
+}
+
+fn saturating_sum(left: Quantity, right: Quantity) -> Quantity {
+    left.checked_add(right).unwrap_or(Quantity::MAX)
+}

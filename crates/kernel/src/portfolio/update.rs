@@ -1,0 +1,374 @@
+//! How the portfolio follows events.
+
+use std::sync::Arc;
+
+use model::{
+    Amount, Asset, Fill, InstrumentId, Instruments, MarketEvent, NewOrder, OrderId, Price,
+    Quantity, StrategyId, Timestamp,
+};
+use rust_decimal::RoundingStrategy;
+
+use super::book::{Portfolio, RestoredOrder, holdings_of};
+use super::booking::{Booking, PositionError};
+use super::lots::{ClosedTrade, LotContext};
+use super::marks::MarkChange;
+use super::reservations::{Cost, Remaining, ReservedOrder};
+use super::value::Value;
+use crate::venue::Balance;
+
+/// Tombstones kept of orders proved absent.
+const ABSENT_KEPT: usize = 256;
+
+/// What a fee was worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FeeWorth {
+    /// Paid in base or quote: nothing to value.
+    InPair,
+    /// Paid in a third asset, worth so much of the quote asset now.
+    Valued(Amount),
+    /// Paid in a third asset without a known price: booked as nothing.
+    Unknown,
+}
+
+impl FeeWorth {
+    /// The amount that is booked.
+    #[must_use]
+    pub const fn in_quote(self) -> Amount {
+        match self {
+            Self::Valued(amount) => amount,
+            Self::InPair | Self::Unknown => Amount::ZERO,
+        }
+    }
+}
+
+impl Portfolio {
+    /// Takes note of a market event. Tells whether equity moved.
+    pub fn on_market(&mut self, event: &MarketEvent) -> bool {
+        let Some(change) = self.marks.observe(event) else { return false };
+        let index = usize::from(event.instrument().0);
+        let held = &self.held[index];
+        let MarkChange { before: Some(before), after } = change else {
+            return self.on_first_mark(event.instrument());
+        };
+        if held.carries_route || held.route != super::marks::Route::Same {
+            self.revalue();
+            return true;
+        }
+        let mut moved = false;
+        for holding in &held.holdings {
+            let quantity = holding.position.quantity();
+            if quantity.is_zero() {
+                continue;
+            }
+            let delta = Value::notional(after, quantity) - Value::notional(before, quantity);
+            self.slots[holding.slot].equity.holdings += delta;
+            self.account.holdings += delta;
+            moved = true;
+        }
+        let external = held.external_long();
+        if external.is_positive() {
+            self.external += Value::notional(after, external) - Value::notional(before, external);
+        }
+        moved
+    }
+
+    /// The first price of an instrument: its orders and holdings can be valued from now on.
+    fn on_first_mark(&mut self, instrument: InstrumentId) -> bool {
+        let mark = self.marks.mark(instrument);
+        let margins = self.margins;
+        let unpriced = self
+            .reservations
+            .iter_mut()
+            .filter(|order| order.new.instrument == instrument && order.price.is_none());
+        for order in unpriced {
+            order.price = margins.worst_price(&order.new.kind, order.new.side, mark);
+            order.cost = Cost::of(order.new.side, order.price, order.remaining, margins.fee);
+        }
+        self.revalue();
+        true
+    }
+
+    /// Values every holding and every open buy anew, at the marks of now.
+    pub(super) fn revalue(&mut self) {
+        for slot in &mut self.slots {
+            slot.equity.cash = Value::ZERO;
+            slot.equity.holdings = Value::ZERO;
+        }
+        (self.account.cash, self.account.holdings) = (Value::ZERO, Value::ZERO);
+        (self.external, self.unmarked) = (Value::ZERO, 0);
+        for (instrument, held) in self.instruments.iter().zip(&self.held) {
+            let mark = self.marks.mark(instrument.id);
+            for holding in &held.holdings {
+                let cash = self.marks.along(held.route, holding.cash);
+                let worth = self.marks.along(held.route, holding.worth(mark));
+                let is_held = !holding.position.quantity().is_zero();
+                if cash.is_none() || (is_held && mark.is_none()) {
+                    self.unmarked += 1;
+                }
+                let (cash, worth) = (cash.unwrap_or_default(), worth.unwrap_or_default());
+                let slot = &mut self.slots[holding.slot].equity;
+                (slot.cash, slot.holdings) = (slot.cash + cash, slot.holdings + worth);
+                self.account.cash += cash;
+                self.account.holdings += worth;
+            }
+            let external = mark.map(|mark| Value::notional(mark, held.external_long()));
+            let external = external.and_then(|worth| self.marks.along(held.route, worth));
+            self.external += external.unwrap_or_default();
+        }
+        for order in self.reservations.iter_mut() {
+            let route = self.held[usize::from(order.new.instrument.0)].route;
+            let worth = |value| self.marks.along(route, value).unwrap_or(Value::MAX);
+            value_buy(order, worth);
+        }
+    }
+
+    /// Books a fill of one of our orders.
+    ///
+    /// # Errors
+    /// When an amount leaves its range; nothing is booked then.
+    pub fn on_fill(
+        &mut self,
+        strategy: StrategyId,
+        order: OrderId,
+        fill: &Fill,
+        at: Timestamp,
+        closed: &mut Vec<ClosedTrade>,
+    ) -> Result<FeeWorth, PositionError> {
+        let instrument = fill.key.instrument;
+        let (base, quote) = {
+            let traded = self.instruments.get(instrument);
+            (traded.base, traded.quote)
+        };
+        let fee = self.fee_worth(fill, base, quote);
+        let booking = Booking::of(fill, base, quote, fee.in_quote())?;
+        let holding = self.holding_mut(strategy, instrument);
+        holding.position.book(&booking)?;
+        holding.cash += Value::floor(booking.cash);
+        let context = LotContext { strategy, instrument, order, price: fill.price, at };
+        holding.lots.apply(context, &booking, closed);
+        self.move_balances(fill, base, quote);
+        self.revalue();
+        Ok(fee)
+    }
+
+    fn fee_worth(&self, fill: &Fill, base: Asset, quote: Asset) -> FeeWorth {
+        if fill.fee.is_zero() || fill.fee_asset == base || fill.fee_asset == quote {
+            return FeeWorth::InPair;
+        }
+        let worth = self.marks.convert_amount(&self.instruments, fill.fee, fill.fee_asset, quote);
+        worth.map_or(FeeWorth::Unknown, |worth| {
+            let rounded = worth
+                .to_decimal()
+                .round_dp_with_strategy(8, RoundingStrategy::AwayFromZero)
+                .normalize();
+            FeeWorth::Valued(Amount::new(rounded))
+        })
+    }
+
+    fn move_balances(&mut self, fill: &Fill, base: Asset, quote: Asset) {
+        let (quantity, notional) =
+            (Value::of_quantity(fill.quantity), Value::notional(fill.price, fill.quantity));
+        let (base_delta, quote_delta) = match fill.side {
+            model::Side::Buy => (quantity, -notional),
+            model::Side::Sell => (-quantity, notional),
+        };
+        for (asset, delta) in
+            [(base, base_delta), (quote, quote_delta), (fill.fee_asset, -Value::ceil(fill.fee))]
+        {
+            self.balances.add(asset, delta, fill.event_at);
+        }
+    }
+
+    /// Notes a fill of the account that is no strategy's.
+    pub fn on_external_fill(&mut self, fill: &Fill) {
+        self.held[usize::from(fill.key.instrument.0)].add_external_fill(fill);
+        self.revalue();
+    }
+
+    /// Notes a deposit, withdrawal or adjustment. One of a traded base asset counts in the
+    /// exposure of its instrument in the engine's currency, or else of its first.
+    pub fn on_external_flow(&mut self, asset: Asset, delta: Amount) {
+        let of_asset = || self.instruments.iter().filter(|instrument| instrument.base == asset);
+        let in_currency = of_asset().find(|instrument| instrument.quote == self.currency);
+        let Some(instrument) = in_currency.or_else(|| of_asset().next()).map(|found| found.id)
+        else {
+            return;
+        };
+        let rounded = delta.truncated(8).to_decimal();
+        let bound =
+            if delta.is_negative() { Quantity::ZERO - Quantity::MAX } else { Quantity::MAX };
+        let quantity = Quantity::from_decimal(rounded).unwrap_or(bound);
+        self.held[usize::from(instrument.0)].add_external(quantity);
+        self.revalue();
+    }
+
+    /// Takes over what the venue says of balances. `is_complete`: assets that are missing are at
+    /// zero.
+    pub fn on_balances(&mut self, balances: &[Balance], is_complete: bool, as_of: Timestamp) {
+        self.balances.update(balances, is_complete, as_of);
+    }
+
+    /// Reserves for an order that was approved.
+    pub(crate) fn reserve(
+        &mut self,
+        order: OrderId,
+        strategy: StrategyId,
+        new: NewOrder,
+        price: Option<Price>,
+        replaces: Option<OrderId>,
+    ) {
+        let reserved = self.reservation(order, strategy, new, price, Remaining::all_of(&new));
+        self.reservations.insert(ReservedOrder { replaces, ..reserved });
+    }
+
+    fn reservation(
+        &self,
+        order: OrderId,
+        strategy: StrategyId,
+        new: NewOrder,
+        price: Option<Price>,
+        remaining: Remaining,
+    ) -> ReservedOrder {
+        let instrument = self.instruments.get(new.instrument);
+        let asset = match new.side {
+            model::Side::Buy => instrument.quote,
+            model::Side::Sell => instrument.base,
+        };
+        let mut reserved = ReservedOrder {
+            order,
+            strategy,
+            new,
+            remaining,
+            price,
+            is_acknowledged: false,
+            is_triggered: false,
+            replaces: None,
+            asset,
+            cost: Cost::of(new.side, price, remaining, self.margins.fee),
+            buying: Value::ZERO,
+            spending: Value::ZERO,
+        };
+        value_buy(&mut reserved, |value| {
+            self.in_currency(new.instrument, value).unwrap_or(Value::MAX)
+        });
+        reserved
+    }
+
+    pub(super) fn restore_order(&mut self, restored: &RestoredOrder) {
+        let new = restored.new;
+        let mark = self.marks.mark(new.instrument);
+        let price = self.margins.worst_price(&new.kind, new.side, mark);
+        let remaining = match Remaining::all_of(&new) {
+            Remaining::Base(quantity) => {
+                Remaining::Base(quantity.saturating_sub_to_zero(restored.filled_quantity))
+            }
+            whole @ Remaining::Quote(_) => whole,
+        };
+        let reserved = self.reservation(restored.order, restored.strategy, new, price, remaining);
+        let is_acknowledged = restored.is_acknowledged;
+        self.reservations.insert(ReservedOrder { is_acknowledged, ..reserved });
+    }
+
+    /// An execution frees what it took of an order's reservation.
+    pub(crate) fn on_order_filled(&mut self, order: OrderId, fill: &Fill, cumulative: Quantity) {
+        self.revive(order);
+        let fee = self.margins.fee;
+        let route = self.held[usize::from(fill.key.instrument.0)].route;
+        if let Some(reserved) = self.reservations.get_mut(order) {
+            reserved.is_acknowledged = true;
+            reserved.fill(cumulative, Value::notional(fill.price, fill.quantity));
+            reserved.cost = Cost::of(reserved.new.side, reserved.price, reserved.remaining, fee);
+            value_buy(reserved, |value| self.marks.along(route, value).unwrap_or(Value::MAX));
+        }
+    }
+
+    /// The venue has an order, and counts it in its locked balances from now on.
+    pub(crate) fn on_order_acknowledged(&mut self, order: OrderId) {
+        self.revive(order);
+        if let Some(reserved) = self.reservations.get_mut(order) {
+            reserved.is_acknowledged = true;
+        }
+    }
+
+    /// A stop or target has been reached.
+    pub(crate) fn on_order_triggered(&mut self, order: OrderId) {
+        if let Some(reserved) = self.reservations.get_mut(order) {
+            reserved.is_triggered = true;
+        }
+    }
+
+    /// An order that is final reserves nothing.
+    pub(crate) fn release(&mut self, order: OrderId) {
+        self.reservations.remove(order);
+        self.absent.retain(|absent| absent.order != order);
+    }
+
+    /// An order that never arrived reserves nothing, unless the venue should contradict.
+    pub(crate) fn bury(&mut self, order: OrderId) {
+        if let Some(reserved) = self.reservations.remove(order) {
+            if self.absent.len() == ABSENT_KEPT {
+                self.absent.remove(0);
+            }
+            self.absent.push(reserved);
+        }
+    }
+
+    fn revive(&mut self, order: OrderId) {
+        if let Some(index) = self.absent.iter().position(|absent| absent.order == order) {
+            self.reservations.insert(self.absent.swap_remove(index));
+        }
+    }
+
+    /// Takes over a refreshed table: ids and assets stay, filters change, instruments are added.
+    pub(crate) fn refresh(&mut self, instruments: Arc<Instruments>) {
+        let mut held = holdings_of(&instruments, self.currency);
+        for (fresh, known) in held.iter_mut().zip(self.held.drain(..)) {
+            (fresh.holdings, fresh.external) = (known.holdings, known.external);
+        }
+        self.held = held;
+        self.marks.grow(instruments.len());
+        self.instruments = instruments;
+        self.revalue();
+    }
+
+    /// Notes the equity of now in every track. Tells whether a UTC day began.
+    pub(crate) fn observe_equity(&mut self, now: Timestamp) -> bool {
+        let mut is_new_day = self.account.observe(now);
+        for slot in &mut self.slots {
+            is_new_day |= slot.equity.observe(now);
+        }
+        is_new_day
+    }
+
+    /// Measures losses from now on: of a strategy, or of all together.
+    pub(crate) fn rebase(&mut self, strategy: Option<StrategyId>, now: Timestamp) {
+        match strategy {
+            None => self.account.rebase(now),
+            Some(strategy) => {
+                let slot = self.slot_of(strategy);
+                self.slots[slot].equity.rebase(now);
+            }
+        }
+    }
+
+    /// The points of every equity curve that are due.
+    pub(crate) fn sample_equity(
+        &mut self,
+        now: Timestamp,
+        mut each: impl FnMut(Option<StrategyId>, Timestamp, Value),
+    ) {
+        self.account.sample(now).for_each(|(at, equity)| each(None, at, equity));
+        for slot in &mut self.slots {
+            let strategy = Some(slot.strategy);
+            slot.equity.sample(now).for_each(|(at, equity)| each(strategy, at, equity));
+        }
+    }
+}
+
+/// Values what a buy may still add to positions; nothing for a sell.
+fn value_buy(order: &mut ReservedOrder, in_currency: impl Fn(Value) -> Value) {
+    if order.new.side == model::Side::Buy {
+        order.buying = in_currency(order.cost.notional);
+        order.spending = in_currency(order.cost.reserved);
+    }
+}

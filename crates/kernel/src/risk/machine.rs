@@ -1,0 +1,368 @@
+//! The gate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{
+    Amount, DenialReason, Instruments, NewOrder, OrderEvent, OrderEventKind, OrderId, StrategyId,
+    Timestamp,
+};
+
+use super::approved::Approved;
+use super::limits::{Limits, RiskConfig};
+use super::messages::{RestoredRisk, RiskEffect, RiskInput};
+use super::rate::OrderRate;
+use super::rules;
+use super::state::TradingState;
+use super::view::{OrderRequestView, RiskView, Scope, touch};
+use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, SubmitIntent};
+use crate::portfolio::{Cost, EquityTrack, Portfolio, Remaining, ScopeTally, TallyFor};
+
+/// Limits of the account or of one strategy, and what they count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ScopeBook {
+    pub limits: Limits,
+    pub rate: OrderRate,
+    pub is_daily_loss_tripped: bool,
+    pub is_drawdown_tripped: bool,
+    pub is_quarantined: bool,
+}
+
+impl ScopeBook {
+    fn new(limits: &super::limits::RiskLimits) -> Self {
+        Self {
+            limits: Limits::from(limits),
+            rate: OrderRate::new(limits.max_orders_per_10s),
+            is_daily_loss_tripped: false,
+            is_drawdown_tripped: false,
+            is_quarantined: false,
+        }
+    }
+}
+
+/// What is wrong with an instrument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct InstrumentHealth {
+    is_stale: bool,
+    is_halted: bool,
+}
+
+/// The risk gate with the portfolio: every intent passes here, and every order event before it
+/// reaches its strategy. Pure: time is passed in, nothing is sent or stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RiskMachine {
+    pub(super) config: RiskConfig,
+    pub(super) state: TradingState,
+    pub(super) portfolio: Portfolio,
+    pub(super) account: ScopeBook,
+    pub(super) strategies: BTreeMap<StrategyId, ScopeBook>,
+    /// For a strategy that is not configured: no capital, no limits of its own.
+    health: Vec<InstrumentHealth>,
+    is_execution_live: bool,
+    sequence: u64,
+    /// The first instant ever seen: from here the grace for missing marks counts.
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) next_day_at: Timestamp,
+    pub(super) next_sample_at: Timestamp,
+}
+
+impl RiskMachine {
+    /// A gate that continues from what was restored. Orders cannot go out before
+    /// [`RiskInput::ExecutionHealth`] says so.
+    #[must_use]
+    pub fn new(config: RiskConfig, instruments: Arc<Instruments>, restored: RestoredRisk) -> Self {
+        let mut strategies: BTreeMap<StrategyId, ScopeBook> = config
+            .strategies
+            .iter()
+            .map(|(id, strategy)| (*id, ScopeBook::new(&strategy.limits)))
+            .collect();
+        for id in restored.quarantined {
+            let unknown = || ScopeBook::new(&super::limits::RiskLimits::default());
+            strategies.entry(id).or_insert_with(unknown).is_quarantined = true;
+        }
+        let health = vec![InstrumentHealth::default(); instruments.len()];
+        Self {
+            portfolio: Portfolio::new(&config.portfolio(), instruments, restored.portfolio),
+            account: ScopeBook::new(&config.limits),
+            strategies,
+            state: restored.state,
+            config,
+            health,
+            is_execution_live: false,
+            sequence: 0,
+            started_at: None,
+            next_day_at: Timestamp::EPOCH,
+            next_sample_at: Timestamp::EPOCH,
+        }
+    }
+
+    /// What is allowed at all.
+    #[must_use]
+    pub const fn state(&self) -> TradingState {
+        self.state
+    }
+
+    /// Balances, positions, equity, reservations.
+    #[must_use]
+    pub const fn portfolio(&self) -> &Portfolio {
+        &self.portfolio
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub const fn config(&self) -> &RiskConfig {
+        &self.config
+    }
+
+    /// When the machine wants [`RiskInput::Wake`], by the venue's clock: for a point of the
+    /// equity curves, or for a new UTC day. Any other input does as well.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.started_at.map(|_| self.next_sample_at.min(self.next_day_at))
+    }
+
+    /// Takes one input and appends what follows from it.
+    pub fn step(&mut self, now: Timestamp, input: RiskInput<'_>, effects: &mut Vec<RiskEffect>) {
+        if now >= self.next_sample_at.min(self.next_day_at) {
+            self.keep_time(now, effects);
+        }
+        match input {
+            RiskInput::Market { sequence, event } => {
+                self.sequence = sequence;
+                if self.portfolio.on_market(event) {
+                    self.judge_losses(now, effects);
+                }
+            }
+            RiskInput::Intent(intent) => self.on_intent(now, intent, effects),
+            RiskInput::Order { strategy, event } => self.on_order(now, strategy, event, effects),
+            RiskInput::Balances { balances, is_complete, event_at } => {
+                self.portfolio.on_balances(balances, is_complete, event_at);
+            }
+            RiskInput::ExternalFlow { asset, delta } => {
+                self.portfolio.on_external_flow(asset, delta);
+            }
+            RiskInput::ExternalFill(fill) => self.portfolio.on_external_fill(fill),
+            RiskInput::SetState { state, by, reason } => {
+                self.on_set_state(now, state, by, reason, effects);
+            }
+            RiskInput::ResumeStrategy { strategy } => self.resume_strategy(now, strategy),
+            RiskInput::StreamHealth { instrument, is_stale } => {
+                self.health[usize::from(instrument.0)].is_stale = is_stale;
+            }
+            RiskInput::InstrumentHealth { instrument, is_halted } => {
+                self.health[usize::from(instrument.0)].is_halted = is_halted;
+            }
+            RiskInput::ExecutionHealth { is_live } => self.is_execution_live = is_live,
+            RiskInput::StrategyQuarantined { strategy } => self.quarantine(strategy, effects),
+            RiskInput::StrategyReleased { strategy } => {
+                self.scope_mut(strategy).is_quarantined = false;
+            }
+            RiskInput::InstrumentsRefreshed(instruments) => {
+                self.health.resize(instruments.len(), InstrumentHealth::default());
+                self.portfolio.refresh(instruments);
+            }
+            RiskInput::Wake => {}
+        }
+    }
+
+    fn quarantine(&mut self, strategy: StrategyId, effects: &mut Vec<RiskEffect>) {
+        self.scope_mut(strategy).is_quarantined = true;
+        let scope = CancelScope::Entries(Some(strategy));
+        effects.push(RiskEffect::Execute(ExecutionRequest::CancelAll { scope }));
+    }
+
+    pub(super) fn scope_mut(&mut self, strategy: StrategyId) -> &mut ScopeBook {
+        let unknown = || ScopeBook::new(&super::limits::RiskLimits::default());
+        self.strategies.entry(strategy).or_insert_with(unknown)
+    }
+
+    fn on_intent(&mut self, now: Timestamp, wanted: SubmitIntent, effects: &mut Vec<RiskEffect>) {
+        match wanted.intent {
+            Intent::Submit { order, new } => {
+                match self.judge(now, wanted.strategy, order, None, &new) {
+                    Ok(new) => {
+                        let approved = self.approve(now, order, None, new, wanted);
+                        effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
+                    }
+                    Err(reason) => effects.push(denied(now, &wanted, order, &new, reason)),
+                }
+            }
+            Intent::Cancel { order } => effects.push(cancel(order)),
+            Intent::Replace { old, order, new } => {
+                match self.judge(now, wanted.strategy, order, Some(old), &new) {
+                    Ok(rounded) => {
+                        let new = self.approve(now, order, Some(old), rounded, wanted);
+                        let request = ExecutionRequest::Replace { old, new };
+                        effects.push(RiskEffect::Execute(request));
+                    }
+                    Err(reason) => {
+                        // The strategy wanted the old order gone in any case.
+                        effects.push(cancel(old));
+                        effects.push(denied(now, &wanted, order, &new, reason));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rounds the order in the safe direction and asks every rule.
+    fn judge(
+        &mut self,
+        now: Timestamp,
+        strategy: StrategyId,
+        order: OrderId,
+        replaces: Option<OrderId>,
+        wanted: &NewOrder,
+    ) -> Result<(NewOrder, Option<model::Price>), DenialReason> {
+        if !self.strategies.contains_key(&strategy) {
+            self.scope_mut(strategy);
+        }
+        let portfolio = &self.portfolio;
+        let instrument = portfolio.instruments().get(wanted.instrument);
+        let new = instrument.quantise(wanted);
+        let market = portfolio.marks().get(instrument.id);
+        let margins = portfolio.margins();
+        let price = margins.worst_price(&new.kind, new.side, touch(market, new.side));
+        let cost = Cost::of(new.side, price, Remaining::all_of(&new), margins.fee);
+        let view = OrderRequestView {
+            strategy,
+            order,
+            replaces,
+            new: &new,
+            instrument,
+            price,
+            cost,
+            notional: portfolio.in_currency(instrument.id, cost.notional),
+            spending: portfolio.in_currency(instrument.id, cost.reserved),
+        };
+        let side = new.side;
+        let tally =
+            portfolio.reservations().tally(&TallyFor { strategy, instrument, side, replaces });
+        let none = EquityTrack::default();
+        let equity = portfolio.equity_of(strategy).unwrap_or(&none);
+        let (ours, external) = portfolio.worth_here(instrument.id);
+        let book = &self.strategies[&strategy];
+        let all_holdings = portfolio.equity().holdings() + portfolio.external();
+        let account = scope("account", &self.account, portfolio.equity(), &tally.account);
+        let own = scope("strategy", book, equity, &tally.strategy);
+        let holding_here = portfolio.worth_of(strategy, instrument.id);
+        let health = self.health[usize::from(instrument.id.0)];
+        let world = RiskView {
+            now,
+            state: self.state,
+            account: Scope { holding_here: ours + external, holdings: all_holdings, ..account },
+            strategy: Scope { holding_here, holdings: equity.holdings(), ..own },
+            portfolio,
+            tally: &tally,
+            market,
+            is_stream_stale: health.is_stale,
+            is_instrument_halted: health.is_halted,
+            is_execution_live: self.is_execution_live,
+            is_quarantined: book.is_quarantined,
+        };
+        rules::check_all(&view, &world)?;
+        Ok((new, price))
+    }
+
+    /// Reserves and counts what passed, and makes the proof of it.
+    fn approve(
+        &mut self,
+        now: Timestamp,
+        order: OrderId,
+        replaces: Option<OrderId>,
+        (new, price): (NewOrder, Option<model::Price>),
+        wanted: SubmitIntent,
+    ) -> Approved<OrderRequest> {
+        self.portfolio.reserve(order, wanted.strategy, new, price, replaces);
+        self.account.rate.record(now);
+        self.scope_mut(wanted.strategy).rate.record(now);
+        Approved::new(OrderRequest {
+            order,
+            strategy: wanted.strategy,
+            new,
+            cause: wanted.cause,
+            correlation: wanted.correlation,
+            caused_at: wanted.caused_at,
+            approved_at: now,
+            judged_on_sequence: self.sequence,
+        })
+    }
+
+    fn on_order(
+        &mut self,
+        now: Timestamp,
+        strategy: StrategyId,
+        event: OrderEvent,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let order = event.order;
+        let mut fee_in_quote = Amount::ZERO;
+        let mut is_filled = false;
+        match &event.kind {
+            OrderEventKind::Submitted { .. }
+            | OrderEventKind::CancelRejected { .. }
+            | OrderEventKind::OutcomeUnknown => {}
+            OrderEventKind::Accepted { .. } => self.portfolio.on_order_acknowledged(order),
+            OrderEventKind::Triggered => self.portfolio.on_order_triggered(order),
+            OrderEventKind::Filled { fill, cumulative_quantity, complete } => {
+                is_filled = true;
+                fee_in_quote = self.book_fill(now, strategy, order, fill, effects);
+                self.portfolio.on_order_filled(order, fill, *cumulative_quantity);
+                if *complete {
+                    self.portfolio.release(order);
+                }
+            }
+            OrderEventKind::Denied { .. }
+            | OrderEventKind::Completed
+            | OrderEventKind::Canceled { .. }
+            | OrderEventKind::Expired { .. }
+            | OrderEventKind::Rejected { .. } => self.portfolio.release(order),
+            OrderEventKind::Absent => self.portfolio.bury(order),
+        }
+        effects.push(RiskEffect::TellStrategy { strategy, event, fee_in_quote });
+        if is_filled {
+            self.judge_losses(now, effects);
+        }
+    }
+}
+
+fn scope<'a>(
+    name: &'static str,
+    book: &'a ScopeBook,
+    equity: &'a EquityTrack,
+    tally: &'a ScopeTally,
+) -> Scope<'a> {
+    Scope {
+        name,
+        limits: &book.limits,
+        equity,
+        tally,
+        rate: &book.rate,
+        holding_here: crate::portfolio::Value::ZERO,
+        holdings: crate::portfolio::Value::ZERO,
+        is_daily_loss_tripped: book.is_daily_loss_tripped,
+        is_drawdown_tripped: book.is_drawdown_tripped,
+    }
+}
+
+const fn cancel(order: OrderId) -> RiskEffect {
+    let reason = model::CancelReason::Requested;
+    RiskEffect::Execute(ExecutionRequest::Cancel { order, reason })
+}
+
+fn denied(
+    now: Timestamp,
+    wanted: &SubmitIntent,
+    order: OrderId,
+    new: &NewOrder,
+    reason: DenialReason,
+) -> RiskEffect {
+    let event = OrderEvent {
+        order,
+        instrument: new.instrument,
+        received_at: now,
+        correlation: wanted.correlation,
+        kind: OrderEventKind::Denied { reason },
+    };
+    RiskEffect::TellStrategy { strategy: wanted.strategy, event, fee_in_quote: Amount::ZERO }
+}

@@ -1,0 +1,202 @@
+//! What the risk machine is given and what it wants done.
+
+use std::sync::Arc;
+
+use model::{
+    Amount, Asset, Fill, FillKey, InstrumentId, Instruments, MarketEvent, OrderEvent, StrategyId,
+    Timestamp,
+};
+
+use super::state::TradingState;
+use crate::messages::{ExecutionRequest, SubmitIntent};
+use crate::portfolio::{ClosedTrade, RestoredPortfolio};
+use crate::venue::Balance;
+
+/// Who asks for a trading state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Authority {
+    /// A person. May do anything.
+    Operator,
+    /// The engine itself: a full mailbox, a reconcile that does not add up. May only make the
+    /// state stricter.
+    Engine,
+}
+
+impl Authority {
+    /// Stable lower-case name for the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Engine => "engine",
+        }
+    }
+}
+
+/// What the risk machine is given.
+#[derive(PartialEq, Eq, Debug)]
+pub enum RiskInput<'a> {
+    /// Something happened on a market.
+    Market {
+        /// Its place in the feed's sequence.
+        sequence: u64,
+        /// What.
+        event: &'a MarketEvent,
+    },
+    /// A strategy wants something.
+    Intent(SubmitIntent),
+    /// Something happened to an order of ours. Each fill comes once: execution sees to that.
+    Order {
+        /// Whose order.
+        strategy: StrategyId,
+        /// What.
+        event: OrderEvent,
+    },
+    /// Balances as the venue counts them.
+    Balances {
+        /// Free and locked by asset.
+        balances: &'a [Balance],
+        /// Whether these are all, or only those that changed.
+        is_complete: bool,
+        /// The venue's time.
+        event_at: Timestamp,
+    },
+    /// Money came or went that is no trade of ours.
+    ExternalFlow {
+        /// Which asset.
+        asset: Asset,
+        /// Positive in, negative out.
+        delta: Amount,
+    },
+    /// A fill of the account that belongs to no order of ours.
+    ExternalFill(&'a Fill),
+    /// Change the trading state.
+    SetState {
+        /// To this.
+        state: TradingState,
+        /// Who asks.
+        by: Authority,
+        /// Why, in words.
+        reason: String,
+    },
+    /// An operator lets a strategy trade on after its own loss limit: losses count from now.
+    ResumeStrategy {
+        /// Which.
+        strategy: StrategyId,
+    },
+    /// A stream of an instrument fell silent past its limit, or speaks again.
+    StreamHealth {
+        /// Whose.
+        instrument: InstrumentId,
+        /// Whether it is silent now.
+        is_stale: bool,
+    },
+    /// Execution stopped an instrument because something impossible happened, or an operator let
+    /// it go on.
+    InstrumentHealth {
+        /// Which.
+        instrument: InstrumentId,
+        /// Whether it is halted now.
+        is_halted: bool,
+    },
+    /// Orders can go out: the venue and we agree. Or they cannot: reports may be missing.
+    ExecutionHealth {
+        /// Whether they can. False until first told.
+        is_live: bool,
+    },
+    /// A strategy was quarantined: its entries are cancelled, its intents denied.
+    StrategyQuarantined {
+        /// Which.
+        strategy: StrategyId,
+    },
+    /// A strategy may trade again.
+    StrategyReleased {
+        /// Which.
+        strategy: StrategyId,
+    },
+    /// The venue's table of instruments was read again: ids and assets stay, filters and status
+    /// may have changed.
+    InstrumentsRefreshed(Arc<Instruments>),
+    /// The instant of [`super::RiskMachine::wake_at`] has come.
+    Wake,
+}
+
+/// What the risk machine wants done.
+#[derive(PartialEq, Eq, Debug)]
+pub enum RiskEffect {
+    /// For the execution machine.
+    Execute(ExecutionRequest),
+    /// For the strategy host: something happened to an order of its own, a denial by the gate
+    /// among it. Portfolio and reservations already know.
+    TellStrategy {
+        /// Whose order.
+        strategy: StrategyId,
+        /// What.
+        event: OrderEvent,
+        /// For a fill whose fee was paid in a third asset, what that was worth in the quote
+        /// asset; zero otherwise.
+        fee_in_quote: Amount,
+    },
+    /// Write down and log: the trading state is another one.
+    StateChanged {
+        /// What it was.
+        from: TradingState,
+        /// What it is.
+        to: TradingState,
+        /// The rule that tripped, or `operator` or `engine`.
+        rule: &'static str,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Log: a loss limit was passed. For the account a change of state follows, unless the state
+    /// is as strict already; a strategy's entries are cancelled and denied.
+    RuleTripped {
+        /// Which rule.
+        rule: &'static str,
+        /// Whose limit; `None` for the account's.
+        strategy: Option<StrategyId>,
+        /// The limit.
+        limit: Amount,
+        /// What it came to.
+        actual: Amount,
+    },
+    /// Write down: a point of an equity curve. The peak between two regular points is among them,
+    /// so that drawdown is measured from the same peak after a restart.
+    EquitySampled {
+        /// Whose; `None` for all strategies together.
+        strategy: Option<StrategyId>,
+        /// In the engine's currency.
+        equity: Amount,
+        /// When it was so.
+        at: Timestamp,
+    },
+    /// Write down: what a fee in a third asset was worth in the quote asset.
+    FeeValued {
+        /// Which fill.
+        key: FillKey,
+        /// Worth in the quote asset.
+        in_quote: Amount,
+    },
+    /// Log: a fee in a third asset could not be valued and was booked as nothing.
+    FeeUnvalued {
+        /// Which fill.
+        key: FillKey,
+        /// How much.
+        fee: Amount,
+        /// Of what.
+        asset: Asset,
+    },
+    /// For reports: a lot, or a part of one, was closed.
+    TradeClosed(ClosedTrade),
+}
+
+/// What the gate continues from after a restart.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RestoredRisk {
+    /// The trading state: only an operator makes it less strict.
+    pub state: TradingState,
+    /// Strategies in quarantine.
+    pub quarantined: Vec<StrategyId>,
+    /// Positions, orders, balances, equity.
+    pub portfolio: RestoredPortfolio,
+}

@@ -1,0 +1,35 @@
+//! The largest position in one symbol: what is held, what open buys may add, and this order.
+
+use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::view::{OrderRequestView, RiskView, denial};
+use model::DenialReason;
+
+/// See the module.
+pub(super) struct MaxPositionNotional;
+
+impl RiskRule for MaxPositionNotional {
+    fn name(&self) -> &'static str {
+        "max_position_notional"
+    }
+
+    fn check(
+        &self,
+        order: &OrderRequestView<'_>,
+        world: &RiskView<'_>,
+    ) -> Result<(), DenialReason> {
+        if !order.is_entry() {
+            return Ok(());
+        }
+        for scope in world.scopes() {
+            let Some(limit) = scope.limits.max_position_notional else { continue };
+            let adds = order.notional.unwrap_or(Value::MAX);
+            let actual = scope.holding_here + scope.tally.buying_here + adds;
+            if actual > limit {
+                let detail = format!("larger than a position of the {} may be", scope.name);
+                return Err(denial(detail, world.money(limit), world.money(actual)));
+            }
+        }
+        Ok(())
+    }
+}

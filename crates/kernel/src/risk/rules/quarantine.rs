@@ -1,0 +1,26 @@
+//! A strategy in quarantine places nothing.
+
+use model::DenialReason;
+
+use super::RiskRule;
+use crate::risk::view::{OrderRequestView, RiskView, denial};
+
+/// See the module.
+pub(super) struct Quarantine;
+
+impl RiskRule for Quarantine {
+    fn name(&self) -> &'static str {
+        "quarantine"
+    }
+
+    fn check(
+        &self,
+        order: &OrderRequestView<'_>,
+        world: &RiskView<'_>,
+    ) -> Result<(), DenialReason> {
+        if !world.is_quarantined {
+            return Ok(());
+        }
+        Err(denial("the strategy is in quarantine", "released", order.strategy.to_string()))
+    }
+}

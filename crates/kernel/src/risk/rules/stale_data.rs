@@ -1,0 +1,42 @@
+//! Entries need a market that is seen. Exits pass: getting out blind is better than staying in.
+
+use super::RiskRule;
+use crate::risk::view::{OrderRequestView, RiskView, denial};
+use model::DenialReason;
+use std::time::Duration;
+
+/// See the module.
+pub(super) struct StaleData;
+
+impl RiskRule for StaleData {
+    fn name(&self) -> &'static str {
+        "stale_data"
+    }
+
+    fn check(
+        &self,
+        order: &OrderRequestView<'_>,
+        world: &RiskView<'_>,
+    ) -> Result<(), DenialReason> {
+        if !order.is_entry() {
+            return Ok(());
+        }
+        let Some(received_at) = world.market.received_at.filter(|_| order.price.is_some()) else {
+            return Err(denial("no price of the symbol is known yet", "a price", "none"));
+        };
+        if world.is_stream_stale {
+            return Err(denial("a stream of the symbol is silent", "live", "stale"));
+        }
+        let age = world.now.since(received_at);
+        for scope in world.scopes() {
+            if let Some(limit) = scope.limits.stale_after
+                && age > limit
+            {
+                let words = |duration: Duration| format!("{} ms", duration.as_millis());
+                let detail = format!("market data is too old for the {}", scope.name);
+                return Err(denial(detail, words(limit), words(age)));
+            }
+        }
+        Ok(())
+    }
+}

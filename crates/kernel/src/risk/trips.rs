@@ -1,0 +1,204 @@
+//! What moves the trading state: losses past their limits, the operator, the engine; and the
+//! clock of UTC days and equity samples.
+
+use std::time::Duration;
+
+use model::{Amount, Fill, OrderId, StrategyId, Timestamp};
+
+use super::machine::{RiskMachine, ScopeBook};
+use super::messages::{Authority, RiskEffect};
+use super::state::TradingState;
+use crate::messages::{CancelScope, ExecutionRequest};
+use crate::portfolio::{EquityTrack, FeeWorth};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Name of the rule that trips on a day's loss.
+pub(super) const DAILY_LOSS: &str = "daily_loss";
+/// Name of the rule that trips on a fall from the peak.
+pub(super) const DRAWDOWN: &str = "drawdown";
+/// What is given as the rule when a fill cannot be booked.
+const BOOKING: &str = "booking";
+
+impl TradingState {
+    /// What is cancelled when the state becomes this one from a less strict one.
+    #[must_use]
+    pub const fn cancels(self) -> Option<CancelScope> {
+        match self {
+            Self::Active => None,
+            Self::ReduceOnly => Some(CancelScope::Entries(None)),
+            Self::Halted => Some(CancelScope::EntriesAndExits(None)),
+        }
+    }
+}
+
+/// Which limits of a scope were passed just now.
+fn newly_tripped(book: &mut ScopeBook, track: &EquityTrack) -> [Option<(&'static str, Trip)>; 2] {
+    let daily = book
+        .limits
+        .daily_loss
+        .filter(|limit| !book.is_daily_loss_tripped && track.daily_loss() > *limit)
+        .map(|limit| Trip { limit: limit.to_amount(), actual: track.daily_loss().to_amount() });
+    let drawdown = book
+        .limits
+        .max_drawdown
+        .filter(|limit| !book.is_drawdown_tripped && track.drawdown() > *limit)
+        .map(|limit| Trip { limit: limit.to_amount(), actual: track.drawdown().to_amount() });
+    book.is_daily_loss_tripped |= daily.is_some();
+    book.is_drawdown_tripped |= drawdown.is_some();
+    [daily.map(|trip| (DAILY_LOSS, trip)), drawdown.map(|trip| (DRAWDOWN, trip))]
+}
+
+struct Trip {
+    limit: Amount,
+    actual: Amount,
+}
+
+impl RiskMachine {
+    /// A new UTC day, or a point of the equity curves.
+    pub(super) fn keep_time(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        let is_start = self.started_at.is_none();
+        self.started_at.get_or_insert(now);
+        self.next_day_at = now.utc_day().after(DAY);
+        self.next_sample_at =
+            now.floor_to(self.config.sample_every).after(self.config.sample_every);
+        if self.is_blind(now) {
+            return;
+        }
+        if self.portfolio.observe_equity(now) && !is_start {
+            self.account.is_daily_loss_tripped = false;
+            for book in self.strategies.values_mut() {
+                book.is_daily_loss_tripped = false;
+            }
+        }
+        self.sample(now, effects);
+    }
+
+    /// Whether losses cannot be judged: positions are held whose price is not known yet. Not for
+    /// long: an instrument without a feed must not switch the rules off.
+    fn is_blind(&self, now: Timestamp) -> bool {
+        let grace_ends =
+            self.started_at.map_or(Timestamp::MAX, |start| start.after(self.config.mark_grace));
+        self.portfolio.unmarked() > 0 && now < grace_ends
+    }
+
+    fn sample(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        self.portfolio.sample_equity(now, |strategy, at, equity| {
+            let equity = equity.to_amount();
+            effects.push(RiskEffect::EquitySampled { strategy, equity, at });
+        });
+    }
+
+    /// Equity moved: the peaks follow, and limits that are passed trip.
+    pub(super) fn judge_losses(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        if self.is_blind(now) {
+            return;
+        }
+        self.portfolio.observe_equity(now);
+        for (strategy, book) in &mut self.strategies {
+            let Some(track) = self.portfolio.equity_of(*strategy) else { continue };
+            for (rule, trip) in newly_tripped(book, track).into_iter().flatten() {
+                let Trip { limit, actual } = trip;
+                let strategy = Some(*strategy);
+                effects.push(RiskEffect::RuleTripped { rule, strategy, limit, actual });
+                let scope = CancelScope::Entries(strategy);
+                effects.push(RiskEffect::Execute(ExecutionRequest::CancelAll { scope }));
+            }
+        }
+        for (rule, trip) in
+            newly_tripped(&mut self.account, self.portfolio.equity()).into_iter().flatten()
+        {
+            let Trip { limit, actual } = trip;
+            let to = if rule == DAILY_LOSS {
+                self.config.on_daily_loss
+            } else {
+                self.config.on_drawdown
+            };
+            effects.push(RiskEffect::RuleTripped { rule, strategy: None, limit, actual });
+            let currency = self.config.currency;
+            let reason = format!("{rule} of {actual} {currency} passed the limit of {limit}");
+            self.tighten(to, rule, reason, effects);
+        }
+    }
+
+    /// Makes the state stricter, if it is not so already.
+    fn tighten(
+        &mut self,
+        to: TradingState,
+        rule: &'static str,
+        reason: String,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if to > self.state {
+            let from = std::mem::replace(&mut self.state, to);
+            effects.push(RiskEffect::StateChanged { from, to, rule, reason });
+            let request = to.cancels().map(|scope| ExecutionRequest::CancelAll { scope });
+            effects.extend(request.map(RiskEffect::Execute));
+        }
+    }
+
+    /// The engine may only tighten. When an operator loosens, losses count from now: without that
+    /// the limit that tripped would trip again at once.
+    pub(super) fn on_set_state(
+        &mut self,
+        now: Timestamp,
+        to: TradingState,
+        by: Authority,
+        reason: String,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if to > self.state {
+            self.tighten(to, by.name(), reason, effects);
+        } else if to < self.state && by == Authority::Operator {
+            let from = std::mem::replace(&mut self.state, to);
+            effects.push(RiskEffect::StateChanged { from, to, rule: by.name(), reason });
+            if to == TradingState::Active {
+                self.portfolio.rebase(None, now);
+                self.account.is_daily_loss_tripped = false;
+                self.account.is_drawdown_tripped = false;
+                self.sample(now, effects);
+            }
+        }
+    }
+
+    /// A strategy's losses count from now.
+    pub(super) fn resume_strategy(&mut self, now: Timestamp, strategy: StrategyId) {
+        self.portfolio.rebase(Some(strategy), now);
+        let book = self.scope_mut(strategy);
+        book.is_daily_loss_tripped = false;
+        book.is_drawdown_tripped = false;
+    }
+
+    /// Books a fill and says what a fee in a third asset was worth. A fill that cannot be booked
+    /// halts trading: positions would be wrong from here on.
+    pub(super) fn book_fill(
+        &mut self,
+        now: Timestamp,
+        strategy: StrategyId,
+        order: OrderId,
+        fill: &Fill,
+        effects: &mut Vec<RiskEffect>,
+    ) -> Amount {
+        let mut closed = Vec::new();
+        let booked = self.portfolio.on_fill(strategy, order, fill, now, &mut closed);
+        effects.extend(closed.into_iter().map(RiskEffect::TradeClosed));
+        let key = fill.key;
+        match booked {
+            Ok(FeeWorth::InPair) => Amount::ZERO,
+            Ok(FeeWorth::Valued(in_quote)) => {
+                effects.push(RiskEffect::FeeValued { key, in_quote });
+                in_quote
+            }
+            Ok(FeeWorth::Unknown) => {
+                let (fee, asset) = (fill.fee, fill.fee_asset);
+                effects.push(RiskEffect::FeeUnvalued { key, fee, asset });
+                Amount::ZERO
+            }
+            Err(error) => {
+                let reason = format!("fill of order {order} cannot be booked: {error}");
+                self.tighten(TradingState::Halted, BOOKING, reason, effects);
+                Amount::ZERO
+            }
+        }
+    }
+}

@@ -9,3 +9,6 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod logging;
+
+/// The built-in strategies.
+pub static STRATEGIES: &[kernel::strategy::StrategyEntry] = &[];

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tickwright::cli::execute(std::env::args_os(), &[]).into()
+    tickwright::cli::execute(std::env::args_os(), tickwright::STRATEGIES).into()
 }

@@ -6,6 +6,9 @@
 //! clock. A report is a pure function of what was pushed into it: the same pushes give the same
 //! bytes, and memory stays bounded however long the run is.
 
+mod calendar;
+mod format;
+pub mod html;
 pub mod latency;
 pub mod metrics;
 pub mod run;

@@ -4,6 +4,7 @@ use model::{Amount, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DrawdownSummary, DrawdownTracker};
+use crate::calendar::Civil;
 use crate::series::Series;
 
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
@@ -75,7 +76,7 @@ impl DailyCloses {
         let mut months: Vec<MonthlyReturn> = Vec::new();
         let (mut base, mut previous) = (start, start);
         for close in &self.0 {
-            let (year, month) = year_and_month(close.day);
+            let Civil { year, month, .. } = Civil::of(close.day);
             if months.last().is_none_or(|last| (last.year, last.month) != (year, month)) {
                 base = previous;
                 months.push(MonthlyReturn { year, month, fraction: 0.0 });
@@ -89,15 +90,6 @@ impl DailyCloses {
         }
         months
     }
-}
-
-/// Year and month of an instant, read off its RFC 3339 text.
-fn year_and_month(at: Timestamp) -> (i32, u32) {
-    let text = at.to_string();
-    let mut parts = text.split('-');
-    let mut next = || parts.next().and_then(|part| part.parse::<u32>().ok());
-    let year = next().and_then(|year| i32::try_from(year).ok());
-    (year.expect("RFC 3339 starts with the year"), next().expect("the month follows the year"))
 }
 
 /// What a run keeps of its equity: start, end and peak exactly, daily closes, falls marked at

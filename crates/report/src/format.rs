@@ -107,10 +107,10 @@ pub(crate) fn percent(fraction: f64) -> String {
     let size = percent.abs();
     let decimals = if size >= 1_000.0 {
         0
-    } else if size >= 0.1 || size < 1e-9 {
-        2
-    } else {
+    } else if (1e-9..0.1).contains(&size) {
         4
+    } else {
+        2
     };
     format!("{} %", number(percent, decimals))
 }

@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 use super::scale::{TimeTick, ValueAxis, time_ticks};
-use super::text::{Escaped, minus, put};
+use super::text::{Escaped, put, tidy};
 use crate::series::Bucket;
 
 /// Width of a chart over the whole page.
@@ -88,7 +88,7 @@ impl Panel<'_> {
         for tick in self.axis.ticks() {
             let y = self.y(tick);
             put!(out, r#"<path class="grid" d="M{left:.1},{y:.1}H{right:.1}"/>"#);
-            let (x, y, text) = (right + 8.0, y + 4.0, minus(&label(tick)));
+            let (x, y, text) = (right + 8.0, y + 4.0, tidy(&label(tick)));
             put!(out, r#"<text x="{x:.1}" y="{y:.1}">{text}</text>"#);
         }
     }
@@ -146,7 +146,7 @@ impl Panel<'_> {
             width,
             x + 8.0,
             y + 4.0,
-            minus(text)
+            tidy(text)
         );
     }
 }

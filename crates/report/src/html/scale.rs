@@ -17,7 +17,7 @@ pub(super) struct ValueAxis {
 }
 
 impl ValueAxis {
-    /// That covers the values with a little room, and about `ticks` ticks.
+    /// That covers the values with a little room, with about `ticks` ticks.
     pub(super) fn covering(values: impl IntoIterator<Item = f64>, ticks: u32) -> Self {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -69,14 +69,20 @@ impl ValueAxis {
     }
 }
 
-/// The smallest of 1, 2, 5 times a power of ten that is not below `step`.
+/// The one of 1, 2, 5 times a power of ten that is nearest to `step` in ratio.
 pub(super) fn round_step(step: f64) -> f64 {
     if !step.is_finite() || step <= 0.0 {
         return 1.0;
     }
     let power = 10_f64.powf(step.log10().floor());
-    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step * 0.999_999);
-    factor.unwrap_or(10.0) * power
+    // Bounds lie at the geometric means: √2, √10, √50.
+    let factor = match step / power {
+        low if low < 2_f64.sqrt() => 1.0,
+        low if low < 10_f64.sqrt() => 2.0,
+        low if low < 50_f64.sqrt() => 5.0,
+        _ => 10.0,
+    };
+    factor * power
 }
 
 /// A tick on a time axis.
@@ -188,11 +194,11 @@ mod tests {
             let labels: Vec<String> = axis.ticks().into_iter().map(|t| axis.label(t)).collect();
             assert_eq!(labels, expected, "{values:?}");
         }
-        check(&[0.0, 100.0], &["0", "50", "100"]);
+        check(&[0.0, 100.0], &["0", "20", "40", "60", "80", "100"]);
         check(&[99_950.0, 100_120.0], &["99,950", "100,000", "100,050", "100,100"]);
-        check(&[], &["0.0", "0.5", "1.0"]);
-        check(&[-1.0, 1.0], &["-1", "0", "1"]);
-        check(&[1e18, 3e18], &["1.0e18", "2.0e18", "3.0e18"]);
+        check(&[], &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        check(&[-1.0, 1.0], &["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
+        check(&[1e18, 3e18], &["1.0e18", "1.5e18", "2.0e18", "2.5e18", "3.0e18"]);
         assert!(!ValueAxis::covering([5.0], 4).ticks().is_empty());
     }
 
@@ -210,7 +216,11 @@ mod tests {
                 time_ticks(start, end, 6).into_iter().map(|tick| tick.label).collect();
             assert_eq!(labels, expected);
         }
-        check("2024-08-08T23:54:13", 60, &["23:54:15", "23:54:30", "23:54:45", "23:55:00"]);
+        check(
+            "2024-08-08T23:54:13",
+            80,
+            &["23:54:15", "23:54:30", "23:54:45", "23:55:00", "23:55:15", "23:55:30"],
+        );
         check("2024-08-08T23:54:13", 900, &["23:55", "9 Aug", "00:05"]);
         check("2024-01-01", 86_400 * 5, &["1 Jan", "2 Jan", "3 Jan", "4 Jan", "5 Jan", "6 Jan"]);
         check("2024-01-01", 86_400 * 366, &["2024", "Mar", "May", "Jul", "Sep", "Nov", "2025"]);

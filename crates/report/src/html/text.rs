@@ -44,9 +44,22 @@ impl Write for Escaper<'_, '_> {
     }
 }
 
-/// A number with a real minus sign, as it looks best in a table.
-pub(super) fn minus(text: &str) -> String {
-    text.replace('-', "\u{2212}")
+/// Numbers as they look best in a page: a real tidy sign, and no line break between a number and
+/// its unit. Hyphens in dates and names stay.
+pub(super) fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut previous = ' ';
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let next = characters.peek().copied().unwrap_or(' ');
+        out.push(match character {
+            '-' if !previous.is_alphanumeric() && next.is_ascii_digit() => '\u{2212}',
+            ' ' if previous.is_ascii_digit() && (next.is_alphabetic() || next == '%') => '\u{a0}',
+            other => other,
+        });
+        previous = character;
+    }
+    out
 }
 
 /// Class of a value: above, below or at zero.
@@ -63,6 +76,19 @@ pub(super) fn sign_class(value: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_tidied_and_names_are_not() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(tidy(text), expected);
+        }
+        check("-1,665.93", "\u{2212}1,665.93");
+        check("longest -5 min 44 s", "longest \u{2212}5\u{a0}min 44\u{a0}s");
+        check("+1.00 (-3.00 %)", "+1.00 (\u{2212}3.00\u{a0}%)");
+        check("2023-08-01 00:10:13", "2023-08-01 00:10:13");
+        check("ema_cross-1", "ema_cross-1");
+    }
 
     #[test]
     fn nothing_becomes_markup() {

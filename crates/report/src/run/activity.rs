@@ -40,10 +40,13 @@ impl OrderCounts {
             OrderEventKind::Rejected { .. } => self.rejected += 1,
             OrderEventKind::CancelRejected { .. } => self.cancels_rejected += 1,
             OrderEventKind::OutcomeUnknown => self.outcome_unknown += 1,
+            // Its last fill could not know that nothing was left.
+            OrderEventKind::Completed => {
+                self.partial_fills = self.partial_fills.saturating_sub(1);
+            }
             OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
             | OrderEventKind::Filled { .. }
-            | OrderEventKind::Completed
             | OrderEventKind::Absent => {}
         }
     }

@@ -1,6 +1,6 @@
 //! All figures in full, and the same run by other tools' definitions.
 
-use super::super::text::{Escaped, minus, put};
+use super::super::text::{Escaped, put, tidy};
 use super::{cell, figure_cell, signed_cell, table_end, table_head};
 use crate::calendar::date_time;
 use crate::format::{self, Money};
@@ -24,7 +24,7 @@ impl<'a> Group<'a> {
             self.out,
             r#"<div class="row"><dt>{}</dt><dd>{}</dd></div>"#,
             Escaped(name),
-            Escaped(minus(value))
+            Escaped(tidy(value))
         );
         self
     }
@@ -262,7 +262,7 @@ pub(in super::super) fn refusals(out: &mut String, report: &RunReport) {
     table_head(out, &["By", "*Rule or code", "Orders"]);
     let denials = report.denials.iter().map(|(rule, count)| ("our risk gate", rule.clone(), count));
     let rejects =
-        report.rejects.iter().map(|(code, count)| ("the venue", minus(&code.to_string()), count));
+        report.rejects.iter().map(|(code, count)| ("the venue", tidy(&code.to_string()), count));
     for (who, what, count) in denials.chain(rejects) {
         put!(out, r#"<tr><td>{who}</td><td class="text">{}</td>"#, Escaped(what));
         cell(out, &format::count(*count));

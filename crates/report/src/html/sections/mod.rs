@@ -22,18 +22,18 @@ pub(super) use prices::prices;
 pub(super) use returns::returns;
 pub(super) use strategies::{strategies, symbols};
 
-use super::text::{Escaped, minus, put};
+use super::text::{Escaped, put, tidy};
 use crate::metrics::Figure;
 
 /// A number cell.
 fn cell(out: &mut String, text: &str) {
-    put!(out, "<td>{}</td>", Escaped(minus(text)));
+    put!(out, "<td>{}</td>", Escaped(tidy(text)));
 }
 
 /// A number cell in the colour of its sign.
 fn signed_cell(out: &mut String, value: f64, text: &str) {
     let class = super::text::sign_class(value);
-    put!(out, r#"<td class="{class}">{}</td>"#, Escaped(minus(text)));
+    put!(out, r#"<td class="{class}">{}</td>"#, Escaped(tidy(text)));
 }
 
 /// A cell with a figure, or `n/a` with its reason as a tooltip.

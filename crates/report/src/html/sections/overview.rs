@@ -1,6 +1,6 @@
 //! The figures that one looks at first.
 
-use super::super::text::{Escaped, minus, put, sign_class};
+use super::super::text::{Escaped, put, sign_class, tidy};
 use crate::format::{self, Money};
 use crate::metrics::Figure;
 use crate::run::RunReport;
@@ -41,9 +41,9 @@ pub(in super::super) fn overview(out: &mut String, report: &RunReport) {
             ),
             card.name,
             card.class,
-            Escaped(minus(&card.value)),
+            Escaped(tidy(&card.value)),
             Escaped(card.unit),
-            Escaped(minus(&card.sub)),
+            Escaped(tidy(&card.sub)),
         );
     }
     out.push_str("</section>\n");
@@ -141,7 +141,6 @@ fn latency_or_exposure(report: &RunReport) -> Card {
 fn refusals(report: &RunReport) -> Card {
     let counts = &report.counts;
     let value = format!("{} / {}", format::count(counts.denied), format::count(counts.rejected));
-    let sub =
-        format!("by our risk gate / by the venue · {} canceled", format::count(counts.canceled));
+    let sub = format!("by risk / by the venue · {} canceled", format::count(counts.canceled));
     Card::new("Denied / rejected", value, sub)
 }

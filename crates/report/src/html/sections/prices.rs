@@ -4,7 +4,7 @@ use model::{Side, Timestamp};
 
 use super::super::chart::{self, HALF, MAX_POINTS, Panel, Readout, TimeSpan, WIDE, held_until};
 use super::super::scale::ValueAxis;
-use super::super::text::{Escaped, minus, put};
+use super::super::text::{Escaped, put, tidy};
 use crate::calendar::date_time;
 use crate::format;
 use crate::run::{FillMark, RunReport, SymbolReport};
@@ -123,7 +123,7 @@ fn draw_marks(out: &mut String, panel: &Panel<'_>, marks: &[FillMark], quote: &s
             out,
             r#"<path class="{class}" d="M{x:.1},{y:.1}l{size},{height:.1}h-{:.1}z"><title>{}</title></path>"#,
             size * 2.0,
-            Escaped(minus(&format!(
+            Escaped(tidy(&format!(
                 "{name} {} at {} {quote}{fills}, {}",
                 significant(mark.quantity),
                 significant(mark.price),

@@ -4,7 +4,7 @@ use model::Timestamp;
 
 use super::super::chart::{self, HALF, MAX_POINTS, Panel, Readout, TimeSpan};
 use super::super::scale::{ValueAxis, round_step};
-use super::super::text::{minus, put, sign_class};
+use super::super::text::{put, sign_class, tidy};
 use crate::calendar::MONTHS;
 use crate::format;
 use crate::metrics::{MonthlyReturn, PERIODS_PER_YEAR, rolling_sharpe};
@@ -59,7 +59,7 @@ fn heat_cell(out: &mut String, fraction: f64, strongest: f64, extra: &str) {
         out,
         r#"<td class="{}{extra}" style="--heat:{heat:.0}%"><span>{}</span></td>"#,
         sign_class(fraction),
-        minus(&short_percent(fraction))
+        tidy(&short_percent(fraction))
     );
 }
 
@@ -74,7 +74,7 @@ fn distribution(out: &mut String, returns: &[f64]) {
     const SIZE: (f64, f64) = (HALF, 230.0);
     let low = returns.iter().copied().fold(0.0, f64::min);
     let high = returns.iter().copied().fold(0.0, f64::max);
-    let width = round_step((high - low).max(1e-9) / 30.0);
+    let width = round_step((high - low).max(1e-9) / 20.0);
     let first = (low / width).floor();
     let count = ((high / width).floor() - first) as usize + 1;
     let mut bins = vec![0_u32; count];
@@ -117,8 +117,8 @@ fn distribution(out: &mut String, returns: &[f64]) {
             (bar - 1.0).max(0.6),
             bottom - top,
             number,
-            minus(&format::signed_percent(from)),
-            minus(&format::signed_percent(from + width)),
+            tidy(&format::signed_percent(from)),
+            tidy(&format::signed_percent(from + width)),
         );
     }
     let zero = left + -first * bar;
@@ -128,7 +128,7 @@ fn distribution(out: &mut String, returns: &[f64]) {
     for tick in labels.ticks() {
         let x = left + (tick / width - first) * bar;
         if (left + 14.0..right - 10.0).contains(&x) {
-            let text = minus(&labels.percent_label(tick));
+            let text = tidy(&labels.percent_label(tick));
             put!(
                 out,
                 r#"<text x="{x:.1}" y="{:.1}" text-anchor="middle">{text}</text>"#,

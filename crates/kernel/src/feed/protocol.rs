@@ -155,3 +155,67 @@ pub trait FeedProtocol {
         received_at: Timestamp,
     ) -> Result<Vec<Trade>, DecodeError>;
 }
+
+impl<P: FeedProtocol + ?Sized> FeedProtocol for Box<P> {
+    fn url(&self, streams: &[Stream]) -> String {
+        (**self).url(streams)
+    }
+
+    fn max_streams(&self) -> usize {
+        (**self).max_streams()
+    }
+
+    fn subscribe(&self, streams: &[Stream], first_id: u64) -> Vec<String> {
+        (**self).subscribe(streams, first_id)
+    }
+
+    fn decode(&mut self, text: &str, received_at: Timestamp) -> Result<FeedMessage, DecodeError> {
+        (**self).decode(text, received_at)
+    }
+
+    fn snapshot_request(&self, instrument: InstrumentId) -> HttpRequest {
+        (**self).snapshot_request(instrument)
+    }
+
+    fn decode_snapshot(
+        &self,
+        instrument: InstrumentId,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<DepthUpdate, DecodeError> {
+        (**self).decode_snapshot(instrument, body, received_at)
+    }
+
+    fn bars_request(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        count: u32,
+        until: Option<Timestamp>,
+    ) -> HttpRequest {
+        (**self).bars_request(instrument, interval, count, until)
+    }
+
+    fn decode_bars(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Vec<Bar>, DecodeError> {
+        (**self).decode_bars(instrument, interval, body, received_at)
+    }
+
+    fn trades_request(&self, instrument: InstrumentId, count: u32) -> HttpRequest {
+        (**self).trades_request(instrument, count)
+    }
+
+    fn decode_trades(
+        &self,
+        instrument: InstrumentId,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Vec<Trade>, DecodeError> {
+        (**self).decode_trades(instrument, body, received_at)
+    }
+}

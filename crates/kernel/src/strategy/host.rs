@@ -50,6 +50,23 @@ pub enum HostInput {
     Stop,
 }
 
+impl HostInput {
+    /// Stable lower-case name for logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WarmUp(_) => "warm_up",
+            Self::Start => "start",
+            Self::Market { .. } => "market",
+            Self::Order { .. } => "order",
+            Self::Wake => "timer",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// What a host passes on after a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "drained at once, never stored")]
@@ -101,6 +118,8 @@ pub struct StrategyHost {
     /// Last trade delivered of each instrument: the splice between history and stream.
     last_trade: BTreeMap<InstrumentId, model::TradeId>,
     effects: Vec<HostEffect>,
+    /// The last order number whose intent was passed on.
+    last_number_sent: u32,
 }
 
 impl std::fmt::Debug for StrategyHost {
@@ -122,7 +141,9 @@ impl StrategyHost {
             open_orders: setup.open_orders.iter().map(|o| (o.order, o.clone())).collect(),
             ..StrategyView::default()
         };
+        let last_number_sent = setup.last_number;
         Self {
+            last_number_sent,
             machine,
             requirements,
             setup,
@@ -131,6 +152,23 @@ impl StrategyHost {
             stage: Stage::WarmingUp,
             last_trade: BTreeMap::new(),
             effects: Vec::new(),
+        }
+    }
+
+    /// What a host that follows this one starts from: positions and open orders as the order
+    /// events left them. Orders of a step that failed never existed; a cancel of such a step was
+    /// never sent, so none counts as pending.
+    #[must_use]
+    pub fn into_setup(self) -> HostSetup {
+        let sent = self.last_number_sent;
+        let epoch = self.setup.epoch;
+        let existed = |open: &OpenOrder| open.order.epoch != epoch || open.order.number <= sent;
+        let open_orders = self.view.open_orders.into_values().filter(existed);
+        let open_orders = open_orders.map(|open| OpenOrder { cancel_pending: false, ..open });
+        HostSetup {
+            positions: self.view.positions,
+            open_orders: open_orders.collect(),
+            ..self.setup
         }
     }
 
@@ -192,6 +230,7 @@ impl StrategyHost {
         let result = self.deliver(now, input);
         let effects = std::mem::take(&mut self.effects);
         result?;
+        self.last_number_sent = self.setup.last_number;
         for effect in effects {
             outputs.push(match effect {
                 HostEffect::Note(text) => HostOutput::Note(text),

@@ -1,0 +1,57 @@
+//! Panics: a strategy's is caught and ends the strategy; anybody else's ends the process, since
+//! an engine that has lost its risk gate or its executor must not go on.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use events::log_event;
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs something that may panic. The panic's message comes back as an error; whatever the
+/// closure was changing must be thrown away then.
+///
+/// # Errors
+/// The panic's message.
+pub fn guarded<R>(run: impl FnOnce() -> R) -> Result<R, String> {
+    let before = IS_GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    IS_GUARDED.set(before);
+    result.map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned())
+    })
+}
+
+/// From now on a panic outside [`guarded`], on any thread, is logged and ends the process with
+/// an exit code. actix would otherwise drop the actor and go on without it.
+pub fn end_process_on_panic(exit_code: i32) {
+    std::panic::set_hook(Box::new(move |panic| {
+        if IS_GUARDED.get() {
+            return;
+        }
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("a panic without a message");
+        log_event!(ENGINE_PANICKED, thread = %thread, location = %location, message = %message);
+        eprintln!("tickwright: panic in thread `{thread}` at {location}: {message}");
+        // Long enough for the log's own thread to write the line.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::process::exit(exit_code);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guarded_panic_comes_back_as_its_message() {
+        assert_eq!(guarded(|| 7), Ok(7));
+        assert_eq!(guarded(|| panic!("lost {}", 1)), Err::<(), _>("lost 1".to_owned()));
+        assert!(!IS_GUARDED.get());
+    }
+}

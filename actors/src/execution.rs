@@ -1,0 +1,477 @@
+//! Execution's shell: approved requests in, the journal asked, the venue driven, order events out
+//! to risk first.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use kernel::messages::ExecutionRequest;
+use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
+use kernel::venue::{Venue, VenueEffect, VenueEvent, VenueInput, Wake};
+use kernel::wire::WireInput;
+use model::{Amount, ClientOrderId, Instruments, OrderId, OrderStatus};
+
+use crate::clock::Clock;
+use crate::feed::Resynchronise;
+use crate::journal::JournalQueue;
+use crate::latency::Histogram;
+use crate::messages::{
+    AccountTold, ExecutionRequested, Hops, JournalAnswered, MarketArrived, OrderTold, TradingLink,
+    WriteRecord,
+};
+use crate::orderlog;
+use crate::outbox::{Gauge, Outbox};
+use crate::strategy::OrderPathBroken;
+use crate::timer::{Alarm, Sleeper, arm};
+use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
+
+/// Who execution talks to.
+#[derive(Debug)]
+pub struct ExecutionLinks {
+    /// Order events, to risk first.
+    pub risk: Outbox<OrderTold>,
+    /// Balances and the like, to risk.
+    pub account: Recipient<AccountTold>,
+    /// Told when orders can go out and when not.
+    pub link: Vec<Recipient<TradingLink>>,
+    /// Told when something could not be delivered or written.
+    pub broken: Recipient<OrderPathBroken>,
+}
+
+/// Times of the hops from tick to order, for the monitor and the benchmark.
+#[derive(Clone, Debug, Default)]
+pub struct HopTimes {
+    /// Frame to decision.
+    pub decide: Histogram,
+    /// Decision to approval.
+    pub approve: Histogram,
+    /// Approval to the journal's queue.
+    pub intend: Histogram,
+    /// Journal's queue to its answer.
+    pub persist: Histogram,
+    /// Its answer to the bytes handed over.
+    pub send: Histogram,
+    /// All of it, for orders caused by a frame.
+    pub tick_to_order: Histogram,
+}
+
+impl HopTimes {
+    fn record(&mut self, hops: Hops) {
+        if hops.received_at.as_nanos() == 0 {
+            // Caused by a timer or an order event: no tick to count from.
+            return;
+        }
+        self.decide.record(hops.decided_at.since(hops.received_at));
+        self.approve.record(hops.approved_at.since(hops.decided_at));
+        self.intend.record(hops.intended_at.since(hops.approved_at));
+        self.persist.record(hops.durable_at.since(hops.intended_at));
+        self.send.record(hops.sent_at.since(hops.durable_at));
+        self.tick_to_order.record(hops.sent_at.since(hops.received_at));
+    }
+}
+
+/// What still has to be done in a turn. Everything that follows from one input is done before
+/// the next is taken.
+enum Work {
+    Execution(ExecutionInput),
+    Command(kernel::orders::VenueCommand),
+    Wire(WireInput<'static>),
+}
+
+/// The actor.
+pub struct ExecutionActor {
+    machine: ExecutionMachine,
+    venue: Box<dyn Venue>,
+    wire: Wire,
+    clock: Clock,
+    alarm: Alarm,
+    journal: JournalQueue,
+    instruments: Arc<Instruments>,
+    strategies: Arc<[String]>,
+    links: Option<ExecutionLinks>,
+    request_gauge: Arc<Gauge>,
+    market_gauge: Arc<Gauge>,
+    work: VecDeque<Work>,
+    effects: Vec<ExecutionEffect>,
+    venue_effects: Vec<VenueEffect>,
+    hops: BTreeMap<OrderId, Hops>,
+    by_client_id: BTreeMap<ClientOrderId, OrderId>,
+    times: HopTimes,
+}
+
+/// What an execution shell is built with.
+pub struct ExecutionParts {
+    /// The machine, restored from the ledger.
+    pub machine: ExecutionMachine,
+    /// The venue.
+    pub venue: Box<dyn Venue>,
+    /// The venue's sockets and requests.
+    pub wire: Wire,
+    /// The clock.
+    pub clock: Clock,
+    /// The journal.
+    pub journal: JournalQueue,
+    /// The run's instruments, for the log.
+    pub instruments: Arc<Instruments>,
+    /// Names of strategies by number, for the log.
+    pub strategies: Arc<[String]>,
+    /// Counters of its order mailbox.
+    pub request_gauge: Arc<Gauge>,
+    /// Counters of its market mailbox.
+    pub market_gauge: Arc<Gauge>,
+}
+
+impl ExecutionActor {
+    /// A shell around its machine.
+    #[must_use]
+    pub fn new(parts: ExecutionParts) -> Self {
+        let alarm = Alarm::new(parts.clock.clone());
+        Self {
+            machine: parts.machine,
+            venue: parts.venue,
+            wire: parts.wire,
+            clock: parts.clock,
+            alarm,
+            journal: parts.journal,
+            instruments: parts.instruments,
+            strategies: parts.strategies,
+            links: None,
+            request_gauge: parts.request_gauge,
+            market_gauge: parts.market_gauge,
+            work: VecDeque::new(),
+            effects: Vec::new(),
+            venue_effects: Vec::new(),
+            hops: BTreeMap::new(),
+            by_client_id: BTreeMap::new(),
+            times: HopTimes::default(),
+        }
+    }
+
+    fn pump(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
+        self.work.push_back(Work::Execution(input));
+        self.work_off(context);
+    }
+
+    fn work_off(&mut self, context: &mut Context<Self>) {
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Execution(input) => self.step_machine(input, context),
+                Work::Command(command) => {
+                    self.step_venue(VenueInput::Command(command), context);
+                }
+                Work::Wire(input) => self.step_venue(VenueInput::Wire(input), context),
+            }
+        }
+    }
+
+    fn step_venue(&mut self, input: VenueInput<'_>, context: &mut Context<Self>) {
+        let now = self.clock.now();
+        let mut effects = std::mem::take(&mut self.venue_effects);
+        self.venue.step(now, input, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                VenueEffect::Wire(effect) => {
+                    if let Some(input) = perform(self, effect, context) {
+                        self.work.push_back(Work::Wire(input));
+                    }
+                }
+                VenueEffect::Event(event) => {
+                    if let VenueEvent::Sent { client_order_id, .. } = &event {
+                        self.measure_sent(*client_order_id);
+                    }
+                    orderlog::venue_event(&event);
+                    self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
+                }
+            }
+        }
+        self.venue_effects = effects;
+    }
+
+    fn step_machine(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
+        let now = self.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.machine.step(now.venue, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect, context);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: ExecutionEffect, context: &mut Context<Self>) {
+        match effect {
+            ExecutionEffect::Persist(persist) => {
+                if let kernel::journal::Record::OrderIntended(intent) = &persist.record {
+                    self.by_client_id.insert(intent.client_order_id, intent.order);
+                    self.stamp(intent.order, |hops, wall| hops.intended_at = wall);
+                    orderlog::intended(intent, &self.instruments, &self.strategies);
+                }
+                if let Err(refused) = self.journal.write(persist) {
+                    self.report_broken(format!("execution → journal: {refused}"));
+                }
+            }
+            ExecutionEffect::Command(command) => self.work.push_back(Work::Command(command)),
+            ExecutionEffect::Tell { strategy, event } => {
+                orderlog::event(strategy, &event, &self.instruments, &self.strategies);
+                self.forget_if_final(&event);
+                let hops = Hops { received_at: self.clock.wall(), ..Hops::default() };
+                let told = OrderTold { strategy, event, fee_in_quote: Amount::ZERO, hops };
+                self.deliver(told);
+            }
+            ExecutionEffect::BalancesRead { balances, complete, event_at } => {
+                self.tell_account(AccountTold::BalancesRead { balances, complete, event_at });
+            }
+            ExecutionEffect::BalanceMoved { asset, delta } => {
+                self.tell_account(AccountTold::BalanceMoved { asset, delta });
+            }
+            ExecutionEffect::ExternalFilled { fill } => {
+                self.tell_account(AccountTold::ExternalFilled { fill });
+            }
+            ExecutionEffect::InstrumentHalted { instrument, reason } => {
+                self.tell_account(AccountTold::InstrumentHalted { instrument, reason });
+            }
+            ExecutionEffect::Reconciled { summary } => {
+                orderlog::reconciled(summary);
+                self.tell_link(&TradingLink::Reconciled { summary });
+            }
+            ExecutionEffect::Detached { reason } => {
+                self.tell_link(&TradingLink::Detached { reason });
+            }
+        }
+        let _ = context;
+    }
+
+    fn stamp(&mut self, order: OrderId, set: impl FnOnce(&mut Hops, model::Timestamp)) {
+        let wall = self.clock.wall();
+        if let Some(hops) = self.hops.get_mut(&order) {
+            set(hops, wall);
+        }
+    }
+
+    fn measure_sent(&mut self, client_order_id: ClientOrderId) {
+        let wall = self.clock.wall();
+        let order = self.by_client_id.get(&client_order_id);
+        if let Some(hops) = order.and_then(|order| self.hops.remove(order)) {
+            self.times.record(Hops { sent_at: wall, ..hops });
+        }
+    }
+
+    fn forget_if_final(&mut self, event: &model::OrderEvent) {
+        if !matches!(event.kind, model::OrderEventKind::Submitted { .. }) {
+            self.hops.remove(&event.order);
+            self.by_client_id.retain(|_, order| *order != event.order);
+        }
+    }
+
+    fn links(&self) -> &ExecutionLinks {
+        self.links.as_ref().expect("linked before the first input")
+    }
+
+    fn deliver(&self, told: OrderTold) {
+        if let Err(refused) = self.links().risk.send(told) {
+            self.report_broken(format!("execution → risk: {refused}"));
+        }
+    }
+
+    fn tell_account(&self, told: AccountTold) {
+        if self.links().account.try_send(told).is_err() {
+            self.report_broken("execution → risk: account news refused".to_owned());
+        }
+    }
+
+    fn tell_link(&self, link: &TradingLink) {
+        for recipient in &self.links().link {
+            if recipient.try_send(link.clone()).is_err() {
+                self.report_broken("execution → strategy: link news refused".to_owned());
+            }
+        }
+    }
+
+    /// The one message that must arrive whatever the mailbox says: it ends the process.
+    fn report_broken(&self, reason: String) {
+        self.links().broken.do_send(OrderPathBroken { reason });
+    }
+
+    fn order_of(request: &ExecutionRequest) -> Option<OrderId> {
+        match request {
+            ExecutionRequest::Submit(approved) => Some(approved.get().order),
+            ExecutionRequest::Replace { new, .. } => Some(new.get().order),
+            ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
+        }
+    }
+}
+
+impl Actor for ExecutionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        let capacity = self.request_gauge.bound() + self.market_gauge.bound() + 1_024;
+        context.set_mailbox_capacity(capacity);
+    }
+}
+
+/// Begin: connect, log on, reconcile.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct StartExecution(pub ExecutionLinks);
+
+impl Handler<StartExecution> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, StartExecution(links): StartExecution, context: &mut Context<Self>) {
+        self.links = Some(links);
+        self.step_venue(VenueInput::Start, context);
+        self.work_off(context);
+        arm(self, context);
+    }
+}
+
+impl Handler<ExecutionRequested> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, requested: ExecutionRequested, context: &mut Context<Self>) {
+        self.request_gauge.count_handled();
+        if let Some(order) = Self::order_of(&requested.request) {
+            self.hops.insert(order, requested.hops);
+        }
+        self.pump(ExecutionInput::Request(requested.request), context);
+        arm(self, context);
+    }
+}
+
+impl Handler<JournalAnswered> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, answered: JournalAnswered, context: &mut Context<Self>) {
+        match answered {
+            JournalAnswered::Persisted(persisted) => {
+                let wall = self.clock.wall();
+                for hops in self.hops.values_mut().filter(|hops| hops.durable_at.as_nanos() == 0) {
+                    hops.durable_at = wall;
+                }
+                self.pump(ExecutionInput::Persisted(persisted), context);
+                arm(self, context);
+            }
+            JournalAnswered::Failed(reason) => {
+                self.report_broken(format!("journal failed: {reason}"));
+            }
+        }
+    }
+}
+
+impl Handler<WriteRecord> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, write: WriteRecord, context: &mut Context<Self>) {
+        let WriteRecord { record, durability } = write;
+        self.pump(ExecutionInput::Write { record, durability }, context);
+    }
+}
+
+impl Handler<MarketArrived> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, arrived: MarketArrived, context: &mut Context<Self>) {
+        self.market_gauge.count_handled();
+        self.step_venue(VenueInput::Market(&arrived.event), context);
+        self.work_off(context);
+        arm(self, context);
+    }
+}
+
+/// Local matching that missed events matches from the next state on.
+impl Handler<Resynchronise> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, _: Resynchronise, _: &mut Context<Self>) {}
+}
+
+/// Open or close the last gate before the wire.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct SetGate {
+    /// Whether submits may leave.
+    pub open: bool,
+}
+
+impl Handler<SetGate> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, gate: SetGate, context: &mut Context<Self>) {
+        self.pump(ExecutionInput::SetGate { open: gate.open }, context);
+    }
+}
+
+impl StreamHandler<Arrival> for ExecutionActor {
+    fn handle(&mut self, arrival: Arrival, context: &mut Context<Self>) {
+        on_arrival(self, arrival, context);
+    }
+
+    /// One connection of several ended: the actor goes on.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl WireShell for ExecutionActor {
+    fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    fn on_wire(&mut self, input: WireInput<'_>, context: &mut Context<Self>) {
+        self.step_venue(VenueInput::Wire(input), context);
+        self.work_off(context);
+        arm(self, context);
+    }
+}
+
+impl Sleeper for ExecutionActor {
+    fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
+    }
+
+    fn wakes(&self) -> Vec<Wake> {
+        let machine = self.machine.wake_at().map(Wake::Venue);
+        machine.into_iter().chain(self.venue.wake_at()).collect()
+    }
+
+    fn on_wake(&mut self, context: &mut Context<Self>) {
+        let now = self.clock.now();
+        let is_due = |wake: Wake| match wake {
+            Wake::Venue(at) => at <= now.venue,
+            Wake::Wall(at) => at <= now.wall,
+        };
+        if self.venue.wake_at().is_some_and(is_due) {
+            self.step_venue(VenueInput::Wake, context);
+        }
+        if self.machine.wake_at().map(Wake::Venue).is_some_and(is_due) {
+            self.work.push_back(Work::Execution(ExecutionInput::Wake));
+        }
+        self.work_off(context);
+    }
+}
+
+/// Asks execution how it is.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "ExecutionStatus")]
+pub struct ReadExecutionStatus;
+
+/// How execution is.
+#[derive(Clone, Debug, MessageResponse)]
+pub struct ExecutionStatus {
+    /// Whether orders can go out.
+    pub is_live: bool,
+    /// Orders that are not final, with their states.
+    pub working: Vec<(OrderId, OrderStatus)>,
+    /// Times of the hops.
+    pub times: HopTimes,
+    /// Its mailboxes.
+    pub gauges: Vec<Arc<Gauge>>,
+}
+
+impl Handler<ReadExecutionStatus> for ExecutionActor {
+    type Result = ExecutionStatus;
+    fn handle(&mut self, _: ReadExecutionStatus, _: &mut Context<Self>) -> ExecutionStatus {
+        let risk = self.links.as_ref().map(|links| Arc::clone(links.risk.gauge()));
+        ExecutionStatus {
+            is_live: self.machine.is_live(),
+            working: self.machine.working_orders().collect(),
+            times: self.times.clone(),
+            gauges: [Arc::clone(&self.request_gauge)].into_iter().chain(risk).collect(),
+        }
+    }
+}
+
+/// How long actors may take to drain before a stop is forced.
+pub const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -1,0 +1,114 @@
+//! The journal's own thread: what is queued is committed together, and each commit is answered.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use actix::Recipient;
+use events::log_event;
+use kernel::journal::{Durability, Journal, Persist, Persisted};
+
+use crate::messages::JournalAnswered;
+
+/// Most records that may wait for the journal; past it trading halts, loudly.
+pub const QUEUE_BOUND: usize = 65_536;
+/// Most records in one commit.
+const BATCH_BOUND: usize = 1_024;
+
+/// The queue before the journal's thread.
+#[derive(Clone, Debug)]
+pub struct JournalQueue {
+    sender: SyncSender<Persist>,
+}
+
+/// The journal takes nothing any more: it is too slow, or gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JournalRefused {
+    /// As many records wait as may.
+    #[error("{QUEUE_BOUND} records wait for the journal: the disk is too slow")]
+    Full,
+    /// Its thread has ended.
+    #[error("the journal has stopped")]
+    Stopped,
+}
+
+impl JournalQueue {
+    /// Queues a record.
+    ///
+    /// # Errors
+    /// [`JournalRefused`]: trading must halt then.
+    pub fn write(&self, persist: Persist) -> Result<(), JournalRefused> {
+        self.sender.try_send(persist).map_err(|error| match error {
+            TrySendError::Full(_) => JournalRefused::Full,
+            TrySendError::Disconnected(_) => JournalRefused::Stopped,
+        })
+    }
+}
+
+/// The thread and its queue.
+#[derive(Debug)]
+pub struct JournalThread {
+    queue: JournalQueue,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl JournalThread {
+    /// Starts the thread. Answers go to a recipient that is told later: see [`Answers`].
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        journal: impl Journal + Send + 'static,
+        answers: Answers,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE_BOUND);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || run(journal, &receiver, &answers))?;
+        Ok(Self { queue: JournalQueue { sender }, thread })
+    }
+
+    /// The queue.
+    #[must_use]
+    pub fn queue(&self) -> JournalQueue {
+        self.queue.clone()
+    }
+
+    /// Writes what is queued and ends. Returns once everything is on the disk.
+    pub fn finish(self) {
+        drop(self.queue);
+        // A thread that panicked has ended the process already.
+        let _ = self.thread.join();
+    }
+}
+
+/// Where the journal's answers go.
+pub type Answers = Box<dyn Fn(JournalAnswered) + Send>;
+
+/// Answers to an actor. Its mailbox is drained before anything else is asked of the journal, so
+/// a refusal means that the actor is gone, and with it whoever waits.
+#[must_use]
+pub fn answers_to(recipient: Recipient<JournalAnswered>) -> Answers {
+    Box::new(move |answer| recipient.do_send(answer))
+}
+
+fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answers) {
+    let mut batch = Vec::with_capacity(BATCH_BOUND);
+    while let Ok(first) = receiver.recv() {
+        batch.push(first);
+        while batch.len() < BATCH_BOUND
+            && let Ok(next) = receiver.try_recv()
+        {
+            batch.push(next);
+        }
+        let sequence = batch.last().expect("the first was pushed just above").sequence;
+        let is_awaited = batch.iter().any(|persist| persist.durability > Durability::Lazy);
+        if let Err(error) = journal.append(&batch) {
+            log_event!(JOURNAL_FAILED, operation = "append", error = %error);
+            answers(JournalAnswered::Failed(error.to_string()));
+            return;
+        }
+        batch.clear();
+        if is_awaited {
+            answers(JournalAnswered::Persisted(Persisted { sequence }));
+        }
+    }
+}

@@ -156,12 +156,14 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
-    /// Equity of the allocated capital, for curves and for the drawdown rule.
+    /// Equity of the allocated capital, for curves and for the rules on losses.
     EquitySampled {
         /// `None` for the whole engine.
         strategy: Option<StrategyId>,
         /// In the engine's currency.
         equity: Amount,
+        /// The capital that was allocated then: equity less capital is profit.
+        capital: Amount,
         /// When.
         at: Timestamp,
     },

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::journal::{IntentRecord, Record};
 use crate::portfolio::PositionError;
+use crate::risk::TradingState;
 
 /// Decimals to which the venue books money.
 const BOOKED_DECIMALS: u32 = 8;
@@ -69,6 +70,9 @@ impl Ledger {
                 self.balances.insert(*asset, balance);
             }
             Record::TradingStateChanged { state, reason, at } => {
+                if *state == TradingState::Active && self.trading.state != TradingState::Active {
+                    self.rebase_equity(None);
+                }
                 self.trading = StateMark { state: *state, reason: reason.clone(), at: *at };
             }
             Record::QuarantineChanged { strategy, quarantined, reason, at } => {
@@ -78,6 +82,7 @@ impl Ledger {
                     self.quarantined.insert(*strategy, quarantine);
                 } else {
                     self.quarantined.remove(strategy);
+                    self.rebase_equity(Some(*strategy));
                 }
             }
             Record::StrategySnapshot { strategy, state, at } => {
@@ -86,18 +91,25 @@ impl Ledger {
                 let snapshot = Snapshot { state: state.clone(), epoch, at: *at };
                 self.snapshots.insert(*strategy, snapshot);
             }
-            Record::EquitySampled { strategy, equity, at } => {
+            Record::EquitySampled { strategy, equity, capital, at } => {
                 strategy.map_or(Ok(()), |strategy| self.known_strategy(strategy))?;
                 match self.equity.entry(*strategy) {
                     Entry::Vacant(entry) => {
-                        entry.insert(EquityMarks::new(*equity, *at));
+                        entry.insert(EquityMarks::new(*equity, *capital, *at));
                     }
-                    Entry::Occupied(mut entry) => entry.get_mut().sample(*equity, *at),
+                    Entry::Occupied(mut entry) => entry.get_mut().sample(*equity, *capital, *at),
                 }
             }
         }
         self.records += 1;
         Ok(())
+    }
+
+    /// An operator let trading go on: losses count from the next sample.
+    fn rebase_equity(&mut self, strategy: Option<StrategyId>) {
+        if let Some(marks) = self.equity.get_mut(&strategy) {
+            marks.rebase();
+        }
     }
 
     fn start_epoch(&mut self, new: EpochMark) -> Result<(), LedgerError> {

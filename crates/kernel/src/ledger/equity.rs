@@ -12,21 +12,53 @@ pub struct EquityMarks {
     pub last: Amount,
     /// When it was taken.
     pub last_at: Timestamp,
-    /// The highest sample ever: drawdown counts from it.
+    /// The capital that was allocated then.
+    pub capital: Amount,
+    /// The highest sample since losses count: drawdown counts from it. Like `day_start` it moves
+    /// with a change of capital, which is neither profit nor loss.
     pub peak: Amount,
     /// Midnight UTC before the newest sample.
     pub day: Timestamp,
-    /// The first sample of that day.
+    /// The first sample of that day, or the first since losses count if that is later.
     pub day_start: Amount,
+    /// Whether losses count from the next sample on: an operator has let trading go on.
+    is_rebased: bool,
 }
 
 impl EquityMarks {
-    pub(super) fn new(equity: Amount, at: Timestamp) -> Self {
-        let day = at.utc_day();
-        Self { first: equity, last: equity, last_at: at, peak: equity, day, day_start: equity }
+    pub(super) fn new(equity: Amount, capital: Amount, at: Timestamp) -> Self {
+        Self {
+            first: equity,
+            last: equity,
+            last_at: at,
+            capital,
+            peak: equity,
+            day: at.utc_day(),
+            day_start: equity,
+            is_rebased: false,
+        }
     }
 
-    pub(super) fn sample(&mut self, equity: Amount, at: Timestamp) {
+    /// Whether losses count from the next sample on, so that peak and start of day are past.
+    #[must_use]
+    pub const fn is_rebased(&self) -> bool {
+        self.is_rebased
+    }
+
+    /// Losses count from the next sample on.
+    pub(super) const fn rebase(&mut self) {
+        self.is_rebased = true;
+    }
+
+    pub(super) fn sample(&mut self, equity: Amount, capital: Amount, at: Timestamp) {
+        if std::mem::take(&mut self.is_rebased) {
+            (self.peak, self.day_start) = (equity, equity);
+        } else {
+            let moved = capital - self.capital;
+            self.peak += moved;
+            self.day_start += moved;
+        }
+        self.capital = capital;
         // A clock that went back opens no new day: the loss of a day is never forgotten early.
         if at.utc_day() > self.day {
             self.day = at.utc_day();
@@ -49,6 +81,8 @@ impl EquityMarks {
 mod tests {
     use super::*;
 
+    const CAPITAL: Amount = Amount::ONE;
+
     #[test]
     fn a_day_starts_with_its_first_sample_and_the_peak_stays() {
         const HOUR: i64 = 3_600;
@@ -58,8 +92,8 @@ mod tests {
                 (Timestamp::from_secs(hour * HOUR), equity.parse::<Amount>().unwrap())
             });
             let (at, equity) = samples.next().unwrap();
-            let mut marks = EquityMarks::new(equity, at);
-            samples.for_each(|(at, equity)| marks.sample(equity, at));
+            let mut marks = EquityMarks::new(equity, CAPITAL, at);
+            samples.for_each(|(at, equity)| marks.sample(equity, CAPITAL, at));
             assert_eq!((marks.peak, marks.first), (peak.parse().unwrap(), equity));
             let now = marks.last_at.utc_day().after(std::time::Duration::from_secs(if next_day {
                 86_400
@@ -74,5 +108,20 @@ mod tests {
         check(&[(5, "100"), (6, "120"), (25, "90"), (26, "95")], "120", "90", false);
         check(&[(5, "100"), (25, "90"), (23, "80"), (26, "70")], "100", "90", false);
         check(&[(5, "100"), (25, "90")], "100", "90", true);
+    }
+
+    #[test]
+    fn capital_is_no_profit_and_losses_count_from_where_trading_went_on() {
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        let at = Timestamp::from_secs;
+        let mut marks = EquityMarks::new(amount("100"), amount("100"), at(1));
+        marks.sample(amount("90"), amount("100"), at(2));
+        marks.sample(amount("190"), amount("200"), at(3));
+        assert_eq!((marks.peak, marks.day_start), (amount("200"), amount("200")));
+        marks.rebase();
+        marks.sample(amount("150"), amount("200"), at(4));
+        assert_eq!((marks.peak, marks.day_start), (amount("150"), amount("150")));
+        marks.sample(amount("140"), amount("200"), at(5));
+        assert_eq!((marks.peak, marks.day_start), (amount("150"), amount("150")));
     }
 }

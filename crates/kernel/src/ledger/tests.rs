@@ -401,6 +401,7 @@ fn a_ledger_goes_on_from_its_stored_form_as_if_it_had_never_stopped() {
     let equity = |strategy, equity: &str| Record::EquitySampled {
         strategy,
         equity: amount(equity),
+        capital: amount("1000"),
         at: at(61),
     };
     let first = [

@@ -56,6 +56,10 @@ pub struct RestoredOrder {
     pub filled_quantity: Quantity,
     /// Whether the venue had it.
     pub is_acknowledged: bool,
+    /// Whether its stop or target had been reached.
+    pub is_triggered: bool,
+    /// The order that must be gone before this one leaves.
+    pub replaces: Option<OrderId>,
 }
 
 /// Where losses were measured from before a restart.
@@ -83,6 +87,8 @@ pub struct RestoredPortfolio {
     pub balances: Vec<Balance>,
     /// What others bought less what they sold, by instrument.
     pub external: Vec<(InstrumentId, Quantity)>,
+    /// Deposits less withdrawals since the ledger was opened, by asset.
+    pub flows: Vec<(Asset, Amount)>,
     /// Last known prices: positions are valued at them until the feed tells newer ones.
     pub marks: Vec<(InstrumentId, Price)>,
     /// Where losses are measured from.
@@ -297,6 +303,9 @@ impl Portfolio {
         }
         for (instrument, quantity) in restored.external {
             self.held[usize::from(instrument.0)].external = quantity;
+        }
+        for (asset, delta) in restored.flows {
+            self.on_external_flow(asset, delta);
         }
         for position in restored.positions {
             self.restore_position(position);

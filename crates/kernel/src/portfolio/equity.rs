@@ -97,12 +97,12 @@ impl EquityTrack {
 
     /// The points of the equity curve that are due: a peak since the last call, and now. With
     /// these the peak survives a restart.
-    pub(super) fn sample(&mut self, now: Timestamp) -> impl Iterator<Item = (Timestamp, Value)> {
+    pub(super) fn sample(&mut self, now: Timestamp) -> [Option<(Timestamp, Value)>; 2] {
         let equity = self.equity();
         let peak = self.peak.filter(|(at, peak)| {
             *at < now && *peak > equity && self.sampled_peak.is_none_or(|sampled| *peak > sampled)
         });
         self.sampled_peak = self.sampled_peak.max(self.peak.map(|(_, peak)| peak));
-        [peak, Some((now, equity))].into_iter().flatten()
+        [peak, Some((now, equity))]
     }
 }

@@ -10,6 +10,7 @@ use rust_decimal::RoundingStrategy;
 
 use super::book::{Portfolio, RestoredOrder, holdings_of};
 use super::booking::{Booking, PositionError};
+use super::equity::EquityTrack;
 use super::lots::{ClosedTrade, LotContext};
 use super::marks::MarkChange;
 use super::reservations::{Cost, Remaining, ReservedOrder};
@@ -265,8 +266,13 @@ impl Portfolio {
             whole @ Remaining::Quote(_) => whole,
         };
         let reserved = self.reservation(restored.order, restored.strategy, new, price, remaining);
-        let is_acknowledged = restored.is_acknowledged;
-        self.reservations.insert(ReservedOrder { is_acknowledged, ..reserved });
+        let RestoredOrder { is_acknowledged, is_triggered, replaces, .. } = *restored;
+        self.reservations.insert(ReservedOrder {
+            is_acknowledged,
+            is_triggered,
+            replaces,
+            ..reserved
+        });
     }
 
     /// An execution frees what it took of an order's reservation.
@@ -355,12 +361,15 @@ impl Portfolio {
     pub(crate) fn sample_equity(
         &mut self,
         now: Timestamp,
-        mut each: impl FnMut(Option<StrategyId>, Timestamp, Value),
+        mut each: impl FnMut(Option<StrategyId>, Timestamp, &EquityTrack, Value),
     ) {
-        self.account.sample(now).for_each(|(at, equity)| each(None, at, equity));
+        for (at, equity) in self.account.sample(now).into_iter().flatten() {
+            each(None, at, &self.account, equity);
+        }
         for slot in &mut self.slots {
-            let strategy = Some(slot.strategy);
-            slot.equity.sample(now).for_each(|(at, equity)| each(strategy, at, equity));
+            for (at, equity) in slot.equity.sample(now).into_iter().flatten() {
+                each(Some(slot.strategy), at, &slot.equity, equity);
+            }
         }
     }
 }

@@ -145,7 +145,6 @@ impl RiskMachine {
             RiskInput::SetState { state, by, reason } => {
                 self.on_set_state(now, state, by, reason, effects);
             }
-            RiskInput::ResumeStrategy { strategy } => self.resume_strategy(now, strategy),
             RiskInput::StreamHealth { instrument, is_stale } => {
                 self.health[usize::from(instrument.0)].is_stale = is_stale;
             }
@@ -154,9 +153,7 @@ impl RiskMachine {
             }
             RiskInput::ExecutionHealth { is_live } => self.is_execution_live = is_live,
             RiskInput::StrategyQuarantined { strategy } => self.quarantine(strategy, effects),
-            RiskInput::StrategyReleased { strategy } => {
-                self.scope_mut(strategy).is_quarantined = false;
-            }
+            RiskInput::StrategyReleased { strategy } => self.release(now, strategy, effects),
             RiskInput::InstrumentsRefreshed(instruments) => {
                 self.health.resize(instruments.len(), InstrumentHealth::default());
                 self.portfolio.refresh(instruments);
@@ -195,11 +192,8 @@ impl RiskMachine {
                         let request = ExecutionRequest::Replace { old, new };
                         effects.push(RiskEffect::Execute(request));
                     }
-                    Err(reason) => {
-                        // The strategy wanted the old order gone in any case.
-                        effects.push(cancel(old));
-                        effects.push(denied(now, &wanted, order, &new, reason));
-                    }
+                    // The old order works on: it may be what protects a position.
+                    Err(reason) => effects.push(denied(now, &wanted, order, &new, reason)),
                 }
             }
         }

@@ -79,11 +79,6 @@ pub enum RiskInput<'a> {
         /// Why, in words.
         reason: String,
     },
-    /// An operator lets a strategy trade on after its own loss limit: losses count from now.
-    ResumeStrategy {
-        /// Which.
-        strategy: StrategyId,
-    },
     /// A stream of an instrument fell silent past its limit, or speaks again.
     StreamHealth {
         /// Whose.
@@ -109,7 +104,8 @@ pub enum RiskInput<'a> {
         /// Which.
         strategy: StrategyId,
     },
-    /// A strategy may trade again.
+    /// An operator lets a strategy trade on, after a quarantine or after a loss limit of its own:
+    /// its losses count from now.
     StrategyReleased {
         /// Which.
         strategy: StrategyId,
@@ -167,6 +163,8 @@ pub enum RiskEffect {
         strategy: Option<StrategyId>,
         /// In the engine's currency.
         equity: Amount,
+        /// The capital allocated.
+        capital: Amount,
         /// When it was so.
         at: Timestamp,
     },

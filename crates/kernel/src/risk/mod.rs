@@ -8,6 +8,7 @@ mod limits;
 mod machine;
 mod messages;
 mod rate;
+mod restore;
 mod rules;
 mod state;
 mod trips;

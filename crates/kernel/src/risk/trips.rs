@@ -83,9 +83,9 @@ impl RiskMachine {
     }
 
     fn sample(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
-        self.portfolio.sample_equity(now, |strategy, at, equity| {
-            let equity = equity.to_amount();
-            effects.push(RiskEffect::EquitySampled { strategy, equity, at });
+        self.portfolio.sample_equity(now, |strategy, at, track, equity| {
+            let (equity, capital) = (equity.to_amount(), track.capital().to_amount());
+            effects.push(RiskEffect::EquitySampled { strategy, equity, capital, at });
         });
     }
 
@@ -161,12 +161,19 @@ impl RiskMachine {
         }
     }
 
-    /// A strategy's losses count from now.
-    pub(super) fn resume_strategy(&mut self, now: Timestamp, strategy: StrategyId) {
+    /// A strategy may trade on, and its losses count from now.
+    pub(super) fn release(
+        &mut self,
+        now: Timestamp,
+        strategy: StrategyId,
+        effects: &mut Vec<RiskEffect>,
+    ) {
         self.portfolio.rebase(Some(strategy), now);
         let book = self.scope_mut(strategy);
+        book.is_quarantined = false;
         book.is_daily_loss_tripped = false;
         book.is_drawdown_tripped = false;
+        self.sample(now, effects);
     }
 
     /// Books a fill and says what a fee in a third asset was worth. A fill that cannot be booked

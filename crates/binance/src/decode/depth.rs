@@ -6,7 +6,8 @@ use model::{DepthUpdate, InstrumentId, Level, Timestamp};
 use serde::Deserialize;
 
 use super::DecodeError;
-use super::field::{check_levels, instant, levels};
+use super::field::{check_levels, instant, levels, venue_instant};
+use super::scan::Scanner;
 
 /// `<symbol>@depth[@100ms]`: the levels that changed between two update ids.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,7 +32,28 @@ pub struct DepthUpdateEvent<'a> {
     pub asks: Vec<Level>,
 }
 
-impl DepthUpdateEvent<'_> {
+impl<'a> DepthUpdateEvent<'a> {
+    /// How the venue's present layout begins.
+    pub(super) const PREFIX: &'static [u8] = b"{\"e\":\"depthUpdate\",\"E\":";
+
+    /// Reads the venue's present layout; `None` leaves the message to serde.
+    pub(super) fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        scanner.literal(Self::PREFIX)?;
+        let event_at = venue_instant(scanner.integer()?);
+        scanner.literal(b",\"s\":\"")?;
+        let symbol = Cow::Borrowed(scanner.text()?);
+        scanner.literal(b",\"U\":")?;
+        let first_update_id = scanner.integer()?;
+        scanner.literal(b",\"u\":")?;
+        let last_update_id = scanner.integer()?;
+        scanner.literal(b",\"b\":")?;
+        let bids = scanner.levels()?;
+        scanner.literal(b",\"a\":")?;
+        let asks = scanner.levels()?;
+        scanner.literal(b"}")?;
+        Some(Self { event_at, symbol, first_update_id, last_update_id, bids, asks })
+    }
+
     /// As the engine's depth update.
     ///
     /// # Errors

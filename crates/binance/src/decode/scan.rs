@@ -1,10 +1,10 @@
-//! A strict scanner for the two messages that make up most of the traffic.
+//! A strict scanner for the three messages that make up most of the traffic.
 //!
 //! It accepts exactly the layout that the venue writes today: known keys in a known order, no
 //! blanks, no escapes, plain numbers. Every method gives `None` on anything else, and the caller
 //! then leaves the message to serde: the scanner is fast or it stands aside, it never differs.
 
-use model::{Price, Quantity};
+use model::{Level, Price, Quantity};
 
 /// What is left of a message.
 pub(super) struct Scanner<'a> {
@@ -33,7 +33,7 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// Between one and `most` digits (at most 18, so that the value fits).
+    /// Between one and `most` digits; at most 18, so that nothing wraps.
     #[inline]
     fn digits(&mut self, most: usize) -> Option<(i64, usize)> {
         let mut value = 0;
@@ -50,7 +50,7 @@ impl<'a> Scanner<'a> {
             if count == most {
                 return None;
             }
-            value = value * 10 + i64::from(digit);
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
             count += 1;
         }
         self.rest = &self.rest[count..];
@@ -76,8 +76,8 @@ impl<'a> Scanner<'a> {
         self.literal(b".")?;
         let (fraction, decimals) = self.digits(8)?;
         self.literal(b"\"")?;
-        // Below 10¹⁰ whole units: below 10¹⁸, which fits.
-        Some(whole * UNITS[0] + fraction * UNITS[decimals])
+        // Below 10¹⁰ whole units: below 10¹⁸, so that nothing wraps.
+        Some(whole.wrapping_mul(UNITS[0]).wrapping_add(fraction.wrapping_mul(UNITS[decimals])))
     }
 
     #[inline]
@@ -93,13 +93,35 @@ impl<'a> Scanner<'a> {
     /// Printable ASCII without escapes, up to the closing quote, which is consumed.
     #[inline]
     pub(super) fn text(&mut self) -> Option<&'a str> {
-        let end = memchr::memchr(b'"', self.rest)?;
-        let text = &self.rest[..end];
-        if text.iter().any(|&byte| !(b' '..=b'~').contains(&byte) || byte == b'\\') {
-            return None;
-        }
-        self.rest = &self.rest[end + 1..];
+        let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+        let end = self.rest.iter().position(|&byte| !is_plain(byte))?;
+        let (text, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        self.literal(b"\"")?;
         std::str::from_utf8(text).ok()
+    }
+
+    /// `[["price","quantity"],…]`.
+    pub(super) fn levels(&mut self) -> Option<Vec<Level>> {
+        self.literal(b"[")?;
+        let mut levels = Vec::new();
+        if self.literal(b"]").is_some() {
+            return Some(levels);
+        }
+        // An entry is about 32 bytes: room for a usual update without growing on the way.
+        levels.reserve((self.rest.len() / 32).min(64));
+        loop {
+            self.literal(b"[\"")?;
+            let price = self.price()?;
+            self.literal(b",\"")?;
+            let quantity = self.quantity()?;
+            self.literal(b"]")?;
+            levels.push(Level { price, quantity });
+            if self.literal(b"]").is_some() {
+                return Some(levels);
+            }
+            self.literal(b",")?;
+        }
     }
 
     #[inline]

@@ -32,7 +32,7 @@ pub enum StreamEvent<'a> {
     /// A new best bid or ask.
     BookTicker(BookTicker<'a>),
     /// A state of a bar.
-    Kline(KlineEvent<'a>),
+    Kline(Box<KlineEvent<'a>>),
     /// Changed levels.
     Depth(DepthUpdateEvent<'a>),
     /// The top levels. Only the stream's name tells whose.
@@ -86,7 +86,7 @@ pub fn decode_stream(frame: &[u8]) -> Result<StreamFrame<'_>, DecodeError> {
     }
 }
 
-/// Trades and quotes in the venue's present layout, raw or wrapped.
+/// Trades, quotes and depth updates in the venue's present layout, raw or wrapped.
 #[inline]
 pub(super) fn scan(frame: &[u8]) -> Option<StreamFrame<'_>> {
     let mut scanner = Scanner::new(frame);
@@ -97,8 +97,10 @@ pub(super) fn scan(frame: &[u8]) -> Option<StreamFrame<'_>> {
     }
     let event = if scanner.is_next(BookTicker::PREFIX) {
         StreamEvent::BookTicker(BookTicker::scan(&mut scanner)?)
-    } else {
+    } else if scanner.is_next(TradeEvent::PREFIX) {
         StreamEvent::Trade(TradeEvent::scan(&mut scanner)?)
+    } else {
+        StreamEvent::Depth(DepthUpdateEvent::scan(&mut scanner)?)
     };
     if stream.is_some() {
         scanner.literal(b"}")?;
@@ -168,7 +170,7 @@ fn decode_event<'a>(probe: Probe<'a>, bytes: &'a [u8]) -> Result<StreamEvent<'a>
             "trade" => StreamEvent::Trade(parse("trade", bytes)?),
             "aggTrade" => StreamEvent::AggTrade(parse("aggTrade", bytes)?),
             "depthUpdate" => StreamEvent::Depth(parse("depthUpdate", bytes)?),
-            "kline" => StreamEvent::Kline(parse("kline", bytes)?),
+            "kline" => StreamEvent::Kline(Box::new(parse("kline", bytes)?)),
             "serverShutdown" => {
                 StreamEvent::ServerShutdown { event_at: venue_instant(probe.event_at.unwrap_or(0)) }
             }

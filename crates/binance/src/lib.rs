@@ -5,11 +5,14 @@
 //! tie them together as pure machines. What does not: sockets, clocks, randomness, and any
 //! decision about trading. The clock is passed in, and what has to be sent is handed out.
 
+pub mod classify;
+pub mod clock_offset;
 pub mod decode;
 pub mod encode;
 mod endpoint;
 mod enums;
 mod feed;
+pub mod limits;
 pub mod sign;
 mod symbols;
 

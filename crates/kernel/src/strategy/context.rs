@@ -1,52 +1,41 @@
 //! What a strategy can see and do while it handles one event.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use model::{
     Amount, Bar, BookState, Instrument, InstrumentId, Instruments, Interval, NewOrder, OrderId,
-    OrderStatus, Price, Quantity, Quote, Side, StrategyId, Timestamp, Trade,
+    OrderKind, Price, Quantity, Quote, Side, StrategyId, Timestamp, Trade,
 };
 
+use super::view::{OpenOrder, StrategyView};
 use crate::messages::Intent;
 use crate::portfolio::Position;
 
-/// One of the strategy's orders that is not final.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OpenOrder {
-    /// Identity.
-    pub order: OrderId,
-    /// What was asked, with the rounding that was applied once it is known.
-    pub new: NewOrder,
-    /// Where it is.
-    pub status: OrderStatus,
-    /// Executed so far.
-    pub filled_quantity: Quantity,
-    /// Whether its cancel is on the way.
-    pub cancel_pending: bool,
-    /// The order that it is to replace.
-    pub replaces: Option<OrderId>,
-}
-
-/// What a strategy knows of the world: kept by its host from the events delivered to it, and
-/// from nothing else.
-#[derive(Debug, Default)]
-pub struct StrategyView {
-    pub(super) positions: BTreeMap<InstrumentId, Position>,
-    pub(super) open_orders: BTreeMap<OrderId, OpenOrder>,
-    pub(super) last_trade: BTreeMap<InstrumentId, Trade>,
-    pub(super) last_quote: BTreeMap<InstrumentId, Quote>,
-    pub(super) last_book: BTreeMap<InstrumentId, Arc<BookState>>,
-    pub(super) bars: BTreeMap<(InstrumentId, Interval), VecDeque<Bar>>,
-}
-
 /// What a strategy wants done, as its host passes it on.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum HostEffect {
+pub(super) enum HostEffect {
     /// Send an intent to the risk gate.
     Intend(Intent),
     /// A line for the log, in the strategy's words.
     Note(String),
+}
+
+/// What a strategy asks for during one event, up to a bound: past it the host calls it a flood.
+#[derive(Debug)]
+pub(super) struct Effects {
+    pub list: Vec<HostEffect>,
+    pub limit: usize,
+    pub is_flooded: bool,
+}
+
+impl Effects {
+    fn push(&mut self, effect: impl FnOnce() -> HostEffect) {
+        if self.list.len() < self.limit {
+            self.list.push(effect());
+        } else {
+            self.is_flooded = true;
+        }
+    }
 }
 
 /// A strategy's hands and eyes for the time of one call.
@@ -54,6 +43,7 @@ pub enum HostEffect {
 pub struct Context<'a> {
     pub(super) now: Timestamp,
     pub(super) ready: bool,
+    pub(super) warming_up: bool,
     pub(super) epoch: u32,
     pub(super) strategy: StrategyId,
     pub(super) next_number: &'a mut u32,
@@ -62,7 +52,7 @@ pub struct Context<'a> {
     pub(super) instruments: &'a Instruments,
     pub(super) view: &'a mut StrategyView,
     pub(super) timers: &'a mut BTreeMap<u32, Timestamp>,
-    pub(super) effects: &'a mut Vec<HostEffect>,
+    pub(super) effects: &'a mut Effects,
 }
 
 impl Context<'_> {
@@ -72,7 +62,8 @@ impl Context<'_> {
         self.now
     }
 
-    /// Whether orders can be placed: false while warming up and while stopping.
+    /// Whether orders can be placed: false while warming up, while the engine is not reconciled
+    /// and while stopping.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
         self.ready
@@ -99,17 +90,32 @@ impl Context<'_> {
     /// The strategy's own position: its fills less fees, nobody else's.
     #[must_use]
     pub fn position(&self, id: InstrumentId) -> Position {
-        self.view.positions.get(&id).copied().unwrap_or_default()
+        self.view.position(id)
     }
 
     /// Whether nothing that could be sold is left at the last price. Dust counts as flat.
     #[must_use]
     pub fn is_flat(&self, id: InstrumentId) -> bool {
-        let quantity = self.position(id).quantity();
-        match self.last_price(id) {
-            Some(price) => quantity < self.instrument(id).smallest_sellable(price),
-            None => !quantity.is_positive(),
+        !self.is_enough(id, self.position(id).quantity())
+    }
+
+    /// What can be sold now: the position less what open sells may still execute, cut to the
+    /// step. Zero when that is dust.
+    #[must_use]
+    pub fn sellable(&self, id: InstrumentId) -> Quantity {
+        let mut free = self.position(id).quantity();
+        for open in self.open_orders_on(id, Side::Sell) {
+            // Of a sell by quote amount only the venue knows how much it takes: all, for now.
+            let Some(remaining) = open.remaining() else { return Quantity::ZERO };
+            free = free.saturating_sub_to_zero(remaining);
         }
+        let free = self.instrument(id).quantise_quantity(&OrderKind::Market, free);
+        if self.is_enough(id, free) { free } else { Quantity::ZERO }
+    }
+
+    fn is_enough(&self, id: InstrumentId, quantity: Quantity) -> bool {
+        let smallest = self.last_price(id).map(|price| self.instrument(id).smallest_sellable(price));
+        quantity.is_positive() && smallest.is_none_or(|smallest| quantity >= smallest)
     }
 
     /// Its orders that are not final, oldest first.
@@ -131,37 +137,44 @@ impl Context<'_> {
     /// The latest trade seen, if the strategy asked for trades.
     #[must_use]
     pub fn last_trade(&self, id: InstrumentId) -> Option<&Trade> {
-        self.view.last_trade.get(&id)
+        self.view.market(id)?.last_trade.as_ref()
     }
 
     /// The latest best bid and ask, if the strategy asked for quotes.
     #[must_use]
     pub fn last_quote(&self, id: InstrumentId) -> Option<&Quote> {
-        self.view.last_quote.get(&id)
+        self.view.market(id)?.last_quote.as_ref()
     }
 
     /// The latest top of the book, if the strategy asked for it.
     #[must_use]
     pub fn last_book(&self, id: InstrumentId) -> Option<&BookState> {
-        self.view.last_book.get(&id).map(Arc::as_ref)
+        self.view.market(id)?.last_book.as_deref()
     }
 
-    /// The latest price known by any means: a trade, else a mid, else a bar's close.
+    /// The latest price known by any means: a trade, else the middle of bid and ask, else a bar's
+    /// close.
     #[must_use]
     pub fn last_price(&self, id: InstrumentId) -> Option<Price> {
-        let bar_close = || {
-            let series = self.view.bars.iter().find(|((owner, _), _)| *owner == id);
-            series.and_then(|(_, bars)| bars.back()).map(|bar| bar.close)
+        let market = self.view.market(id)?;
+        let book_mid = || {
+            let book = market.last_book.as_ref()?;
+            let (bid, ask) = (book.bids.first()?.price.units(), book.asks.first()?.price.units());
+            Some(Price::from_units(bid + (ask - bid) / 2))
         };
-        self.last_trade(id)
+        let bar_close = || Some(market.series.first()?.bars.back()?.close);
+        market
+            .last_trade
             .map(|trade| trade.price)
-            .or_else(|| self.last_quote(id).map(Quote::mid))
+            .or_else(|| market.last_quote.as_ref().map(Quote::mid))
+            .or_else(book_mid)
             .or_else(bar_close)
     }
 
     /// The latest closed bars, oldest first: as many as the warm-up asked for, at least one.
     pub fn bars(&self, id: InstrumentId, interval: Interval) -> impl Iterator<Item = &Bar> {
-        self.view.bars.get(&(id, interval)).into_iter().flatten()
+        let series = self.view.market(id).and_then(|market| market.series(interval));
+        series.into_iter().flat_map(|series| &series.bars)
     }
 
     /// Places an order. What becomes of it comes through [`super::Strategy::on_order`]; the first
@@ -169,18 +182,19 @@ impl Context<'_> {
     /// [ready](Self::is_ready).
     pub fn submit(&mut self, new: NewOrder) -> Option<OrderId> {
         let order = self.register(new, None)?;
-        self.effects.push(HostEffect::Intend(Intent::Submit { order, new }));
+        self.effects.push(|| HostEffect::Intend(Intent::Submit { order, new }));
         Some(order)
     }
 
     /// Takes one of its orders back. Does nothing for an order that is final or whose cancel is
-    /// already on the way.
+    /// already on the way, nor while warming up, when the past is being told.
     pub fn cancel(&mut self, order: OrderId) {
         if let Some(open) = self.view.open_orders.get_mut(&order)
             && !open.cancel_pending
+            && !self.warming_up
         {
             open.cancel_pending = true;
-            self.effects.push(HostEffect::Intend(Intent::Cancel { order }));
+            self.effects.push(|| HostEffect::Intend(Intent::Cancel { order }));
         }
     }
 
@@ -205,7 +219,7 @@ impl Context<'_> {
         if let Some(open) = self.view.open_orders.get_mut(&old) {
             open.cancel_pending = true;
         }
-        self.effects.push(HostEffect::Intend(Intent::Replace { old, order, new }));
+        self.effects.push(|| HostEffect::Intend(Intent::Replace { old, order, new }));
         Some(order)
     }
 
@@ -222,7 +236,7 @@ impl Context<'_> {
 
     /// Writes a line to the log, under the strategy's name.
     pub fn note(&mut self, text: impl Into<String>) {
-        self.effects.push(HostEffect::Note(text.into()));
+        self.effects.push(|| HostEffect::Note(text.into()));
     }
 
     fn register(&mut self, new: NewOrder, replaces: Option<OrderId>) -> Option<OrderId> {
@@ -232,15 +246,7 @@ impl Context<'_> {
         *self.next_number += 1;
         let order =
             OrderId { epoch: self.epoch, strategy: self.strategy, number: *self.next_number };
-        let open = OpenOrder {
-            order,
-            new,
-            status: OrderStatus::Intended,
-            filled_quantity: Quantity::ZERO,
-            cancel_pending: false,
-            replaces,
-        };
-        self.view.open_orders.insert(order, open);
+        self.view.open_orders.insert(order, OpenOrder::intended(order, new, replaces));
         Some(order)
     }
 }

@@ -3,26 +3,31 @@
 //! Pure: a panic passes through it, and whoever runs it throws it away and builds another from
 //! the ledger.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
     Amount, Bar, CorrelationId, Fill, InstrumentId, Instruments, MarketEvent, OrderEvent,
-    OrderEventKind, OrderId, OrderStatus, StrategyId, Timestamp, Trade,
+    OrderEventKind, StrategyId, Timestamp, Trade,
 };
 
-use super::{
-    Context, HostEffect, OpenOrder, Requirements, Strategy, StrategyResult, StrategyView, WarmUp,
-};
+use super::context::{Context, Effects, HostEffect};
+use super::splice::{HistoryGap, Splice, is_news};
+use super::view::{OpenOrder, StrategyView};
+use super::{Requirements, Strategy, StrategyError, StrategyResult, WarmUp};
 use crate::messages::{Cause, Intent, SubmitIntent};
-use crate::portfolio::Position;
+use crate::portfolio::{Position, PositionError};
 
 /// What a strategy host is given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HostInput {
-    /// A past event, oldest first, before [`HostInput::Start`].
+    /// A past event, oldest first. What was delivered already is skipped, so that a history can
+    /// be fetched and delivered again.
     WarmUp(MarketEvent),
-    /// History is complete and reconcile is done: orders are possible from now on.
+    /// That was all of the history: the live events that came meanwhile follow it. Ask
+    /// [`StrategyHost::history_gap`] before.
+    HistoryComplete,
+    /// Reconcile is done: orders are possible from now on.
     Start,
     /// A live event, with its place in the feed's sequence.
     Market {
@@ -56,6 +61,7 @@ impl HostInput {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::WarmUp(_) => "warm_up",
+            Self::HistoryComplete => "history_complete",
             Self::Start => "start",
             Self::Market { .. } => "market",
             Self::Order { .. } => "order",
@@ -77,6 +83,23 @@ pub enum HostOutput {
     Note(String),
 }
 
+/// Why a host can't go on: it is to be thrown away.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The strategy's own error.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// The strategy asked for too much at one event: it goes to quarantine.
+    #[error("asked for more than {limit} things at one event")]
+    Flooded {
+        /// As many as are allowed.
+        limit: usize,
+    },
+    /// A fill leaves the range of a position.
+    #[error("fill can't be booked: {0}")]
+    Fill(#[from] PositionError),
+}
+
 /// What a host is built with.
 #[derive(Clone, Debug)]
 pub struct HostSetup {
@@ -96,11 +119,16 @@ pub struct HostSetup {
     pub positions: BTreeMap<InstrumentId, Position>,
     /// Its open orders, from the ledger.
     pub open_orders: Vec<OpenOrder>,
+    /// How many things it may ask for at one event.
+    pub effects_per_step: usize,
 }
 
 /// Whether and why orders are possible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
+    /// History is awaited; live events are held back.
+    AwaitingHistory,
+    /// The start is awaited; events are delivered, orders impossible.
     WarmingUp,
     Ready,
     Paused,
@@ -115,9 +143,10 @@ pub struct StrategyHost {
     view: StrategyView,
     timers: BTreeMap<u32, Timestamp>,
     stage: Stage,
-    /// Last trade delivered of each instrument: the splice between history and stream.
-    last_trade: BTreeMap<InstrumentId, model::TradeId>,
-    effects: Vec<HostEffect>,
+    splice: Splice,
+    effects: Effects,
+    /// Of the current step; handed over only when all of it went well.
+    outputs: Vec<HostOutput>,
     /// The last order number whose intent was passed on.
     last_number_sent: u32,
 }
@@ -136,22 +165,27 @@ impl StrategyHost {
     #[must_use]
     pub fn new(machine: Box<dyn Strategy>, setup: HostSetup) -> Self {
         let requirements = machine.requirements();
-        let view = StrategyView {
-            positions: setup.positions.clone(),
-            open_orders: setup.open_orders.iter().map(|o| (o.order, o.clone())).collect(),
-            ..StrategyView::default()
+        let mut view = StrategyView::default();
+        for (instrument, position) in &setup.positions {
+            view.market_mut(*instrument).position = *position;
+        }
+        view.open_orders = setup.open_orders.iter().map(|o| (o.order, o.clone())).collect();
+        let stage = match requirements.warm_up {
+            WarmUp::None => Stage::WarmingUp,
+            WarmUp::Trades(_) | WarmUp::Bars(_, _) => Stage::AwaitingHistory,
         };
-        let last_number_sent = setup.last_number;
+        let limit = setup.effects_per_step;
         Self {
-            last_number_sent,
+            last_number_sent: setup.last_number,
             machine,
             requirements,
             setup,
             view,
             timers: BTreeMap::new(),
-            stage: Stage::WarmingUp,
-            last_trade: BTreeMap::new(),
-            effects: Vec::new(),
+            stage,
+            splice: Splice::default(),
+            effects: Effects { list: Vec::new(), limit, is_flooded: false },
+            outputs: Vec::new(),
         }
     }
 
@@ -162,20 +196,42 @@ impl StrategyHost {
     pub fn into_setup(self) -> HostSetup {
         let sent = self.last_number_sent;
         let epoch = self.setup.epoch;
+        let positions = self.view.positions().collect();
         let existed = |open: &OpenOrder| open.order.epoch != epoch || open.order.number <= sent;
         let open_orders = self.view.open_orders.into_values().filter(existed);
         let open_orders = open_orders.map(|open| OpenOrder { cancel_pending: false, ..open });
-        HostSetup {
-            positions: self.view.positions,
-            open_orders: open_orders.collect(),
-            ..self.setup
-        }
+        HostSetup { positions, open_orders: open_orders.collect(), ..self.setup }
     }
 
     /// What the strategy asked for.
     #[must_use]
     pub const fn requirements(&self) -> &Requirements {
         &self.requirements
+    }
+
+    /// The strategy's number in the ledger.
+    #[must_use]
+    pub const fn strategy(&self) -> StrategyId {
+        self.setup.strategy
+    }
+
+    /// The instruments that it trades.
+    #[must_use]
+    pub fn traded(&self) -> &[InstrumentId] {
+        &self.setup.traded
+    }
+
+    /// Whether the strategy asked for an event like this one.
+    #[must_use]
+    pub fn wants(&self, event: &MarketEvent) -> bool {
+        let requested = match event {
+            MarketEvent::Trade(_) => self.requirements.trades,
+            MarketEvent::Quote(_) => self.requirements.quotes,
+            MarketEvent::Book(_) => self.requirements.book,
+            MarketEvent::Bar(bar) => self.requirements.bars.contains(&bar.interval),
+            MarketEvent::Depth(_) => false,
+        };
+        requested && self.setup.traded.contains(&event.instrument())
     }
 
     /// The last order number used, for a host that follows this one.
@@ -187,7 +243,22 @@ impl StrategyHost {
     /// When the host wants [`HostInput::Wake`], by the venue's clock.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.timers.values().min().copied()
+        match self.stage {
+            Stage::Ready | Stage::Paused => self.timers.values().min().copied(),
+            Stage::AwaitingHistory | Stage::WarmingUp | Stage::Stopped => None,
+        }
+    }
+
+    /// What is missing between the history delivered so far and the live events that wait for it.
+    #[must_use]
+    pub fn history_gap(&self) -> Option<HistoryGap> {
+        self.splice.gap(&self.view)
+    }
+
+    /// Whether it waits for its history.
+    #[must_use]
+    pub fn awaits_history(&self) -> bool {
+        self.stage == Stage::AwaitingHistory
     }
 
     /// The strategy's own snapshot.
@@ -207,10 +278,10 @@ impl StrategyHost {
     /// Its position in an instrument.
     #[must_use]
     pub fn position(&self, instrument: InstrumentId) -> Position {
-        self.view.positions.get(&instrument).copied().unwrap_or_default()
+        self.view.position(instrument)
     }
 
-    /// Its open orders.
+    /// Its open orders, oldest first.
     pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
         self.view.open_orders.values()
     }
@@ -218,90 +289,90 @@ impl StrategyHost {
     /// Takes one input and appends what follows from it.
     ///
     /// # Errors
-    /// The strategy's own error: this host is then to be thrown away. What it had already
-    /// intended in the same step is dropped with it.
+    /// See [`HostError`]: this host is then to be thrown away, and so after a panic. What it had
+    /// already intended in the same step is dropped with it.
     pub fn step(
         &mut self,
         now: Timestamp,
         input: HostInput,
         outputs: &mut Vec<HostOutput>,
-    ) -> StrategyResult {
-        let (cause, correlation) = cause_of(&input);
-        let result = self.deliver(now, input);
-        let effects = std::mem::take(&mut self.effects);
-        result?;
+    ) -> Result<(), HostError> {
+        self.deliver(now, input)?;
         self.last_number_sent = self.setup.last_number;
-        for effect in effects {
-            outputs.push(match effect {
-                HostEffect::Note(text) => HostOutput::Note(text),
-                HostEffect::Intend(intent) => {
-                    HostOutput::Intent(self.submit_intent(now, intent, &cause, correlation))
-                }
-            });
-        }
+        outputs.append(&mut self.outputs);
         Ok(())
     }
 
-    fn submit_intent(
-        &self,
-        now: Timestamp,
-        intent: Intent,
-        cause: &Cause,
-        correlation: Option<CorrelationId>,
-    ) -> SubmitIntent {
-        // A timer or a start begins a chain of its own, named after the order that it leads to.
-        let own = || match intent {
-            Intent::Submit { order, .. }
-            | Intent::Cancel { order }
-            | Intent::Replace { order, .. } => {
-                let strategy = u64::from(order.strategy.0) << 32;
-                CorrelationId(1 << 63 | strategy | u64::from(order.number))
-            }
-        };
-        let correlation = correlation.unwrap_or_else(own);
-        let caused_at = match cause {
-            Cause::Market { event, .. } => event.received_at(),
-            Cause::Order { .. } | Cause::Timer { .. } | Cause::Lifecycle | Cause::Engine => now,
-        };
-        SubmitIntent {
-            strategy: self.setup.strategy,
-            intent,
-            cause: cause.clone(),
-            correlation,
-            caused_at,
-            decided_at: now,
-        }
-    }
-
-    fn deliver(&mut self, now: Timestamp, input: HostInput) -> StrategyResult {
+    fn deliver(&mut self, now: Timestamp, input: HostInput) -> Result<(), HostError> {
         match input {
             HostInput::WarmUp(event) => {
-                debug_assert_eq!(self.stage, Stage::WarmingUp, "history comes before the start");
-                self.on_market(now, event)
+                self.on_market(now, &event)?;
+                self.collect(now, || (Cause::Lifecycle, now), None);
             }
+            HostInput::HistoryComplete => self.release_held()?,
             HostInput::Start => {
+                self.release_held()?;
                 self.stage = Stage::Ready;
-                self.call(now, |machine, context| machine.on_start(context))
+                self.call(now, |machine, context| machine.on_start(context))?;
+                self.collect(now, || (Cause::Lifecycle, now), None);
             }
-            HostInput::Market { event, .. } => self.on_market(now, event),
-            HostInput::Order { event, fee_in_quote } => self.on_order(now, &event, fee_in_quote),
-            HostInput::Wake => self.on_wake(now),
+            HostInput::Market { event, .. } if self.stage == Stage::AwaitingHistory => {
+                self.splice.hold(event);
+            }
+            HostInput::Market { sequence, event, correlation } => {
+                self.on_market(now, &event)?;
+                let received_at = event.received_at();
+                let cause = || (Cause::Market { sequence, event }, received_at);
+                self.collect(now, cause, Some(correlation));
+            }
+            HostInput::Order { event, fee_in_quote } => {
+                self.on_order(now, &event, fee_in_quote)?;
+                let cause = || (Cause::Order { order: event.order }, now);
+                self.collect(now, cause, Some(event.correlation));
+            }
+            HostInput::Wake => self.on_wake(now)?,
             HostInput::Pause => {
                 if self.stage == Stage::Ready {
                     self.stage = Stage::Paused;
                 }
-                Ok(())
             }
             HostInput::Resume => {
                 if self.stage == Stage::Paused {
                     self.stage = Stage::Ready;
                 }
-                Ok(())
             }
             HostInput::Stop => {
                 self.stage = Stage::Stopped;
-                self.call(now, |machine, context| machine.on_stop(context))
+                self.call(now, |machine, context| machine.on_stop(context))?;
+                self.collect(now, || (Cause::Lifecycle, now), None);
             }
+        }
+        Ok(())
+    }
+
+    /// Turns what the strategy just asked for into outputs. `cause` is only built when it did.
+    fn collect(
+        &mut self,
+        now: Timestamp,
+        cause: impl FnOnce() -> (Cause, Timestamp),
+        correlation: Option<CorrelationId>,
+    ) {
+        if self.effects.list.is_empty() {
+            return;
+        }
+        let (cause, caused_at) = cause();
+        for effect in self.effects.list.drain(..) {
+            self.outputs.push(match effect {
+                HostEffect::Note(text) => HostOutput::Note(text),
+                HostEffect::Intend(intent) => HostOutput::Intent(SubmitIntent {
+                    strategy: self.setup.strategy,
+                    correlation: correlation.unwrap_or_else(|| own_chain(&intent)),
+                    intent,
+                    cause: cause.clone(),
+                    caused_at,
+                    decided_at: now,
+                }),
+            });
         }
     }
 
@@ -309,10 +380,11 @@ impl StrategyHost {
         &mut self,
         now: Timestamp,
         deliver: impl FnOnce(&mut dyn Strategy, &mut Context<'_>) -> StrategyResult,
-    ) -> StrategyResult {
+    ) -> Result<(), HostError> {
         let mut context = Context {
             now,
             ready: self.stage == Stage::Ready,
+            warming_up: matches!(self.stage, Stage::AwaitingHistory | Stage::WarmingUp),
             epoch: self.setup.epoch,
             strategy: self.setup.strategy,
             next_number: &mut self.setup.last_number,
@@ -323,60 +395,67 @@ impl StrategyHost {
             timers: &mut self.timers,
             effects: &mut self.effects,
         };
-        deliver(self.machine.as_mut(), &mut context)
+        deliver(self.machine.as_mut(), &mut context)?;
+        if self.effects.is_flooded {
+            return Err(HostError::Flooded { limit: self.effects.limit });
+        }
+        Ok(())
     }
 
-    fn on_market(&mut self, now: Timestamp, event: MarketEvent) -> StrategyResult {
+    /// The live events that waited for the history, each at the time that it came.
+    fn release_held(&mut self) -> Result<(), HostError> {
+        if self.stage != Stage::AwaitingHistory {
+            return Ok(());
+        }
+        self.stage = Stage::WarmingUp;
+        for event in self.splice.release() {
+            let received_at = event.received_at();
+            self.on_market(received_at, &event)?;
+            self.collect(received_at, || (Cause::Lifecycle, received_at), None);
+        }
+        Ok(())
+    }
+
+    fn on_market(&mut self, now: Timestamp, event: &MarketEvent) -> Result<(), HostError> {
+        if !is_news(&self.view, event) {
+            return Ok(());
+        }
         match event {
-            MarketEvent::Trade(trade) => self.on_trade(now, &trade),
+            MarketEvent::Trade(trade) => self.on_trade(now, trade),
             MarketEvent::Quote(quote) => {
-                self.view.last_quote.insert(quote.instrument, quote);
-                self.call(now, |machine, context| machine.on_quote(context, &quote))
+                self.view.market_mut(quote.instrument).last_quote = Some(*quote);
+                self.call(now, |machine, context| machine.on_quote(context, quote))
             }
-            MarketEvent::Bar(bar) => self.on_bar(now, &bar),
+            MarketEvent::Bar(bar) => self.on_bar(now, bar),
             MarketEvent::Book(book) => {
-                self.view.last_book.insert(book.instrument, Arc::clone(&book));
-                self.call(now, |machine, context| machine.on_book(context, &book))
+                self.view.market_mut(book.instrument).last_book = Some(Arc::clone(book));
+                self.call(now, |machine, context| machine.on_book(context, book))
             }
             MarketEvent::Depth(_) => Ok(()),
         }
     }
 
-    /// History and stream overlap: what was delivered already is skipped by its id.
-    fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> StrategyResult {
-        let last = self.last_trade.entry(trade.instrument).or_insert(model::TradeId(i64::MIN));
-        if trade.id <= *last {
-            return Ok(());
-        }
-        *last = trade.id;
-        self.view.last_trade.insert(trade.instrument, *trade);
+    fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> Result<(), HostError> {
+        self.view.market_mut(trade.instrument).last_trade = Some(*trade);
         self.call(now, |machine, context| machine.on_trade(context, trade))
     }
 
-    /// The same for bars, by their opening time.
-    fn on_bar(&mut self, now: Timestamp, bar: &Bar) -> StrategyResult {
+    fn on_bar(&mut self, now: Timestamp, bar: &Bar) -> Result<(), HostError> {
         let kept = match self.requirements.warm_up {
             WarmUp::Bars(_, count) => usize::try_from(count).unwrap_or(usize::MAX).max(1),
             WarmUp::None | WarmUp::Trades(_) => 1,
         };
-        let series: &mut VecDeque<Bar> =
-            self.view.bars.entry((bar.instrument, bar.interval)).or_default();
-        if series.back().is_some_and(|last| bar.open_at <= last.open_at) {
-            return Ok(());
-        }
-        series.push_back(*bar);
-        while series.len() > kept {
-            series.pop_front();
-        }
+        self.view.market_mut(bar.instrument).add_bar(bar, kept);
         self.call(now, |machine, context| machine.on_bar(context, bar))
     }
 
-    fn on_wake(&mut self, now: Timestamp) -> StrategyResult {
+    fn on_wake(&mut self, now: Timestamp) -> Result<(), HostError> {
         let due: Vec<u32> =
             self.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
         for timer in due {
             self.timers.remove(&timer);
             self.call(now, |machine, context| machine.on_timer(context, timer))?;
+            self.collect(now, || (Cause::Timer { timer }, now), None);
         }
         Ok(())
     }
@@ -387,102 +466,29 @@ impl StrategyHost {
         now: Timestamp,
         event: &OrderEvent,
         fee_in_quote: Amount,
-    ) -> StrategyResult {
-        self.update_open_order(event);
+    ) -> Result<(), HostError> {
+        self.view.follow_order(event);
         if let OrderEventKind::Filled { fill, .. } = &event.kind {
             self.book_fill(fill, fee_in_quote)?;
         }
         self.call(now, |machine, context| machine.on_order(context, event))
     }
 
-    fn book_fill(&mut self, fill: &Fill, fee_in_quote: Amount) -> StrategyResult {
+    fn book_fill(&mut self, fill: &Fill, fee_in_quote: Amount) -> Result<(), HostError> {
         let instrument = self.setup.instruments.get(fill.key.instrument);
-        let position = self.view.positions.entry(fill.key.instrument).or_default();
-        position
-            .apply(fill, instrument.base, instrument.quote, fee_in_quote)
-            .map_err(|error| super::StrategyError(format!("fill can't be booked: {error}")))
-    }
-
-    fn update_open_order(&mut self, event: &OrderEvent) {
-        let id: OrderId = event.order;
-        let Some(open) = self.view.open_orders.get_mut(&id) else { return };
-        let mut gone = false;
-        let mut denied_replacement_of = None;
-        match &event.kind {
-            OrderEventKind::Submitted { quantity, price } => {
-                open.status = OrderStatus::Submitted;
-                if let Some(quantity) = quantity {
-                    open.new.quantity = model::OrderQuantity::Base(*quantity);
-                }
-                if let Some(price) = price {
-                    open.new.kind = with_limit_price(open.new.kind, *price);
-                }
-            }
-            OrderEventKind::Accepted { .. } => {
-                if open.status != OrderStatus::PartiallyFilled {
-                    open.status = OrderStatus::Accepted;
-                }
-            }
-            OrderEventKind::Triggered => {}
-            OrderEventKind::Filled { cumulative_quantity, complete, .. } => {
-                open.filled_quantity = *cumulative_quantity;
-                open.status = OrderStatus::PartiallyFilled;
-                gone = *complete;
-            }
-            OrderEventKind::CancelRejected { .. } => open.cancel_pending = false,
-            OrderEventKind::OutcomeUnknown => open.status = OrderStatus::Unknown,
-            OrderEventKind::Denied { .. } => {
-                gone = true;
-                denied_replacement_of = open.replaces;
-            }
-            OrderEventKind::Completed
-            | OrderEventKind::Canceled { .. }
-            | OrderEventKind::Expired { .. }
-            | OrderEventKind::Rejected { .. }
-            | OrderEventKind::Absent => gone = true,
-        }
-        if gone {
-            self.view.open_orders.remove(&id);
-        }
-        // The order that was to be replaced works on.
-        if let Some(old) = denied_replacement_of.and_then(|old| self.view.open_orders.get_mut(&old))
-        {
-            old.cancel_pending = false;
-        }
+        let position = &mut self.view.market_mut(fill.key.instrument).position;
+        Ok(position.apply(fill, instrument.base, instrument.quote, fee_in_quote)?)
     }
 }
 
-fn with_limit_price(kind: model::OrderKind, price: model::Price) -> model::OrderKind {
-    use model::OrderKind::{
-        Limit, LimitMaker, Market, StopLoss, StopLossLimit, TakeProfit, TakeProfitLimit,
-    };
-    match kind {
-        Limit { time_in_force, .. } => Limit { price, time_in_force },
-        LimitMaker { .. } => LimitMaker { price },
-        StopLossLimit { stop_price, time_in_force, .. } => {
-            StopLossLimit { stop_price, price, time_in_force }
+/// A timer or a start begins a chain of its own, named after the order that it leads to.
+fn own_chain(intent: &Intent) -> CorrelationId {
+    match intent {
+        Intent::Submit { order, .. }
+        | Intent::Cancel { order }
+        | Intent::Replace { order, .. } => {
+            let strategy = u64::from(order.strategy.0) << 32;
+            CorrelationId(1 << 63 | strategy | u64::from(order.number))
         }
-        TakeProfitLimit { stop_price, time_in_force, .. } => {
-            TakeProfitLimit { stop_price, price, time_in_force }
-        }
-        Market | StopLoss { .. } | TakeProfit { .. } => kind,
-    }
-}
-
-fn cause_of(input: &HostInput) -> (Cause, Option<CorrelationId>) {
-    match input {
-        HostInput::Market { sequence, event, correlation } => {
-            let cause = Cause::Market { sequence: *sequence, event: event.clone() };
-            (cause, Some(*correlation))
-        }
-        HostInput::Order { event, .. } => {
-            (Cause::Order { order: event.order }, Some(event.correlation))
-        }
-        HostInput::Wake => (Cause::Timer { timer: 0 }, None),
-        HostInput::WarmUp(_)
-        | HostInput::Start
-        | HostInput::Stop
-        | HostInput::Pause
-        | HostInput::Resume => (Cause::Lifecycle, None),
     }
 }

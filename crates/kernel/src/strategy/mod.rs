@@ -3,10 +3,14 @@
 mod context;
 mod host;
 mod registry;
+mod splice;
+mod view;
 
-pub use context::{Context, HostEffect, OpenOrder, StrategyView};
-pub use host::{HostInput, HostOutput, HostSetup, StrategyHost};
-pub use registry::{SetupError, StrategyEntry, StrategySetup};
+pub use context::Context;
+pub use host::{HostError, HostInput, HostOutput, HostSetup, StrategyHost};
+pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategySetup};
+pub use splice::HistoryGap;
+pub use view::OpenOrder;
 
 use model::{Bar, BookState, Interval, OrderEvent, Quote, Trade};
 
@@ -118,3 +122,6 @@ pub trait Strategy: Send {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use events::log_event;
 use kernel::journal::{Durability, Record};
 use kernel::messages::{CancelScope, ExecutionRequest};
 use kernel::strategy::{
-    HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost, StrategyResult, WarmUp,
+    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost, WarmUp,
 };
 use kernel::venue::Wake;
 use model::{Amount, InstrumentId, StrategyId, Timestamp};
@@ -42,8 +42,6 @@ pub struct SupervisionPolicy {
     pub restart_max: Duration,
     /// Restarts before quarantine. Forgiven after an hour without a failure.
     pub restarts_before_quarantine: u32,
-    /// Most effects that one step may have; more is a flood.
-    pub effects_per_step: usize,
     /// How often the strategy's snapshot is written down.
     pub snapshot_every: Duration,
 }
@@ -52,8 +50,9 @@ pub struct SupervisionPolicy {
 const FORGIVEN_AFTER: Duration = Duration::from_secs(3_600);
 /// A snapshot must be older than this at a failure to be trusted.
 const SNAPSHOT_TRUSTED_AFTER: Duration = Duration::from_secs(10);
-/// Live events kept while history is on its way; the oldest go first, and history covers them.
-const BUFFER_BOUND: usize = 65_536;
+/// How often a history that does not reach the stream is fetched again: past it the venue itself
+/// has a gap.
+const HISTORY_TRIES: u32 = 5;
 
 /// Where the strategy is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,7 +144,7 @@ pub struct StrategyActor {
     alarm: Alarm,
     host: StrategyHost,
     stage: Stage,
-    buffered: std::collections::VecDeque<MarketArrived>,
+    history_tries: u32,
     is_linked: bool,
     failures: u32,
     failed_at: Timestamp,
@@ -183,7 +182,7 @@ impl StrategyActor {
             alarm,
             host,
             stage,
-            buffered: std::collections::VecDeque::new(),
+            history_tries: 0,
             is_linked: false,
             failures: 0,
             failed_at: now,
@@ -209,12 +208,18 @@ impl StrategyActor {
         self.restore_snapshot();
         self.started_at = self.clock.wall();
         self.warmed_with = 0;
-        let what = self.host.requirements().warm_up;
-        let traded = self.parts.setup.traded.clone();
-        if what == WarmUp::None {
+        self.history_tries = 0;
+        if self.host.requirements().warm_up == WarmUp::None {
             self.stage = Stage::AwaitingHistory(0);
             return self.on_warm(context);
         }
+        self.fetch_history(context);
+    }
+
+    fn fetch_history(&mut self, context: &mut Context<Self>) {
+        let what = self.host.requirements().warm_up;
+        let traded = self.parts.setup.traded.clone();
+        self.history_tries += 1;
         self.stage = Stage::AwaitingHistory(traded.len());
         for instrument in traded {
             let fetch = FetchHistory { strategy: self.parts.setup.strategy, instrument, what };
@@ -244,22 +249,22 @@ impl StrategyActor {
         let ordered = self.ordered.take();
         self.parts.activity.enter(now.wall.as_nanos());
         let (host, outputs) = (&mut self.host, &mut self.outputs);
-        let result: Result<StrategyResult, String> = guarded(|| {
+        let result: Result<Result<(), HostError>, String> = guarded(|| {
             obey(ordered);
             host.step(now.venue, input, outputs)
         });
         self.parts.activity.leave();
         match result {
-            Ok(Ok(())) => self.pass_on(hops, context),
-            Ok(Err(error)) => self.fail(handling, &error.to_string(), context),
+            Ok(Ok(())) => self.pass_on(hops),
+            Ok(Err(HostError::Flooded { limit })) => self.flood(limit, context),
+            Ok(Err(error @ (HostError::Strategy(_) | HostError::Fill(_)))) => {
+                self.fail(handling, &error.to_string(), context);
+            }
             Err(panic) => self.fail(handling, &panic, context),
         }
     }
 
-    fn pass_on(&mut self, hops: Hops, context: &mut Context<Self>) {
-        if self.outputs.len() > self.parts.policy.effects_per_step {
-            return self.flood(context);
-        }
+    fn pass_on(&mut self, hops: Hops) {
         let decided_at = if self.outputs.is_empty() { hops.decided_at } else { self.clock.wall() };
         let hops = Hops { decided_at, ..hops };
         let outputs = std::mem::take(&mut self.outputs);
@@ -278,19 +283,18 @@ impl StrategyActor {
         }
     }
 
-    fn flood(&mut self, context: &mut Context<Self>) {
-        let (effects, limit) = (self.outputs.len(), self.parts.policy.effects_per_step);
-        log_event!(STRATEGY_FLOODED, strategy = %self.parts.name, effects, limit);
+    fn flood(&mut self, limit: usize, context: &mut Context<Self>) {
+        // The host stops counting at the first one too many.
+        log_event!(STRATEGY_FLOODED, strategy = %self.parts.name, effects = limit + 1, limit);
         self.outputs.clear();
         self.throw_away();
-        self.quarantine(&format!("{effects} effects in one step, {limit} allowed"), context);
+        self.quarantine(&format!("more than {limit} effects in one step"), context);
     }
 
     fn throw_away(&mut self) {
         let vacant = StrategyHost::new(Box::new(Vacant), self.parts.setup.clone());
         let setup = std::mem::replace(&mut self.host, vacant).into_setup();
         self.host = StrategyHost::new(Box::new(Vacant), setup);
-        self.buffered.clear();
     }
 
     fn fail(&mut self, handling: &str, message: &str, context: &mut Context<Self>) {
@@ -363,14 +367,6 @@ impl StrategyActor {
         if self.stage != Stage::Warm || !self.is_linked {
             return;
         }
-        // What came while history was on its way and while reconcile ran; the host skips what it
-        // has seen. Before the start: it is history by now.
-        while let Some(arrived) = self.buffered.pop_front() {
-            self.step(HostInput::WarmUp(arrived.event), arrived.hops, context);
-            if self.stage != Stage::Warm {
-                return;
-            }
-        }
         self.stage = Stage::Running;
         log_event!(
             STRATEGY_STARTED,
@@ -380,13 +376,6 @@ impl StrategyActor {
             capital = %self.parts.setup.capital
         );
         self.step(HostInput::Start, Hops::default(), context);
-    }
-
-    fn buffer(&mut self, arrived: MarketArrived) {
-        if self.buffered.len() == BUFFER_BOUND {
-            self.buffered.pop_front();
-        }
-        self.buffered.push_back(arrived);
     }
 
     fn write_snapshot(&mut self) {
@@ -446,7 +435,18 @@ impl Handler<HistoryFetched> for StrategyActor {
             }
         }
         self.stage = Stage::AwaitingHistory(missing.saturating_sub(1));
-        if missing <= 1 {
+        if missing > 1 {
+            return;
+        }
+        if let Some(gap) = self.host.history_gap() {
+            let text = format!("history fetched again: {gap}");
+            log_event!(STRATEGY_NOTED, strategy = %self.parts.name, text = %text);
+            if self.history_tries < HISTORY_TRIES {
+                return self.fetch_history(context);
+            }
+        }
+        self.step(HostInput::HistoryComplete, Hops::default(), context);
+        if matches!(self.stage, Stage::AwaitingHistory(_)) {
             self.on_warm(context);
         }
     }
@@ -457,12 +457,12 @@ impl Handler<MarketArrived> for StrategyActor {
     fn handle(&mut self, arrived: MarketArrived, context: &mut Context<Self>) {
         self.parts.market_gauge.count_handled();
         match self.stage {
-            Stage::Running => {
+            // While history is awaited the host holds the event back.
+            Stage::Running | Stage::AwaitingHistory(_) | Stage::Warm => {
                 let MarketArrived { sequence, correlation, event, hops } = arrived;
                 self.step(HostInput::Market { sequence, event, correlation }, hops, context);
                 arm(self, context);
             }
-            Stage::AwaitingHistory(_) | Stage::Warm => self.buffer(arrived),
             Stage::AwaitingFeed | Stage::BackingOff | Stage::Quarantined | Stage::Stopped => {}
         }
     }

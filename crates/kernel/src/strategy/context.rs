@@ -114,7 +114,8 @@ impl Context<'_> {
     }
 
     fn is_enough(&self, id: InstrumentId, quantity: Quantity) -> bool {
-        let smallest = self.last_price(id).map(|price| self.instrument(id).smallest_sellable(price));
+        let smallest =
+            self.last_price(id).map(|price| self.instrument(id).smallest_sellable(price));
         quantity.is_positive() && smallest.is_none_or(|smallest| quantity >= smallest)
     }
 

@@ -484,9 +484,7 @@ impl StrategyHost {
 /// A timer or a start begins a chain of its own, named after the order that it leads to.
 fn own_chain(intent: &Intent) -> CorrelationId {
     match intent {
-        Intent::Submit { order, .. }
-        | Intent::Cancel { order }
-        | Intent::Replace { order, .. } => {
+        Intent::Submit { order, .. } | Intent::Cancel { order } | Intent::Replace { order, .. } => {
             let strategy = u64::from(order.strategy.0) << 32;
             CorrelationId(1 << 63 | strategy | u64::from(order.number))
         }

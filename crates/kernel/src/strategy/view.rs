@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    Bar, BookState, InstrumentId, Interval, NewOrder, OrderEvent, OrderEventKind,
-    OrderId, OrderKind, OrderQuantity, OrderStatus, Price, Quantity, Quote, Trade,
+    Bar, BookState, InstrumentId, Interval, NewOrder, OrderEvent, OrderEventKind, OrderId,
+    OrderKind, OrderQuantity, OrderStatus, Price, Quantity, Quote, Trade,
 };
 
 use crate::ledger::LedgerOrder;

@@ -26,13 +26,28 @@ fn history_is_spliced_to_the_stream() {
     // The stream ran ahead while the history was fetched; they overlap.
     check(
         trades,
-        &[live(1, trade(3)), past(trade(1)), past(trade(2)), past(trade(3)), live(2, trade(4)), Start, live(3, trade(5))],
+        &[
+            live(1, trade(3)),
+            past(trade(1)),
+            past(trade(2)),
+            past(trade(3)),
+            live(2, trade(4)),
+            Start,
+            live(3, trade(5)),
+        ],
         &["trade 1", "trade 2", "trade 3", "trade 4", "start", "trade 5"],
     );
     // The same while reconcile takes longer: live events go on without orders.
     check(
         trades,
-        &[live(1, trade(2)), past(trade(1)), HistoryComplete, live(2, trade(3)), live(3, trade(3)), Start],
+        &[
+            live(1, trade(2)),
+            past(trade(1)),
+            HistoryComplete,
+            live(2, trade(3)),
+            live(3, trade(3)),
+            Start,
+        ],
         &["trade 1", "trade 2", "trade 3", "start"],
     );
     // Fetched again after a gap: what was delivered is skipped.

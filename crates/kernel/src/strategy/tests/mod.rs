@@ -170,7 +170,12 @@ impl Stage {
         Self { host: StrategyHost::new(machine, setup), strings, causes: Vec::new() }
     }
 
-    pub fn try_step(&mut self, now_ms: i64, input: HostInput, then: &[Do]) -> Result<Vec<String>, HostError> {
+    pub fn try_step(
+        &mut self,
+        now_ms: i64,
+        input: HostInput,
+        then: &[Do],
+    ) -> Result<Vec<String>, HostError> {
         self.strings.0.lock().unwrap().extend(then.iter().cloned());
         let mut outputs = Vec::new();
         self.host.step(Timestamp::from_millis(now_ms), input, &mut outputs)?;

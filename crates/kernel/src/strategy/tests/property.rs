@@ -45,8 +45,8 @@ fn next_kind(life: &mut Life, random: &mut Pcg64, held: &mut Decimal) -> Option<
             life.filled += quantity;
             life.is_final = life.left == 0;
             let quantity = Quantity::from_units(quantity * CENT);
-            let (asset, is_base) = [("BTC", true), ("USDT", false), ("BNB", false)]
-                [random.random_range(0..3_usize)];
+            let (asset, is_base) =
+                [("BTC", true), ("USDT", false), ("BNB", false)][random.random_range(0..3_usize)];
             let fee = quantity.to_decimal() / Decimal::ONE_THOUSAND;
             *held += Decimal::from(life.side.sign()) * quantity.to_decimal();
             *held -= if is_base { fee } else { Decimal::ZERO };

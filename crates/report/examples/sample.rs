@@ -6,6 +6,7 @@
 //! Prices walk at random with changing volatility; strategies buy and sell at random, with fees,
 //! partial fills, denials and rejects. The same arguments give the same bytes.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use tickwright_report::metrics::{Figure, SampleRule, TradeMethod};
 use tickwright_report::run::{
     CostScenario, ModelName, RunIdentity, RunReport, RunReportBuilder, StrategySetup,
 };
+use tickwright_report::terminal::{Colour, summary};
 
 const STEPS: u32 = 20_000;
 const SYMBOLS: [(&str, f64); 8] = [
@@ -108,6 +110,8 @@ struct Sample {
     held: Vec<Vec<Held>>,
     cash: Vec<f64>,
     capital: f64,
+    /// Width of the spread, relative to that of a long run.
+    spread: f64,
     orders: u32,
 }
 
@@ -186,6 +190,7 @@ impl Sample {
             held: vec![vec![Held::default(); arguments.symbols]; arguments.strategies],
             cash: vec![capital; arguments.strategies],
             capital,
+            spread: if arguments.days < 1.0 { 0.2 } else { 1.0 },
             orders: 0,
         }
     }
@@ -294,7 +299,7 @@ impl Sample {
     ) {
         let maker = strategy % 4 >= 2 || self.random.random_bool(0.2);
         // Makers earn half a spread and, so that the sample has winners, a little foresight.
-        let edge = if maker { 0.0009 } else { -0.0002 } + 0.0006 * self.normal();
+        let edge = (if maker { 0.0009 } else { -0.0002 } + 0.0006 * self.normal()) * self.spread;
         let sign = side.sign() as f64;
         let price = Price::from_f64_rounded(self.walks[symbol].price * (1.0 - sign * edge));
         let price = price.expect("walks stay in range");
@@ -409,6 +414,8 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
+    let colour = if std::io::stdout().is_terminal() { Colour::Ansi } else { Colour::Plain };
+    println!("{}", summary(&report, colour));
     println!("{} bytes of HTML", html.len());
     ExitCode::SUCCESS
 }

@@ -14,7 +14,9 @@ impl Money {
     /// For accounts of about this size.
     pub(crate) fn for_size(size: Amount) -> Self {
         let size = size.abs().to_f64();
-        let decimals = if size == 0.0 || size >= 100.0 {
+        let decimals = if size >= 1e7 {
+            0
+        } else if size == 0.0 || size >= 100.0 {
             2
         } else if size >= 1.0 {
             4
@@ -182,13 +184,13 @@ pub(crate) fn latency(ns: u64) -> String {
     format!("{} {unit}", number(value, decimals))
 }
 
-/// A value on an axis whose ticks lie `step` apart: `61,850`, `0.0125`, `1.5M`.
-pub(crate) fn axis(value: f64, step: f64) -> String {
+/// A value on an axis whose ticks lie `step` apart and reach up to `reach` in size: `61,850`,
+/// `0.0125`, `1.5M`.
+pub(crate) fn axis(value: f64, step: f64, reach: f64) -> String {
     const SUFFIXES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1.0, "")];
-    if value.abs().max(step) >= 1e15 {
+    if reach >= 1e15 {
         return format!("{value:.1e}");
     }
-    let reach = value.abs().max(step);
     let (unit, suffix) =
         SUFFIXES.into_iter().find(|(unit, _)| reach >= *unit && reach >= 1e6).unwrap_or((1.0, ""));
     let decimals = (-(step / unit * 1.000_001).log10().floor()).clamp(0.0, 8.0) as usize;
@@ -211,6 +213,7 @@ mod tests {
         check("100000", "-999.995", "-1,000.00", "-1,000.00");
         check("100000", "-0.001", "0.00", "0.00");
         check("0", "12", "12.00", "+12.00");
+        check("91000000000", "40750775384.22", "40,750,775,384", "+40,750,775,384");
         check("5", "0.12345", "0.1234", "+0.1234");
         check("0.5", "-0.000000015", "-0.00000002", "-0.00000002");
     }
@@ -251,7 +254,7 @@ mod tests {
     fn axis_labels_follow_the_step() {
         #[track_caller]
         fn check(value: f64, step: f64, expected: &str) {
-            assert_eq!(axis(value, step), expected);
+            assert_eq!(axis(value, step, value.abs().max(step)), expected);
         }
         check(61_850.0, 50.0, "61,850");
         check(0.0125, 0.0005, "0.0125");
@@ -260,6 +263,7 @@ mod tests {
         check(2e9, 1e9, "2B");
         check(-3e16, 1e16, "-3.0e16");
         check(0.000_012_3, 0.000_000_1, "0.0000123");
+        assert_eq!(axis(500_000.0, 500_000.0, 2e6), "0.5M", "one unit along an axis");
     }
 
     #[test]

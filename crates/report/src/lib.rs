@@ -13,3 +13,5 @@ pub mod latency;
 pub mod metrics;
 pub mod run;
 pub mod series;
+pub mod summary;
+pub mod terminal;

@@ -81,13 +81,22 @@ impl Panel<'_> {
         self.bottom - share.clamp(-0.02, 1.02) * (self.bottom - self.top)
     }
 
-    /// Grid and value labels; `label` says what a tick says.
-    pub(super) fn draw_axis(&self, out: &mut String, label: impl Fn(f64) -> String) {
+    /// Grid and value labels; `label` says what a tick says. Where a tag at the value `tagged`
+    /// will stand there is no room for a label.
+    pub(super) fn draw_axis(
+        &self,
+        out: &mut String,
+        tagged: Option<f64>,
+        label: impl Fn(f64) -> String,
+    ) {
         self.span.draw_grid(out, self.top, self.bottom);
         let (left, right) = (self.span.left, self.span.right);
         for tick in self.axis.ticks() {
             let y = self.y(tick);
             put!(out, r#"<path class="grid" d="M{left:.1},{y:.1}H{right:.1}"/>"#);
+            if tagged.is_some_and(|value| (self.y(value) - y).abs() < 15.0) {
+                continue;
+            }
             let (x, y, text) = (right + 8.0, y + 4.0, tidy(&label(tick)));
             put!(out, r#"<text x="{x:.1}" y="{y:.1}">{text}</text>"#);
         }

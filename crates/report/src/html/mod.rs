@@ -7,6 +7,8 @@
 mod chart;
 mod scale;
 mod sections;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use crate::run::RunReport;

@@ -32,7 +32,7 @@ impl ValueAxis {
 
     /// From zero down to the lowest value.
     pub(super) fn down_from_zero(lowest: f64, ticks: u32) -> Self {
-        let low = if lowest < 0.0 { lowest * 1.08 } else { -1e-4 };
+        let low = if lowest < 0.0 { lowest * 1.08 } else { -0.01 };
         Self { low, high: 0.0, step: 0.0 }.with_step(ticks)
     }
 
@@ -59,13 +59,22 @@ impl ValueAxis {
     pub(super) fn label(&self, value: f64) -> String {
         // A tick of −0 or of rounding noise is zero.
         let value = if value.abs() < self.step * 1e-6 { 0.0 } else { value };
-        format::axis(value, self.step)
+        format::axis(value, self.step, self.reach())
     }
 
     /// What a tick says where values are fractions.
     pub(super) fn percent_label(&self, value: f64) -> String {
         let value = if value.abs() < self.step * 1e-6 { 0.0 } else { value };
-        format!("{} %", format::axis(value * 100.0, self.step * 100.0))
+        format!("{} %", format::axis(value * 100.0, self.step * 100.0, self.reach() * 100.0))
+    }
+
+    /// What a value along the axis says, with more digits than a tick has.
+    pub(super) fn value_label(&self, value: f64) -> String {
+        format::axis(value, (self.high - self.low) / 400.0, self.reach())
+    }
+
+    fn reach(&self) -> f64 {
+        self.low.abs().max(self.high.abs())
     }
 }
 
@@ -94,7 +103,7 @@ pub(super) struct TimeTick {
 
 /// At most about `limit` ticks from `start` to `end`, at round UTC times.
 pub(super) fn time_ticks(start: Timestamp, end: Timestamp, limit: i64) -> Vec<TimeTick> {
-    const STEPS: [i64; 20] = [
+    const STEPS: [i64; 21] = [
         SECOND,
         2 * SECOND,
         5 * SECOND,
@@ -115,6 +124,7 @@ pub(super) fn time_ticks(start: Timestamp, end: Timestamp, limit: i64) -> Vec<Ti
         DAY,
         2 * DAY,
         7 * DAY,
+        14 * DAY,
     ];
     let span = end.nanos_since(start).max(1);
     let limit = limit.max(1);
@@ -126,7 +136,7 @@ pub(super) fn time_ticks(start: Timestamp, end: Timestamp, limit: i64) -> Vec<Ti
 
 fn even_ticks(start: Timestamp, end: Timestamp, step: i64) -> Vec<TimeTick> {
     // 1970-01-01 was a Thursday; weeks start on Monday.
-    let origin = if step == 7 * DAY { 4 * DAY } else { 0 };
+    let origin = if step >= 7 * DAY { 4 * DAY } else { 0 };
     let mut at = (start.as_nanos() - origin).div_euclid(step) * step + origin;
     let mut ticks = Vec::new();
     while at <= end.as_nanos() {

@@ -190,7 +190,10 @@ impl EquityTracker {
         let mut daily = DrawdownTracker::new();
         daily.push(self.history.start_at, self.history.start.to_f64());
         for close in self.history.daily.as_slice() {
-            daily.push(close.day.max(self.history.start_at), close.equity);
+            // A day closes at its end, the last one where the run ends.
+            let closed_at =
+                Timestamp::from_nanos(close.day.as_nanos().saturating_add(NANOS_PER_DAY));
+            daily.push(closed_at.min(self.history.end_at), close.equity);
         }
         self.history.daily_drawdown = daily.summary();
         self.history.marked_drawdown = self.marked.summary();
@@ -271,6 +274,8 @@ mod tests {
         let amount = |text: &str| text.parse::<Amount>().unwrap();
         let mut tracker = EquityTracker::new(Timestamp::from_secs(10), amount("100"));
         tracker.push(Timestamp::from_secs(20), amount("75"));
-        assert!((tracker.finish().daily_drawdown.max_depth() - 0.25).abs() < 1e-12);
+        let daily = tracker.finish().daily_drawdown;
+        assert!((daily.max_depth() - 0.25).abs() < 1e-12);
+        assert_eq!(daily.longest_ns, 10_000_000_000, "from the start to the end of the run");
     }
 }

@@ -256,3 +256,36 @@ fn a_long_run_takes_no_more_room() {
     let (short, long) = (size(10_000), size(60_000));
     assert!(long < short * 2, "{short} bytes grew to {long}");
 }
+
+#[test]
+fn the_summary_has_the_names_that_scripts_read() {
+    let mut builder = scripted();
+    builder.count_events(41_248);
+    builder.record_latency("tick to order", Duration::from_micros(37));
+    let report = builder.finish(SampleRule::Enforced);
+    let json = crate::summary::Summary::of(&report, Some("report.html")).to_json();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["events"], 41_248);
+    assert_eq!(value["fills"], 4);
+    assert_eq!((&value["denied"], &value["rejected"]), (&0.into(), &0.into()));
+    assert_eq!(value["equity_start"], "1000");
+    assert_eq!(value["equity_end"], "1039.46");
+    assert_eq!(value["tick_to_order_us"]["p50"], 37.0);
+    assert_eq!(value["strategies"][1]["profit"], "19.88");
+    assert_eq!(value["sharpe"]["not_available"], "0 daily returns, 30 needed");
+    assert_eq!(value["report"], "report.html");
+}
+
+#[test]
+fn the_terminal_summary_names_what_matters() {
+    let report = scripted().finish(SampleRule::Enforced);
+    let text = crate::terminal::summary(&report, crate::terminal::Colour::Plain);
+    for part in [
+        "net profit     +39.46 (+3.95 %)",
+        "fills          4 (1 partial)",
+        "sharpe         n/a (0 daily returns, 30 needed)",
+        "one       +19.58  +3.92 %       1",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}

@@ -32,7 +32,8 @@ pub(in super::super) fn equity(out: &mut String, report: &RunReport) {
     put!(out, "<section><h2>Equity and drawdown</h2>");
     legend(out, report, !holding.is_empty());
     chart::open(out, "equity", (WIDE, HEIGHT), "Equity and drawdown", &in_words(report));
-    upper.draw_axis(out, |value| axis.label(value));
+    let last = curve.last().map_or(start, |bucket| bucket.close);
+    upper.draw_axis(out, Some(last), |value| axis.label(value));
     let base = upper.y(start);
     put!(out, r#"<path class="base" d="M{:.1},{base:.1}H{:.1}"/>"#, span.left, span.right);
     put!(out, r#"<path class="area" d="{}"/>"#, upper.area(&curve, axis.low));
@@ -41,10 +42,9 @@ pub(in super::super) fn equity(out: &mut String, report: &RunReport) {
         put!(out, r#"<path class="hold" d="{}"/>"#, upper.line(&as_buckets(&curve, &holding)));
     }
     put!(out, r#"<path class="line" d="{}"/>"#, upper.line(&curve));
-    let last = curve.last().map_or(start, |bucket| bucket.close);
     let money = Money::for_size(history.start);
     upper.draw_tag(out, last, &axis_tag(last, &axis, money));
-    lower.draw_axis(out, |value| falls.percent_label(value));
+    lower.draw_axis(out, None, |value| falls.percent_label(value));
     let lows = by_lowest(&underwater);
     put!(out, r#"<path class="loss-area" d="{}"/>"#, lower.area(&lows, 0.0));
     put!(out, r#"<path class="loss" d="{}"/>"#, lower.line(&lows));
@@ -116,10 +116,9 @@ fn in_words(report: &RunReport) -> String {
 /// The tag at the end of the line: short where the account is large.
 fn axis_tag(value: f64, axis: &ValueAxis, money: Money) -> String {
     if value.abs() >= 1e6 {
-        let span = axis.high - axis.low;
-        return format::axis(value, span / 1_000.0);
+        return axis.value_label(value);
     }
-    format::number(value, money.decimals().min(2))
+    format::number(value, money.decimals())
 }
 
 fn lowest(buckets: &[Bucket]) -> f64 {

@@ -33,7 +33,7 @@ pub(in super::super) fn exposure(out: &mut String, report: &RunReport) {
         format::figure(&figures.time_in_market, format::percent)
     );
     chart::open(out, "exposure", SIZE, "Exposure", &in_words);
-    panel.draw_axis(out, |value| axis.percent_label(value));
+    panel.draw_axis(out, None, |value| axis.percent_label(value));
     put!(out, r#"<path class="area" d="{}"/>"#, panel.area(&curve, 0.0));
     put!(out, r#"<path class="band" d="{}"/>"#, panel.band(&curve));
     put!(out, r#"<path class="line" d="{}"/>"#, panel.line(&curve));

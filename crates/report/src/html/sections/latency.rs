@@ -5,7 +5,7 @@ use super::super::scale::ValueAxis;
 use super::super::text::{Escaped, put};
 use super::{cell, table_end, table_head};
 use crate::format;
-use crate::latency::{LatencyBucket, LatencyHistogram};
+use crate::latency::LatencyHistogram;
 use crate::run::{LatencyStage, RunReport};
 
 const SIZE: (f64, f64) = (HALF, 240.0);
@@ -13,8 +13,7 @@ const LEFT: f64 = 2.0;
 const RIGHT: f64 = HALF - 56.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 240.0 - 24.0;
-/// About this many bars.
-const BARS: f64 = 56.0;
+const BARS: usize = 56;
 
 /// A histogram of the headline stage and a table of all stages.
 pub(in super::super) fn latency(out: &mut String, report: &RunReport) {
@@ -67,19 +66,25 @@ impl LogAxis {
     }
 }
 
-/// Shares of all durations in bars of equal width on the logarithmic axis.
-fn bars(histogram: &LatencyHistogram, axis: &LogAxis) -> Vec<(f64, f64, u64)> {
-    let width = ((axis.high - axis.low) / BARS).max(1.0 / 32.0);
-    let middle = |bucket: &LatencyBucket| {
-        f64::midpoint(bucket.from_ns.max(1) as f64, bucket.until_ns.max(1) as f64).ln()
-    };
-    let mut bars: Vec<(f64, f64, u64)> = Vec::new();
+/// Durations in bars of equal width on the logarithmic axis, as shares of all. A bucket that
+/// reaches over several bars is spread over them, or the widths of both would beat against each
+/// other.
+fn bars(histogram: &LatencyHistogram, axis: &LogAxis) -> Vec<f64> {
+    let mut bars = vec![0.0; BARS];
+    let width = (axis.high - axis.low) / BARS as f64;
     for bucket in histogram.buckets() {
-        let index = ((middle(&bucket) - axis.low) / width).floor();
-        let (from, until) = (axis.low + index * width, axis.low + (index + 1.0) * width);
-        match bars.last_mut() {
-            Some(last) if last.0 == from => last.2 += bucket.count,
-            Some(_) | None => bars.push((from, until, bucket.count)),
+        let from = ((bucket.from_ns.max(1) as f64).ln() - axis.low) / width;
+        let until = ((bucket.until_ns.max(2) as f64).ln() - axis.low) / width;
+        let (from, until) = (from.clamp(0.0, BARS as f64), until.clamp(0.0, BARS as f64));
+        let share = bucket.count as f64 / histogram.count() as f64;
+        let reach = (until - from).max(1e-9);
+        let first = (from as usize).min(BARS - 1);
+        for (index, bar) in bars.iter_mut().enumerate().skip(first) {
+            let (low, high) = (index as f64, (index + 1) as f64);
+            if low >= until {
+                break;
+            }
+            *bar += share * ((until.min(high) - from.max(low)) / reach).clamp(0.0, 1.0);
         }
     }
     bars
@@ -89,8 +94,7 @@ fn draw(out: &mut String, stage: &LatencyStage) {
     let histogram = &stage.histogram;
     let axis = LogAxis::of(histogram);
     let bars = bars(histogram, &axis);
-    let total = histogram.count() as f64;
-    let most = bars.iter().map(|bar| bar.2 as f64 / total).fold(0.0, f64::max);
+    let most = bars.iter().copied().fold(0.0, f64::max);
     let shares = ValueAxis::up_from_zero(most, 4);
     let y = |share: f64| BOTTOM - share / shares.high * (BOTTOM - TOP);
     let quantile = |q: f64| histogram.quantile_ns(q).unwrap_or(0);
@@ -107,22 +111,24 @@ fn draw(out: &mut String, stage: &LatencyStage) {
         put!(out, r#"<path class="grid" d="M{LEFT:.1},{y:.1}H{RIGHT:.1}"/>"#);
         put!(out, r#"<text x="{:.1}" y="{:.1}">{text}</text>"#, RIGHT + 8.0, y + 4.0);
     }
-    for (from, until, count) in bars {
-        let (x, end) = (axis.x(from.exp()), axis.x(until.exp()));
-        let top = y(count as f64 / total);
+    let width = (RIGHT - LEFT) / BARS as f64;
+    let at = |index: usize| {
+        (axis.low + (axis.high - axis.low) * index as f64 / BARS as f64).exp() as u64
+    };
+    for (index, share) in bars.iter().enumerate().filter(|(_, share)| **share > 0.0) {
         put!(
             out,
             concat!(
                 r#"<rect class="bar" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}">"#,
                 "<title>{} from {} to {}</title></rect>"
             ),
-            x + 0.5,
-            top,
-            (end - x - 1.0).max(0.8),
-            BOTTOM - top,
-            format::count(count),
-            format::latency(from.exp() as u64),
-            format::latency(until.exp() as u64)
+            LEFT + index as f64 * width + 0.5,
+            y(*share),
+            width - 1.0,
+            BOTTOM - y(*share),
+            format::percent(*share),
+            format::latency(at(index)),
+            format::latency(at(index + 1))
         );
     }
     put!(out, r#"<path class="axis" d="M{LEFT:.1},{BOTTOM:.1}H{RIGHT:.1}"/>"#);
@@ -179,5 +185,30 @@ fn whole(ns: u64) -> String {
         1_000..1_000_000 => format!("{} µs", ns / 1_000),
         1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
         1_000_000_000.. => format!("{} s", format::count(ns / 1_000_000_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn bars_hold_every_measurement() {
+        #[track_caller]
+        fn check(durations_ns: &[u64]) {
+            let mut histogram = LatencyHistogram::new();
+            for &ns in durations_ns {
+                histogram.record(Duration::from_nanos(ns));
+            }
+            let total: f64 = bars(&histogram, &LogAxis::of(&histogram)).iter().sum();
+            assert!((total - 1.0).abs() < 0.02, "{total} of {durations_ns:?}");
+        }
+        check(&[1]);
+        check(&[0, 0, 0]);
+        check(&[31_000; 9]);
+        check(&[1, 50, 1_000, 1_000_000, 4_000_000_000]);
+        check(&(1..5_000).map(|n| n * n).collect::<Vec<u64>>());
     }
 }

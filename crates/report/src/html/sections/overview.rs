@@ -37,13 +37,14 @@ pub(in super::super) fn overview(out: &mut String, report: &RunReport) {
             out,
             concat!(
                 r#"<dl class="card"><dt>{}</dt><dd class="value {}">{}<small>{}</small></dd>"#,
-                r#"<dd class="sub">{}</dd></dl>"#
+                r#"<dd class="sub"><span>{}</span></dd></dl>"#
             ),
             card.name,
             card.class,
             Escaped(tidy(&card.value)),
             Escaped(card.unit),
-            Escaped(tidy(&card.sub)),
+            // Each part stays on one line, if it can.
+            Escaped(tidy(&card.sub)).to_string().replace(" · ", " ·</span> <span>"),
         );
     }
     out.push_str("</section>\n");

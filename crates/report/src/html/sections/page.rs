@@ -1,6 +1,6 @@
 //! The frame of the page: head, header, identity, foot.
 
-use super::super::text::{Escaped, put};
+use super::super::text::{Escaped, put, tidy};
 use crate::calendar::{date, date_time};
 use crate::format;
 use crate::metrics::CONVENTION;
@@ -51,7 +51,7 @@ pub(in super::super) fn header(out: &mut String, report: &RunReport) {
         Escaped(&identity.mode),
         date_time(start),
         date_time(end),
-        format::duration(end.nanos_since(start)),
+        Escaped(tidy(&format::duration(end.nanos_since(start)))),
         Escaped(strategies),
         Escaped(&identity.version),
     );

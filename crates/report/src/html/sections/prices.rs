@@ -44,7 +44,7 @@ fn one(out: &mut String, report: &RunReport, symbol: &SymbolReport, index: usize
     let values = curve.iter().flat_map(|bucket| [bucket.min, bucket.max]);
     let axis = ValueAxis::covering(values.chain(marks.iter().map(|mark| mark.price)), 4);
     let last = curve.last().map_or(0.0, |bucket| bucket.close);
-    let tag = price_tag(last, &axis);
+    let tag = axis.value_label(last);
     let room = chart::label_room(&axis).max(tag.chars().count() as f64 * 6.9 + 18.0);
     let span = TimeSpan::new(width, room, start, end);
     let panel = Panel { span, axis: &axis, top: 10.0, bottom: height - 26.0 };
@@ -58,7 +58,7 @@ fn one(out: &mut String, report: &RunReport, symbol: &SymbolReport, index: usize
     let id = format!("price-{index}");
     let title = format!("Price of {} with our fills", symbol.symbol);
     chart::open(out, &id, (width, height), &title, &in_words(symbol));
-    panel.draw_axis(out, |value| axis.label(value));
+    panel.draw_axis(out, Some(last), |value| axis.label(value));
     put!(out, r#"<path class="price-band" d="{}"/>"#, panel.band(&curve));
     put!(out, r#"<path class="price" d="{}"/>"#, panel.line(&curve));
     draw_marks(out, &panel, marks, symbol.quote.as_str());
@@ -137,11 +137,6 @@ fn draw_marks(out: &mut String, panel: &Panel<'_>, marks: &[FillMark], quote: &s
 /// Up to eight decimals, without zeros at the end.
 fn significant(value: f64) -> String {
     format::trimmed(&format!("{value:.8}"))
-}
-
-/// The last price with one digit more than the axis has.
-fn price_tag(value: f64, axis: &ValueAxis) -> String {
-    format::axis(value, (axis.high - axis.low) / 400.0)
 }
 
 fn decimals_of(text: &str) -> usize {

@@ -170,7 +170,7 @@ fn rolling(out: &mut String, report: &RunReport, returns: &[f64]) {
     );
     let in_words = format!("It ends at {}.", format::ratio(last.close));
     chart::open(out, "rolling", SIZE, &format!("Rolling {window}-day Sharpe ratio"), &in_words);
-    panel.draw_axis(out, |value| axis.label(value));
+    panel.draw_axis(out, Some(last.close), |value| axis.label(value));
     put!(
         out,
         r#"<path class="base" d="M{:.1},{:.1}H{:.1}"/>"#,

@@ -129,7 +129,10 @@ fn refusal_cell(out: &mut String, counts: &OrderCounts) {
 fn methods_in_words(report: &RunReport) -> String {
     let of = |method: TradeMethod| -> Vec<&str> {
         let mine = report.strategies.iter().filter(|strategy| strategy.trade_method == method);
-        mine.map(|strategy| strategy.name.as_str()).collect()
+        let mut kinds: Vec<&str> = mine.map(|strategy| strategy.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     };
     let fifo = of(TradeMethod::FifoLots);
     let what = if fifo.is_empty() {
@@ -139,7 +142,7 @@ fn methods_in_words(report: &RunReport) -> String {
     } else {
         format!(
             "A trade is from flat to flat of one symbol; for {} it is an entry order closed first in, first out.",
-            fifo.join(", ")
+            fifo.join(" and ")
         )
     };
     format!(

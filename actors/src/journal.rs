@@ -1,17 +1,23 @@
 //! The journal's own thread: what is queued is committed together, and each commit is answered.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use actix::Recipient;
 use events::log_event;
-use kernel::journal::{Durability, Journal, Persist, Persisted};
+use kernel::journal::{Durability, Journal, JournalError, Persist, Persisted};
 
 use crate::messages::JournalAnswered;
 
-/// Most records that may wait for the journal; past it trading halts, loudly.
-pub const QUEUE_BOUND: usize = 65_536;
+/// Most records that may wait for the journal; past it trading halts, loudly. The channel takes
+/// the memory for all of them at once.
+pub const QUEUE_BOUND: usize = 8_192;
 /// Most records in one commit.
 const BATCH_BOUND: usize = 1_024;
+/// Without a record for so long, upkeep is done.
+const IDLE_AFTER: Duration = Duration::from_millis(200);
+/// Upkeep is done after so many records even if the queue was never idle.
+const UPKEEP_AFTER: usize = 100_000;
 
 /// The queue before the journal's thread.
 #[derive(Clone, Debug)]
@@ -92,7 +98,17 @@ pub fn answers_to(recipient: Recipient<JournalAnswered>) -> Answers {
 
 fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answers) {
     let mut batch = Vec::with_capacity(BATCH_BOUND);
-    while let Ok(first) = receiver.recv() {
+    let mut since_upkeep = 0;
+    loop {
+        let first = match next(&mut journal, receiver, &mut since_upkeep) {
+            Ok(Some(first)) => first,
+            Ok(None) => return,
+            Err(error) => {
+                log_event!(JOURNAL_FAILED, operation = "maintain", error = %error);
+                answers(JournalAnswered::Failed(error.to_string()));
+                return;
+            }
+        };
         batch.push(first);
         while batch.len() < BATCH_BOUND
             && let Ok(next) = receiver.try_recv()
@@ -106,9 +122,30 @@ fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answer
             answers(JournalAnswered::Failed(error.to_string()));
             return;
         }
+        since_upkeep += batch.len();
         batch.clear();
         if is_awaited {
             answers(JournalAnswered::Persisted(Persisted { sequence }));
         }
     }
+}
+
+/// The next record; `None` once every sender is gone. Upkeep is done while nothing waits.
+fn next(
+    journal: &mut impl Journal,
+    receiver: &Receiver<Persist>,
+    since_upkeep: &mut usize,
+) -> Result<Option<Persist>, JournalError> {
+    if *since_upkeep > 0 && *since_upkeep < UPKEEP_AFTER {
+        match receiver.recv_timeout(IDLE_AFTER) {
+            Ok(persist) => return Ok(Some(persist)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+    if *since_upkeep > 0 {
+        *since_upkeep = 0;
+        journal.maintain()?;
+    }
+    Ok(receiver.recv().ok())
 }

@@ -25,6 +25,7 @@ use crate::journal::{KnownTrade, Record};
 use crate::portfolio::{Position, PositionError};
 use crate::risk::TradingState;
 
+pub use apply::Applied;
 pub use equity::EquityMarks;
 pub use fill_keys::{FillKeys, MAX_FILL_KEYS};
 pub use order::LedgerOrder;
@@ -188,6 +189,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Counts up whenever a record's effect or the stored form changes: a stored ledger of
+    /// another version is not gone on from, the journal is replayed instead.
+    pub const VERSION: u32 = 1;
+
     /// The last start; `None` for a ledger that was never used.
     #[must_use]
     pub const fn epoch(&self) -> Option<&EpochMark> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use model::{
-    Amount, Asset, Fill, FillKey, OrderEvent, OrderEventKind, OrderId, OrderStatus, Quantity, Side,
-    StrategyId, Timestamp,
+    Amount, Asset, Fill, FillKey, InstrumentId, OrderEvent, OrderEventKind, OrderId, OrderStatus,
+    Quantity, Side, StrategyId, Timestamp,
 };
 
 use super::{
@@ -19,12 +19,24 @@ use crate::risk::TradingState;
 /// Decimals to which the venue books money.
 const BOOKED_DECIMALS: u32 = 8;
 
+/// What a record did, for those who keep figures beside the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Applied {
+    /// The order's status after it; `None` when it is about no order or one that had ended.
+    pub status: Option<OrderStatus>,
+    /// The fill had been booked before and was not booked again.
+    pub repeated_fill: bool,
+    /// The position that changed.
+    pub position: Option<(StrategyId, InstrumentId)>,
+}
+
 impl Ledger {
     /// Adds one record.
     ///
     /// # Errors
     /// See [`LedgerError`]; the ledger is unchanged then.
-    pub fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
+    pub fn apply(&mut self, record: &Record) -> Result<Applied, LedgerError> {
+        let mut applied = Applied::default();
         match record {
             Record::EpochStarted { epoch, instance, venue, config_hash, at } => {
                 self.start_epoch(EpochMark {
@@ -46,22 +58,31 @@ impl Ledger {
                 self.strategies.push(name.clone());
             }
             Record::BalancesOpened { balances, at } => self.open_balances(balances, *at)?,
-            Record::OrderIntended(intent) => self.intend(intent)?,
+            Record::OrderIntended(intent) => {
+                self.intend(intent)?;
+                applied.status = Some(OrderStatus::Intended);
+            }
             Record::OrderSent { order, signed_at } => {
                 if let Some(order) = self.orders.get_mut(order) {
                     order.sent(*signed_at);
+                    applied.status = Some(order.status);
                 }
             }
             Record::CancelIntended { order, reason, at } => {
                 if let Some(order) = self.orders.get_mut(order) {
                     order.cancel = Some(*reason);
                     order.changed_at = *at;
+                    applied.status = Some(order.status);
                 }
             }
-            Record::OrderChanged { strategy, event } => self.change_order(*strategy, event)?,
-            Record::FeeValued { key, in_quote } => self.value_fee(key, *in_quote)?,
+            Record::OrderChanged { strategy, event } => {
+                self.change_order(*strategy, event, &mut applied)?;
+            }
+            Record::FeeValued { key, in_quote } => {
+                applied.position = self.value_fee(key, *in_quote)?;
+            }
             Record::ExternalFill { fill } => {
-                self.book_fill(None, fill)?;
+                applied.repeated_fill = !self.book_fill(None, fill)?;
             }
             Record::ExternalFlow { asset, delta, .. } => {
                 let flow = sum(&self.flows, *asset, *delta)?;
@@ -102,7 +123,7 @@ impl Ledger {
             }
         }
         self.records += 1;
-        Ok(())
+        Ok(applied)
     }
 
     /// An operator let trading go on: losses count from the next sample.
@@ -163,6 +184,7 @@ impl Ledger {
         &mut self,
         strategy: StrategyId,
         event: &OrderEvent,
+        applied: &mut Applied,
     ) -> Result<(), LedgerError> {
         self.known_strategy(strategy)?;
         let mut filled = Quantity::ZERO;
@@ -171,8 +193,10 @@ impl Ledger {
             let after = before.checked_add(fill.quantity);
             filled = after.ok_or(PositionError::QuantityOutOfRange)?;
             if !self.book_fill(Some(strategy), fill)? {
+                applied.repeated_fill = true;
                 return Ok(());
             }
+            applied.position = Some((strategy, fill.key.instrument));
         }
         let Some(order) = self.orders.get_mut(&event.order) else { return Ok(()) };
         if let OrderEventKind::Filled { fill, .. } = &event.kind {
@@ -180,6 +204,7 @@ impl Ledger {
             order.fills.push(fill.key);
         }
         order.change(&event.kind, event.received_at);
+        applied.status = Some(order.status);
         if order.status == OrderStatus::Absent {
             self.forget_oldest_tombstone();
         } else if order.status.is_final() {
@@ -234,15 +259,19 @@ impl Ledger {
     }
 
     /// A fee is valued once: a second value, or one for a fee that needs none, changes nothing.
-    fn value_fee(&mut self, key: &FillKey, in_quote: Amount) -> Result<(), LedgerError> {
+    fn value_fee(
+        &mut self,
+        key: &FillKey,
+        in_quote: Amount,
+    ) -> Result<Option<(StrategyId, InstrumentId)>, LedgerError> {
         let Some(&UnvaluedFee { strategy, side, .. }) = self.unvalued_fees.get(key) else {
-            return Ok(());
+            return Ok(None);
         };
         let mut position = self.position(strategy, key.instrument);
         position.add_fee(side, in_quote)?;
         self.positions.insert((strategy, key.instrument), position);
         self.unvalued_fees.remove(key);
-        Ok(())
+        Ok(Some((strategy, key.instrument)))
     }
 
     fn book_balances(&mut self, fill: &Fill, base: Asset, quote: Asset) -> Result<(), LedgerError> {

@@ -1,1 +1,7 @@
-//! Placeholder while the house is built.
+//! Everything that Tickwright keeps on disk: the journal, the state directory and market
+//! recordings.
+//!
+//! What belongs here: files and their formats. What does not: what the records mean
+//! (`kernel::ledger` says), decoding of venue messages (`binance`), decisions of any kind.
+
+pub mod journal;

@@ -1,0 +1,32 @@
+//! The journal on SQLite and its simulated twin. The thread that writes it is the shell's.
+//!
+//! One row a record, in a database in WAL mode with one writer. The rows carry a checksum each;
+//! the tail that a crash tears is cut by SQLite's own frame checksums, so that a clean prefix of
+//! whole batches remains. What the rows mean is [`kernel::ledger::Ledger`]'s business: a copy of
+//! it lives in the journal, refuses a record that contradicts it before it is written, and is
+//! stored from time to time so that a start need not read everything.
+//!
+//! # Durability
+//!
+//! Committing in WAL mode writes frames to the log file; whether that file is then synced is
+//! `PRAGMA synchronous`: `FULL` syncs it at each commit, `NORMAL` does not. The pragma may change
+//! between transactions and costs about a microsecond, so the level is chosen per commit
+//! ([`Level`], [`kernel::journal::Durability`]). One sync covers everything committed before it,
+//! since all of it stands earlier in the same file: a record that must be synced at level
+//! [`Level::Process`] takes along whatever was only committed, and no checkpoint is needed.
+//!
+//! # Checkpoints
+//!
+//! Moving frames from the log to the database is never done by the writer: automatic
+//! checkpoints are off, and a thread with its own connection does it.
+
+mod checkpoint;
+mod codec;
+mod memory;
+mod reader;
+mod schema;
+mod sqlite;
+
+pub use memory::{MemoryDisk, MemoryJournal};
+pub use reader::{JournalReader, Verified};
+pub use sqlite::{Level, SNAPSHOT_EVERY, SqliteJournal};

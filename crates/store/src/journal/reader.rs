@@ -1,0 +1,231 @@
+//! Reading a journal: by the writer at its start, and by anybody beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kernel::journal::{JournalError, Record};
+use kernel::ledger::Ledger;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+
+use super::codec;
+use super::schema;
+
+/// How long to wait for a lock that another connection holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn io(error: impl std::fmt::Display) -> JournalError {
+    JournalError::Io(error.to_string())
+}
+
+/// What a full check found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verified {
+    /// Records read, all with their right checksum and in order.
+    pub records: u64,
+    /// What they add up to.
+    pub ledger: Ledger,
+}
+
+/// A journal opened for inspection: nothing is ever written, also while an engine writes.
+#[derive(Debug)]
+pub struct JournalReader {
+    connection: Connection,
+}
+
+impl JournalReader {
+    /// Opens an existing journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] when there is none, [`JournalError::TooNew`].
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
+        let connection = Connection::open_with_flags(path, flags).map_err(describe)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
+        match schema::version(&connection)? {
+            0 => Err(io(format!("{} is not a journal", path.display()))),
+            _ => Ok(Self { connection }),
+        }
+    }
+
+    /// The connection, for queries over the documented views.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Hands every record after number `after` to `each`, oldest first, with its number.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn replay_after(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(u64, Record),
+    ) -> Result<(), JournalError> {
+        replay(&self.connection, after, |number, record| {
+            each(number, record);
+            Ok(())
+        })
+    }
+
+    /// The state that the records add up to, as a start would find it.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn ledger(&self) -> Result<Ledger, JournalError> {
+        load(&self.connection).map(|loaded| loaded.ledger)
+    }
+
+    /// Reads everything from the first record on, checks every checksum and the database's own
+    /// structure, and that the stored snapshot and positions are what the records add up to.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] with the first record that is wrong.
+    pub fn verify(&self) -> Result<Verified, JournalError> {
+        let mut ledger = Ledger::default();
+        replay(&self.connection, 0, |number, record| apply(&mut ledger, number, &record))?;
+        let number = ledger.records();
+        let corrupt = |reason: String| JournalError::Corrupt { number, reason };
+        let check: String = self
+            .connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|error| corrupt(error.to_string()))?;
+        if check != "ok" {
+            return Err(corrupt(check));
+        }
+        if load(&self.connection)?.ledger != ledger {
+            return Err(corrupt("the stored ledger is not what the records add up to".into()));
+        }
+        let positions = projected_positions(&self.connection)?;
+        let expected: Vec<_> = ledger
+            .positions()
+            .map(|(strategy, instrument, position)| {
+                (strategy.0, instrument.0, position.quantity().to_string())
+            })
+            .collect();
+        if positions != expected {
+            return Err(corrupt("table position is not what the records add up to".into()));
+        }
+        Ok(Verified { records: number, ledger })
+    }
+}
+
+/// A ledger and where it came from.
+pub(super) struct Loaded {
+    pub ledger: Ledger,
+    /// The record that the stored ledger stood at; 0 without one.
+    pub snapshot: u64,
+}
+
+/// The newest stored ledger that can be used, and the records since.
+pub(super) fn load(connection: &Connection) -> Result<Loaded, JournalError> {
+    let mut ledger = stored_ledger(connection)?.unwrap_or_default();
+    let snapshot = ledger.records();
+    let newest: i64 = connection
+        .query_row("SELECT coalesce(max(number), 0) FROM record", [], |row| row.get(0))
+        .map_err(io)?;
+    let newest = u64::try_from(newest).map_err(io)?;
+    if newest < snapshot {
+        let reason = format!("missing: the ledger was stored at record {snapshot}");
+        return Err(JournalError::Corrupt { number: newest + 1, reason });
+    }
+    replay(connection, snapshot, |number, record| apply(&mut ledger, number, &record))?;
+    Ok(Loaded { ledger, snapshot })
+}
+
+/// A snapshot is only a short cut: one that is damaged or of another version is passed over.
+fn stored_ledger(connection: &Connection) -> Result<Option<Ledger>, JournalError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT number, body, checksum FROM ledger_snapshot WHERE version = ?1
+             ORDER BY number DESC",
+        )
+        .map_err(io)?;
+    let mut rows = statement.query([Ledger::VERSION]).map_err(io)?;
+    while let Some(row) = rows.next().map_err(io)? {
+        let (number, body, checksum): (i64, String, u32) =
+            (row.get(0).map_err(io)?, row.get(1).map_err(io)?, row.get(2).map_err(io)?);
+        if codec::checksum(number, "ledger", None, None, &body) != checksum {
+            continue;
+        }
+        if let Ok(ledger) = serde_json::from_str::<Ledger>(&body)
+            && i64::try_from(ledger.records()) == Ok(number)
+        {
+            return Ok(Some(ledger));
+        }
+    }
+    Ok(None)
+}
+
+fn apply(ledger: &mut Ledger, number: u64, record: &Record) -> Result<(), JournalError> {
+    match ledger.apply(record) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(JournalError::Corrupt { number, reason: error.to_string() }),
+    }
+}
+
+/// Reads the records after `after`, each checked. The first that is wrong ends it.
+pub(super) fn replay(
+    connection: &Connection,
+    after: u64,
+    mut each: impl FnMut(u64, Record) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT number, kind, subject, status, body, checksum FROM record
+             WHERE number > ?1 ORDER BY number",
+        )
+        .map_err(io)?;
+    let after_number = i64::try_from(after).map_err(io)?;
+    let mut rows = statement.query([after_number]).map_err(io)?;
+    let mut number = after;
+    loop {
+        number += 1;
+        let corrupt = |reason: String| JournalError::Corrupt { number, reason };
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(unreadable(number, &error)),
+        };
+        let record = decode(row, number).map_err(corrupt)?;
+        each(number, record)?;
+    }
+}
+
+/// Damage is told apart from a disk or a lock that fails at the moment.
+fn unreadable(number: u64, error: &rusqlite::Error) -> JournalError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            JournalError::Corrupt { number, reason: error.to_string() }
+        }
+        Some(_) | None => io(error),
+    }
+}
+
+fn decode(row: &Row<'_>, expected: u64) -> Result<Record, String> {
+    let text = |index| row.get_ref(index).and_then(|value| Ok(value.as_str()?));
+    let optional = |index| row.get_ref(index).and_then(|value| Ok(value.as_str_or_null()?));
+    let read = || -> Result<_, rusqlite::Error> {
+        let number: i64 = row.get(0)?;
+        let (kind, subject, status) = (text(1)?, optional(2)?, optional(3)?);
+        let (body, stored): (_, u32) = (text(4)?, row.get(5)?);
+        Ok((number, codec::checksum(number, kind, subject, status, body), stored, body))
+    };
+    let (number, actual, stored, body) = read().map_err(|error| error.to_string())?;
+    if u64::try_from(number) != Ok(expected) {
+        return Err(format!("missing: the next record found is {number}"));
+    }
+    if actual != stored {
+        return Err(format!("checksum is {actual:08x}, {stored:08x} was written"));
+    }
+    serde_json::from_str(body).map_err(|error| error.to_string())
+}
+
+fn projected_positions(connection: &Connection) -> Result<Vec<(u16, u16, String)>, JournalError> {
+    let mut statement = connection
+        .prepare("SELECT strategy, instrument, quantity FROM position ORDER BY 1, 2")
+        .map_err(io)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.map_err(io)?.collect::<Result<_, _>>().map_err(io)
+}

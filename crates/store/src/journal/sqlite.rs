@@ -1,0 +1,255 @@
+//! The writer.
+
+use std::path::{Path, PathBuf};
+
+use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
+use kernel::ledger::{Applied, Ledger};
+use model::{InstrumentId, StrategyId};
+use rusqlite::Connection;
+
+use super::checkpoint::Checkpointer;
+use super::codec::{self, Columns};
+use super::reader::{BUSY_TIMEOUT, Loaded, io, load, replay};
+use super::schema;
+
+/// What a commit survives, by config.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// A power cut: the log is synced before anything is sent.
+    Power,
+    /// The end of the process, `kill -9` included: the operating system has the bytes. After a
+    /// power cut a prefix remains, and reconcile asks the venue for the rest.
+    Process,
+}
+
+impl Level {
+    /// Whether a commit that holds a record of this durability must reach the disk.
+    #[must_use]
+    pub const fn syncs(self, durability: Durability) -> bool {
+        match (self, durability) {
+            (Self::Power, Durability::Committed) | (_, Durability::Synced) => true,
+            (Self::Process, Durability::Committed) | (_, Durability::Lazy) => false,
+        }
+    }
+}
+
+/// Records between stored ledgers. A start reads at most about so many, unless the engine never
+/// was idle for long.
+pub const SNAPSHOT_EVERY: u64 = 10_000;
+
+/// The journal on disk, opened for writing. One at a time: the state directory's lock sees to it.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    connection: Connection,
+    checkpointer: Checkpointer,
+    path: PathBuf,
+    level: Level,
+    /// What `PRAGMA synchronous` is at.
+    syncing: bool,
+    ledger: Ledger,
+    snapshot: u64,
+    body: Vec<u8>,
+    failed: bool,
+}
+
+impl SqliteJournal {
+    /// Opens or creates a journal, brings its schema up to date, and reads it.
+    ///
+    /// # Errors
+    /// See [`JournalError`]. A corrupt journal can still be inspected with
+    /// [`super::JournalReader`].
+    pub fn open(path: &Path, level: Level) -> Result<Self, JournalError> {
+        let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
+        let mut connection = Connection::open(path).map_err(describe)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
+        schema::version(&connection)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = FULL;
+                 PRAGMA wal_autocheckpoint = 0;
+                 PRAGMA temp_store = MEMORY;",
+            )
+            .map_err(describe)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        schema::migrate(&mut connection)?;
+        let Loaded { ledger, snapshot } = load(&connection)?;
+        Ok(Self {
+            connection,
+            checkpointer: Checkpointer::spawn(path)?,
+            path: path.to_owned(),
+            level,
+            syncing: true,
+            ledger,
+            snapshot,
+            body: Vec::with_capacity(4_096),
+            failed: false,
+        })
+    }
+
+    /// What the records written so far add up to.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stores the ledger, so that a start goes on from here. Not synced: it is a short cut.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn store_ledger(&mut self) -> Result<(), JournalError> {
+        let number = self.ledger.records();
+        if number == self.snapshot {
+            return Ok(());
+        }
+        let body = serde_json::to_string(&self.ledger).map_err(io)?;
+        let number_column = i64::try_from(number).map_err(io)?;
+        let checksum = codec::checksum(number_column, "ledger", None, None, &body);
+        self.set_syncing(false)?;
+        let store = self.connection.transaction().map_err(io)?;
+        store
+            .execute(
+                "INSERT OR REPLACE INTO ledger_snapshot (number, version, body, checksum)
+                 VALUES (?1, ?2, ?3, ?4)",
+                (number_column, Ledger::VERSION, &body, checksum),
+            )
+            .map_err(io)?;
+        // The one before stays, in case this one turns out to be damaged.
+        let before = i64::try_from(self.snapshot).map_err(io)?;
+        store.execute("DELETE FROM ledger_snapshot WHERE number < ?1", [before]).map_err(io)?;
+        store.commit().map_err(io)?;
+        self.snapshot = number;
+        self.checkpointer.wrote(body.len());
+        Ok(())
+    }
+
+    fn set_syncing(&mut self, syncing: bool) -> Result<(), JournalError> {
+        if self.syncing != syncing {
+            let pragma =
+                if syncing { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            self.connection.execute_batch(pragma).map_err(io)?;
+            self.syncing = syncing;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &[Persist]) -> Result<(), JournalError> {
+        self.set_syncing(batch.iter().any(|persist| self.level.syncs(persist.durability)))?;
+        self.command("BEGIN IMMEDIATE")?;
+        for persist in batch {
+            self.insert(&persist.record)?;
+        }
+        self.command("COMMIT")
+    }
+
+    fn command(&self, sql: &str) -> Result<(), JournalError> {
+        self.connection.prepare_cached(sql).and_then(|mut it| it.execute([])).map_err(io)?;
+        Ok(())
+    }
+
+    fn insert(&mut self, record: &Record) -> Result<(), JournalError> {
+        let applied = self.ledger.apply(record)?;
+        let columns = Columns::new(record, applied);
+        let number = i64::try_from(self.ledger.records()).map_err(io)?;
+        let body = codec::encode(record, &mut self.body)?;
+        let checksum = columns.checksum(number, body);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO record (number, kind, subject, status, body, checksum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )
+            .and_then(|mut insert| {
+                let Columns { kind, subject, status } = &columns;
+                insert.execute((number, kind, subject, status, body, checksum))
+            })
+            .map_err(io)?;
+        self.checkpointer.wrote(body.len());
+        self.project(record, applied).map_err(io)
+    }
+
+    /// Keeps the tables that views join with.
+    fn project(&self, record: &Record, applied: Applied) -> Result<(), rusqlite::Error> {
+        if let Some((strategy, instrument)) = applied.position {
+            self.project_position(strategy, instrument)?;
+        }
+        if let Record::InstrumentRegistered { instrument, symbol, base, quote } = record {
+            self.connection
+                .prepare_cached("INSERT INTO instrument VALUES (?1, ?2, ?3, ?4)")?
+                .execute((instrument.0, symbol.as_str(), base.as_str(), quote.as_str()))?;
+        }
+        if let Record::StrategyRegistered { strategy, name } = record {
+            self.connection
+                .prepare_cached("INSERT INTO strategy VALUES (?1, ?2)")?
+                .execute((strategy.0, name))?;
+        }
+        Ok(())
+    }
+
+    fn project_position(
+        &self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+    ) -> Result<(), rusqlite::Error> {
+        let position = self.ledger.position(strategy, instrument);
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO position VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute((
+                strategy.0,
+                instrument.0,
+                position.quantity().to_string(),
+                position.cost().to_string(),
+                position.realised().to_string(),
+                position.fees().to_string(),
+            ))?;
+        Ok(())
+    }
+
+    /// A journal that failed has a ledger that is ahead of the disk: it is not used again.
+    fn guarded<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if self.failed {
+            return Err(io("the journal failed before and must be opened anew"));
+        }
+        let outcome = step(self);
+        self.failed = outcome.is_err();
+        outcome
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append(&mut self, batch: &[Persist]) -> Result<(), JournalError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.guarded(|journal| {
+            let written = journal.write(batch);
+            if written.is_err() {
+                // Whatever the disk says to this: the transaction was not committed.
+                drop(journal.command("ROLLBACK"));
+            }
+            written
+        })
+    }
+
+    fn replay(&mut self, each: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError> {
+        replay(&self.connection, 0, |number, record| {
+            each(number, record);
+            Ok(())
+        })
+    }
+
+    fn maintain(&mut self) -> Result<(), JournalError> {
+        if self.ledger.records() - self.snapshot < SNAPSHOT_EVERY {
+            return Ok(());
+        }
+        self.guarded(Self::store_ledger)
+    }
+}

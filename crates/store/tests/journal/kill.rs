@@ -1,0 +1,118 @@
+//! `kill -9` at random moments: what was told as durable is found, in order, and nothing else.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::records::{at, start};
+use kernel::journal::{Durability, Journal, Persist, Record};
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{RngCore, SeedableRng};
+use tickwright_store::journal::{JournalReader, Level, SqliteJournal};
+
+const FILE: &str = "TICKWRIGHT_TEST_JOURNAL";
+const RUN: &str = "TICKWRIGHT_TEST_RUN";
+
+fn line(run: u64, sequence: u64) -> Record {
+    Record::ExternalFlow {
+        asset: "USDT".parse().unwrap(),
+        delta: "0.01".parse().unwrap(),
+        reason: format!("{run} {sequence}"),
+        at: at(0),
+    }
+}
+
+/// The process that is killed; nothing when it runs as a test.
+#[test]
+fn writer_process() {
+    let (Ok(path), Ok(run)) = (std::env::var(FILE), std::env::var(RUN)) else { return };
+    let run: u64 = run.parse().unwrap();
+    let level = if run.is_multiple_of(2) { Level::Process } else { Level::Power };
+    let mut journal = SqliteJournal::open(Path::new(&path), level).unwrap();
+    if journal.ledger().records() == 0 {
+        journal.append(&crate::records::persists(&start(), Durability::Synced)).unwrap();
+    }
+    if run.is_multiple_of(3) {
+        journal.store_ledger().unwrap();
+    }
+    let mut sequence = 0;
+    loop {
+        // Batches of different lengths are torn.
+        let batch: Vec<Persist> = (0..=sequence % 5)
+            .map(|_| {
+                sequence += 1;
+                let durability = Durability::Committed;
+                Persist { sequence, record: line(run, sequence), durability }
+            })
+            .collect();
+        journal.append(&batch).unwrap();
+        // Not println: the test harness would keep it.
+        writeln!(std::io::stdout(), "durable {sequence}").unwrap();
+    }
+}
+
+/// Runs the writer, kills it after `delay`, and gives the last sequence that it told.
+fn run_and_kill(path: &Path, run: u64, delay: Duration) -> u64 {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::writer_process", "--nocapture", "--test-threads=1"])
+        .env(FILE, path)
+        .env(RUN, run.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let lines = output.lines().map_while(Result::ok);
+        let told = lines.filter_map(|line| line.strip_prefix("durable ")?.parse().ok());
+        told.last().unwrap_or(0)
+    });
+    std::thread::sleep(delay);
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), None, "it was killed, it did not end by itself");
+    reader.join().unwrap()
+}
+
+#[test]
+fn twenty_kills_lose_nothing_that_was_told() {
+    const SEED: u64 = 20;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.sqlite");
+    let mut random = Pcg64Mcg::seed_from_u64(SEED);
+    let mut told = Vec::new();
+    for run in 0..20_u64 {
+        let delay = Duration::from_millis(u64::from(random.next_u32() % 120));
+        told.push(run_and_kill(&path, run, delay));
+        if !path.exists() {
+            continue;
+        }
+        let Ok(reader) = JournalReader::open(&path) else {
+            assert!(told.iter().all(|&last| last == 0), "run {run} left no journal");
+            continue;
+        };
+        let mut found = vec![0; told.len()];
+        let mut place = (0, 0);
+        reader
+            .replay_after(0, &mut |number, record| {
+                let Record::ExternalFlow { reason, .. } = &record else {
+                    assert_eq!(record, start()[usize::try_from(number).unwrap() - 1]);
+                    return;
+                };
+                let (run, sequence) = reason.split_once(' ').unwrap();
+                let (run, sequence): (usize, u64) =
+                    (run.parse().unwrap(), sequence.parse().unwrap());
+                assert_eq!(sequence, if run == place.0 { place.1 + 1 } else { 1 }, "{place:?}");
+                assert!(run >= place.0, "{place:?}");
+                place = (run, sequence);
+                found[run] = sequence;
+            })
+            .unwrap();
+        for (run, (found, told)) in found.iter().zip(&told).enumerate() {
+            assert!(found >= told, "run {run}: told {told}, found {found}");
+        }
+        reader.verify().unwrap();
+    }
+    assert!(told.iter().filter(|&&last| last > 0).count() >= 5, "hardly anything ran: {told:?}");
+}

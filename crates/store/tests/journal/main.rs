@@ -1,0 +1,7 @@
+//! The journal: what it keeps, and what a `kill -9` leaves.
+
+#![allow(clippy::unwrap_used, reason = "every line of it is a test")]
+
+mod contents;
+mod kill;
+mod records;

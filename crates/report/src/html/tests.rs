@@ -27,7 +27,7 @@ fn report(days: i64, strategies: usize) -> RunReport {
         command: Some(HOSTILE.to_owned()),
     };
     let start = Timestamp::from_secs(1_704_067_200);
-    let currency = Asset::new("U<b>\"&'</b>").unwrap();
+    let currency = Asset::new("</script><b>\"&'").unwrap();
     let mut builder =
         RunReportBuilder::new(identity, currency, Instruments::new(), start, amount(1e4));
     for number in 0..strategies {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::calendar::date_time;
 use crate::format::{self, Money};
-use crate::metrics::Figure;
+use crate::metrics::{Figure, SampleRule};
 use crate::run::{RunReport, StrategyReport};
 
 /// Whether values are coloured by their sign.
@@ -56,6 +56,9 @@ fn heading(out: &mut String, report: &RunReport) {
     );
     for warning in &report.identity.warnings {
         line(out, &format!("warning: {}", visible(warning)));
+    }
+    if report.sample_rule == SampleRule::Forced {
+        line(out, "warning: figures are forced, the sample may be too small for them");
     }
     out.push('\n');
 }

@@ -1,5 +1,5 @@
-//! The same run as other tools would put it, for comparing. Only figures whose definition we
-//! could check against the tool are given; the others are absent.
+//! The same run as other tools would put it, for comparing. Only figures that the golden vector
+//! covers are given; the others are absent.
 
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -155,7 +155,7 @@ fn backtesting_py(sample: &Sample<'_>) -> CompatFigures {
 
 /// From closed trades alone: the mean profit of a day as a fraction of the starting balance, over
 /// the population deviation of the profits of trades. The drawdown is that of the closed profits,
-/// the largest in money.
+/// the largest in money; the starting balance counts as the first peak.
 fn freqtrade(sample: &Sample<'_>) -> CompatFigures {
     let trades = sample.trades;
     let days = (sample.returns.len() as f64).max(1.0);

@@ -277,6 +277,19 @@ fn the_summary_has_the_names_that_scripts_read() {
 }
 
 #[test]
+fn forced_figures_say_so() {
+    #[track_caller]
+    fn check(rule: SampleRule, expected: bool) {
+        let report = scripted().finish(rule);
+        let text = crate::terminal::summary(&report, crate::terminal::Colour::Plain);
+        assert_eq!(text.contains("figures are forced"), expected);
+        assert_eq!(crate::html::render(&report).contains("Forced: figures"), expected);
+    }
+    check(SampleRule::Enforced, false);
+    check(SampleRule::Forced, true);
+}
+
+#[test]
 fn the_terminal_summary_names_what_matters() {
     let report = scripted().finish(SampleRule::Enforced);
     let text = crate::terminal::summary(&report, crate::terminal::Colour::Plain);

@@ -5,7 +5,7 @@ use super::{cell, figure_cell, signed_cell, table_end, table_head};
 use crate::calendar::date_time;
 use crate::format::{self, Money};
 use crate::metrics::compat::CompatFigures;
-use crate::metrics::{ClosedTrade, Figure};
+use crate::metrics::{ClosedTrade, Figure, MIN_DAILY_RETURNS, MIN_TRADES, SampleRule};
 use crate::run::RunReport;
 
 /// Rows of one group of figures.
@@ -59,7 +59,14 @@ pub(in super::super) fn figures(out: &mut String, report: &RunReport) {
     equity_group(out, report);
     trade_group(out, report);
     activity_group(out, report);
-    out.push_str("</div></section>\n");
+    out.push_str("</div>");
+    if report.sample_rule == SampleRule::Forced {
+        put!(
+            out,
+            r#"<p class="note">Forced: figures are printed even where the sample is too small for them ({MIN_DAILY_RETURNS} daily returns, {MIN_TRADES} closed trades).</p>"#
+        );
+    }
+    out.push_str("</section>\n");
 }
 
 fn equity_group(out: &mut String, report: &RunReport) {

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
-use kernel::messages::ExecutionRequest;
-use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
+use events::log_event;
+use kernel::journal::Record;
+use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
 use kernel::venue::{Venue, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
-use model::{Amount, ClientOrderId, Instruments, OrderId, OrderStatus};
+use model::{Amount, ClientOrderId, OrderId, OrderStatus};
 
 use crate::clock::Clock;
 use crate::feed::Resynchronise;
@@ -20,7 +20,6 @@ use crate::messages::{
     AccountTold, ExecutionRequested, Hops, JournalAnswered, MarketArrived, OrderTold, TradingLink,
     WriteRecord,
 };
-use crate::orderlog;
 use crate::outbox::{Gauge, Outbox};
 use crate::strategy::OrderPathBroken;
 use crate::timer::{Alarm, Sleeper, arm};
@@ -87,16 +86,17 @@ pub struct ExecutionActor {
     clock: Clock,
     alarm: Alarm,
     journal: JournalQueue,
-    instruments: Arc<Instruments>,
-    strategies: Arc<[String]>,
     links: Option<ExecutionLinks>,
     request_gauge: Arc<Gauge>,
     market_gauge: Arc<Gauge>,
     work: VecDeque<Work>,
     effects: Vec<ExecutionEffect>,
     venue_effects: Vec<VenueEffect>,
-    hops: BTreeMap<OrderId, Hops>,
-    by_client_id: BTreeMap<ClientOrderId, OrderId>,
+    /// The chain of the request that is being handled.
+    requested: Option<Hops>,
+    /// Chains of orders that have not been sent yet.
+    hops: BTreeMap<ClientOrderId, Hops>,
+    linked_at: model::Timestamp,
     times: HopTimes,
 }
 
@@ -112,10 +112,6 @@ pub struct ExecutionParts {
     pub clock: Clock,
     /// The journal.
     pub journal: JournalQueue,
-    /// The run's instruments, for the log.
-    pub instruments: Arc<Instruments>,
-    /// Names of strategies by number, for the log.
-    pub strategies: Arc<[String]>,
     /// Counters of its order mailbox.
     pub request_gauge: Arc<Gauge>,
     /// Counters of its market mailbox.
@@ -134,16 +130,15 @@ impl ExecutionActor {
             clock: parts.clock,
             alarm,
             journal: parts.journal,
-            instruments: parts.instruments,
-            strategies: parts.strategies,
             links: None,
             request_gauge: parts.request_gauge,
             market_gauge: parts.market_gauge,
             work: VecDeque::new(),
             effects: Vec::new(),
             venue_effects: Vec::new(),
+            requested: None,
             hops: BTreeMap::new(),
-            by_client_id: BTreeMap::new(),
+            linked_at: model::Timestamp::EPOCH,
             times: HopTimes::default(),
         }
     }
@@ -156,7 +151,7 @@ impl ExecutionActor {
     fn work_off(&mut self, context: &mut Context<Self>) {
         while let Some(work) = self.work.pop_front() {
             match work {
-                Work::Execution(input) => self.step_machine(input, context),
+                Work::Execution(input) => self.step_machine(input),
                 Work::Command(command) => {
                     self.step_venue(VenueInput::Command(command), context);
                 }
@@ -180,7 +175,7 @@ impl ExecutionActor {
                     if let VenueEvent::Sent { client_order_id, .. } = &event {
                         self.measure_sent(*client_order_id);
                     }
-                    orderlog::venue_event(&event);
+                    self.note_venue_event(&event);
                     self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
                 }
             }
@@ -188,23 +183,24 @@ impl ExecutionActor {
         self.venue_effects = effects;
     }
 
-    fn step_machine(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
+    fn step_machine(&mut self, input: ExecutionInput) {
         let now = self.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
         self.machine.step(now.venue, input, &mut effects);
         for effect in effects.drain(..) {
-            self.carry_out(effect, context);
+            self.carry_out(effect);
         }
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, effect: ExecutionEffect, context: &mut Context<Self>) {
+    fn carry_out(&mut self, effect: ExecutionEffect) {
         match effect {
             ExecutionEffect::Persist(persist) => {
-                if let kernel::journal::Record::OrderIntended(intent) = &persist.record {
-                    self.by_client_id.insert(intent.client_order_id, intent.order);
-                    self.stamp(intent.order, |hops, wall| hops.intended_at = wall);
-                    orderlog::intended(intent, &self.instruments, &self.strategies);
+                if let Record::OrderIntended(intent) = &persist.record
+                    && let Some(hops) = self.requested.take()
+                {
+                    let hops = Hops { intended_at: self.clock.wall(), ..hops };
+                    self.hops.insert(intent.client_order_id, hops);
                 }
                 if let Err(refused) = self.journal.write(persist) {
                     self.report_broken(format!("execution → journal: {refused}"));
@@ -212,8 +208,6 @@ impl ExecutionActor {
             }
             ExecutionEffect::Command(command) => self.work.push_back(Work::Command(command)),
             ExecutionEffect::Tell { strategy, event } => {
-                orderlog::event(strategy, &event, &self.instruments, &self.strategies);
-                self.forget_if_final(&event);
                 let hops = Hops { received_at: self.clock.wall(), ..Hops::default() };
                 let told = OrderTold { strategy, event, fee_in_quote: Amount::ZERO, hops };
                 self.deliver(told);
@@ -231,36 +225,66 @@ impl ExecutionActor {
                 self.tell_account(AccountTold::InstrumentHalted { instrument, reason });
             }
             ExecutionEffect::Reconciled { summary } => {
-                orderlog::reconciled(summary);
+                self.log_reconciled(summary);
                 self.tell_link(&TradingLink::Reconciled { summary });
             }
             ExecutionEffect::Detached { reason } => {
                 self.tell_link(&TradingLink::Detached { reason });
             }
         }
-        let _ = context;
-    }
-
-    fn stamp(&mut self, order: OrderId, set: impl FnOnce(&mut Hops, model::Timestamp)) {
-        let wall = self.clock.wall();
-        if let Some(hops) = self.hops.get_mut(&order) {
-            set(hops, wall);
-        }
     }
 
     fn measure_sent(&mut self, client_order_id: ClientOrderId) {
         let wall = self.clock.wall();
-        let order = self.by_client_id.get(&client_order_id);
-        if let Some(hops) = order.and_then(|order| self.hops.remove(order)) {
+        if let Some(hops) = self.hops.remove(&client_order_id) {
             self.times.record(Hops { sent_at: wall, ..hops });
         }
     }
 
-    fn forget_if_final(&mut self, event: &model::OrderEvent) {
-        if !matches!(event.kind, model::OrderEventKind::Submitted { .. }) {
-            self.hops.remove(&event.order);
-            self.by_client_id.retain(|_, order| *order != event.order);
+    fn note_venue_event(&mut self, event: &VenueEvent) {
+        match event {
+            VenueEvent::Connected => {
+                self.linked_at = self.clock.wall();
+                log_event!(TRADING_CONNECTED);
+                log_event!(RECONCILE_STARTED, trigger = "connected");
+            }
+            VenueEvent::Disconnected { reason } => {
+                log_event!(TRADING_DISCONNECTED, reason = %reason);
+            }
+            VenueEvent::NotSent { client_order_id, .. }
+            | VenueEvent::SubmitUnknown { client_order_id, .. }
+            | VenueEvent::SubmitRejected { client_order_id, .. } => {
+                self.hops.remove(client_order_id);
+            }
+            VenueEvent::ReadFailed { reason, .. } => {
+                log_event!(TRADING_READ_FAILED, reason = %reason);
+            }
+            VenueEvent::Sent { .. }
+            | VenueEvent::CancelRejected { .. }
+            | VenueEvent::CancelUnknown { .. }
+            | VenueEvent::OrderChanged(_)
+            | VenueEvent::Filled { .. }
+            | VenueEvent::OrderFound(_)
+            | VenueEvent::OrderNotFound { .. }
+            | VenueEvent::BalancesChanged { .. }
+            | VenueEvent::BalanceMoved { .. }
+            | VenueEvent::AccountRead { .. }
+            | VenueEvent::OpenOrdersRead { .. }
+            | VenueEvent::TradesRead { .. }
+            | VenueEvent::OrderTradesRead { .. } => {}
         }
+    }
+
+    fn log_reconciled(&self, summary: ReconcileSummary) {
+        log_event!(
+            RECONCILE_FINISHED,
+            orders = summary.orders_queried,
+            fills_adopted = summary.fills_adopted,
+            strays_cancelled = summary.strays_cancelled,
+            foreign_orders = summary.foreign_orders,
+            other_instances = summary.other_instances,
+            took_ms = self.clock.wall().since(self.linked_at).as_millis() as u64
+        );
     }
 
     fn links(&self) -> &ExecutionLinks {
@@ -290,14 +314,6 @@ impl ExecutionActor {
     /// The one message that must arrive whatever the mailbox says: it ends the process.
     fn report_broken(&self, reason: String) {
         self.links().broken.do_send(OrderPathBroken { reason });
-    }
-
-    fn order_of(request: &ExecutionRequest) -> Option<OrderId> {
-        match request {
-            ExecutionRequest::Submit(approved) => Some(approved.get().order),
-            ExecutionRequest::Replace { new, .. } => Some(new.get().order),
-            ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
-        }
     }
 }
 
@@ -329,10 +345,9 @@ impl Handler<ExecutionRequested> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, requested: ExecutionRequested, context: &mut Context<Self>) {
         self.request_gauge.count_handled();
-        if let Some(order) = Self::order_of(&requested.request) {
-            self.hops.insert(order, requested.hops);
-        }
+        self.requested = Some(requested.hops);
         self.pump(ExecutionInput::Request(requested.request), context);
+        self.requested = None;
         arm(self, context);
     }
 }
@@ -343,7 +358,8 @@ impl Handler<JournalAnswered> for ExecutionActor {
         match answered {
             JournalAnswered::Persisted(persisted) => {
                 let wall = self.clock.wall();
-                for hops in self.hops.values_mut().filter(|hops| hops.durable_at.as_nanos() == 0) {
+                let waits = |hops: &&mut Hops| hops.durable_at == model::Timestamp::EPOCH;
+                for hops in self.hops.values_mut().filter(waits) {
                     hops.durable_at = wall;
                 }
                 self.pump(ExecutionInput::Persisted(persisted), context);
@@ -472,6 +488,3 @@ impl Handler<ReadExecutionStatus> for ExecutionActor {
         }
     }
 }
-
-/// How long actors may take to drain before a stop is forced.
-pub const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(20);

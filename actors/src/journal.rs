@@ -1,6 +1,6 @@
 //! The journal's own thread: what is queued is committed together, and each commit is answered.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{RecvError, TryRecvError, Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use actix::Recipient;
@@ -19,10 +19,16 @@ const IDLE_AFTER: Duration = Duration::from_millis(200);
 /// Upkeep is done after so many records even if the queue was never idle.
 const UPKEEP_AFTER: usize = 100_000;
 
+/// What the journal's thread is told.
+enum Command {
+    Write(Persist),
+    Finish,
+}
+
 /// The queue before the journal's thread.
 #[derive(Clone, Debug)]
 pub struct JournalQueue {
-    sender: SyncSender<Persist>,
+    sender: SyncSender<Command>,
 }
 
 /// The journal takes nothing any more: it is too slow, or gone.
@@ -42,7 +48,7 @@ impl JournalQueue {
     /// # Errors
     /// [`JournalRefused`]: trading must halt then.
     pub fn write(&self, persist: Persist) -> Result<(), JournalRefused> {
-        self.sender.try_send(persist).map_err(|error| match error {
+        self.sender.try_send(Command::Write(persist)).map_err(|error| match error {
             TrySendError::Full(_) => JournalRefused::Full,
             TrySendError::Disconnected(_) => JournalRefused::Stopped,
         })
@@ -80,7 +86,8 @@ impl JournalThread {
 
     /// Writes what is queued and ends. Returns once everything is on the disk.
     pub fn finish(self) {
-        drop(self.queue);
+        // A thread that has ended takes no command, and needs none.
+        let _ = self.queue.sender.send(Command::Finish);
         // A thread that panicked has ended the process already.
         let _ = self.thread.join();
     }
@@ -89,14 +96,15 @@ impl JournalThread {
 /// Where the journal's answers go.
 pub type Answers = Box<dyn Fn(JournalAnswered) + Send>;
 
-/// Answers to an actor. Its mailbox is drained before anything else is asked of the journal, so
-/// a refusal means that the actor is gone, and with it whoever waits.
+/// Answers to an actor. There is at most one answer for each commit, and an order waits for it:
+/// it goes past the mailbox's bound.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "bounded by the journal's own queue")]
 pub fn answers_to(recipient: Recipient<JournalAnswered>) -> Answers {
     Box::new(move |answer| recipient.do_send(answer))
 }
 
-fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answers) {
+fn run(mut journal: impl Journal, receiver: &Receiver<Command>, answers: &Answers) {
     let mut batch = Vec::with_capacity(BATCH_BOUND);
     let mut since_upkeep = 0;
     loop {
@@ -110,10 +118,13 @@ fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answer
             }
         };
         batch.push(first);
-        while batch.len() < BATCH_BOUND
-            && let Ok(next) = receiver.try_recv()
-        {
-            batch.push(next);
+        let mut finished = false;
+        while batch.len() < BATCH_BOUND && !finished {
+            match receiver.try_recv() {
+                Ok(Command::Write(next)) => batch.push(next),
+                Ok(Command::Finish) => finished = true,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
         }
         let sequence = batch.last().expect("the first was pushed just above").sequence;
         let is_awaited = batch.iter().any(|persist| persist.durability > Durability::Lazy);
@@ -127,18 +138,22 @@ fn run(mut journal: impl Journal, receiver: &Receiver<Persist>, answers: &Answer
         if is_awaited {
             answers(JournalAnswered::Persisted(Persisted { sequence }));
         }
+        if finished {
+            return;
+        }
     }
 }
 
-/// The next record; `None` once every sender is gone. Upkeep is done while nothing waits.
+/// The next record; `None` at the end. Upkeep is done while nothing waits.
 fn next(
     journal: &mut impl Journal,
-    receiver: &Receiver<Persist>,
+    receiver: &Receiver<Command>,
     since_upkeep: &mut usize,
 ) -> Result<Option<Persist>, JournalError> {
     if *since_upkeep > 0 && *since_upkeep < UPKEEP_AFTER {
         match receiver.recv_timeout(IDLE_AFTER) {
-            Ok(persist) => return Ok(Some(persist)),
+            Ok(Command::Write(persist)) => return Ok(Some(persist)),
+            Ok(Command::Finish) => return Ok(None),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -147,5 +162,8 @@ fn next(
         *since_upkeep = 0;
         journal.maintain()?;
     }
-    Ok(receiver.recv().ok())
+    match receiver.recv() {
+        Ok(Command::Write(persist)) => Ok(Some(persist)),
+        Ok(Command::Finish) | Err(RecvError) => Ok(None),
+    }
 }

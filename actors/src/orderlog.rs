@@ -1,0 +1,260 @@
+//! The log lines of orders, written where every order event passes: at the risk gate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use events::{display, log_event};
+use model::{
+    Amount, ClientOrderId, Fill, InstanceId, Instruments, OrderEvent, OrderEventKind, OrderId,
+    OrderQuantity, Quantity, Role, StrategyId, Symbol,
+};
+
+/// What the lines of one order need again and again.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    client_order_id: ClientOrderId,
+    quantity: Option<Quantity>,
+    filled: Quantity,
+}
+
+/// Writes the lines, and remembers what they need of orders that are not final.
+#[derive(Debug)]
+pub struct OrderLog {
+    instance: InstanceId,
+    instruments: Arc<Instruments>,
+    strategies: Arc<[String]>,
+    labels: BTreeMap<OrderId, Label>,
+}
+
+impl OrderLog {
+    /// A log for one installation. `strategies` are names by number.
+    #[must_use]
+    pub const fn new(
+        instance: InstanceId,
+        instruments: Arc<Instruments>,
+        strategies: Arc<[String]>,
+    ) -> Self {
+        Self { instance, instruments, strategies, labels: BTreeMap::new() }
+    }
+
+    /// An order that was working when the process began.
+    pub fn remember(
+        &mut self,
+        order: OrderId,
+        role: Role,
+        quantity: OrderQuantity,
+        filled: Quantity,
+    ) {
+        let client_order_id = order.to_client_order_id(self.instance, role);
+        let quantity = base_quantity(quantity);
+        self.labels.insert(order, Label { client_order_id, quantity, filled });
+    }
+
+    /// The order's name on the wire, while it is not final.
+    #[must_use]
+    pub fn client_order_id(&self, order: OrderId) -> Option<ClientOrderId> {
+        self.labels.get(&order).map(|label| label.client_order_id)
+    }
+
+    fn strategy(&self, id: StrategyId) -> &str {
+        self.strategies.get(usize::from(id.0)).map_or("?", String::as_str)
+    }
+
+    /// Risk approved an order.
+    pub fn approved(&mut self, request: &kernel::messages::OrderRequest) {
+        let new = request.new;
+        self.remember(request.order, new.role, new.quantity, Quantity::ZERO);
+        let order_id = request.order.to_client_order_id(self.instance, new.role);
+        let price = new.kind.limit_price().or(new.kind.stop_price());
+        let quantity = match new.quantity {
+            OrderQuantity::Base(quantity) => quantity.to_string(),
+            OrderQuantity::Quote(amount) => amount.to_string(),
+        };
+        log_event!(
+            ORDER_INTENDED,
+            correlation = request.correlation.0,
+            order_id = %order_id,
+            strategy = %self.strategy(request.strategy),
+            symbol = %self.instruments.get(new.instrument).symbol,
+            side = new.side.name(),
+            kind = new.kind.name(),
+            price = price.map(display),
+            quantity = %quantity
+        );
+    }
+
+    /// Something happened to an order.
+    pub fn event(&mut self, strategy: StrategyId, event: &OrderEvent, fee_in_quote: Amount) {
+        let symbol = self.instruments.get(event.instrument).symbol;
+        if let OrderEventKind::Denied { reason } = &event.kind {
+            log_event!(
+                ORDER_DENIED,
+                correlation = event.correlation.0,
+                strategy = %self.strategy(strategy),
+                symbol = %symbol,
+                rule = %reason.rule,
+                reason = %reason.detail,
+                limit = %reason.limit,
+                actual = %reason.actual
+            );
+            return;
+        }
+        let Some(label) = self.labels.get(&event.order).copied() else { return };
+        let line = Line {
+            correlation: event.correlation.0,
+            order_id: label.client_order_id,
+            strategy: self.strategy(strategy),
+            symbol,
+        };
+        match &event.kind {
+            OrderEventKind::Filled { fill, cumulative_quantity, complete } => {
+                self.filled(&line, fill, label.quantity, *cumulative_quantity, fee_in_quote);
+                if let Some(label) = self.labels.get_mut(&event.order) {
+                    label.filled = *cumulative_quantity;
+                }
+                if *complete {
+                    self.labels.remove(&event.order);
+                }
+            }
+            other => {
+                line.write(other, label.filled);
+                if ends(other) {
+                    self.labels.remove(&event.order);
+                }
+            }
+        }
+    }
+
+    fn filled(
+        &self,
+        line: &Line<'_>,
+        fill: &Fill,
+        asked: Option<Quantity>,
+        cumulative: Quantity,
+        fee_in_quote: Amount,
+    ) {
+        let instrument = self.instruments.get(fill.key.instrument);
+        let fee_value = if fill.fee_asset == instrument.quote {
+            fill.fee
+        } else if fill.fee_asset == instrument.base {
+            fill.fee.checked_mul(fill.price.to_decimal()).unwrap_or(Amount::ZERO)
+        } else {
+            fee_in_quote
+        };
+        let remaining = asked.map(|asked| asked.saturating_sub_to_zero(cumulative));
+        let liquidity = match fill.liquidity {
+            model::Liquidity::Maker => "maker",
+            model::Liquidity::Taker => "taker",
+        };
+        log_event!(
+            ORDER_FILLED,
+            correlation = line.correlation,
+            order_id = %line.order_id,
+            venue_order_id = fill.key.venue_order.0,
+            trade_id = fill.key.trade.0,
+            strategy = %line.strategy,
+            symbol = %line.symbol,
+            base = %instrument.base,
+            quote = %instrument.quote,
+            side = fill.side.name(),
+            price = %fill.price,
+            quantity = %fill.quantity,
+            remaining = remaining.map(display),
+            liquidity = liquidity,
+            fee = %fill.fee,
+            fee_asset = %fill.fee_asset,
+            fee_value = %fee_value
+        );
+    }
+}
+
+const fn base_quantity(quantity: OrderQuantity) -> Option<Quantity> {
+    match quantity {
+        OrderQuantity::Base(quantity) => Some(quantity),
+        OrderQuantity::Quote(_) => None,
+    }
+}
+
+const fn ends(kind: &OrderEventKind) -> bool {
+    match kind {
+        OrderEventKind::Completed
+        | OrderEventKind::Canceled { .. }
+        | OrderEventKind::Expired { .. }
+        | OrderEventKind::Rejected { .. }
+        | OrderEventKind::Denied { .. } => true,
+        // An absent order may still come to life.
+        OrderEventKind::Absent
+        | OrderEventKind::Submitted { .. }
+        | OrderEventKind::Accepted { .. }
+        | OrderEventKind::Triggered
+        | OrderEventKind::Filled { .. }
+        | OrderEventKind::CancelRejected { .. }
+        | OrderEventKind::OutcomeUnknown => false,
+    }
+}
+
+/// The fields that every line of an order has.
+struct Line<'a> {
+    correlation: u64,
+    order_id: ClientOrderId,
+    strategy: &'a str,
+    symbol: Symbol,
+}
+
+/// A line of an order: the common fields, then its own.
+macro_rules! order_line {
+    ($event:ident, $line:expr $(, $($own:tt)*)?) => {
+        log_event!(
+            $event,
+            correlation = $line.correlation,
+            order_id = %$line.order_id,
+            strategy = %$line.strategy,
+            symbol = %$line.symbol
+            $(, $($own)*)?
+        )
+    };
+}
+
+impl Line<'_> {
+    fn write(&self, kind: &OrderEventKind, filled: Quantity) {
+        match kind {
+            OrderEventKind::Submitted { .. } => order_line!(ORDER_SUBMITTED, self),
+            OrderEventKind::Accepted { venue_order } => {
+                order_line!(ORDER_ACCEPTED, self, venue_order_id = venue_order.0);
+            }
+            OrderEventKind::Triggered => order_line!(ORDER_TRIGGERED, self),
+            OrderEventKind::Completed => order_line!(ORDER_COMPLETED, self),
+            OrderEventKind::Canceled { reason } => {
+                let reason = cancel_reason(*reason);
+                order_line!(ORDER_CANCELED, self, filled_quantity = %filled, reason = reason);
+            }
+            OrderEventKind::Expired { reason, in_match: _ } => {
+                order_line!(ORDER_EXPIRED, self, filled_quantity = %filled, reason = %reason);
+            }
+            OrderEventKind::Rejected { reason } => {
+                let (code, words) = (reason.code, &reason.message);
+                order_line!(ORDER_REJECTED, self, code = code, reason = %words);
+            }
+            OrderEventKind::CancelRejected { reason } => {
+                let (code, words) = (reason.code, &reason.message);
+                order_line!(CANCEL_REJECTED, self, code = code, reason = %words);
+            }
+            OrderEventKind::OutcomeUnknown => order_line!(ORDER_UNKNOWN, self),
+            OrderEventKind::Absent => order_line!(ORDER_ABSENT, self),
+            OrderEventKind::Denied { .. } | OrderEventKind::Filled { .. } => {
+                unreachable!("written by their own functions")
+            }
+        }
+    }
+}
+
+/// Stable lower-case name for the log.
+#[must_use]
+pub const fn cancel_reason(reason: model::CancelReason) -> &'static str {
+    match reason {
+        model::CancelReason::Requested => "requested",
+        model::CancelReason::Replaced => "replaced",
+        model::CancelReason::Engine => "engine",
+        model::CancelReason::Venue => "venue",
+    }
+}

@@ -1,0 +1,395 @@
+//! Risk's shell: market events, intents and order events in; requests to execution and order
+//! events to strategies out. Everything about orders is logged and shown here, where it passes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use events::log_event;
+use kernel::journal::{Durability, Record};
+use kernel::messages::ExecutionRequest;
+use kernel::risk::{Authority, RiskEffect, RiskInput, RiskMachine, TradingState};
+use kernel::venue::Wake;
+use model::{Amount, Instruments, OrderEvent, StrategyId};
+
+use crate::clock::Clock;
+use crate::feed::Resynchronise;
+use crate::messages::{
+    AccountTold, ExecutionRequested, Hops, IntentSubmitted, MarketArrived, OrderTold,
+    StreamHealthChanged, TradingLink, WriteRecord,
+};
+use crate::observe::{Observation, Observer};
+use crate::orderlog::OrderLog;
+use crate::outbox::{Gauge, Outbox};
+use crate::strategy::OrderPathBroken;
+use crate::timer::{Alarm, Sleeper, arm};
+
+/// Who risk talks to.
+#[derive(Debug)]
+pub struct RiskLinks {
+    /// Approved requests.
+    pub execution: Outbox<ExecutionRequested>,
+    /// What is to be written down, by way of execution.
+    pub journal: Recipient<WriteRecord>,
+    /// Order events, to their strategies.
+    pub strategies: BTreeMap<StrategyId, Outbox<OrderTold>>,
+    /// Told when something could not be delivered.
+    pub broken: Recipient<OrderPathBroken>,
+}
+
+/// What a risk shell is built with.
+#[derive(Debug)]
+pub struct RiskParts {
+    /// The gate.
+    pub machine: RiskMachine,
+    /// The clock.
+    pub clock: Clock,
+    /// The run's instruments, for the log.
+    pub instruments: Arc<Instruments>,
+    /// Writes the lines of orders.
+    pub order_log: OrderLog,
+    /// Onlookers.
+    pub observer: Observer,
+    /// Counters of its market mailbox.
+    pub market_gauge: Arc<Gauge>,
+    /// Counters of the mailbox for intents, one edge a strategy.
+    pub intent_gauges: BTreeMap<StrategyId, Arc<Gauge>>,
+    /// Counters of the mailbox for order events.
+    pub order_gauge: Arc<Gauge>,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct RiskActor {
+    parts: RiskParts,
+    links: Option<RiskLinks>,
+    alarm: Alarm,
+    effects: Vec<RiskEffect>,
+}
+
+impl RiskActor {
+    /// A shell around the gate.
+    #[must_use]
+    pub fn new(parts: RiskParts) -> Self {
+        let alarm = Alarm::new(parts.clock.clone());
+        Self { parts, links: None, alarm, effects: Vec::new() }
+    }
+
+    fn step(&mut self, input: RiskInput<'_>, hops: Hops) {
+        let now = self.parts.clock.now();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.parts.machine.step(now.venue, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect, hops);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: RiskEffect, hops: Hops) {
+        match effect {
+            RiskEffect::Execute(request) => self.execute(request, hops),
+            RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
+                self.tell_strategy(strategy, event, fee_in_quote, hops);
+            }
+            RiskEffect::StateChanged { from, to, rule, reason } => {
+                self.state_changed(from, to, rule, reason);
+            }
+            RiskEffect::RuleTripped { rule, strategy, limit, actual } => {
+                let scope = strategy.map_or("account".to_owned(), |id| format!("strategy {id}"));
+                log_event!(
+                    RISK_TRIPPED,
+                    rule = rule,
+                    scope = %scope,
+                    limit = %limit,
+                    actual = %actual
+                );
+                let subject = format!("{rule} tripped for {scope}");
+                let text = format!("limit {limit}, actual {actual}");
+                self.parts.observer.tell(Observation::Alert { subject, text });
+            }
+            RiskEffect::EquitySampled { strategy, equity, at } => {
+                self.parts.observer.tell(Observation::Equity { strategy, equity, at });
+                self.write(Record::EquitySampled { strategy, equity, at }, Durability::Lazy);
+            }
+            RiskEffect::FeeValued { key, in_quote } => {
+                self.write(Record::FeeValued { key, in_quote }, Durability::Lazy);
+            }
+            RiskEffect::FeeUnvalued { key, fee, asset } => {
+                let symbol = self.parts.instruments.get(key.instrument).symbol;
+                log_event!(FEE_UNVALUED, symbol = %symbol, fee = %fee, fee_asset = %asset);
+            }
+            RiskEffect::TradeClosed(trade) => {
+                self.parts.observer.tell(Observation::TradeClosed(trade));
+            }
+        }
+    }
+
+    fn execute(&mut self, request: ExecutionRequest, hops: Hops) {
+        let now = self.parts.clock.now();
+        let approved = match &request {
+            ExecutionRequest::Submit(approved) | ExecutionRequest::Replace { new: approved, .. } => {
+                Some(approved.get())
+            }
+            ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
+        };
+        let shown = approved.map(|request| {
+            self.parts.order_log.approved(request);
+            let id = self.parts.order_log.client_order_id(request.order);
+            let client_order_id = id.expect("remembered just above");
+            let (strategy, order, new) = (request.strategy, request.order, request.new);
+            Observation::Approved { strategy, client_order_id, order, new, at: now.venue }
+        });
+        let hops = Hops { approved_at: now.wall, ..hops };
+        if let Err(refused) = self.links().execution.send(ExecutionRequested { request, hops }) {
+            self.report_broken(format!("risk → execution: {refused}"));
+        }
+        if let Some(observation) = shown {
+            self.parts.observer.tell(observation);
+        }
+    }
+
+    fn tell_strategy(
+        &mut self,
+        strategy: StrategyId,
+        event: OrderEvent,
+        fee_in_quote: Amount,
+        hops: Hops,
+    ) {
+        self.parts.order_log.event(strategy, &event, fee_in_quote);
+        let observation = Observation::Order { strategy, event: event.clone(), fee_in_quote };
+        self.parts.observer.tell(observation);
+        let Some(outbox) = self.links().strategies.get(&strategy) else {
+            // Of a strategy that is no longer configured: its orders live on, and are booked.
+            return;
+        };
+        let told = OrderTold { strategy, event, fee_in_quote, hops };
+        if let Err(refused) = outbox.send(told) {
+            self.report_broken(format!("risk → strategy {strategy}: {refused}"));
+        }
+    }
+
+    fn state_changed(
+        &mut self,
+        from: TradingState,
+        to: TradingState,
+        rule: &'static str,
+        reason: String,
+    ) {
+        let (from_name, to_name) = (from.name(), to.name());
+        log_event!(
+            RISK_STATE_CHANGED,
+            from = from_name,
+            to = to_name,
+            rule = rule,
+            reason = %reason
+        );
+        let at = self.parts.clock.now().venue;
+        let record = Record::TradingStateChanged { state: to, reason: reason.clone(), at };
+        self.write(record, Durability::Synced);
+        self.parts.observer.tell(Observation::StateChanged { to, reason });
+    }
+
+    fn write(&self, record: Record, durability: Durability) {
+        if self.links().journal.try_send(WriteRecord { record, durability }).is_err() {
+            self.report_broken("risk → journal: refused".to_owned());
+        }
+    }
+
+    fn links(&self) -> &RiskLinks {
+        self.links.as_ref().expect("linked before the first input")
+    }
+
+    /// The one message that must arrive whatever the mailbox says: it ends the process.
+    fn report_broken(&self, reason: String) {
+        self.links().broken.do_send(OrderPathBroken { reason });
+    }
+}
+
+impl Actor for RiskActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        let intents: usize = self.parts.intent_gauges.values().map(|gauge| gauge.bound()).sum();
+        let orders = self.parts.order_gauge.bound() + self.parts.market_gauge.bound();
+        context.set_mailbox_capacity(intents + orders + 1_024);
+    }
+}
+
+/// Whom to talk to: given once all actors have an address.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct StartRisk(pub RiskLinks);
+
+impl Handler<StartRisk> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, StartRisk(links): StartRisk, context: &mut Context<Self>) {
+        self.links = Some(links);
+        self.step(RiskInput::Wake, Hops::default());
+        arm(self, context);
+    }
+}
+
+impl Handler<MarketArrived> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, arrived: MarketArrived, _: &mut Context<Self>) {
+        self.parts.market_gauge.count_handled();
+        let MarketArrived { sequence, event, hops, .. } = arrived;
+        self.step(RiskInput::Market { sequence, event: &event }, hops);
+    }
+}
+
+impl Handler<IntentSubmitted> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, submitted: IntentSubmitted, _: &mut Context<Self>) {
+        if let Some(gauge) = self.parts.intent_gauges.get(&submitted.intent.strategy) {
+            gauge.count_handled();
+        }
+        self.step(RiskInput::Intent(submitted.intent), submitted.hops);
+    }
+}
+
+impl Handler<OrderTold> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, told: OrderTold, _: &mut Context<Self>) {
+        self.parts.order_gauge.count_handled();
+        let input = RiskInput::Order { strategy: told.strategy, event: told.event };
+        self.step(input, told.hops);
+    }
+}
+
+impl Handler<AccountTold> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, told: AccountTold, _: &mut Context<Self>) {
+        match told {
+            AccountTold::BalancesRead { balances, complete, event_at } => {
+                let balances = balances.as_slice();
+                let input = RiskInput::Balances { balances, is_complete: complete, event_at };
+                self.step(input, Hops::default());
+            }
+            AccountTold::BalanceMoved { asset, delta } => {
+                log_event!(BALANCE_MOVED, asset = %asset, delta = %delta);
+                self.step(RiskInput::ExternalFlow { asset, delta }, Hops::default());
+            }
+            AccountTold::ExternalFilled { fill } => {
+                let symbol = self.parts.instruments.get(fill.key.instrument).symbol;
+                log_event!(
+                    EXTERNAL_FILLED,
+                    symbol = %symbol,
+                    side = fill.side.name(),
+                    price = %fill.price,
+                    quantity = %fill.quantity
+                );
+                self.step(RiskInput::ExternalFill(&fill), Hops::default());
+            }
+            AccountTold::InstrumentHalted { instrument, reason } => {
+                let symbol = self.parts.instruments.get(instrument).symbol;
+                log_event!(INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);
+                let subject = format!("{symbol} halted");
+                self.parts.observer.tell(Observation::Alert { subject, text: reason });
+                let input = RiskInput::InstrumentHealth { instrument, is_halted: true };
+                self.step(input, Hops::default());
+            }
+        }
+    }
+}
+
+impl Handler<TradingLink> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, link: TradingLink, _: &mut Context<Self>) {
+        let is_live = matches!(link, TradingLink::Reconciled { .. });
+        self.step(RiskInput::ExecutionHealth { is_live }, Hops::default());
+    }
+}
+
+impl Handler<StreamHealthChanged> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, health: StreamHealthChanged, _: &mut Context<Self>) {
+        let StreamHealthChanged { instrument, is_stale } = health;
+        self.step(RiskInput::StreamHealth { instrument, is_stale }, Hops::default());
+    }
+}
+
+/// Marks that were missed are replaced by the next event of each market.
+impl Handler<Resynchronise> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, _: Resynchronise, _: &mut Context<Self>) {}
+}
+
+/// Change the trading state.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct SetTradingState {
+    /// To this.
+    pub state: TradingState,
+    /// Who asks.
+    pub by: Authority,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Handler<SetTradingState> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, set: SetTradingState, _: &mut Context<Self>) {
+        let SetTradingState { state, by, reason } = set;
+        self.step(RiskInput::SetState { state, by, reason }, Hops::default());
+    }
+}
+
+impl Sleeper for RiskActor {
+    fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
+    }
+
+    fn wakes(&self) -> Vec<Wake> {
+        self.parts.machine.wake_at().map(Wake::Venue).into_iter().collect()
+    }
+
+    fn on_wake(&mut self, _: &mut Context<Self>) {
+        self.step(RiskInput::Wake, Hops::default());
+    }
+}
+
+/// Asks risk how things are.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "RiskStatus")]
+pub struct ReadRiskStatus;
+
+/// How things are.
+#[derive(Clone, Debug, MessageResponse)]
+pub struct RiskStatus {
+    /// What is allowed at all.
+    pub state: TradingState,
+    /// Equity of the allocated capital.
+    pub equity: Amount,
+    /// Balances as the venue counts them.
+    pub balances: Vec<kernel::venue::Balance>,
+    /// Last price of each instrument.
+    pub marks: Vec<(model::InstrumentId, model::Price)>,
+    /// Equity of each strategy.
+    pub strategies: Vec<(StrategyId, Amount)>,
+    /// Its mailboxes.
+    pub gauges: Vec<Arc<Gauge>>,
+}
+
+impl Handler<ReadRiskStatus> for RiskActor {
+    type Result = RiskStatus;
+    fn handle(&mut self, _: ReadRiskStatus, _: &mut Context<Self>) -> RiskStatus {
+        let portfolio = self.parts.machine.portfolio();
+        let marks = self.parts.instruments.iter();
+        let links = self.links.iter().flat_map(|links| {
+            let strategies = links.strategies.values().map(|outbox| Arc::clone(outbox.gauge()));
+            strategies.chain([Arc::clone(links.execution.gauge())])
+        });
+        RiskStatus {
+            state: self.parts.machine.state(),
+            equity: portfolio.equity().equity().to_amount(),
+            balances: portfolio.balances().iter().collect(),
+            marks: marks.filter_map(|i| Some((i.id, portfolio.marks().mark(i.id)?))).collect(),
+            strategies: portfolio
+                .equities()
+                .map(|(id, track)| (id, track.equity().to_amount()))
+                .collect(),
+            gauges: links.collect(),
+        }
+    }
+}

@@ -32,7 +32,6 @@ impl Clock {
     /// Both clocks are the system's. Time passes by tokio's clock from then on, so that a paused
     /// or simulated runtime pauses or simulates everything.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where a clock is read")]
     pub fn system() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_ns = i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX);
@@ -61,7 +60,6 @@ impl Clock {
 
     /// Our computer's time.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where a clock is read")]
     pub fn wall(&self) -> Timestamp {
         Timestamp::from_nanos(self.0.started_wall_ns).after(self.0.started.elapsed())
     }

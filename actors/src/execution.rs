@@ -21,7 +21,7 @@ use crate::messages::{
     WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::OrderPathBroken;
+use crate::strategy::{OrderPathBroken, report_broken};
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
 
@@ -311,9 +311,8 @@ impl ExecutionActor {
         }
     }
 
-    /// The one message that must arrive whatever the mailbox says: it ends the process.
     fn report_broken(&self, reason: String) {
-        self.links().broken.do_send(OrderPathBroken { reason });
+        report_broken(&self.links().broken, reason);
     }
 }
 

@@ -336,8 +336,7 @@ impl Handler<FetchHistory> for FeedActor {
     type Result = ();
     fn handle(&mut self, asked: FetchHistory, context: &mut Context<Self>) {
         let id = join_id(asked.strategy, asked.instrument);
-        let input =
-            FeedInput::FetchHistory { id, instrument: asked.instrument, what: asked.what };
+        let input = FeedInput::FetchHistory { id, instrument: asked.instrument, what: asked.what };
         self.step(input, context);
         arm(self, context);
     }

@@ -1,1 +1,22 @@
-//! Placeholder while the house is built.
+//! The actor shells around kernel's machines: the only crate that knows actix.
+//!
+//! Each shell is thin: inputs in, effects out, one timer armed. What belongs here: mailboxes and
+//! their bounds, sockets, the clock, supervision, the journal's thread, the monitor, the HTTP
+//! API. What does not: any decision about markets or orders.
+
+pub mod clock;
+pub mod engine;
+pub mod execution;
+pub mod feed;
+pub mod guard;
+pub mod journal;
+pub mod latency;
+pub mod messages;
+pub mod observe;
+pub mod orderlog;
+pub mod outbox;
+pub mod risk;
+pub mod strategy;
+pub mod timer;
+pub mod watchdog;
+pub mod wire;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use events::{display, log_event};
+use events::log_event;
 use model::{
     Amount, ClientOrderId, Fill, InstanceId, Instruments, OrderEvent, OrderEventKind, OrderId,
     OrderQuantity, Quantity, Role, StrategyId, Symbol,
@@ -78,7 +78,7 @@ impl OrderLog {
             symbol = %self.instruments.get(new.instrument).symbol,
             side = new.side.name(),
             kind = new.kind.name(),
-            price = price.map(display),
+            price = price.map(events::tracing::field::display),
             quantity = %quantity
         );
     }
@@ -116,9 +116,19 @@ impl OrderLog {
                     self.labels.remove(&event.order);
                 }
             }
-            other => {
-                line.write(other, label.filled);
-                if ends(other) {
+            kind @ (OrderEventKind::Denied { .. }
+            | OrderEventKind::Submitted { .. }
+            | OrderEventKind::Accepted { .. }
+            | OrderEventKind::Triggered
+            | OrderEventKind::Completed
+            | OrderEventKind::Canceled { .. }
+            | OrderEventKind::Expired { .. }
+            | OrderEventKind::Rejected { .. }
+            | OrderEventKind::CancelRejected { .. }
+            | OrderEventKind::OutcomeUnknown
+            | OrderEventKind::Absent) => {
+                line.write(kind, label.filled);
+                if ends(kind) {
                     self.labels.remove(&event.order);
                 }
             }
@@ -159,7 +169,7 @@ impl OrderLog {
             side = fill.side.name(),
             price = %fill.price,
             quantity = %fill.quantity,
-            remaining = remaining.map(display),
+            remaining = remaining.map(events::tracing::field::display),
             liquidity = liquidity,
             fee = %fill.fee,
             fee_asset = %fill.fee_asset,

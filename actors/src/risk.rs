@@ -21,7 +21,7 @@ use crate::messages::{
 use crate::observe::{Observation, Observer};
 use crate::orderlog::OrderLog;
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::OrderPathBroken;
+use crate::strategy::{OrderPathBroken, report_broken};
 use crate::timer::{Alarm, Sleeper, arm};
 
 /// Who risk talks to.
@@ -107,9 +107,10 @@ impl RiskActor {
                 let text = format!("limit {limit}, actual {actual}");
                 self.parts.observer.tell(Observation::Alert { subject, text });
             }
-            RiskEffect::EquitySampled { strategy, equity, at } => {
+            RiskEffect::EquitySampled { strategy, equity, capital, at } => {
                 self.parts.observer.tell(Observation::Equity { strategy, equity, at });
-                self.write(Record::EquitySampled { strategy, equity, at }, Durability::Lazy);
+                let record = Record::EquitySampled { strategy, equity, capital, at };
+                self.write(record, Durability::Lazy);
             }
             RiskEffect::FeeValued { key, in_quote } => {
                 self.write(Record::FeeValued { key, in_quote }, Durability::Lazy);
@@ -127,9 +128,8 @@ impl RiskActor {
     fn execute(&mut self, request: ExecutionRequest, hops: Hops) {
         let now = self.parts.clock.now();
         let approved = match &request {
-            ExecutionRequest::Submit(approved) | ExecutionRequest::Replace { new: approved, .. } => {
-                Some(approved.get())
-            }
+            ExecutionRequest::Submit(approved)
+            | ExecutionRequest::Replace { new: approved, .. } => Some(approved.get()),
             ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
         };
         let shown = approved.map(|request| {
@@ -199,9 +199,8 @@ impl RiskActor {
         self.links.as_ref().expect("linked before the first input")
     }
 
-    /// The one message that must arrive whatever the mailbox says: it ends the process.
     fn report_broken(&self, reason: String) {
-        self.links().broken.do_send(OrderPathBroken { reason });
+        report_broken(&self.links().broken, reason);
     }
 }
 

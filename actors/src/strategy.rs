@@ -112,6 +112,13 @@ pub struct OrderPathBroken {
     pub reason: String,
 }
 
+/// Tells that the order path is broken. The one message that must arrive whatever its mailbox
+/// says, because it ends the process; hence the one use of `do_send`.
+#[expect(clippy::disallowed_methods, reason = "must arrive past every bound")]
+pub fn report_broken(recipient: &Recipient<OrderPathBroken>, reason: String) {
+    recipient.do_send(OrderPathBroken { reason });
+}
+
 /// What a shell is built with.
 pub struct StrategyParts {
     /// Its name, as its file says.
@@ -276,7 +283,7 @@ impl StrategyActor {
                 HostOutput::Intent(intent) => {
                     if let Err(refused) = self.links.risk.send(IntentSubmitted { intent, hops }) {
                         let reason = format!("{} → risk: {refused}", self.parts.name);
-                        self.links.order_path_broken.do_send(OrderPathBroken { reason });
+                        report_broken(&self.links.order_path_broken, reason);
                     }
                 }
             }
@@ -351,7 +358,7 @@ impl StrategyActor {
             && self.links.execution.try_send(cancel).is_ok();
         if !sent {
             let reason = format!("{} → execution: quarantine not delivered", self.parts.name);
-            self.links.order_path_broken.do_send(OrderPathBroken { reason });
+            report_broken(&self.links.order_path_broken, reason);
         }
     }
 
@@ -393,7 +400,6 @@ impl StrategyActor {
 }
 
 /// Does what an operator or a test ordered, inside the guard.
-#[expect(clippy::manual_assert, reason = "this panic is the point")]
 fn obey(ordered: Option<StrategyOrder>) {
     match ordered {
         None => {}
@@ -590,10 +596,7 @@ impl Handler<ReadStrategyStatus> for StrategyActor {
             capital: self.parts.setup.capital,
             positions: traded.map(|id| (*id, self.host.position(*id))).collect(),
             open_orders: self.host.open_orders().count(),
-            gauges: vec![
-                Arc::clone(&self.parts.order_gauge),
-                Arc::clone(self.links.risk.gauge()),
-            ],
+            gauges: vec![Arc::clone(&self.parts.order_gauge), Arc::clone(self.links.risk.gauge())],
         }
     }
 }

@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 
 use actix::prelude::*;
 use futures_util::StreamExt;
-use kernel::wire::{ConnectionId, HttpAnswer, HttpRequest, Method, RequestId, WireEffect, WireInput};
+use kernel::wire::{
+    ConnectionId, HttpAnswer, HttpRequest, Method, RequestId, WireEffect, WireInput,
+};
 use transport::Dialer;
 use transport::http::{HttpClient, HttpOptions, Request};
-use transport::ws::{Flush, ReceiveError, Utf8Bytes, WsEvent, WsFrame, WsOptions, WsSender, connect};
+use transport::ws::{
+    Flush, ReceiveError, Utf8Bytes, WsEvent, WsFrame, WsOptions, WsSender, connect,
+};
 
 /// Something that arrived on a websocket.
 #[derive(Debug)]
@@ -126,17 +130,9 @@ fn close_politely<A: WireShell>(sender: Sender, context: &mut Context<A>) {
             // The machine has no more interest in the connection, whatever comes of this.
             let _ = sender.close(transport::ws::CloseCode::NORMAL, "").await;
         };
-        context.spawn(closing.into_actor_future());
+        context.spawn(actix::fut::wrap_future::<_, A>(closing));
     }
 }
-
-/// A future without a result, as an actor's.
-trait IntoActorFuture: Future<Output = ()> + Sized + 'static {
-    fn into_actor_future<A: Actor>(self) -> actix::fut::FutureWrap<Self, A> {
-        actix::fut::wrap_future::<_, A>(self)
-    }
-}
-impl<F: Future<Output = ()> + 'static> IntoActorFuture for F {}
 
 fn open<A: WireShell>(
     shell: &mut A,
@@ -261,9 +257,11 @@ fn flush_later<A: WireShell>(
                     WireInput::SendFailed { connection, tag, may_have_left }
                 }
             };
-            let backlog = shell.wire().sockets.get_mut(&connection).map(|socket| {
-                std::mem::replace(&mut socket.sender, Sender::Ready(sender))
-            });
+            let backlog = shell
+                .wire()
+                .sockets
+                .get_mut(&connection)
+                .map(|socket| std::mem::replace(&mut socket.sender, Sender::Ready(sender)));
             shell.on_wire(outcome, context);
             if let Some(Sender::Flushing(backlog)) = backlog {
                 for (tag, text) in backlog {
@@ -295,10 +293,11 @@ fn request_http<A: WireShell>(
         move |answered, shell: &mut A, context: &mut Context<A>| {
             let input = match answered {
                 Ok(response) => {
-                    let header = |(name, value): (&hyper::http::HeaderName, &hyper::http::HeaderValue)| {
-                        let value = value.to_str().ok()?.to_owned();
-                        Some((name.as_str().to_owned(), value))
-                    };
+                    let header =
+                        |(name, value): (&hyper::http::HeaderName, &hyper::http::HeaderValue)| {
+                            let value = value.to_str().ok()?.to_owned();
+                            Some((name.as_str().to_owned(), value))
+                        };
                     let answer = HttpAnswer {
                         status: response.status.as_u16(),
                         headers: response.headers.iter().filter_map(header).collect(),

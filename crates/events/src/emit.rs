@@ -1,7 +1,8 @@
 //! The macro that emits an event, and the check of its fields at compile time.
 
 /// Emits one event of the [table](crate::table): its constant's name, then every field that it
-/// declares, in any order, each as `name = value`, `name = %value` (by `Display`) or
+/// declares, in any order, each as `name = value`, `name` (a variable of that
+/// name), `name = %value` (by `Display`) or
 /// `name = ?value` (by `Debug`). An optional field is an `Option`; `None` leaves it out:
 /// `price = price.map(display)`, where `display` needs no import.
 ///
@@ -52,6 +53,9 @@ macro_rules! __field_names {
         $crate::__field_names!([$($names,)* stringify!($name),] $($($rest)*)?)
     };
     ([$($names:expr,)*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__field_names!([$($names,)* stringify!($name),] $($($rest)*)?)
+    };
+    ([$($names:expr,)*] $name:ident $(, $($rest:tt)*)?) => {
         $crate::__field_names!([$($names,)* stringify!($name),] $($($rest)*)?)
     };
 }

@@ -83,46 +83,55 @@ JOURNAL_FAILED = "journal.failed" ERROR [operation error]
     "The disk refused a read, a write or a sync. No order leaves without a durable record, so order flow is halted and the process ends.",
     "Free or repair the disk, then start again: the start replays and reconciles.";
 
-FEED_CONNECTED = "feed.connected" INFO [connection url streams]
-    "A market data connection is open and subscribed. `streams` is a count.",
+FEED_CONNECTED = "feed.connected" INFO [connection streams]
+    "A market data connection is up and subscribed; `streams` is how many it carries.",
     "Nothing.";
-FEED_DISCONNECTED = "feed.disconnected" WARN [connection reason]
-    "A market data connection ended. Entries are blocked where data goes stale.",
-    "Nothing at first: it reconnects by itself. Check the network when it repeats.";
-FEED_RECONNECTING = "feed.reconnecting" INFO [connection attempt delay_ms]
-    "The next attempt to connect follows after `delay_ms`.",
-    "Check the network or the venue's status page when attempts go past 5.";
-FEED_ROTATED = "feed.rotated" INFO [connection reason]
-    "A connection was replaced without a gap, ahead of the venue's 24 h limit or on its announced shutdown.",
+FEED_DISCONNECTED = "feed.disconnected" WARN [connection reason retry_in_ms]
+    "A market data connection ended, or could not be opened. It is opened again after `retry_in_ms`.",
+    "Nothing if it reconnects. Look at `reason` when it repeats.";
+FEED_ROTATED = "feed.rotated" INFO [connection]
+    "A market data connection was replaced in good order before its end, without losing an event; `connection` is the new one.",
     "Nothing.";
 FEED_GAP = "feed.gap" WARN [symbol stream expected received]
     "Updates are missing between two ids. The order book is fetched anew before it is used again.",
     "Nothing once. When it repeats, the machine or the line is too slow for the streams subscribed.";
-FEED_SYNCED = "feed.synced" INFO [symbol update_id took_ms]
+FEED_SYNCED = "feed.synced" INFO [symbol update_id]
     "The order book of a symbol is complete and follows the stream.",
     "Nothing.";
-STREAM_STALE = "stream.stale" WARN [symbol stream age_ms limit_ms]
+FEED_REFUSED = "feed.refused" ERROR [code reason]
+    "The venue refused a subscription: the stream will not come.",
+    "Check the symbols in the strategy files against the venue's list.";
+BOOK_LOST = "book.lost" WARN [symbol reason]
+    "A local order book lost its step with the venue; a new snapshot is on the way.",
+    "Nothing if `feed.synced` follows. Often: the network drops data.";
+FEED_REQUEST_FAILED = "feed.request_failed" WARN [symbol reason]
+    "A request for a snapshot, for history or for a bar failed; it is tried again.",
+    "Nothing if it does not repeat.";
+STREAM_STALE = "stream.stale" WARN [symbol stream age_ms]
     "A stream has been silent for longer than its limit (`feed.*_stale_after_ms`). New entries on the symbol are denied; the connection is replaced.",
     "Nothing if `stream.recovered` follows. Otherwise check the venue for a halt of the symbol.";
-STREAM_RECOVERED = "stream.recovered" INFO [symbol stream silent_ms]
+STREAM_RECOVERED = "stream.recovered" INFO [symbol stream]
     "A stale stream speaks again.",
     "Nothing.";
-FRAME_MALFORMED = "frame.malformed" WARN [connection size_bytes error excerpt]
-    "The venue sent something that is not what its documents say. The frame was dropped; `excerpt` is its beginning.",
+FRAME_MALFORMED = "frame.malformed" WARN [error count]
+    "A frame could not be read and was skipped; `count` is how many so far.",
     "Report it when it repeats: the protocol may have changed.";
 
-TRADING_CONNECTED = "trading.connected" INFO [url clock_offset_ms]
-    "The order connection is open and logged on, and user data is subscribed.",
+TRADING_CONNECTED = "trading.connected" INFO []
+    "Logged on and subscribed to user data: reconcile begins.",
     "Nothing.";
 TRADING_DISCONNECTED = "trading.disconnected" WARN [reason]
     "The order connection or the user data stream was lost. A reconciliation follows the reconnect.",
     "Nothing at first. When it stays so, working orders can only be seen at the venue.";
+TRADING_READ_FAILED = "trading.read_failed" WARN [reason]
+    "A question to the venue (an order, balances, trades) failed; it is asked again.",
+    "Nothing if it does not repeat.";
 
 ORDER_INTENDED = "order.intended" INFO [correlation order_id strategy symbol side kind price quantity]
-    "Risk approved an order; its record is durable from here on. `order_id` is the client order id. `quantity` is in the base asset unless the order is by quote amount.",
+    "Risk approved an order; nothing of it leaves before its record is durable. `order_id` is the client order id. `quantity` is in the base asset, or the amount of an order by quote amount; `price` is the limit, or the stop of an order without one.",
     "Nothing.";
-ORDER_SUBMITTED = "order.submitted" INFO [correlation order_id strategy symbol route]
-    "The order was sent, once. `route` is the connection it took.",
+ORDER_SUBMITTED = "order.submitted" INFO [correlation order_id strategy symbol]
+    "The order's record is durable and the order was handed to the connection, once.",
     "Nothing.";
 ORDER_ACCEPTED = "order.accepted" INFO [correlation order_id venue_order_id strategy symbol]
     "The venue took the order.",
@@ -148,8 +157,8 @@ ORDER_CANCELED = "order.canceled" INFO [correlation order_id strategy symbol fil
 ORDER_EXPIRED = "order.expired" INFO [correlation order_id strategy symbol filled_quantity reason]
     "The venue ended the order by its own rules: an IOC or FOK remainder, or self-trade prevention.",
     "Nothing.";
-ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol error fence_at]
-    "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past `fence_at`.",
+ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol]
+    "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past the fence.",
     "Nothing, if it resolves. An unknown order reserves its funds.";
 ORDER_ABSENT = "order.absent" WARN [correlation order_id strategy symbol]
     "An unknown order was proved never to have reached the venue. A late fill would still be booked.",
@@ -161,6 +170,21 @@ CANCEL_REJECTED = "cancel.rejected" WARN [correlation order_id strategy symbol c
 RISK_STATE_CHANGED = "risk.state_changed" ERROR [from to rule reason]
     "The trading state moved between `active`, `reduce_only` and `halted`. It outlives a restart.",
     "Read `rule` and `reason`. After `halted`, find the cause before trading is resumed.";
+RISK_TRIPPED = "risk.tripped" ERROR [rule scope limit actual]
+    "A loss limit was passed, for the account or for one strategy. A change of the trading state follows for the account.",
+    "See docs/RISK.md for what is cancelled, kept and allowed, and how it resets.";
+INSTRUMENT_HALTED = "instrument.halted" ERROR [symbol reason]
+    "Something impossible happened on this symbol: it takes no more orders until a restart has reconciled it.",
+    "Compare the venue's record with the journal; keep both for a report.";
+FEE_UNVALUED = "fee.unvalued" WARN [symbol fee fee_asset]
+    "A fee was paid in an asset without a known price; it was booked as nothing.",
+    "Subscribe to the pair that prices the asset, or turn off paying fees in it.";
+BALANCE_MOVED = "balance.moved" INFO [asset delta]
+    "A deposit, withdrawal or transfer. Outside profit, never traded.",
+    "Nothing, if it was yours.";
+EXTERNAL_FILLED = "external.filled" WARN [symbol side price quantity]
+    "A trade of the account that is no order of ours. Counted in exposure, outside profit.",
+    "Nothing, if it was yours.";
 
 STRATEGY_STARTED = "strategy.started" INFO [strategy kind symbols capital]
     "A strategy was built from its file and waits for its warm-up.",
@@ -186,15 +210,18 @@ STRATEGY_LAGGING = "strategy.lagging" WARN [strategy waiting bound]
 STRATEGY_STOPPED = "strategy.stopped" INFO [strategy reason]
     "A strategy was told to stop and did.",
     "Nothing.";
-MAILBOX_OVERFLOWED = "mailbox.overflowed" ERROR [mailbox bound policy message]
-    "A queue between two actors is full. `policy` says what happened to `message`; full order traffic halts trading.",
+STRATEGY_NOTED = "strategy.noted" INFO [strategy text]
+    "A line in the strategy's own words.",
+    "Nothing.";
+MAILBOX_OVERFLOWED = "mailbox.overflowed" ERROR [message]
+    "An order message could not be delivered, or a record not be written; `message` says which and why. Trading halts and the process ends, to replay and reconcile at the next start.",
     "Find out which actor is slow: the heartbeat lists the depths.";
 
 RECONCILE_STARTED = "reconcile.started" INFO [trigger]
     "Orders, fills and balances are compared with the venue's: at start, after a reconnect, every minute.",
     "Nothing.";
-RECONCILE_FINISHED = "reconcile.finished" INFO [trigger orders fills_adopted took_ms]
-    "The comparison is done. `fills_adopted` are executions that happened unseen and are booked now.",
+RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled foreign_orders other_instances took_ms]
+    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
 RECONCILE_MISMATCH = "reconcile.mismatch" ERROR [asset ledger venue difference consequence]
     "The venue's balance differs from ours in a way that our records do not explain.",

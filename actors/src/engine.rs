@@ -1,0 +1,450 @@
+//! The engine: every actor started in order, linked, watched and stopped in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use events::log_event;
+use kernel::feed::{FeedMachine, FeedProtocol};
+use kernel::messages::{CancelScope, ExecutionRequest};
+use kernel::orders::ExecutionMachine;
+use kernel::risk::{Authority, RiskMachine, TradingState};
+use kernel::venue::Venue;
+use model::{Instruments, StrategyId};
+
+use crate::clock::Clock;
+use crate::execution::{
+    ExecutionActor, ExecutionLinks, ExecutionParts, ExecutionStatus, ReadExecutionStatus, SetGate,
+    StartExecution,
+};
+use crate::feed::{
+    FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
+};
+use crate::journal::JournalThread;
+use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
+use crate::observe::Observer;
+use crate::orderlog::OrderLog;
+use crate::outbox::{Gauge, Outbox};
+use crate::risk::{
+    ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, SetTradingState, StartRisk,
+};
+use crate::strategy::{
+    OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
+    StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
+};
+use crate::watchdog::Activity;
+use crate::wire::Wire;
+
+/// Bounds of the mailboxes, each with what happens past it.
+pub mod bounds {
+    /// Market events to a strategy: quotes and books conflate from half of it on; past it the
+    /// strategy is lagging and starts over.
+    pub const MARKET_TO_STRATEGY: usize = 16_384;
+    /// Market events to risk and to local matching: past it marks are taken from the next ones.
+    pub const MARKET_TO_CORE: usize = 65_536;
+    /// Intents of one strategy to risk: past it trading halts.
+    pub const INTENTS: usize = 4_096;
+    /// Requests from risk to execution: past it trading halts.
+    pub const REQUESTS: usize = 16_384;
+    /// Order events to risk, and to each strategy: past it trading halts.
+    pub const ORDER_EVENTS: usize = 16_384;
+}
+
+/// One strategy, ready to be run.
+pub struct StrategySeat {
+    /// Its name, as its file says.
+    pub name: String,
+    /// Its kind, as its file says.
+    pub kind: &'static str,
+    /// How its machine is built.
+    pub factory: StrategyFactory,
+    /// What the ledger knows of it.
+    pub setup: kernel::strategy::HostSetup,
+    /// The snapshot that the ledger has.
+    pub snapshot: Option<serde_json::Value>,
+    /// Why it is quarantined, if it is.
+    pub quarantine: Option<String>,
+    /// What it wants of the market.
+    pub interest: Interest,
+}
+
+/// Everything that an engine is made of.
+pub struct EngineParts {
+    /// Both clocks.
+    pub clock: Clock,
+    /// The run's instruments.
+    pub instruments: Arc<Instruments>,
+    /// Market data.
+    pub feed: FeedMachine<Box<dyn FeedProtocol>>,
+    /// The feed's sockets and requests.
+    pub feed_wire: Wire,
+    /// Orders.
+    pub execution: ExecutionMachine,
+    /// Where they go.
+    pub venue: Box<dyn Venue>,
+    /// The venue's sockets and requests.
+    pub venue_wire: Wire,
+    /// What a local venue matches against; nothing for a venue across the network.
+    pub venue_interest: Option<Interest>,
+    /// The gate.
+    pub risk: RiskMachine,
+    /// Writes the lines of orders.
+    pub order_log: OrderLog,
+    /// The strategies, in config order.
+    pub strategies: Vec<StrategySeat>,
+    /// How failures of strategies are met.
+    pub supervision: SupervisionPolicy,
+    /// Onlookers.
+    pub observer: Observer,
+    /// Told when the order path is broken: must end the process.
+    pub on_broken: Box<dyn Fn(&str)>,
+}
+
+/// A running engine.
+pub struct Engine {
+    clock: Clock,
+    feed: Addr<FeedActor>,
+    execution: Addr<ExecutionActor>,
+    risk: Addr<RiskActor>,
+    strategies: Vec<(String, Addr<StrategyActor>)>,
+    activities: Vec<Arc<Activity>>,
+}
+
+/// Halts the process when an order message was lost.
+struct LastResort {
+    on_broken: Box<dyn Fn(&str)>,
+}
+
+impl Actor for LastResort {
+    type Context = Context<Self>;
+}
+
+impl Handler<OrderPathBroken> for LastResort {
+    type Result = ();
+    fn handle(&mut self, broken: OrderPathBroken, _: &mut Context<Self>) {
+        let message = broken.reason.as_str();
+        log_event!(MAILBOX_OVERFLOWED, message = %message);
+        (self.on_broken)(message);
+    }
+}
+
+impl Engine {
+    /// Starts every actor on the current arbiter: execution first, so that reconcile begins, then
+    /// risk and strategies, and the feed last, when all who listen are there. `journal` is given
+    /// the address that its answers go to.
+    pub fn start(
+        parts: EngineParts,
+        journal: impl FnOnce(
+            Recipient<crate::messages::JournalAnswered>,
+        ) -> crate::journal::JournalQueue,
+    ) -> Self {
+        let clock = parts.clock.clone();
+        let broken = LastResort { on_broken: parts.on_broken }.start().recipient();
+        let gauges = Gauges::new(&parts.strategies);
+        let execution = ExecutionActor::create(|context| {
+            ExecutionActor::new(ExecutionParts {
+                machine: parts.execution,
+                venue: parts.venue,
+                wire: parts.venue_wire,
+                clock: clock.clone(),
+                journal: journal(context.address().recipient()),
+                request_gauge: Arc::clone(&gauges.requests),
+                market_gauge: Arc::clone(&gauges.market_to_execution),
+            })
+        });
+        let risk = RiskActor::new(RiskParts {
+            machine: parts.risk,
+            clock: clock.clone(),
+            instruments: Arc::clone(&parts.instruments),
+            order_log: parts.order_log,
+            observer: parts.observer,
+            market_gauge: Arc::clone(&gauges.market_to_risk),
+            intent_gauges: gauges.intents.clone(),
+            order_gauge: Arc::clone(&gauges.orders_to_risk),
+        })
+        .start();
+        let feed =
+            FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments).start();
+        let addresses =
+            Addresses { feed: &feed, execution: &execution, risk: &risk, broken: &broken };
+        let seated: Vec<Seated> = parts
+            .strategies
+            .into_iter()
+            .map(|seat| addresses.seat(seat, parts.supervision, &gauges, &clock))
+            .collect();
+        addresses.link(&seated, &gauges, parts.venue_interest);
+        let activities = seated.iter().map(|seated| Arc::clone(&seated.activity)).collect();
+        let strategies = seated.into_iter().map(|seated| (seated.name, seated.address)).collect();
+        Self { clock, feed, execution, risk, strategies, activities }
+    }
+
+    /// What the watchdog watches.
+    #[must_use]
+    pub fn activities(&self) -> Vec<Arc<Activity>> {
+        self.activities.clone()
+    }
+
+    /// Has a strategy do something, for demonstrations and tests. False if there is none of that
+    /// name.
+    pub fn order_strategy(&self, name: &str, order: StrategyOrder) -> bool {
+        let found = self.strategies.iter().find(|(strategy, _)| strategy == name);
+        found.is_some_and(|(_, address)| address.try_send(order).is_ok())
+    }
+
+    /// Drops the feed's websockets, for demonstrations and tests.
+    pub fn drop_feed_sockets(&self) -> bool {
+        self.feed.try_send(DropSockets).is_ok()
+    }
+
+    /// Changes the trading state.
+    pub fn set_trading_state(&self, state: TradingState, by: Authority, reason: String) -> bool {
+        self.risk.try_send(SetTradingState { state, by, reason }).is_ok()
+    }
+
+    /// Asks every actor how it is. `None` for one that did not answer in time.
+    pub async fn status(&self, timeout: Duration) -> EngineStatus {
+        let feed = self.feed.send(ReadFeedStatus).timeout(timeout);
+        let execution = self.execution.send(ReadExecutionStatus).timeout(timeout);
+        let risk = self.risk.send(ReadRiskStatus).timeout(timeout);
+        let mut strategies = Vec::with_capacity(self.strategies.len());
+        for (_, address) in &self.strategies {
+            if let Ok(status) = address.send(ReadStrategyStatus).timeout(timeout).await {
+                strategies.push(status);
+            }
+        }
+        EngineStatus {
+            feed: feed.await.ok(),
+            execution: execution.await.ok(),
+            risk: risk.await.ok(),
+            strategies,
+        }
+    }
+
+    /// Stops in good order: the gate is closed, strategies are stopped, entries and exits are
+    /// cancelled and their cancels confirmed; protective orders stay. Returns what was left
+    /// working when all was confirmed or the time was up.
+    pub async fn drain(&self, reason: &str, timeout: Duration) -> DrainOutcome {
+        let started_at = self.clock.wall();
+        let _ = self.execution.send(SetGate { open: false }).await;
+        for (_, address) in &self.strategies {
+            let _ = address.send(StopStrategy).await;
+        }
+        let before = self.working().await;
+        let timeout_ms = timeout.as_millis() as u64;
+        log_event!(SHUTDOWN_DRAINING, reason = %reason, open_orders = before, timeout_ms);
+        let scope = CancelScope::EntriesAndExits(None);
+        let request = ExecutionRequest::CancelAll { scope };
+        let _ = self.execution.send(ExecutionRequested { request, hops: Hops::default() }).await;
+        let mut kept = self.working().await;
+        let mut settled = 0;
+        // Protective orders stay: the drain is over when nothing changes any more.
+        while kept > 0 && settled < 10 && self.clock.wall().since(started_at) < timeout {
+            tokio::time::sleep(DRAIN_LOOK_EVERY).await;
+            let now = self.working().await;
+            settled = if now == kept { settled + 1 } else { 0 };
+            kept = now;
+        }
+        let took_ms = self.clock.wall().since(started_at).as_millis() as u64;
+        let canceled = before.saturating_sub(kept);
+        log_event!(SHUTDOWN_DRAINED, canceled, kept, took_ms);
+        DrainOutcome { canceled, kept }
+    }
+
+    async fn working(&self) -> usize {
+        let status = self.execution.send(ReadExecutionStatus).await;
+        status.map_or(0, |status| status.working.len())
+    }
+}
+
+/// How often a drain looks whether it is over.
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a drain came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DrainOutcome {
+    /// Orders that ended.
+    pub canceled: usize,
+    /// Orders that were left working: protective ones, or those that did not end in time.
+    pub kept: usize,
+}
+
+/// How everything is.
+#[derive(Clone, Debug)]
+pub struct EngineStatus {
+    /// Market data.
+    pub feed: Option<FeedStatus>,
+    /// Orders.
+    pub execution: Option<ExecutionStatus>,
+    /// Risk and portfolio.
+    pub risk: Option<RiskStatus>,
+    /// Strategies, in config order.
+    pub strategies: Vec<StrategyStatus>,
+}
+
+/// The counters of every edge.
+struct Gauges {
+    requests: Arc<Gauge>,
+    market_to_execution: Arc<Gauge>,
+    market_to_risk: Arc<Gauge>,
+    orders_to_risk: Arc<Gauge>,
+    intents: BTreeMap<StrategyId, Arc<Gauge>>,
+}
+
+impl Gauges {
+    fn new(strategies: &[StrategySeat]) -> Self {
+        let intents = strategies.iter().map(|seat| {
+            let name = format!("{} → risk", seat.name);
+            (seat.setup.strategy, Gauge::new(name, bounds::INTENTS))
+        });
+        Self {
+            requests: Gauge::new("risk → execution", bounds::REQUESTS),
+            market_to_execution: Gauge::new("feed → execution", bounds::MARKET_TO_CORE),
+            market_to_risk: Gauge::new("feed → risk", bounds::MARKET_TO_CORE),
+            orders_to_risk: Gauge::new("execution → risk", bounds::ORDER_EVENTS),
+            intents: intents.collect(),
+        }
+    }
+}
+
+/// A strategy that has its actor.
+struct Seated {
+    name: String,
+    strategy: StrategyId,
+    address: Addr<StrategyActor>,
+    interest: Interest,
+    market_gauge: Arc<Gauge>,
+    order_gauge: Arc<Gauge>,
+    activity: Arc<Activity>,
+}
+
+/// The addresses that others are linked to.
+struct Addresses<'a> {
+    feed: &'a Addr<FeedActor>,
+    execution: &'a Addr<ExecutionActor>,
+    risk: &'a Addr<RiskActor>,
+    broken: &'a Recipient<OrderPathBroken>,
+}
+
+impl Addresses<'_> {
+    fn seat(
+        &self,
+        seat: StrategySeat,
+        policy: SupervisionPolicy,
+        gauges: &Gauges,
+        clock: &Clock,
+    ) -> Seated {
+        let strategy = seat.setup.strategy;
+        let intents = Arc::clone(&gauges.intents[&strategy]);
+        let links = StrategyLinks {
+            risk: Outbox::new(self.risk.clone().recipient(), intents),
+            execution: self.execution.clone().recipient(),
+            journal: self.execution.clone().recipient(),
+            feed: self.feed.clone().recipient(),
+            order_path_broken: self.broken.clone(),
+        };
+        let market = format!("feed → {}", seat.name);
+        let market_gauge = Gauge::new(market, bounds::MARKET_TO_STRATEGY);
+        let orders = format!("risk → {}", seat.name);
+        let order_gauge = Gauge::new(orders, bounds::ORDER_EVENTS);
+        let activity = Activity::new(seat.name.clone());
+        let parts = StrategyParts {
+            name: seat.name.clone(),
+            kind: seat.kind,
+            factory: seat.factory,
+            setup: seat.setup,
+            snapshot: seat.snapshot,
+            quarantine: seat.quarantine,
+            policy,
+            activity: Arc::clone(&activity),
+            market_gauge: Arc::clone(&market_gauge),
+            order_gauge: Arc::clone(&order_gauge),
+        };
+        Seated {
+            name: seat.name,
+            strategy,
+            address: StrategyActor::new(parts, links, clock.clone()).start(),
+            interest: seat.interest,
+            market_gauge,
+            order_gauge,
+            activity,
+        }
+    }
+
+    /// Gives everybody the addresses of those whom they talk to, in the order in which they may
+    /// begin. A fresh mailbox takes these first messages.
+    fn link(&self, seated: &[Seated], gauges: &Gauges, venue_interest: Option<Interest>) {
+        let strategies = seated.iter().map(|seated| {
+            let recipient = seated.address.clone().recipient();
+            (seated.strategy, Outbox::new(recipient, Arc::clone(&seated.order_gauge)))
+        });
+        let risk = StartRisk(RiskLinks {
+            execution: Outbox::new(
+                self.execution.clone().recipient(),
+                Arc::clone(&gauges.requests),
+            ),
+            journal: self.execution.clone().recipient(),
+            strategies: strategies.collect(),
+            broken: self.broken.clone(),
+        });
+        self.risk.try_send(risk).expect("the mailbox is new");
+        let to_risk =
+            Outbox::new(self.risk.clone().recipient(), Arc::clone(&gauges.orders_to_risk));
+        let told = seated.iter().map(|seated| seated.address.clone().recipient());
+        let execution = StartExecution(ExecutionLinks {
+            risk: to_risk,
+            account: self.risk.clone().recipient(),
+            link: std::iter::once(self.risk.clone().recipient()).chain(told).collect(),
+            broken: self.broken.clone(),
+        });
+        self.execution.try_send(execution).expect("the mailbox is new");
+        let listeners = self.listeners(seated, gauges, venue_interest);
+        self.feed.try_send(StartFeed(listeners)).expect("the mailbox is new");
+    }
+
+    fn listeners(
+        &self,
+        seated: &[Seated],
+        gauges: &Gauges,
+        venue_interest: Option<Interest>,
+    ) -> FeedListeners {
+        let everything: Vec<model::InstrumentId> =
+            seated.iter().flat_map(|seated| seated.interest.instruments.clone()).collect();
+        let to_execution = venue_interest.map(|interest| {
+            let recipient = self.execution.clone().recipient();
+            let outbox = Outbox::new(recipient, Arc::clone(&gauges.market_to_execution));
+            Subscriber::new(interest, outbox, Some(self.execution.clone().recipient()))
+        });
+        let marks = Interest {
+            instruments: everything,
+            trades: true,
+            quotes: true,
+            bars: model::Interval::all().collect(),
+            ..Interest::default()
+        };
+        let recipient = self.risk.clone().recipient();
+        let outbox = Outbox::new(recipient, Arc::clone(&gauges.market_to_risk));
+        let to_risk = Subscriber::new(marks, outbox, Some(self.risk.clone().recipient()));
+        let to_strategies = seated.iter().map(|seated| {
+            let recipient = seated.address.clone().recipient();
+            let outbox = Outbox::new(recipient, Arc::clone(&seated.market_gauge));
+            let on_lag = Some(seated.address.clone().recipient());
+            Subscriber::new(seated.interest.clone(), outbox, on_lag)
+        });
+        let subscribers = to_execution.into_iter().chain([to_risk]).chain(to_strategies);
+        let strategies = seated.iter().map(|seated| {
+            let address = &seated.address;
+            (seated.strategy, address.clone().recipient(), address.clone().recipient())
+        });
+        FeedListeners {
+            subscribers: subscribers.collect(),
+            health: vec![self.risk.clone().recipient()],
+            strategies: strategies.collect(),
+        }
+    }
+}
+
+/// Ends the journal after the last record.
+pub fn finish_journal(journal: JournalThread) {
+    journal.finish();
+}

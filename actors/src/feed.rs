@@ -274,7 +274,7 @@ impl FeedActor {
             }
             FeedNotice::BookLost { instrument, reason } => {
                 let symbol = self.symbol(*instrument);
-                log_event!(BOOK_LOST, symbol = %symbol, reason = %reason);
+                log_event!(FEED_BOOK_LOST, symbol = %symbol, reason = %reason);
             }
             FeedNotice::Stale { stream, silent_for } => {
                 let symbol = self.symbol(stream.instrument);

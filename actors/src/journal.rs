@@ -1,6 +1,8 @@
 //! The journal's own thread: what is queued is committed together, and each commit is answered.
 
-use std::sync::mpsc::{RecvError, TryRecvError, Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvError, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::time::Duration;
 
 use actix::Recipient;

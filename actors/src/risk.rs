@@ -117,7 +117,7 @@ impl RiskActor {
             }
             RiskEffect::FeeUnvalued { key, fee, asset } => {
                 let symbol = self.parts.instruments.get(key.instrument).symbol;
-                log_event!(FEE_UNVALUED, symbol = %symbol, fee = %fee, fee_asset = %asset);
+                log_event!(RISK_FEE_UNVALUED, symbol = %symbol, fee = %fee, fee_asset = %asset);
             }
             RiskEffect::TradeClosed(trade) => {
                 self.parts.observer.tell(Observation::TradeClosed(trade));
@@ -266,13 +266,13 @@ impl Handler<AccountTold> for RiskActor {
                 self.step(input, Hops::default());
             }
             AccountTold::BalanceMoved { asset, delta } => {
-                log_event!(BALANCE_MOVED, asset = %asset, delta = %delta);
+                log_event!(ACCOUNT_BALANCE_MOVED, asset = %asset, delta = %delta);
                 self.step(RiskInput::ExternalFlow { asset, delta }, Hops::default());
             }
             AccountTold::ExternalFilled { fill } => {
                 let symbol = self.parts.instruments.get(fill.key.instrument).symbol;
                 log_event!(
-                    EXTERNAL_FILLED,
+                    ACCOUNT_EXTERNAL_FILLED,
                     symbol = %symbol,
                     side = fill.side.name(),
                     price = %fill.price,
@@ -282,7 +282,7 @@ impl Handler<AccountTold> for RiskActor {
             }
             AccountTold::InstrumentHalted { instrument, reason } => {
                 let symbol = self.parts.instruments.get(instrument).symbol;
-                log_event!(INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);
+                log_event!(RISK_INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);
                 let subject = format!("{symbol} halted");
                 self.parts.observer.tell(Observation::Alert { subject, text: reason });
                 let input = RiskInput::InstrumentHealth { instrument, is_halted: true };

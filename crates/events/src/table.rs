@@ -101,7 +101,7 @@ FEED_SYNCED = "feed.synced" INFO [symbol update_id]
 FEED_REFUSED = "feed.refused" ERROR [code reason]
     "The venue refused a subscription: the stream will not come.",
     "Check the symbols in the strategy files against the venue's list.";
-BOOK_LOST = "book.lost" WARN [symbol reason]
+FEED_BOOK_LOST = "feed.book_lost" WARN [symbol reason]
     "A local order book lost its step with the venue; a new snapshot is on the way.",
     "Nothing if `feed.synced` follows. Often: the network drops data.";
 FEED_REQUEST_FAILED = "feed.request_failed" WARN [symbol reason]
@@ -173,16 +173,16 @@ RISK_STATE_CHANGED = "risk.state_changed" ERROR [from to rule reason]
 RISK_TRIPPED = "risk.tripped" ERROR [rule scope limit actual]
     "A loss limit was passed, for the account or for one strategy. A change of the trading state follows for the account.",
     "See docs/RISK.md for what is cancelled, kept and allowed, and how it resets.";
-INSTRUMENT_HALTED = "instrument.halted" ERROR [symbol reason]
+RISK_INSTRUMENT_HALTED = "risk.instrument_halted" ERROR [symbol reason]
     "Something impossible happened on this symbol: it takes no more orders until a restart has reconciled it.",
     "Compare the venue's record with the journal; keep both for a report.";
-FEE_UNVALUED = "fee.unvalued" WARN [symbol fee fee_asset]
+RISK_FEE_UNVALUED = "risk.fee_unvalued" WARN [symbol fee fee_asset]
     "A fee was paid in an asset without a known price; it was booked as nothing.",
     "Subscribe to the pair that prices the asset, or turn off paying fees in it.";
-BALANCE_MOVED = "balance.moved" INFO [asset delta]
+ACCOUNT_BALANCE_MOVED = "account.balance_moved" INFO [asset delta]
     "A deposit, withdrawal or transfer. Outside profit, never traded.",
     "Nothing, if it was yours.";
-EXTERNAL_FILLED = "external.filled" WARN [symbol side price quantity]
+ACCOUNT_EXTERNAL_FILLED = "account.external_filled" WARN [symbol side price quantity]
     "A trade of the account that is no order of ours. Counted in exposure, outside profit.",
     "Nothing, if it was yours.";
 

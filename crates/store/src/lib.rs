@@ -5,3 +5,4 @@
 //! (`kernel::ledger` says), decoding of venue messages (`binance`), decisions of any kind.
 
 pub mod journal;
+pub mod state_dir;

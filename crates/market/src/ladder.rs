@@ -57,6 +57,10 @@ impl Ladder {
         self.chunks.last().and_then(|chunk| chunk.last()).map(|entry| self.level(*entry))
     }
 
+    pub(crate) fn worst(&self) -> Option<Level> {
+        self.chunks.first().and_then(|chunk| chunk.first()).map(|entry| self.level(*entry))
+    }
+
     /// Best first.
     pub(crate) fn levels(&self) -> impl Iterator<Item = Level> + '_ {
         let best_first = self.chunks.iter().rev().flat_map(|chunk| chunk.iter().rev());

@@ -71,6 +71,11 @@ impl OrderBook {
                 self.asks.set(*level);
             }
         }
+        self.stamp(update);
+    }
+
+    /// Takes over the id and times of an update, whose levels were [set](Self::set) one by one.
+    pub const fn stamp(&mut self, update: &DepthUpdate) {
         self.update_id = update.last_update_id;
         self.event_at = update.event_at;
         self.received_at = update.received_at;
@@ -96,6 +101,12 @@ impl OrderBook {
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
         self.ladder(side).best()
+    }
+
+    /// Worst level known of a side: what lies beyond is unknown, not empty.
+    #[must_use]
+    pub fn worst(&self, side: Side) -> Option<Level> {
+        self.ladder(side).worst()
     }
 
     /// Best bid.

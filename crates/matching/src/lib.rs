@@ -1,8 +1,9 @@
 //! Matching orders: what the simulated exchange, the backtest and paper trading share.
 //!
 //! What belongs here: one front per instrument ([`Matcher`]) for orders, triggers, filters and
-//! fees, and the sources of [`Liquidity`] that it matches against: a price-time order book
-//! ([`Book`]). What does not: accounts and balances, client order ids, the wire, clocks.
+//! fees, and the two sources of [`Liquidity`] that it matches against: a price-time order book
+//! ([`Book`]), and a recorded or live market that orders of ours do not move ([`Recorded`]).
+//! What does not: accounts and balances, client order ids, the wire, clocks.
 //!
 //! Everything is a plain state machine: `now` comes in, [`MatchEvent`]s are appended to the
 //! caller's list, and the same commands give the same events.
@@ -14,6 +15,7 @@ mod fees;
 mod liquidity;
 mod matcher;
 mod orders;
+mod recorded;
 mod reject;
 mod submission;
 #[cfg(test)]
@@ -27,5 +29,6 @@ pub use fees::{FeePolicy, Fees};
 pub use liquidity::{Liquidity, Preview};
 pub use matcher::Matcher;
 pub use orders::{OrderView, Slot};
+pub use recorded::{QueueModel, Recorded, RecordedModels};
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, Submission};

@@ -1,0 +1,366 @@
+use std::sync::Arc;
+
+use model::{InstrumentId, Interval, TradeId};
+
+use super::*;
+use crate::testing::{instrument, order, px, qty, told};
+use crate::{Fees, OrderKey, Owner, Submission};
+
+/// A matcher on a recorded market, told in short lines.
+struct Scene {
+    matcher: Matcher<Recorded>,
+    now: Timestamp,
+    ids: i64,
+    keys: u64,
+}
+
+fn side_of(word: &str) -> Side {
+    if word == "buy" || word == "bid" { Side::Buy } else { Side::Sell }
+}
+
+impl Scene {
+    fn new(models: RecordedModels) -> Self {
+        let recorded = Recorded::new(&instrument(), models);
+        let matcher = Matcher::new(instrument(), Fees::NONE, recorded);
+        Self { matcher, now: Timestamp::from_secs(1_700_000_000), ids: 0, keys: 0 }
+    }
+
+    fn depth(&mut self, is_snapshot: bool, words: &[&str]) -> MarketEvent {
+        let mut sides = [Vec::new(), Vec::new()];
+        for level in words.chunks(3) {
+            let [side, price, quantity] = level else { panic!("{words:?}") };
+            let level = Level { price: px(price), quantity: qty(quantity) };
+            sides[side_of(side) as usize].push(level);
+        }
+        let [bids, asks] = sides;
+        MarketEvent::Depth(Arc::new(DepthUpdate {
+            instrument: InstrumentId(0),
+            is_snapshot,
+            first_update_id: self.ids,
+            last_update_id: self.ids,
+            bids,
+            asks,
+            event_at: self.now,
+            received_at: self.now,
+        }))
+    }
+
+    fn trade(&self, side: &str, quantity: &str, price: &str) -> MarketEvent {
+        MarketEvent::Trade(Trade {
+            instrument: InstrumentId(0),
+            id: TradeId(self.ids),
+            price: px(price),
+            quantity: qty(quantity),
+            aggressor: side_of(side),
+            event_at: self.now,
+            received_at: self.now,
+        })
+    }
+
+    fn quote(&self, words: &[&str]) -> MarketEvent {
+        let [bid, bid_quantity, ask, ask_quantity] = words else { panic!("{words:?}") };
+        MarketEvent::Quote(Quote {
+            instrument: InstrumentId(0),
+            update_id: self.ids,
+            bid: Level { price: px(bid), quantity: qty(bid_quantity) },
+            ask: Level { price: px(ask), quantity: qty(ask_quantity) },
+            received_at: self.now,
+        })
+    }
+
+    fn bar(&self, words: &[&str]) -> MarketEvent {
+        let [open, high, low, close, volume] = words else { panic!("{words:?}") };
+        MarketEvent::Bar(Bar {
+            instrument: InstrumentId(0),
+            interval: Interval::MINUTE,
+            open_at: self.now.before(Interval::MINUTE.duration()),
+            open: px(open),
+            high: px(high),
+            low: px(low),
+            close: px(close),
+            volume: qty(volume),
+            quote_volume: model::Amount::ZERO,
+            taker_buy_volume: Quantity::ZERO,
+            trade_count: 4,
+            received_at: self.now,
+        })
+    }
+
+    /// One line: `snapshot …`, `depth bid 100 5 ask 101 2`, `quote 100 5 101 2`,
+    /// `trade sell 3 @ 100` (side of the taker), `bar 10 12 9 11 40`, `wait` (a second), or an
+    /// order of ours, numbered from 1 on. What follows from it, without its acceptance.
+    fn play(&mut self, line: &str) -> Vec<String> {
+        self.ids += 1;
+        let mut out = Vec::new();
+        let words: Vec<&str> = line.split(' ').collect();
+        let event = match (words[0], &words[1..]) {
+            ("snapshot", levels) => self.depth(true, levels),
+            ("depth", levels) => self.depth(false, levels),
+            ("quote", best) => self.quote(best),
+            ("trade", [side, quantity, "@", price]) => self.trade(side, quantity, price),
+            ("bar", values) => self.bar(values),
+            ("wait", _) => {
+                self.now = self.now.after(std::time::Duration::from_secs(1));
+                return Vec::new();
+            }
+            ("cancel", [key]) => {
+                let key = OrderKey(key.parse().unwrap());
+                self.matcher.cancel(self.now, key, &mut out).unwrap();
+                return told(&out);
+            }
+            _ => {
+                self.keys += 1;
+                let submission = Submission::new(OrderKey(self.keys), Owner(1), order(line));
+                self.matcher.place(self.now, &submission, &mut out).unwrap();
+                return told(&out[1..]);
+            }
+        };
+        self.matcher.on_market(self.now, &event, &mut out);
+        told(&out)
+    }
+}
+
+/// Plays lines; after `=> `, what each must lead to, `; ` between events.
+#[track_caller]
+fn check(models: RecordedModels, script: &str) {
+    let mut scene = Scene::new(models);
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (line, expected) = line.split_once(" => ").unwrap_or((line, ""));
+        assert_eq!(scene.play(line).join("; "), expected, "after `{line}` in:\n{script}");
+    }
+}
+
+fn back() -> RecordedModels {
+    RecordedModels::default()
+}
+
+fn proportional() -> RecordedModels {
+    RecordedModels { queue: QueueModel::Proportional, ..back() }
+}
+
+#[test]
+fn a_taker_takes_what_is_displayed_and_it_stays_taken() {
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1 ask 101 2
+         buy 2 market => 1(1 left) took 1 @ 100.00 from market; 1(0 left) took 1 @ 101.00 from market",
+    );
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1 ask 101 2
+         buy 0.75 @ 100 gtc => 1(0 left) took 0.75 @ 100.00 from market
+         buy 1 @ 100 ioc => 2(0.75 left) took 0.25 @ 100.00 from market; 2 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         depth ask 101 3
+         buy 1 @ 100 ioc => 3 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         buy 1 @ 100 fok => 4 expired UNFILLED_FOK_ORDER_EXPIRED
+         depth ask 100 0.5
+         buy 1 @ 100 ioc => 5(0.5 left) took 0.5 @ 100.00 from market; 5 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         buy 1 @ 100 maker
+         buy 9 market => 7(6 left) took 3 @ 101.00 from market; 7 expired INSUFFICIENT_LIQUIDITY",
+    );
+}
+
+#[test]
+fn best_prices_run_ahead_of_depth() {
+    check(
+        back(),
+        "snapshot bid 99 5 bid 98 4 ask 100 1 ask 101 2
+         quote 98 3 101 2
+         sell 1 market => 1(0 left) took 1 @ 98.00 from market
+         buy 1 market => 2(0 left) took 1 @ 101.00 from market",
+    );
+    // A quote of the same quantity is no change of the level.
+    check(
+        back(),
+        "quote 99 5 100 1
+         buy 1 market => 1(0 left) took 1 @ 100.00 from market
+         quote 99 4 100 1
+         buy 1 market => 2 expired INSUFFICIENT_LIQUIDITY
+         quote 99 4 100 0.5
+         buy 1 market => 3(0.5 left) took 0.5 @ 100.00 from market; 3 expired INSUFFICIENT_LIQUIDITY",
+    );
+}
+
+#[test]
+fn a_resting_order_waits_behind_what_its_level_displays() {
+    let behind_five = "snapshot bid 99 5 ask 100 1
+         buy 1 @ 99 gtc
+         trade sell 3 @ 99
+         trade buy 9 @ 100
+         trade sell 2 @ 99
+         trade sell 0.5 @ 99 => market took 0.5 @ 99.00 from 1(0.5 left)
+         trade sell 2 @ 99 => market took 0.5 @ 99.00 from 1(0 left)";
+    check(back(), behind_five);
+    check(proportional(), behind_five);
+    let two_of_ours = "snapshot bid 99 5 ask 100 1
+         buy 1 @ 99 gtc
+         depth bid 99 8
+         buy 1 @ 99 gtc
+         trade sell 5.5 @ 99 => market took 0.5 @ 99.00 from 1(0.5 left)
+         depth bid 99 2.5
+         trade sell 3 @ 99 => market took 0.5 @ 99.00 from 1(0 left)
+         trade sell 0.75 @ 99 => market took 0.25 @ 99.00 from 2(0.75 left)";
+    check(back(), two_of_ours);
+    check(proportional(), two_of_ours);
+    // Inside the spread there is nobody ahead.
+    check(
+        back(),
+        "snapshot bid 98 5 ask 100 1
+         buy 1 @ 99 gtc
+         trade sell 0.5 @ 99 => market took 0.5 @ 99.00 from 1(0.5 left)",
+    );
+}
+
+#[test]
+fn a_trade_beyond_the_price_fills() {
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1
+         buy 1 @ 99 gtc
+         sell 1 @ 100 gtc
+         trade sell 0.25 @ 98.5 => market took 0.25 @ 99.00 from 1(0.75 left)
+         trade buy 2 @ 100.5 => market took 1 @ 100.00 from 2(0 left)",
+    );
+}
+
+#[test]
+fn displayed_quantity_that_reaches_the_price_fills() {
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1
+         buy 1 @ 99 gtc
+         quote 98 3 99 0.25 => market took 0.25 @ 99.00 from 1(0.75 left)
+         quote 98 4 99 0.25
+         depth bid 98 4 bid 99 0 ask 99 2 => market took 0.75 @ 99.00 from 1(0 left)",
+    );
+}
+
+#[test]
+fn the_models_differ_in_what_cancels_do() {
+    // Ten ahead, ten behind, then ten disappear without a trade.
+    let script = |left: &str| {
+        format!(
+            "snapshot bid 99 10 ask 100 1
+             buy 1 @ 99 gtc
+             depth bid 99 20
+             depth bid 99 10
+             wait
+             trade sell 6 @ 99{left}"
+        )
+    };
+    check(back(), &script(""));
+    check(proportional(), &script(" => market took 1 @ 99.00 from 1(0 left)"));
+    // What is ahead is never more than what is displayed.
+    let shrunk = "snapshot bid 99 10 ask 100 1
+         buy 1 @ 99 gtc
+         depth bid 99 2
+         wait
+         trade sell 2.5 @ 99 => market took 0.5 @ 99.00 from 1(0.5 left)";
+    check(back(), shrunk);
+    check(proportional(), shrunk);
+}
+
+#[test]
+fn a_trade_and_its_change_of_the_level_count_once() {
+    // Ten ahead and ten behind; five trade. Whichever comes first, five are ahead then.
+    for (first, second) in
+        [("trade sell 5 @ 99", "depth bid 99 15"), ("depth bid 99 15", "trade sell 5 @ 99")]
+    {
+        let script = format!(
+            "snapshot bid 99 10 ask 100 1
+             buy 1 @ 99 gtc
+             depth bid 99 20
+             {first}
+             {second}
+             wait
+             trade sell 5.25 @ 99 => market took 0.25 @ 99.00 from 1(0.75 left)"
+        );
+        check(back(), &script);
+        check(proportional(), &script);
+    }
+}
+
+#[test]
+fn without_levels_takers_pay_and_makers_wait_for_more() {
+    let models = RecordedModels {
+        half_spread_bps: "2".parse().unwrap(),
+        slippage_bps: "3".parse().unwrap(),
+        ..back()
+    };
+    check(
+        models,
+        "buy 1 market => 1 expired INSUFFICIENT_LIQUIDITY
+         trade buy 1 @ 100
+         buy 1 market => 2(0 left) took 1 @ 100.05 from market
+         sell 1 market => 3(0 left) took 1 @ 99.95 from market
+         buy 1 @ 100.04 ioc => 4 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         buy 1 @ 100 gtc
+         trade sell 50 @ 100
+         trade sell 4 @ 99.99 => market took 0.4 @ 100.00 from 5(0.6 left)
+         trade sell 0.005 @ 99.99
+         trade sell 0.005 @ 99.99 => market took 0.001 @ 100.00 from 5(0.599 left)
+         trade buy 90 @ 99.98 => market took 0.599 @ 100.00 from 5(0 left)",
+    );
+    let free = RecordedModels {
+        half_spread_bps: rust_decimal::Decimal::ZERO,
+        slippage_bps: rust_decimal::Decimal::ZERO,
+        ..back()
+    };
+    check(free, "trade buy 1 @ 100\nbuy 1 market => 1(0 left) took 1 @ 100.00 from market");
+}
+
+#[test]
+fn a_bar_reaches_its_low_before_its_high() {
+    check(
+        RecordedModels { half_spread_bps: "0".parse().unwrap(), ..back() },
+        "bar 100 101 99 100 40
+         sell 1 stop 95
+         sell 1 @ 110 gtc
+         buy 0.5 @ 98 gtc
+         bar 100 120 90 100 40 => market took 0.5 @ 98.00 from 3(0 left); 1 triggered at 90.00; 1(0 left) took 1 @ 89.99 from market; market took 1 @ 110.00 from 2(0 left)",
+    );
+    // Once trades come, bars made from them are passed over.
+    check(
+        back(),
+        "trade buy 1 @ 100
+         buy 0.5 @ 98 gtc
+         bar 100 120 90 100 40",
+    );
+}
+
+#[test]
+fn stops_fire_on_trades_of_the_market() {
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1
+         trade buy 1 @ 100
+         sell 1 stop 99.5
+         trade sell 1 @ 99 => 1 triggered at 99.00; 1(0 left) took 1 @ 99.00 from market",
+    );
+}
+
+#[test]
+fn canceled_orders_no_longer_fill() {
+    check(
+        back(),
+        "snapshot bid 99 5 ask 100 1
+         buy 1 @ 99 gtc
+         buy 1 @ 99 gtc
+         cancel 1 => 1 canceled
+         trade sell 1 @ 98 => market took 1 @ 99.00 from 2(0 left)
+         trade sell 1 @ 98",
+    );
+}
+
+#[test]
+fn a_queue_is_unknown_until_its_level_is_seen() {
+    check(
+        back(),
+        "quote 99 5 100 1
+         buy 1 @ 98 gtc
+         trade sell 50 @ 98
+         quote 98 3 100 1
+         trade sell 3 @ 98
+         trade sell 1 @ 98 => market took 1 @ 98.00 from 1(0 left)",
+    );
+}

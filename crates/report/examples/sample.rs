@@ -25,6 +25,8 @@ use tickwright_report::run::{
 use tickwright_report::terminal::{Colour, summary};
 
 const STEPS: u32 = 20_000;
+/// Smallest sellable quantity: what rounding leaves below it is dust.
+const SMALLEST: f64 = 0.000_01;
 const SYMBOLS: [(&str, f64); 8] = [
     ("BTC", 61_837.63),
     ("ETH", 2_683.4),
@@ -122,6 +124,8 @@ fn amount(value: f64) -> Amount {
 fn instruments(symbols: usize) -> Instruments {
     let mut table = Instruments::new();
     for (base, _) in &SYMBOLS[..symbols] {
+        let mut filters = Filters::default();
+        filters.lot_size.min = Quantity::from_f64_rounded(SMALLEST).expect("it is small");
         table.add(Instrument {
             id: InstrumentId(0),
             venue: VenueId::new("sim:sample").expect("a valid name"),
@@ -132,7 +136,7 @@ fn instruments(symbols: usize) -> Instruments {
             quote_decimals: 8,
             contract: Contract::Spot,
             status: InstrumentStatus::Trading,
-            filters: Filters::default(),
+            filters,
         });
     }
     table
@@ -222,7 +226,7 @@ impl Sample {
         let lot = self.capital * 0.8 / self.walks.len() as f64 / f64::from(lots);
         let price = self.walks[symbol].price;
         let full = held * price > lot * (f64::from(lots) - 0.5);
-        let side = if held <= 0.0 || (!full && self.random.random_bool(0.5)) {
+        let side = if held < SMALLEST || (!full && self.random.random_bool(0.5)) {
             Side::Buy
         } else {
             Side::Sell

@@ -1,0 +1,479 @@
+//! The venue's errors: HTTP status, code and the exact words that clients match on.
+//!
+//! One constructor an error, so that no message text is written twice. The texts are facts of
+//! the documented protocol (errors.md) and must not be "improved": ccxt and others tell -2010
+//! rejects apart by these words alone.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// An error answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ApiError {
+    /// HTTP status on REST, `status` on the WebSocket API.
+    pub status: u16,
+    /// The venue's code.
+    pub code: i32,
+    /// The venue's words.
+    pub msg: String,
+    /// Seconds until a limit opens again: the `Retry-After` header.
+    pub retry_after_secs: Option<u64>,
+    /// The nested answers of a cancel-and-replace, as JSON.
+    pub data: Option<String>,
+}
+
+/// The JSON body `{"code":…,"msg":…}`.
+#[derive(Serialize)]
+struct Body<'a> {
+    code: i32,
+    msg: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a serde_json::value::RawValue>,
+}
+
+impl ApiError {
+    fn with_status(status: u16, code: i32, msg: impl Into<String>) -> Self {
+        Self { status, code, msg: msg.into(), retry_after_secs: None, data: None }
+    }
+
+    fn bad_request(code: i32, msg: impl Into<String>) -> Self {
+        Self::with_status(400, code, msg)
+    }
+
+    /// The error as the venue's JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let data = self.data.as_deref().map(|data| {
+            serde_json::from_str(data).expect("nested answers are JSON that we produced")
+        });
+        serde_json::to_string(&Body { code: self.code, msg: &self.msg, data })
+            .expect("plain strings and numbers always serialise")
+    }
+
+    /// -1000, used where the real venue would fail without a reason.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::with_status(500, -1000, "An unknown error occurred while processing the request.")
+    }
+
+    /// -1003 with 429: too much weight in the current window.
+    #[must_use]
+    pub fn too_much_weight(limit: u32, window: &str, retry_after_secs: u64) -> Self {
+        let msg = format!(
+            "Too much request weight used; current limit is {limit} request weight per {window}. \
+             Please use WebSocket Streams for live updates to avoid polling the API."
+        );
+        Self {
+            retry_after_secs: Some(retry_after_secs),
+            ..Self::with_status(429, -1003, msg)
+        }
+    }
+
+    /// -1003 with 418: banned for not obeying 429.
+    #[must_use]
+    pub fn banned(until_ms: i64, retry_after_secs: u64) -> Self {
+        let msg = format!(
+            "Way too much request weight used; IP banned until {until_ms}. Please use WebSocket \
+             Streams for live updates to avoid bans."
+        );
+        Self {
+            retry_after_secs: Some(retry_after_secs),
+            ..Self::with_status(418, -1003, msg)
+        }
+    }
+
+    /// -1007, the outcome is unknown.
+    #[must_use]
+    pub fn backend_timeout() -> Self {
+        Self::with_status(
+            504,
+            -1007,
+            "Timeout waiting for response from backend server. Send status unknown; execution \
+             status unknown.",
+        )
+    }
+
+    /// -1008.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        Self::with_status(
+            503,
+            -1008,
+            "Server is currently overloaded with other requests. Please try again in a few \
+             minutes.",
+        )
+    }
+
+    /// -1013 for a filter by name.
+    #[must_use]
+    pub fn filter(name: &str) -> Self {
+        Self::bad_request(-1013, format!("Filter failure: {name}"))
+    }
+
+    /// -1013 with other words.
+    #[must_use]
+    pub fn invalid_message(msg: &str) -> Self {
+        Self::bad_request(-1013, msg)
+    }
+
+    /// -1015: too many unfilled orders.
+    #[must_use]
+    pub fn too_many_orders(limit: u32, window: &str, retry_after_secs: u64) -> Self {
+        let msg = format!("Too many new orders; current limit is {limit} orders per {window}.");
+        Self {
+            retry_after_secs: Some(retry_after_secs),
+            ..Self::with_status(429, -1015, msg)
+        }
+    }
+
+    /// -1020: what this exchange leaves out.
+    #[must_use]
+    pub fn unsupported() -> Self {
+        Self::bad_request(-1020, "This operation is not supported.")
+    }
+
+    /// -1021: too old, or by more than recvWindow.
+    #[must_use]
+    pub fn outside_recv_window() -> Self {
+        Self::bad_request(-1021, "Timestamp for this request is outside of the recvWindow.")
+    }
+
+    /// -1021: in the future.
+    #[must_use]
+    pub fn ahead_of_server() -> Self {
+        Self::bad_request(
+            -1021,
+            "Timestamp for this request was 1000ms ahead of the server's time.",
+        )
+    }
+
+    /// -1022.
+    #[must_use]
+    pub fn bad_signature() -> Self {
+        Self::bad_request(-1022, "Signature for this request is not valid.")
+    }
+
+    /// -1099 stands for nothing here; unknown paths answer 404 with this body.
+    #[must_use]
+    pub fn path_not_found(path: &str) -> Self {
+        Self::with_status(404, -1099, format!("Not found, unauthenticated, or unauthorized: {path}"))
+    }
+
+    /// -1100.
+    #[must_use]
+    pub fn illegal_characters(name: &str, legal: &str) -> Self {
+        Self::bad_request(
+            -1100,
+            format!("Illegal characters found in parameter '{name}'; legal range is '{legal}'."),
+        )
+    }
+
+    /// -1101: parameters that the endpoint does not have.
+    #[must_use]
+    pub fn too_many_parameters(expected: usize, received: usize) -> Self {
+        Self::bad_request(
+            -1101,
+            format!("Too many parameters; expected '{expected}' and received '{received}'."),
+        )
+    }
+
+    /// -1101: the same parameter twice.
+    #[must_use]
+    pub fn duplicate_parameter() -> Self {
+        Self::bad_request(-1101, "Duplicate values for a parameter detected.")
+    }
+
+    /// -1102.
+    #[must_use]
+    pub fn mandatory(name: &str) -> Self {
+        Self::bad_request(
+            -1102,
+            format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+        )
+    }
+
+    /// -1102 for a pair of which one is needed.
+    #[must_use]
+    pub fn either(first: &str, second: &str) -> Self {
+        Self::bad_request(
+            -1102,
+            format!("Param '{first}' or '{second}' must be sent, but both were empty/null!"),
+        )
+    }
+
+    /// -1104.
+    #[must_use]
+    pub fn unread_parameters(read: usize, sent: usize) -> Self {
+        Self::bad_request(
+            -1104,
+            format!(
+                "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+            ),
+        )
+    }
+
+    /// -1105.
+    #[must_use]
+    pub fn empty(name: &str) -> Self {
+        Self::bad_request(-1105, format!("Parameter '{name}' was empty."))
+    }
+
+    /// -1106.
+    #[must_use]
+    pub fn not_required(name: &str) -> Self {
+        Self::bad_request(-1106, format!("Parameter '{name}' sent when not required."))
+    }
+
+    /// -1108.
+    #[must_use]
+    pub fn overflow(name: &str) -> Self {
+        Self::bad_request(-1108, format!("Parameter '{name}' overflowed."))
+    }
+
+    /// -1111.
+    #[must_use]
+    pub fn too_precise(name: &str) -> Self {
+        Self::bad_request(-1111, format!("Parameter '{name}' has too much precision."))
+    }
+
+    /// -1114.
+    #[must_use]
+    pub fn time_in_force_not_required() -> Self {
+        Self::bad_request(-1114, "TimeInForce parameter sent when not required.")
+    }
+
+    /// -1115.
+    #[must_use]
+    pub fn bad_time_in_force() -> Self {
+        Self::bad_request(-1115, "Invalid timeInForce.")
+    }
+
+    /// -1116.
+    #[must_use]
+    pub fn bad_order_type() -> Self {
+        Self::bad_request(-1116, "Invalid orderType.")
+    }
+
+    /// -1117.
+    #[must_use]
+    pub fn bad_side() -> Self {
+        Self::bad_request(-1117, "Invalid side.")
+    }
+
+    /// -1120.
+    #[must_use]
+    pub fn bad_interval() -> Self {
+        Self::bad_request(-1120, "Invalid interval.")
+    }
+
+    /// -1121.
+    #[must_use]
+    pub fn bad_symbol() -> Self {
+        Self::bad_request(-1121, "Invalid symbol.")
+    }
+
+    /// -1122.
+    #[must_use]
+    pub fn bad_symbol_status() -> Self {
+        Self::bad_request(-1122, "Invalid symbolStatus.")
+    }
+
+    /// -1125: listen keys are gone.
+    #[must_use]
+    pub fn no_listen_key() -> Self {
+        Self::with_status(410, -1125, "This listenKey does not exist.")
+    }
+
+    /// -1127.
+    #[must_use]
+    pub fn more_than_hours(hours: u32) -> Self {
+        Self::bad_request(
+            -1127,
+            format!("More than {hours} hours between startTime and endTime."),
+        )
+    }
+
+    /// -1128.
+    #[must_use]
+    pub fn bad_combination() -> Self {
+        Self::bad_request(-1128, "Combination of optional parameters invalid.")
+    }
+
+    /// -1130.
+    #[must_use]
+    pub fn invalid_parameter(name: &str) -> Self {
+        Self::bad_request(-1130, format!("Data sent for parameter '{name}' is not valid."))
+    }
+
+    /// -1131.
+    #[must_use]
+    pub fn recv_window_too_large() -> Self {
+        Self::bad_request(-1131, "recvWindow must be less than 60000.")
+    }
+
+    /// -1134.
+    #[must_use]
+    pub fn strategy_type_too_small() -> Self {
+        Self::bad_request(-1134, "strategyType was less than 1000000.")
+    }
+
+    /// -1135.
+    #[must_use]
+    pub fn invalid_json() -> Self {
+        Self::bad_request(-1135, "Invalid JSON Request")
+    }
+
+    /// -1139.
+    #[must_use]
+    pub fn bad_ticker_type() -> Self {
+        Self::bad_request(-1139, "Invalid ticker type.")
+    }
+
+    /// -1145.
+    #[must_use]
+    pub fn bad_cancel_restrictions() -> Self {
+        Self::bad_request(-1145, "Invalid cancelRestrictions")
+    }
+
+    /// -1151.
+    #[must_use]
+    pub fn duplicate_symbols() -> Self {
+        Self::bad_request(-1151, "Symbol is present multiple times in the list.")
+    }
+
+    /// -1194.
+    #[must_use]
+    pub fn bad_time_unit() -> Self {
+        Self::bad_request(
+            -1194,
+            "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+        )
+    }
+
+    /// -2010 with the matching engine's words.
+    #[must_use]
+    pub fn order_rejected(msg: &str) -> Self {
+        Self::bad_request(-2010, msg)
+    }
+
+    /// -2010, balance.
+    #[must_use]
+    pub fn insufficient_balance() -> Self {
+        Self::order_rejected("Account has insufficient balance for requested action.")
+    }
+
+    /// -2010, duplicate client order id among open orders.
+    #[must_use]
+    pub fn duplicate_order() -> Self {
+        Self::order_rejected("Duplicate order sent.")
+    }
+
+    /// -2010, post-only order that would take.
+    #[must_use]
+    pub fn would_take() -> Self {
+        Self::order_rejected("Order would immediately match and take.")
+    }
+
+    /// -2010, stop on the wrong side of the market.
+    #[must_use]
+    pub fn would_trigger() -> Self {
+        Self::order_rejected("Order would trigger immediately.")
+    }
+
+    /// -2010, symbol not trading.
+    #[must_use]
+    pub fn market_closed() -> Self {
+        Self::order_rejected("Market is closed.")
+    }
+
+    /// -2010, kind and options that do not go together.
+    #[must_use]
+    pub fn unsupported_combination() -> Self {
+        Self::order_rejected("Unsupported order combination")
+    }
+
+    /// -2011 with the matching engine's words.
+    #[must_use]
+    pub fn cancel_rejected(msg: &str) -> Self {
+        Self::bad_request(-2011, msg)
+    }
+
+    /// -2011, no such open order.
+    #[must_use]
+    pub fn unknown_order() -> Self {
+        Self::cancel_rejected("Unknown order sent.")
+    }
+
+    /// -2011, cancelRestrictions not met.
+    #[must_use]
+    pub fn cancel_restricted() -> Self {
+        Self::cancel_rejected("Order was not canceled due to cancel restrictions.")
+    }
+
+    /// -2013.
+    #[must_use]
+    pub fn no_such_order() -> Self {
+        Self::bad_request(-2013, "Order does not exist.")
+    }
+
+    /// -2014.
+    #[must_use]
+    pub fn bad_key_format() -> Self {
+        Self::with_status(401, -2014, "API-key format invalid.")
+    }
+
+    /// -2015.
+    #[must_use]
+    pub fn key_rejected() -> Self {
+        Self::with_status(401, -2015, "Invalid API-key, IP, or permissions for action.")
+    }
+
+    /// -2035.
+    #[must_use]
+    pub fn subscription_active() -> Self {
+        Self::bad_request(-2035, "User Data Stream subscription already active.")
+    }
+
+    /// -2036.
+    #[must_use]
+    pub fn subscription_inactive() -> Self {
+        Self::bad_request(-2036, "User Data Stream subscription not active.")
+    }
+
+    /// -2039.
+    #[must_use]
+    pub fn id_pair_mismatch() -> Self {
+        Self::bad_request(-2039, "Client order ID is not correct for this order ID.")
+    }
+
+    /// -2043.
+    #[must_use]
+    pub fn no_reference_price() -> Self {
+        Self::bad_request(-2043, "This symbol doesn't have a reference price.")
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.code, self.msg)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_the_venues_json() {
+        assert_eq!(ApiError::bad_symbol().to_json(), r#"{"code":-1121,"msg":"Invalid symbol."}"#);
+        let mut nested = ApiError::unknown_order();
+        nested.data = Some(r#"{"cancelResult":"FAILURE"}"#.to_owned());
+        assert_eq!(
+            nested.to_json(),
+            r#"{"code":-2011,"msg":"Unknown order sent.","data":{"cancelResult":"FAILURE"}}"#
+        );
+    }
+}

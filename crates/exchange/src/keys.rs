@@ -118,8 +118,8 @@ pub fn is_well_formed(name: &str) -> bool {
 }
 
 fn hmac(secret: &str, payload: &str) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-        .expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(payload.as_bytes());
     mac
 }
@@ -273,6 +273,6 @@ mod tests {
         assert!(hmac.verifies("a=1", &credentials.sign_hmac("a=1")));
         assert!(ed25519.verifies("a=1", &credentials.sign_ed25519("a=1").unwrap()));
         assert!(!hmac.verifies("a=2", &credentials.sign_hmac("a=1")));
-        assert_eq!(format!("{credentials:?}").contains(&credentials.api_secret), false);
+        assert!(!format!("{credentials:?}").contains(&credentials.api_secret));
     }
 }

@@ -64,10 +64,7 @@ impl ApiError {
             "Too much request weight used; current limit is {limit} request weight per {window}. \
              Please use WebSocket Streams for live updates to avoid polling the API."
         );
-        Self {
-            retry_after_secs: Some(retry_after_secs),
-            ..Self::with_status(429, -1003, msg)
-        }
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
     }
 
     /// -1003 with 418: banned for not obeying 429.
@@ -77,10 +74,7 @@ impl ApiError {
             "Way too much request weight used; IP banned until {until_ms}. Please use WebSocket \
              Streams for live updates to avoid bans."
         );
-        Self {
-            retry_after_secs: Some(retry_after_secs),
-            ..Self::with_status(418, -1003, msg)
-        }
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(418, -1003, msg) }
     }
 
     /// -1007, the outcome is unknown.
@@ -121,10 +115,7 @@ impl ApiError {
     #[must_use]
     pub fn too_many_orders(limit: u32, window: &str, retry_after_secs: u64) -> Self {
         let msg = format!("Too many new orders; current limit is {limit} orders per {window}.");
-        Self {
-            retry_after_secs: Some(retry_after_secs),
-            ..Self::with_status(429, -1015, msg)
-        }
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1015, msg) }
     }
 
     /// -1020: what this exchange leaves out.
@@ -157,7 +148,11 @@ impl ApiError {
     /// -1099 stands for nothing here; unknown paths answer 404 with this body.
     #[must_use]
     pub fn path_not_found(path: &str) -> Self {
-        Self::with_status(404, -1099, format!("Not found, unauthenticated, or unauthorized: {path}"))
+        Self::with_status(
+            404,
+            -1099,
+            format!("Not found, unauthenticated, or unauthorized: {path}"),
+        )
     }
 
     /// -1100.
@@ -288,10 +283,7 @@ impl ApiError {
     /// -1127.
     #[must_use]
     pub fn more_than_hours(hours: u32) -> Self {
-        Self::bad_request(
-            -1127,
-            format!("More than {hours} hours between startTime and endTime."),
-        )
+        Self::bad_request(-1127, format!("More than {hours} hours between startTime and endTime."))
     }
 
     /// -1128.

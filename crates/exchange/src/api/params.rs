@@ -355,7 +355,8 @@ mod tests {
     #[test]
     fn query_and_body_are_merged_and_decoded() {
         let params =
-            Params::from_query_and_body("symbol=BTC%55SDT&a=1", "symbol=ETHUSDT&b=x%20y+z").unwrap();
+            Params::from_query_and_body("symbol=BTC%55SDT&a=1", "symbol=ETHUSDT&b=x%20y+z")
+                .unwrap();
         assert_eq!(params.required_text("symbol").unwrap(), "BTCUSDT");
         assert_eq!(params.required_text("b").unwrap(), "x y z");
         assert_eq!(

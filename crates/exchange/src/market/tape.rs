@@ -180,9 +180,8 @@ impl Tape {
         to: Option<Timestamp>,
         limit: usize,
     ) -> Vec<AggregateTrade> {
-        let start = from.map_or(0, |from| {
-            self.aggregates.partition_point(|aggregate| aggregate.at < from)
-        });
+        let start =
+            from.map_or(0, |from| self.aggregates.partition_point(|aggregate| aggregate.at < from));
         let end = to.map_or(self.aggregates.len(), |to| {
             self.aggregates.partition_point(|aggregate| aggregate.at.as_millis() <= to.as_millis())
         });
@@ -256,7 +255,8 @@ impl Tape {
     #[must_use]
     pub fn window(&self, now: Timestamp, window: Duration) -> Option<Kline> {
         let end = now.after(Duration::from_nanos(1));
-        let series = if window < Duration::from_secs(3_600) { &self.seconds } else { &self.minutes };
+        let series =
+            if window < Duration::from_secs(3_600) { &self.seconds } else { &self.minutes };
         series.summary(now.before(window), end)
     }
 

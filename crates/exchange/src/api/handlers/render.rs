@@ -1,0 +1,273 @@
+//! Orders and trades as answers show them.
+//!
+//! `cummulativeQuoteQty` is spelt as the venue spells it.
+
+use model::{Amount, Asset, ClientOrderId, Price, Quantity, Symbol, TradeId};
+use serde::{Serialize, Serializer};
+
+use crate::api::TimeUnit;
+use crate::orders::{MyTrade, Order, side_name};
+
+/// An amount with eight decimals, as all money on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Eight(pub Amount);
+
+impl Serialize for Eight {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.8}", self.0.to_decimal()))
+    }
+}
+
+/// The shortest answer to a new order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    symbol: Symbol,
+    order_id: i64,
+    order_list_id: i64,
+    client_order_id: ClientOrderId,
+    transact_time: i64,
+}
+
+impl Ack {
+    /// For an order that was just placed.
+    #[must_use]
+    pub fn of(order: &Order, unit: TimeUnit) -> Self {
+        Self {
+            symbol: order.symbol,
+            order_id: order.id,
+            order_list_id: -1,
+            client_order_id: order.client_id,
+            transact_time: unit.of(order.updated_at),
+        }
+    }
+}
+
+/// What every longer answer says of an order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Facts {
+    price: Price,
+    orig_qty: Quantity,
+    executed_qty: Quantity,
+    orig_quote_order_qty: Eight,
+    cummulative_quote_qty: Eight,
+    status: &'static str,
+    time_in_force: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    side: &'static str,
+}
+
+impl Facts {
+    fn of(order: &Order) -> Self {
+        Self {
+            price: order.price(),
+            orig_qty: order.quantity,
+            executed_qty: order.executed,
+            orig_quote_order_qty: Eight(order.quote_wanted),
+            cummulative_quote_qty: Eight(order.quote_executed),
+            status: order.status.name(),
+            time_in_force: order.time_in_force_name(),
+            kind: order.type_name(),
+            side: side_name(order.side),
+        }
+    }
+}
+
+/// Fields that only some orders have.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Extras {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy_type: Option<i64>,
+    self_trade_prevention_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_reason: Option<String>,
+}
+
+impl Extras {
+    fn of(order: &Order) -> Self {
+        Self {
+            strategy_id: order.strategy_id,
+            strategy_type: order.strategy_type,
+            self_trade_prevention_mode: order.prevention.name(),
+            expiry_reason: order.expiry_reason.clone(),
+        }
+    }
+}
+
+/// When the order began to work; -1 while it waits for its stop.
+fn working_time(order: &Order, unit: TimeUnit) -> i64 {
+    order.working_at.map_or(-1, |at| unit.of(at))
+}
+
+/// An execution in a FULL answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fill {
+    price: Price,
+    qty: Quantity,
+    commission: Eight,
+    commission_asset: Asset,
+    trade_id: TradeId,
+}
+
+/// The RESULT and FULL answers to a new order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewOrderAnswer {
+    #[serde(flatten)]
+    ack: Ack,
+    #[serde(flatten)]
+    facts: Facts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_price: Option<Price>,
+    working_time: i64,
+    #[serde(flatten)]
+    extras: Extras,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fills: Option<Vec<Fill>>,
+}
+
+impl NewOrderAnswer {
+    /// RESULT without `trades`, FULL with them.
+    #[must_use]
+    pub fn of(order: &Order, trades: Option<&[MyTrade]>, unit: TimeUnit) -> Self {
+        let fill = |trade: &MyTrade| Fill {
+            price: trade.price,
+            qty: trade.quantity,
+            commission: Eight(trade.fee),
+            commission_asset: trade.fee_asset,
+            trade_id: trade.id,
+        };
+        Self {
+            ack: Ack::of(order, unit),
+            facts: Facts::of(order),
+            stop_price: order.kind.stop_price(),
+            working_time: working_time(order, unit),
+            extras: Extras::of(order),
+            fills: trades.map(|trades| trades.iter().map(fill).collect()),
+        }
+    }
+}
+
+/// The answer to a cancel.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelAnswer {
+    symbol: Symbol,
+    orig_client_order_id: ClientOrderId,
+    order_id: i64,
+    order_list_id: i64,
+    client_order_id: ClientOrderId,
+    transact_time: i64,
+    #[serde(flatten)]
+    facts: Facts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_price: Option<Price>,
+    #[serde(flatten)]
+    extras: Extras,
+}
+
+impl CancelAnswer {
+    /// For an order that was just canceled.
+    #[must_use]
+    pub fn of(order: &Order, cancel_id: ClientOrderId, unit: TimeUnit) -> Self {
+        Self {
+            symbol: order.symbol,
+            orig_client_order_id: order.client_id,
+            order_id: order.id,
+            order_list_id: -1,
+            client_order_id: cancel_id,
+            transact_time: unit.of(order.updated_at),
+            facts: Facts::of(order),
+            stop_price: order.kind.stop_price(),
+            extras: Extras::of(order),
+        }
+    }
+}
+
+/// An order in answers to queries.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderAnswer {
+    symbol: Symbol,
+    order_id: i64,
+    order_list_id: i64,
+    client_order_id: ClientOrderId,
+    #[serde(flatten)]
+    facts: Facts,
+    stop_price: Price,
+    iceberg_qty: Quantity,
+    time: i64,
+    update_time: i64,
+    is_working: bool,
+    working_time: i64,
+    #[serde(flatten)]
+    extras: Extras,
+}
+
+impl OrderAnswer {
+    /// The order as it is.
+    #[must_use]
+    pub fn of(order: &Order, unit: TimeUnit) -> Self {
+        Self {
+            symbol: order.symbol,
+            order_id: order.id,
+            order_list_id: -1,
+            client_order_id: order.client_id,
+            facts: Facts::of(order),
+            stop_price: order.kind.stop_price().unwrap_or(Price::ZERO),
+            iceberg_qty: Quantity::ZERO,
+            time: unit.of(order.created_at),
+            update_time: unit.of(order.updated_at),
+            is_working: !order.is_waiting(),
+            working_time: working_time(order, unit),
+            extras: Extras::of(order),
+        }
+    }
+}
+
+/// A trade in myTrades.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TradeAnswer {
+    symbol: Symbol,
+    id: TradeId,
+    order_id: i64,
+    order_list_id: i64,
+    price: Price,
+    qty: Quantity,
+    quote_qty: Eight,
+    commission: Eight,
+    commission_asset: Asset,
+    time: i64,
+    is_buyer: bool,
+    is_maker: bool,
+    is_best_match: bool,
+}
+
+impl TradeAnswer {
+    /// The trade.
+    #[must_use]
+    pub fn of(trade: &MyTrade, unit: TimeUnit) -> Self {
+        Self {
+            symbol: trade.symbol,
+            id: trade.id,
+            order_id: trade.order,
+            order_list_id: -1,
+            price: trade.price,
+            qty: trade.quantity,
+            quote_qty: Eight(trade.quote),
+            commission: Eight(trade.fee),
+            commission_asset: trade.fee_asset,
+            time: unit.of(trade.at),
+            is_buyer: trade.side == model::Side::Buy,
+            is_maker: trade.is_maker,
+            is_best_match: true,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Binance's API: one table of endpoints, the same handlers behind REST and the WebSocket API.
+
+pub mod auth;
+pub mod error;
+pub mod handlers;
+pub mod params;
+pub mod table;
+
+use std::net::IpAddr;
+
+use model::Timestamp;
+
+use crate::machine::Exchange;
+use auth::{Credential, Security};
+use error::ApiError;
+use params::Params;
+use table::Endpoint;
+
+/// Unit of the times in an answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum TimeUnit {
+    /// Milliseconds.
+    #[default]
+    Millisecond,
+    /// Microseconds.
+    Microsecond,
+}
+
+impl TimeUnit {
+    /// Reads the header or the URL parameter.
+    ///
+    /// # Errors
+    /// -1194.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
+        match text {
+            "MILLISECOND" | "millisecond" => Ok(Self::Millisecond),
+            "MICROSECOND" | "microsecond" => Ok(Self::Microsecond),
+            _ => Err(ApiError::bad_time_unit()),
+        }
+    }
+
+    /// An instant in this unit.
+    #[must_use]
+    pub const fn of(self, at: Timestamp) -> i64 {
+        match self {
+            Self::Millisecond => at.as_millis(),
+            Self::Microsecond => at.as_micros(),
+        }
+    }
+}
+
+/// What a handler gets to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The parameters.
+    pub params: &'a Params,
+    /// The caller's account; 0 for endpoints without security.
+    pub account: u32,
+    /// Venue time.
+    pub now: Timestamp,
+    /// Unit of the times in the answer.
+    pub unit: TimeUnit,
+}
+
+/// A call as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// What is called.
+    pub endpoint: &'static Endpoint,
+    /// With what.
+    pub params: &'a Params,
+    /// By whom.
+    pub credential: Credential<'a>,
+    /// From where.
+    pub address: IpAddr,
+    /// When, in venue time.
+    pub now: Timestamp,
+    /// Unit of the times in the answer.
+    pub unit: TimeUnit,
+}
+
+/// What a call came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// JSON of the answer, or the error.
+    pub result: Result<String, ApiError>,
+    /// The account that orders were counted for.
+    pub counted: Option<u32>,
+}
+
+/// Carries out a call: weight, security, order count, handler.
+pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
+    let Call { endpoint, params, now, .. } = *call;
+    let weight = endpoint.weight.of(params);
+    let limits = *exchange.limits();
+    if let Err(error) = exchange.address_limits.charge(call.address, now, weight, &limits) {
+        return Reply { result: Err(error), counted: None };
+    }
+    let account = match endpoint.security {
+        Security::None => Ok(0),
+        security @ (Security::Trade | Security::UserData) => {
+            auth::authorize(exchange, security, call.credential, params, now)
+        }
+    };
+    let account = match account {
+        Ok(account) => account,
+        Err(error) => return Reply { result: Err(error), counted: None },
+    };
+    let counted = (endpoint.orders > 0).then_some(account);
+    if counted.is_some()
+        && let Err(error) = exchange.charge_orders(account, endpoint.orders, now)
+    {
+        return Reply { result: Err(error), counted };
+    }
+    let request = Request { params, account, now, unit: call.unit };
+    let result = (endpoint.handler)(exchange, &request);
+    match (&result, counted) {
+        (Ok(_), _) if endpoint.is_free_on_success => {
+            exchange.address_limits.refund(call.address, now, weight);
+        }
+        (Err(_), Some(account)) => exchange.refund_orders(account, endpoint.orders, now),
+        (Ok(_), _) | (Err(_), None) => {}
+    }
+    Reply { result, counted }
+}

@@ -1,0 +1,138 @@
+//! What comes out of the machine: public market data, private reports, and what must be stored.
+
+use model::{Amount, Asset, ClientOrderId, InstrumentId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::Balance;
+use crate::market::tape::{AggregateTrade, Print};
+use crate::market::{BestQuote, DepthDiff};
+use crate::orders::{MyTrade, Order};
+
+/// What the public or an account learns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// A trade.
+    Trade {
+        /// Whose market.
+        instrument: InstrumentId,
+        /// The trade.
+        print: Print,
+    },
+    /// The trades of one taker at one price.
+    Aggregate {
+        /// Whose market.
+        instrument: InstrumentId,
+        /// The trades.
+        trade: AggregateTrade,
+    },
+    /// A new best bid or ask.
+    Quote {
+        /// Whose market.
+        instrument: InstrumentId,
+        /// The best of both sides.
+        quote: BestQuote,
+    },
+    /// Changes of the book since the last publication at this pace.
+    Depth {
+        /// Whose market.
+        instrument: InstrumentId,
+        /// 100 ms or 1 s.
+        is_fast: bool,
+        /// The changes.
+        diff: DepthDiff,
+        /// When.
+        at: Timestamp,
+    },
+    /// Something that one account learns.
+    User {
+        /// Which account.
+        account: u32,
+        /// What.
+        event: UserEvent,
+    },
+}
+
+/// What an account learns on its user data stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UserEvent {
+    /// A step in the life of an order.
+    Execution(Box<ExecutionReport>),
+    /// New balances of the assets that an operation touched.
+    Position {
+        /// The balances.
+        balances: Vec<(Asset, Balance)>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A deposit or withdrawal.
+    BalanceUpdate {
+        /// Of what.
+        asset: Asset,
+        /// How much more, or less.
+        delta: Amount,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What an execution report reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExecutionType {
+    /// The order is in, or its stop was reached.
+    New,
+    /// Taken back.
+    Canceled,
+    /// An execution.
+    Trade,
+    /// Ended by its time in force or by the venue.
+    Expired,
+}
+
+impl ExecutionType {
+    /// The venue's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::Canceled => "CANCELED",
+            Self::Trade => "TRADE",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// A step in the life of an order: the order as it is after the step, and the step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExecutionReport {
+    /// The order after the step.
+    pub order: Order,
+    /// What happened.
+    pub kind: ExecutionType,
+    /// The execution, for a trade.
+    pub trade: Option<MyTrade>,
+    /// The cancel's own client id, for a cancel.
+    pub cancel_id: Option<ClientOrderId>,
+    /// Counts up with each report.
+    pub execution_id: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What must be stored before an answer leaves.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// An order's new state, whole.
+    Order(Order),
+    /// An execution.
+    Trade(MyTrade),
+    /// An asset's new balance.
+    Balance {
+        /// Whose.
+        account: u32,
+        /// Of what.
+        asset: Asset,
+        /// New values.
+        balance: Balance,
+    },
+}

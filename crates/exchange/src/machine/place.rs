@@ -1,0 +1,232 @@
+//! Placing orders.
+
+use matching::{Owner, Reject, Submission};
+use model::{
+    Amount, ClientOrderId, InstrumentId, InstrumentStatus, NewOrder, OrderKind, OrderQuantity,
+    Quantity, Side, Symbol, Timestamp, TradeId,
+};
+
+use super::settle::{key_of, lock_for};
+use super::{Exchange, paid_asset};
+use crate::api::error::ApiError;
+use crate::orders::{MyTrade, Order, SelfTradePrevention, Status};
+
+/// An order as a client wants it, complete and well formed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlaceOrder {
+    /// What is traded.
+    pub symbol: Symbol,
+    /// Buy or sell.
+    pub side: Side,
+    /// Kind, with its prices.
+    pub kind: OrderKind,
+    /// How much.
+    pub quantity: OrderQuantity,
+    /// The client's name for it; one is made up if there is none.
+    pub client_id: Option<ClientOrderId>,
+    /// Self-trade prevention asked for.
+    pub prevention: SelfTradePrevention,
+    /// The client's number for the strategy.
+    pub strategy_id: Option<i64>,
+    /// The client's kind of strategy.
+    pub strategy_type: Option<i64>,
+}
+
+/// What became of an order at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placed {
+    /// The order as it is now.
+    pub order: Order,
+    /// Its executions so far.
+    pub trades: Vec<MyTrade>,
+}
+
+impl Exchange {
+    /// Places an order.
+    ///
+    /// # Errors
+    /// The venue's refusals: filters (-1013), balance, duplicate id and the matching engine's
+    /// words (-2010). Nothing has changed then.
+    pub fn place(
+        &mut self,
+        account: u32,
+        request: &PlaceOrder,
+        now: Timestamp,
+    ) -> Result<Placed, ApiError> {
+        self.check(account, request, now)?;
+        let instrument = self.market_of(request.symbol)?.instrument().id;
+        let id = self.next_order_id;
+        let client_id = request.client_id.unwrap_or_else(|| self.generated_id());
+        let order = new_order(account, instrument, id, client_id, request, now);
+        let submission = self.submission(&order, request.quantity, now);
+        self.open(&order, now);
+        let mut events = std::mem::take(&mut self.scratch);
+        let matcher = &mut self.markets[usize::from(instrument.0)].matcher;
+        let last_trade = matcher.last_trade_id();
+        let placed = matcher.place(now, &submission, &mut events);
+        if let Err(reject) = placed {
+            self.scratch = events;
+            self.withdraw(&order, now);
+            return Err(refusal(&reject));
+        }
+        self.next_order_id += 1;
+        self.settle(now, instrument, &mut events, None);
+        self.scratch = events;
+        let orders = &self.account(account).orders;
+        let order = orders.get(id).expect("it was just placed").clone();
+        let trades = orders
+            .trades_from(request.symbol, TradeId(last_trade + 1))
+            .filter(|trade| trade.order == id)
+            .cloned()
+            .collect();
+        Ok(Placed { order, trades })
+    }
+
+    /// Everything that can be checked without placing: what order/test does.
+    ///
+    /// # Errors
+    /// See [`Self::place`].
+    pub fn check(
+        &self,
+        account: u32,
+        request: &PlaceOrder,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let market = self.market_of(request.symbol)?;
+        let instrument = market.instrument();
+        if instrument.status != InstrumentStatus::Trading {
+            return Err(ApiError::market_closed());
+        }
+        let order = NewOrder::new(instrument.id, request.side, request.kind, request.quantity);
+        let reference = market.reference_price(now, reference_mins(instrument));
+        instrument
+            .check(&order, reference)
+            .map_err(|violation| ApiError::filter(violation.filter_name()))?;
+        let account = self.account(account);
+        if let Some(id) = &request.client_id
+            && account
+                .orders
+                .by_client_id(request.symbol, id)
+                .is_some_and(|order| order.status.is_open())
+        {
+            return Err(ApiError::duplicate_order());
+        }
+        let free = account.balance(paid_asset(instrument, request.side)).free;
+        if self.cost(&order) > free {
+            return Err(ApiError::insufficient_balance());
+        }
+        Ok(())
+    }
+
+    /// What an order needs of its paying asset now.
+    fn cost(&self, order: &NewOrder) -> Amount {
+        let market = self.market(order.instrument);
+        match (order.kind, order.quantity) {
+            (OrderKind::Market, quantity) => {
+                let preview = market.matcher.preview(order.side, None, quantity);
+                match (order.side, quantity) {
+                    (Side::Buy, OrderQuantity::Quote(amount)) => amount,
+                    (Side::Buy, OrderQuantity::Base(_)) => preview.notional,
+                    (Side::Sell, OrderQuantity::Base(quantity)) => quantity.into(),
+                    (Side::Sell, OrderQuantity::Quote(_)) => preview.quantity.into(),
+                }
+            }
+            (kind, OrderQuantity::Base(quantity)) => lock_for(&kind, order.side, quantity),
+            (_, OrderQuantity::Quote(amount)) => amount,
+        }
+    }
+
+    fn submission(&self, order: &Order, quantity: OrderQuantity, now: Timestamp) -> Submission {
+        let market = self.market(order.instrument);
+        let instrument = market.instrument();
+        let held = self.account(order.account).balance(instrument.base);
+        let held = (held.free + held.locked).truncated(8).to_decimal();
+        Submission {
+            key: key_of(order.id),
+            owner: Owner(order.account),
+            order: NewOrder::new(order.instrument, order.side, order.kind, quantity),
+            held: Quantity::from_decimal(held).unwrap_or(Quantity::MAX),
+            reference: market.reference_price(now, reference_mins(instrument)),
+            budget: Some(order.locked),
+        }
+    }
+
+    /// Enters an order into the books with its lock, before matching sees it.
+    fn open(&mut self, order: &Order, now: Timestamp) {
+        let asset = paid_asset(self.instruments.get(order.instrument), order.side);
+        let account = self.account_mut(order.account);
+        if !order.locked.is_zero() {
+            account.lock(asset, order.locked, now);
+        }
+        account.orders.insert(order.clone());
+    }
+
+    /// Undoes [`Self::open`] for an order that matching refused.
+    fn withdraw(&mut self, order: &Order, now: Timestamp) {
+        let asset = paid_asset(self.instruments.get(order.instrument), order.side);
+        let account = self.account_mut(order.account);
+        if !order.locked.is_zero() {
+            account.lock(asset, -order.locked, now);
+        }
+        account.orders.forget(order.id);
+        account.take_touched();
+    }
+}
+
+fn new_order(
+    account: u32,
+    instrument: InstrumentId,
+    id: i64,
+    client_id: ClientOrderId,
+    request: &PlaceOrder,
+    now: Timestamp,
+) -> Order {
+    let (quantity, quote_wanted) = match request.quantity {
+        OrderQuantity::Base(quantity) => (quantity, Amount::ZERO),
+        OrderQuantity::Quote(amount) => (Quantity::ZERO, amount),
+    };
+    Order {
+        id,
+        account,
+        instrument,
+        symbol: request.symbol,
+        client_id,
+        side: request.side,
+        kind: request.kind,
+        quantity,
+        quote_wanted,
+        executed: Quantity::ZERO,
+        quote_executed: Amount::ZERO,
+        status: Status::New,
+        created_at: now,
+        updated_at: now,
+        working_at: request.kind.stop_price().is_none().then_some(now),
+        prevention: request.prevention,
+        strategy_id: request.strategy_id,
+        strategy_type: request.strategy_type,
+        expiry_reason: None,
+        locked: lock_for(&request.kind, request.side, quantity),
+    }
+}
+
+/// Minutes that the reference price of the filters averages.
+pub(super) fn reference_mins(instrument: &model::Instrument) -> u32 {
+    let filters = &instrument.filters;
+    let percent = filters.percent_price.map(|filter| filter.average_mins);
+    percent.or(filters.notional.map(|filter| filter.average_mins)).unwrap_or(0)
+}
+
+/// The venue's words for a refusal of matching.
+fn refusal(reject: &Reject) -> ApiError {
+    match reject {
+        Reject::DuplicateKey(key) => unreachable!("order ids count up: {key:?}"),
+        Reject::NotTrading(_) => ApiError::market_closed(),
+        Reject::Filter(violation) => ApiError::filter(violation.filter_name()),
+        Reject::TooManyOpenOrders { .. } => ApiError::filter("MAX_NUM_ORDERS"),
+        Reject::TooManyStopOrders { .. } => ApiError::filter("MAX_NUM_ALGO_ORDERS"),
+        Reject::PositionTooLarge { .. } => ApiError::filter("MAX_POSITION"),
+        Reject::QuoteAmountNotAllowed => ApiError::unsupported_combination(),
+        Reject::WouldMatchImmediately { .. } => ApiError::would_take(),
+        Reject::WouldTriggerImmediately { .. } => ApiError::would_trigger(),
+    }
+}

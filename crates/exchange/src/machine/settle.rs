@@ -1,0 +1,295 @@
+//! From what matching says to balances, orders, reports and market data.
+
+use matching::{ExpiryReason, MatchEvent, OrderKey, Owner, Party};
+use model::{Amount, ClientOrderId, InstrumentId, OrderKind, Side, Timestamp};
+
+use super::{CLIENT_KEYS, Exchange, ExecutionReport, ExecutionType, Output, Record, UserEvent};
+use crate::orders::{MyTrade, Order, Status};
+
+/// The order of a key.
+fn order_id(key: OrderKey) -> i64 {
+    i64::try_from(key.0 - CLIENT_KEYS).expect("only clients' orders have an owner")
+}
+
+/// The key of an order.
+pub(super) fn key_of(order: i64) -> OrderKey {
+    OrderKey(CLIENT_KEYS + u64::try_from(order).expect("order ids are positive"))
+}
+
+/// What an open order of this kind holds of its paying asset for so much.
+pub(super) fn lock_for(kind: &OrderKind, side: Side, quantity: model::Quantity) -> Amount {
+    if side == Side::Sell {
+        return match kind {
+            OrderKind::Market => Amount::ZERO,
+            OrderKind::Limit { .. }
+            | OrderKind::LimitMaker { .. }
+            | OrderKind::StopLoss { .. }
+            | OrderKind::StopLossLimit { .. }
+            | OrderKind::TakeProfit { .. }
+            | OrderKind::TakeProfitLimit { .. } => quantity.into(),
+        };
+    }
+    let notional =
+        |price| Amount::notional(price, quantity).expect("filters bound price and quantity");
+    match kind {
+        OrderKind::Market => Amount::ZERO,
+        OrderKind::Limit { price, .. }
+        | OrderKind::LimitMaker { price }
+        | OrderKind::StopLossLimit { price, .. }
+        | OrderKind::TakeProfitLimit { price, .. } => notional(*price),
+        // Fires at the market, which may be above the stop by then: the venue does not say what
+        // it locks. Here 5 % more, and what that can't pay for expires.
+        OrderKind::StopLoss { stop_price } | OrderKind::TakeProfit { stop_price } => {
+            let headroom = rust_decimal::Decimal::new(105, 2);
+            notional(*stop_price)
+                .checked_mul(headroom)
+                .expect("filters bound price and quantity")
+                .truncated(8)
+        }
+    }
+}
+
+impl Exchange {
+    /// Books everything that one call of the matcher did. `cancel_id` is the client id of the
+    /// cancel request that caused it, if one did.
+    pub(super) fn settle(
+        &mut self,
+        now: Timestamp,
+        instrument: InstrumentId,
+        events: &mut Vec<MatchEvent>,
+        cancel_id: Option<ClientOrderId>,
+    ) {
+        let index = usize::from(instrument.0);
+        let mut taker = None;
+        for event in events.drain(..) {
+            match event {
+                MatchEvent::Accepted { key, owner, quantity } => {
+                    self.accept(now, owner, key, quantity);
+                }
+                MatchEvent::Triggered { key, owner, .. } => self.trigger(now, owner, key),
+                MatchEvent::Traded(execution) => {
+                    let this = execution.taker.map(|party| party.key);
+                    if taker != this {
+                        self.publish_trades(instrument);
+                        taker = this;
+                    }
+                    self.markets[index].note_trade(&execution);
+                    for (party, is_maker) in [(execution.maker, true), (execution.taker, false)] {
+                        if let Some(party) = party
+                            && party.owner != Owner::BACKGROUND
+                        {
+                            self.fill(&execution, &party, is_maker);
+                        }
+                    }
+                }
+                MatchEvent::Expired { key, owner, reason, .. } => {
+                    self.expire(now, owner, key, reason);
+                }
+                MatchEvent::Canceled { key, owner, .. } => {
+                    self.note_cancel(now, owner, key, cancel_id);
+                }
+                MatchEvent::LevelChanged(change) => self.markets[index].note_level(&change),
+            }
+        }
+        self.publish_trades(instrument);
+        if let Some(quote) = self.markets[index].changed_quote() {
+            self.outputs.push(Output::Quote { instrument, quote });
+        }
+        self.report_positions(now);
+    }
+
+    fn publish_trades(&mut self, instrument: InstrumentId) {
+        let (prints, aggregates) = self.markets[usize::from(instrument.0)].close_taker();
+        self.outputs.extend(prints.into_iter().map(|print| Output::Trade { instrument, print }));
+        self.outputs
+            .extend(aggregates.into_iter().map(|trade| Output::Aggregate { instrument, trade }));
+    }
+
+    fn accept(&mut self, now: Timestamp, owner: Owner, key: OrderKey, quantity: model::Quantity) {
+        if owner == Owner::BACKGROUND {
+            return;
+        }
+        self.step(now, owner, key, ExecutionType::New, None, |order| {
+            if order.kind == OrderKind::Market {
+                order.quantity = quantity;
+            }
+        });
+    }
+
+    fn trigger(&mut self, now: Timestamp, owner: Owner, key: OrderKey) {
+        if owner == Owner::BACKGROUND {
+            return;
+        }
+        self.step(now, owner, key, ExecutionType::New, None, |order| {
+            order.working_at = Some(now);
+        });
+    }
+
+    fn expire(&mut self, now: Timestamp, owner: Owner, key: OrderKey, reason: ExpiryReason) {
+        if owner == Owner::BACKGROUND {
+            return;
+        }
+        self.release(now, owner, key);
+        self.step(now, owner, key, ExecutionType::Expired, None, |order| {
+            order.status = Status::Expired;
+            order.expiry_reason = Some(reason.venue_name().to_owned());
+        });
+    }
+
+    fn note_cancel(
+        &mut self,
+        now: Timestamp,
+        owner: Owner,
+        key: OrderKey,
+        cancel_id: Option<ClientOrderId>,
+    ) {
+        if owner == Owner::BACKGROUND {
+            return;
+        }
+        self.release(now, owner, key);
+        let change = |order: &mut Order| order.status = Status::Canceled;
+        self.step_with(now, owner, key, ExecutionType::Canceled, None, cancel_id, change);
+    }
+
+    /// Gives back what an ending order still holds.
+    fn release(&mut self, now: Timestamp, owner: Owner, key: OrderKey) {
+        let account = self.accounts.get_mut(&owner.0).expect("owners are accounts");
+        let freed = account.orders.update(order_id(key), |order| {
+            let freed = order.locked;
+            order.locked = Amount::ZERO;
+            (order.instrument, order.side, freed)
+        });
+        let (instrument, side, freed) = freed.expect("a matcher only holds open orders");
+        let asset = super::paid_asset(self.instruments.get(instrument), side);
+        account.lock(asset, -freed, now);
+    }
+
+    /// Books one side of an execution.
+    fn fill(&mut self, execution: &matching::Execution, party: &Party, is_maker: bool) {
+        let now = execution.at;
+        let id = order_id(party.key);
+        let quote = Amount::notional(execution.price, execution.quantity)
+            .expect("filters bound price and quantity")
+            .truncated(8);
+        let account = self.accounts.get_mut(&party.owner.0).expect("owners are accounts");
+        let (order, unlocked) = account
+            .orders
+            .update(id, |order| {
+                order.executed += execution.quantity;
+                order.quote_executed += quote;
+                order.updated_at = now;
+                let is_complete = order.remaining().is_zero();
+                order.status = if is_complete { Status::Filled } else { Status::PartiallyFilled };
+                let locked = lock_for(&order.kind, order.side, order.remaining());
+                let unlocked = order.locked - locked;
+                order.locked = locked;
+                (order.clone(), unlocked)
+            })
+            .expect("a matcher only holds open orders");
+        let instrument = self.instruments.get(order.instrument);
+        let base = Amount::from(execution.quantity);
+        let (paid, received) = match order.side {
+            Side::Buy => ((instrument.quote, quote), (instrument.base, base)),
+            Side::Sell => ((instrument.base, base), (instrument.quote, quote)),
+        };
+        account.change(paid.0, unlocked - paid.1, -unlocked, now);
+        account.change(received.0, received.1, Amount::ZERO, now);
+        account.change(party.fee_asset, -party.fee, Amount::ZERO, now);
+        account.counts.release(now, if is_maker { 5 } else { 1 });
+        let trade = MyTrade {
+            account: account.id,
+            symbol: order.symbol,
+            id: execution.id,
+            order: id,
+            side: order.side,
+            price: execution.price,
+            quantity: execution.quantity,
+            quote,
+            fee: party.fee,
+            fee_asset: party.fee_asset,
+            is_maker,
+            at: now,
+        };
+        account.orders.record(trade.clone());
+        self.operation.trades.push(trade.clone());
+        self.report(now, party.owner, id, ExecutionType::Trade, Some(trade), None);
+    }
+
+    /// Changes an order and reports it.
+    fn step(
+        &mut self,
+        now: Timestamp,
+        owner: Owner,
+        key: OrderKey,
+        kind: ExecutionType,
+        trade: Option<MyTrade>,
+        change: impl FnOnce(&mut Order),
+    ) {
+        self.step_with(now, owner, key, kind, trade, None, change);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step, told completely")]
+    fn step_with(
+        &mut self,
+        now: Timestamp,
+        owner: Owner,
+        key: OrderKey,
+        kind: ExecutionType,
+        trade: Option<MyTrade>,
+        cancel_id: Option<ClientOrderId>,
+        change: impl FnOnce(&mut Order),
+    ) {
+        let id = order_id(key);
+        let account = self.accounts.get_mut(&owner.0).expect("owners are accounts");
+        let changed = account.orders.update(id, |order| {
+            change(order);
+            order.updated_at = now;
+        });
+        changed.expect("a matcher only holds open orders");
+        self.report(now, owner, id, kind, trade, cancel_id);
+    }
+
+    fn report(
+        &mut self,
+        now: Timestamp,
+        owner: Owner,
+        id: i64,
+        kind: ExecutionType,
+        trade: Option<MyTrade>,
+        cancel_id: Option<ClientOrderId>,
+    ) {
+        let execution_id = self.next_execution_id;
+        self.next_execution_id += 1;
+        let account = self.account(owner.0);
+        let order = account.orders.get(id).expect("it was just changed").clone();
+        self.operation.orders.insert((owner.0, id));
+        let report = ExecutionReport { order, kind, trade, cancel_id, execution_id, at: now };
+        let event = UserEvent::Execution(Box::new(report));
+        self.outputs.push(Output::User { account: owner.0, event });
+    }
+
+    /// Ends an operation: tells each account its new balances, and what must be stored.
+    pub(super) fn report_positions(&mut self, now: Timestamp) {
+        for (account, id) in std::mem::take(&mut self.operation.orders) {
+            let order = self.account(account).orders.get(id).expect("it was just changed");
+            self.records.push(Record::Order(order.clone()));
+        }
+        let trades = std::mem::take(&mut self.operation.trades);
+        self.records.extend(trades.into_iter().map(Record::Trade));
+        for account in self.accounts.values_mut() {
+            let touched = account.take_touched();
+            if touched.is_empty() {
+                continue;
+            }
+            let balances: Vec<_> =
+                touched.into_iter().map(|asset| (asset, account.balance(asset))).collect();
+            self.records.extend(balances.iter().map(|(asset, balance)| Record::Balance {
+                account: account.id,
+                asset: *asset,
+                balance: *balance,
+            }));
+            let event = UserEvent::Position { balances, at: now };
+            self.outputs.push(Output::User { account: account.id, event });
+        }
+    }
+}

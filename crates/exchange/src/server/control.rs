@@ -1,0 +1,189 @@
+//! The control path, `/control/…`: the clock, and faults. It is no part of Binance's API and is
+//! answered to callers on the same machine only. Parameters stand in the query.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /control/clock` | `venue_at_ns`, `wall_at_ns`, `speed`: venue = venue_at + (wall − wall_at) × speed |
+//! | `POST /control/clock?speed=N` | changes the speed; `pause` and `resume` likewise |
+//! | `POST /control/pause`, `/control/resume` | stops and restarts venue time |
+//! | `POST /control/skew?ms=N` | the venue's clock jumps |
+//! | `GET /control/flow_hash?mark_ms=N` | hash of the synthetic flow up to N ms after the start |
+//! | `POST /control/drop_websockets` | cuts all websockets without a word |
+//! | `POST /control/close_websockets` | closes them with code 1001 |
+//! | `POST /control/server_shutdown` | announces a shutdown on all websockets, then closes them |
+//! | `POST /control/silence?on=true` | connections stay up, nothing is sent |
+//! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
+//! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
+//! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
+//! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
+//! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
+//! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
+//! | `POST /control/clear` | ends all faults |
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use model::{Amount, Asset, InstrumentStatus};
+use serde_json::{Value, json};
+
+use super::faults::{Failure, FailurePoint, PlannedFailure};
+use super::http::{Answer, json as answer};
+use super::state::{Shared, State};
+use super::ws::query_value;
+use crate::clock::Speed;
+use crate::machine::DEFAULT_ACCOUNT;
+use crate::streams::hub::Ending;
+
+/// A refusal: status and words.
+type Refusal = (u16, String);
+
+/// Handles a request of the control path.
+pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> Answer {
+    if !address.is_loopback() {
+        return answer(
+            403,
+            json!({"error": "the control path is for this machine only"}).to_string(),
+        );
+    }
+    let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or("").to_owned();
+    let command = path.trim_start_matches("/control/");
+    if command == "server_shutdown" {
+        announce_shutdown(shared).await;
+        return answer(200, "{}");
+    }
+    let result = act(shared, request.method().as_str(), command, &query);
+    shared.wake.notify_one();
+    match result {
+        Ok(value) => answer(200, value.to_string()),
+        Err((status, words)) => answer(status, json!({"error": words}).to_string()),
+    }
+}
+
+/// Announces a shutdown, leaves a moment to react, and closes.
+pub async fn announce_shutdown(shared: &Shared) {
+    const NOTICE: Duration = Duration::from_millis(500);
+    {
+        let (mut state, now) = shared.current();
+        state.hub.announce_shutdown(now);
+    }
+    tokio::time::sleep(NOTICE).await;
+    close_all(&mut shared.lock());
+}
+
+fn close_all(state: &mut State) {
+    let ending = Ending::Close { code: 1001, reason: "the server is going away".to_owned() };
+    state.hub.end_all(&ending);
+}
+
+fn need(query: &str, name: &str) -> Result<String, Refusal> {
+    query_value(query, name).ok_or_else(|| (400, format!("parameter `{name}` is missing")))
+}
+
+fn number(query: &str, name: &str) -> Result<i64, Refusal> {
+    need(query, name)?.parse().map_err(|_| (400, format!("parameter `{name}` is no whole number")))
+}
+
+fn millis(query: &str, name: &str) -> Result<Duration, Refusal> {
+    let millis = number(query, name)?;
+    u64::try_from(millis)
+        .map(Duration::from_millis)
+        .map_err(|_| (400, format!("parameter `{name}` is negative")))
+}
+
+fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Value, Refusal> {
+    let (mut guard, now) = shared.current();
+    let state = &mut *guard;
+    let wall = (shared.wall)();
+    match (method, command) {
+        ("GET", "clock") => {}
+        ("GET", "flow_hash") => {
+            let mark = millis(query, "mark_ms")?;
+            let hash = state.exchange.flow_hash(mark);
+            let hash = hash.ok_or((409, "the market is not synthetic".to_owned()))?;
+            return Ok(json!({"flow_hash": format!("{hash:016x}")}));
+        }
+        ("POST", "clock") => {
+            let speed = Speed::parse(&need(query, "speed")?).map_err(|words| (400, words))?;
+            set_speed(state, wall, speed)?;
+        }
+        ("POST", "pause") => set_speed(state, wall, Speed::Permille(0))?,
+        ("POST", "resume") => set_speed(state, wall, shared.config.speed)?,
+        ("POST", "skew") => state.clock.skew(number(query, "ms")?),
+        ("POST", "drop_websockets") => state.hub.end_all(&Ending::Drop),
+        ("POST", "close_websockets") => close_all(state),
+        ("POST", "silence") => state.hub.is_silent = need(query, "on")? == "true",
+        ("POST", "delay") => {
+            let matching = query_value(query, "matching").unwrap_or_default();
+            state.faults.set_delay(millis(query, "ms")?, &matching);
+        }
+        ("POST", "fail") => plan_failure(state, query)?,
+        ("POST", "exhaust_weight") => {
+            let limits = *state.exchange.limits();
+            state.exchange.address_limits.exhaust(now, &limits);
+        }
+        ("POST", "halt") => halt(state, query)?,
+        ("POST", "deposit") => {
+            let asset = Asset::new(&need(query, "asset")?)
+                .map_err(|error| (400, format!("parameter `asset`: {error}")))?;
+            let amount: Amount = need(query, "amount")?
+                .parse()
+                .map_err(|error| (400, format!("parameter `amount`: {error}")))?;
+            let deposit = state.exchange.deposit(DEFAULT_ACCOUNT, asset, amount, now);
+            deposit.map_err(|error| (400, error.to_string()))?;
+            state.flush();
+        }
+        ("POST", "revoke_key") => {
+            if !state.exchange.revoke_key(&need(query, "api_key")?) {
+                return Err((404, "there is no such key".to_owned()));
+            }
+        }
+        ("POST", "clear") => {
+            state.faults.clear();
+            state.hub.is_silent = false;
+        }
+        (_, command) => return Err((404, format!("there is no command `{command}`"))),
+    }
+    let clock = serde_json::to_value(state.clock.announcement()).unwrap_or_default();
+    Ok(if command == "clock" { clock } else { json!({"clock": clock}) })
+}
+
+fn set_speed(state: &mut State, wall: model::Timestamp, speed: Speed) -> Result<(), Refusal> {
+    if (state.clock.speed() == Speed::Max) != (speed == Speed::Max) {
+        return Err((409, "full speed is chosen at the start and stays".to_owned()));
+    }
+    state.clock.set_speed(wall, speed);
+    Ok(())
+}
+
+fn plan_failure(state: &mut State, query: &str) -> Result<(), Refusal> {
+    let point = match need(query, "point")?.as_str() {
+        "before" => FailurePoint::Before,
+        "after" => FailurePoint::After,
+        _ => return Err((400, "parameter `point` is `before` or `after`".to_owned())),
+    };
+    let status = query_value(query, "status").unwrap_or_else(|| "503".to_owned());
+    let failure = match status.parse::<u16>() {
+        Ok(0) => Failure::NoAnswer,
+        Ok(status @ 400..=599) => Failure::Status(status),
+        Ok(_) | Err(_) => return Err((400, "parameter `status` is 0 or 400 to 599".to_owned())),
+    };
+    let count = query_value(query, "count").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let matching = query_value(query, "matching").unwrap_or_default();
+    state.faults.plan(&PlannedFailure { point, failure, matching }, count);
+    Ok(())
+}
+
+fn halt(state: &mut State, query: &str) -> Result<(), Refusal> {
+    let status = match need(query, "status")?.as_str() {
+        "TRADING" => InstrumentStatus::Trading,
+        "CANCEL_ONLY" => InstrumentStatus::CancelOnly,
+        "HALT" => InstrumentStatus::Halted,
+        _ => return Err((400, "parameter `status` is TRADING, CANCEL_ONLY or HALT".to_owned())),
+    };
+    let symbol = need(query, "symbol")?;
+    let is_known = state.exchange.set_status(&symbol, status);
+    if is_known { Ok(()) } else { Err((404, format!("there is no symbol `{symbol}`"))) }
+}

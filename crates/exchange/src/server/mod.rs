@@ -1,0 +1,211 @@
+//! The server: sockets in, calls on the machine, answers and streams out.
+
+mod control;
+pub mod faults;
+mod http;
+pub mod listener;
+mod state;
+mod ws;
+mod ws_api;
+mod ws_streams;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::{ClockAnnouncement, VenueClock};
+use crate::config::{ExchangeConfig, MarketConfig};
+use crate::keys::{Credentials, KeyError};
+use crate::machine::{DEFAULT_ACCOUNT, Exchange};
+use crate::persist::{Loaded, Store, StoreError, fresh_credentials};
+use crate::streams::hub::Hub;
+use listener::Listener;
+use state::{Shared, State};
+pub use state::{WallClock, system_clock};
+
+/// Why an exchange did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state directory can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys given are malformed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The address can't be listened on.
+    #[error("can't listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The configuration asks for what there is not.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// A running exchange. Dropping the handle stops it.
+#[derive(Debug)]
+pub struct ExchangeHandle {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The default account's keys.
+    pub credentials: Credentials,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl ExchangeHandle {
+    /// Base of REST.
+    #[must_use]
+    pub fn rest_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Base of the market streams, without `/ws` or `/stream`.
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// The WebSocket API.
+    #[must_use]
+    pub fn ws_api_url(&self) -> String {
+        format!("ws://{}/ws-api/v3", self.address)
+    }
+
+    /// The venue's clock.
+    #[must_use]
+    pub fn clock(&self) -> ClockAnnouncement {
+        self.shared.lock().clock.announcement()
+    }
+
+    /// Hash of the synthetic flow up to so much market time after the start; `None` for a
+    /// replay.
+    #[must_use]
+    pub fn flow_hash(&self, mark: Duration) -> Option<u64> {
+        self.shared.lock().exchange.flow_hash(mark)
+    }
+
+    /// Announces the shutdown on all websockets, closes them and stops.
+    pub async fn shutdown(mut self) {
+        control::announce_shutdown(&self.shared).await;
+        self.stop.send_replace(true);
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for ExchangeHandle {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Starts an exchange on a listener. Its tasks run on the caller's runtime.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn serve<L: Listener>(
+    config: ExchangeConfig,
+    listener: L,
+    wall: WallClock,
+) -> Result<ExchangeHandle, StartError> {
+    let address = listener.local_addr()?;
+    let (state, credentials) = start(&config, wall())?;
+    let shared = Arc::new(Shared::new(state, wall, config));
+    let (stop, stopped) = watch::channel(false);
+    let tasks = vec![
+        tokio::spawn(Arc::clone(&shared).drive()),
+        tokio::spawn(accept(Arc::clone(&shared), listener, stopped)),
+    ];
+    Ok(ExchangeHandle { address, credentials, shared, stop, tasks })
+}
+
+/// Binds to an address and starts an exchange there, on the system's clock.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn bind(
+    config: ExchangeConfig,
+    address: SocketAddr,
+) -> Result<ExchangeHandle, StartError> {
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    serve(config, listener, system_clock())
+}
+
+fn start(
+    config: &ExchangeConfig,
+    wall: model::Timestamp,
+) -> Result<(State, Credentials), StartError> {
+    let loaded = match &config.state_dir {
+        Some(directory) => Store::load(directory)?,
+        None => Loaded { run: 0, records: None },
+    };
+    let credentials = match (&config.credentials, &config.state_dir) {
+        (Some(credentials), _) => credentials.clone(),
+        (None, Some(directory)) => Store::credentials(directory)?,
+        (None, None) => fresh_credentials(),
+    };
+    let keys = credentials.to_api_keys()?;
+    let run = loaded.run + 1;
+    let now = config.start_at.unwrap_or(wall);
+    let mut exchange = match &config.market {
+        MarketConfig::Synthetic(market) => {
+            if market.symbols.is_empty() {
+                return Err(StartError::Config("a synthetic market needs a symbol".to_owned()));
+            }
+            Exchange::synthetic(config, market, now, run)
+        }
+        MarketConfig::Replay(_) => {
+            return Err(StartError::Config("replays come with a later step".to_owned()));
+        }
+    };
+    match loaded.records {
+        Some(records) => exchange.restore(DEFAULT_ACCOUNT, keys, records, now),
+        None => exchange.open_account(DEFAULT_ACCOUNT, keys, &config.balances),
+    }
+    exchange.take_records();
+    let store = match &config.state_dir {
+        Some(directory) => Some(Store::begin(directory, run, &exchange.snapshot())?),
+        None => None,
+    };
+    let clock = VenueClock::new(now, wall, config.speed);
+    let hub = Hub::new(config.reader_queue);
+    let state = State::new(exchange, hub, clock, faults::Faults::default(), store);
+    Ok((state, credentials))
+}
+
+async fn accept<L: Listener>(shared: Arc<Shared>, mut listener: L, stopped: watch::Receiver<bool>) {
+    loop {
+        let Ok((io, peer)) = listener.accept().await else {
+            // Out of file handles, most likely: others may free some soon.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        let mut stopped = stopped.clone();
+        tokio::spawn(async move {
+            let address = peer.ip();
+            let service = service_fn(|request| http::handle(Arc::clone(&shared), address, request));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(io), service)
+                .with_upgrades();
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => {}
+                // A broken connection is the client's business.
+                _ = connection => {}
+            }
+        });
+    }
+}

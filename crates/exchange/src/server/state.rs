@@ -1,0 +1,180 @@
+//! What all connections share: the machine, the hub, the clock and the state directory.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use model::Timestamp;
+use tokio::sync::Notify;
+
+use super::faults::Faults;
+use crate::api::auth::Credential;
+use crate::api::params::Params;
+use crate::api::table::Endpoint;
+use crate::api::{Call, Reply, TimeUnit};
+use crate::clock::VenueClock;
+use crate::config::ExchangeConfig;
+use crate::machine::Exchange;
+use crate::persist::Store;
+use crate::streams::hub::Hub;
+
+/// Reads the wall's clock. A simulated network passes its own.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock.
+#[must_use]
+pub fn system_clock() -> WallClock {
+    Arc::new(|| {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Timestamp::EPOCH.after(since)
+    })
+}
+
+/// Everything that changes, under one lock that is never held over an await.
+#[derive(Debug)]
+pub struct State {
+    /// The machine.
+    pub exchange: Exchange,
+    /// Who listens.
+    pub hub: Hub,
+    /// Venue time.
+    pub clock: VenueClock,
+    /// Faults in force.
+    pub faults: Faults,
+    store: Option<Store>,
+}
+
+/// What a call from outside carries besides its endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// Who says it is.
+    pub credential: Credential<'a>,
+    /// From where.
+    pub address: IpAddr,
+    /// Unit of the times in the answer.
+    pub unit: TimeUnit,
+}
+
+impl State {
+    /// The state of a starting exchange.
+    #[must_use]
+    pub const fn new(
+        exchange: Exchange,
+        hub: Hub,
+        clock: VenueClock,
+        faults: Faults,
+        store: Option<Store>,
+    ) -> Self {
+        Self { exchange, hub, clock, faults, store }
+    }
+
+    /// Runs the market up to the wall's now and sends what came out. Returns venue time.
+    pub fn run(&mut self, wall: Timestamp) -> Timestamp {
+        let now = self.clock.venue_time(wall);
+        while let Some(boundary) = self.exchange.advance(now) {
+            self.flush();
+            self.hub.dispatch_paced(&self.exchange, boundary);
+        }
+        self.flush();
+        now
+    }
+
+    /// Stores and sends what the machine brought out, in this order.
+    ///
+    /// # Panics
+    /// When the state directory can't be written: an exchange that forgets what it said is worse
+    /// than one that stops.
+    pub fn flush(&mut self) {
+        let records = self.exchange.take_records();
+        if let Some(store) = &mut self.store
+            && !records.is_empty()
+        {
+            store.append(&records).expect("the state directory can be written");
+        }
+        let outputs = self.exchange.take_outputs();
+        self.hub.dispatch(&self.exchange, &outputs);
+    }
+
+    /// Carries out a call. Its events are sent by the next [`Self::flush`], so that a caller may
+    /// put the answer first.
+    pub fn call(
+        &mut self,
+        endpoint: &'static Endpoint,
+        params: &Params,
+        caller: Caller<'_>,
+        now: Timestamp,
+    ) -> Reply {
+        let Caller { credential, address, unit } = caller;
+        let call = Call { endpoint, params, credential, address, now, unit };
+        crate::api::call(&mut self.exchange, &call)
+    }
+}
+
+/// What every task of the server holds.
+pub struct Shared {
+    state: Mutex<State>,
+    /// Wakes the market's task when the clock or the listeners change.
+    pub wake: Notify,
+    /// The wall's clock.
+    pub wall: WallClock,
+    /// What the exchange was told.
+    pub config: ExchangeConfig,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Shared")
+    }
+}
+
+impl Shared {
+    /// Shares a state.
+    #[must_use]
+    pub fn new(state: State, wall: WallClock, config: ExchangeConfig) -> Self {
+        Self { state: Mutex::new(state), wake: Notify::new(), wall, config }
+    }
+
+    /// The state, alone.
+    ///
+    /// # Panics
+    /// If another task panicked in the middle of a change: its state can't be trusted.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no task panics in the middle of a change")
+    }
+
+    /// Runs the market up to now and returns the state with venue time.
+    pub fn current(&self) -> (MutexGuard<'_, State>, Timestamp) {
+        let mut state = self.lock();
+        let now = state.run((self.wall)());
+        (state, now)
+    }
+
+    /// How long the market can be left alone; `None` while its clock stands still.
+    fn idle_for(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        let wall = (self.wall)();
+        state.run(wall);
+        let next = state.exchange.next_event_at();
+        state.clock.wall_time(next).map(|at| at.since(wall))
+    }
+
+    /// Runs the market for ever.
+    pub async fn drive(self: Arc<Self>) {
+        /// Finer than this there is nothing to see, and the timer has no more to give.
+        const FINEST: Duration = Duration::from_millis(1);
+        loop {
+            let idle = self.idle_for();
+            let woken = self.wake.notified();
+            match idle {
+                None => woken.await,
+                Some(idle) => {
+                    tokio::select! {
+                        biased;
+                        () = woken => {}
+                        () = tokio::time::sleep(idle.max(FINEST)) => {}
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The WebSocket API: `/ws-api/v3`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::faults::{Failure, FailurePoint};
+use super::state::{Caller, Shared, State};
+use super::ws::{Event, Session, Socket};
+use crate::api::auth::{Credential, Security, authorize};
+use crate::api::error::ApiError;
+use crate::api::params::Params;
+use crate::api::table::{self, Endpoint};
+use crate::api::{Reply, TimeUnit};
+use crate::limits::{self, RateLimit};
+use crate::streams::hub::{ConnectionId, Ending, Unsubscribe};
+
+/// Weight of connecting, and of the methods of this file.
+const CONNECT_WEIGHT: u32 = 2;
+const SESSION_WEIGHT: u32 = 2;
+
+/// A connection's session.
+struct Client {
+    id: ConnectionId,
+    address: IpAddr,
+    unit: TimeUnit,
+    returns_limits: bool,
+    connected_at: Timestamp,
+    logon: Option<Logon>,
+}
+
+/// Who is logged on.
+struct Logon {
+    api_key: String,
+    account: u32,
+    at: Timestamp,
+}
+
+/// A request's frame.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    method: String,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(
+    shared: Arc<Shared>,
+    socket: Socket,
+    address: IpAddr,
+    unit: TimeUnit,
+    returns_limits: bool,
+) {
+    let (mailbox, connected_at, refusal) = {
+        let (mut state, now) = shared.current();
+        let limits = *state.exchange.limits();
+        let charged = state.exchange.address_limits.charge(address, now, CONNECT_WEIGHT, &limits);
+        (state.hub.connect(unit, false), now, charged.err())
+    };
+    let id = mailbox.id;
+    let mut session = Session::new(&shared, socket, mailbox);
+    if let Some(refusal) = refusal {
+        session.close(1008, &refusal.msg).await;
+    } else {
+        let mut client = Client { id, address, unit, returns_limits, connected_at, logon: None };
+        loop {
+            match session.next().await {
+                Event::Over => break,
+                Event::Beat => {}
+                Event::Text(text) => {
+                    if !receive(&shared, &mut client, &text).await {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    shared.lock().hub.disconnect(id);
+}
+
+/// Carries out one request. False when the connection must be cut.
+async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
+    let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
+        let answer = render("null", &Err(ApiError::invalid_json()), None);
+        shared.lock().hub.send(client.id, answer.into());
+        return true;
+    };
+    let (delay, failure) = {
+        let mut state = shared.lock();
+        (state.faults.delay(&frame.method), state.faults.take(&frame.method))
+    };
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let is_before = failure.as_ref().is_some_and(|failure| failure.point == FailurePoint::Before);
+    let (mut state, now) = shared.current();
+    let answer = if is_before { None } else { Some(answer(&mut state, client, &frame, now)) };
+    let goes_on = match (failure.map(|planned| planned.failure), answer) {
+        (Some(Failure::NoAnswer), _) => {
+            state.hub.end_one(client.id, Ending::Drop);
+            false
+        }
+        (Some(Failure::Status(status)), _) => {
+            let error = ApiError { status, ..ApiError::backend_timeout() };
+            let id = frame.id.map_or("null", RawValue::get);
+            state.hub.send(client.id, render(id, &Err(error), None).into());
+            true
+        }
+        (None, Some(answer)) => {
+            state.hub.send(client.id, answer.into());
+            true
+        }
+        (None, None) => true,
+    };
+    state.flush();
+    goes_on
+}
+
+/// The answer's text. The events that the request caused are sent after it.
+fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, now: Timestamp) -> String {
+    let id = frame.id.map_or("null", RawValue::get);
+    let mut params = match Params::from_json(frame.params) {
+        Ok(params) => params,
+        Err(error) => return render(id, &Err(error), None),
+    };
+    params.mark_signed();
+    let returns_limits =
+        params.peek("returnRateLimits").map_or(client.returns_limits, |value| value == "true");
+    let (result, counted) = match table::method(&frame.method) {
+        Some(endpoint) => {
+            let reply = call(state, client, endpoint, &params, now);
+            (reply.result, reply.counted)
+        }
+        None => (session_method(state, client, &frame.method, &params, now), None),
+    };
+    let limits = returns_limits.then(|| rate_limits(state, client, counted, now));
+    let retry_at = result.as_ref().err().and_then(|error| error.retry_after_secs);
+    let result = result.map_err(|error| with_retry_data(error, retry_at, now, client.unit));
+    render(id, &result, limits.as_deref())
+}
+
+/// A refusal for a limit tells when to come back.
+fn with_retry_data(
+    mut error: ApiError,
+    retry_after_secs: Option<u64>,
+    now: Timestamp,
+    unit: TimeUnit,
+) -> ApiError {
+    if let Some(secs) = retry_after_secs {
+        let at = now.after(std::time::Duration::from_secs(secs));
+        let data = json!({"serverTime": unit.of(now), "retryAfter": unit.of(at)});
+        error.data = Some(data.to_string());
+    }
+    error
+}
+
+fn render(
+    id: &str,
+    result: &Result<String, ApiError>,
+    rate_limits: Option<&[RateLimit]>,
+) -> String {
+    let mut text = match result {
+        Ok(result) => format!(r#"{{"id":{id},"status":200,"result":{result}"#),
+        Err(error) => {
+            format!(r#"{{"id":{id},"status":{},"error":{}"#, error.status, error.to_json())
+        }
+    };
+    if let Some(limits) = rate_limits {
+        text.push_str(r#","rateLimits":"#);
+        text.push_str(&serde_json::to_string(limits).expect("plain numbers always serialise"));
+    }
+    text.push('}');
+    text
+}
+
+fn rate_limits(
+    state: &mut State,
+    client: &Client,
+    counted: Option<u32>,
+    now: Timestamp,
+) -> Vec<RateLimit> {
+    let config = *state.exchange.limits();
+    let mut lines = Vec::with_capacity(3);
+    if let Some(account) = counted {
+        lines.extend(state.exchange.account(account).counts.lines(now, &config));
+    }
+    let [mut weight, ..] = limits::published(&config);
+    weight.count = Some(state.exchange.address_limits.used_weight(client.address, now));
+    lines.push(weight);
+    lines
+}
+
+/// Who asks: an explicit key and signature outrank the session.
+fn credential<'a>(client: &'a Client, params: &'a Params, payload: &'a str) -> Credential<'a> {
+    match (&client.logon, params.peek("apiKey"), params.peek("signature")) {
+        (Some(logon), None, None) => Credential::Session { api_key: &logon.api_key },
+        (_, api_key, _) => Credential::Signed { api_key, payload },
+    }
+}
+
+fn call(
+    state: &mut State,
+    client: &Client,
+    endpoint: &'static Endpoint,
+    params: &Params,
+    now: Timestamp,
+) -> Reply {
+    let payload = match endpoint.security {
+        Security::None => String::new(),
+        Security::Trade | Security::UserData => params.sorted_payload(),
+    };
+    let credential = credential(client, params, &payload);
+    let caller = Caller { credential, address: client.address, unit: client.unit };
+    state.call(endpoint, params, caller, now)
+}
+
+/// Methods that belong to the connection: sessions and user data streams.
+fn session_method(
+    state: &mut State,
+    client: &mut Client,
+    method: &str,
+    params: &Params,
+    now: Timestamp,
+) -> Result<String, ApiError> {
+    let limits = *state.exchange.limits();
+    state.exchange.address_limits.charge(client.address, now, SESSION_WEIGHT, &limits)?;
+    let number = |subscription: u32| json!({"subscriptionId": subscription}).to_string();
+    match method.strip_prefix("v3/").unwrap_or(method) {
+        "session.logon" => {
+            let account = signed(state, params, now)?;
+            let api_key = params.required_text("apiKey")?;
+            let is_ed25519 = state.exchange.key(api_key).is_some_and(|(key, _)| key.is_ed25519());
+            if !is_ed25519 {
+                return Err(ApiError::unsupported());
+            }
+            client.logon = Some(Logon { api_key: api_key.to_owned(), account, at: now });
+            Ok(status(state, client, now))
+        }
+        "session.status" => Ok(status(state, client, now)),
+        "session.logout" => {
+            client.logon = None;
+            state.hub.unsubscribe_user(client.id, Unsubscribe::Session, now);
+            Ok(status(state, client, now))
+        }
+        "session.subscriptions" => {
+            let list: Vec<_> = state
+                .hub
+                .user_subscriptions(client.id)
+                .into_iter()
+                .map(|subscription| json!({"subscriptionId": subscription}))
+                .collect();
+            Ok(serde_json::Value::from(list).to_string())
+        }
+        "userDataStream.subscribe" => {
+            let logon = client.logon.as_ref().ok_or_else(not_logged_on)?;
+            let opened = state.hub.subscribe_user(client.id, logon.account, true);
+            opened.map(number).ok_or_else(ApiError::subscription_active)
+        }
+        "userDataStream.subscribe.signature" => {
+            let account = signed(state, params, now)?;
+            params.text("apiKey")?;
+            params.finish()?;
+            let opened = state.hub.subscribe_user(client.id, account, false);
+            opened.map(number).ok_or_else(ApiError::subscription_active)
+        }
+        "userDataStream.unsubscribe" => {
+            let which = params.integer("subscriptionId")?;
+            let which = match which {
+                None => Unsubscribe::All,
+                Some(number) => Unsubscribe::One(u32::try_from(number).unwrap_or(u32::MAX)),
+            };
+            let closed = state.hub.unsubscribe_user(client.id, which, now);
+            if closed == 0 && which != Unsubscribe::All {
+                return Err(ApiError::subscription_inactive());
+            }
+            Ok("{}".to_owned())
+        }
+        _ => Err(ApiError::unsupported()),
+    }
+}
+
+fn not_logged_on() -> ApiError {
+    ApiError::key_rejected()
+}
+
+/// Checks an explicit key and signature.
+fn signed(state: &State, params: &Params, now: Timestamp) -> Result<u32, ApiError> {
+    let payload = params.sorted_payload();
+    let credential = Credential::Signed { api_key: params.peek("apiKey"), payload: &payload };
+    authorize(&state.exchange, Security::UserData, credential, params, now)
+}
+
+fn status(state: &State, client: &Client, now: Timestamp) -> String {
+    let unit = client.unit;
+    json!({
+        "apiKey": client.logon.as_ref().map(|logon| logon.api_key.as_str()),
+        "authorizedSince": client.logon.as_ref().map(|logon| unit.of(logon.at)),
+        "connectedSince": unit.of(client.connected_at),
+        "returnRateLimits": client.returns_limits,
+        "serverTime": unit.of(now),
+        "userDataStream": !state.hub.user_subscriptions(client.id).is_empty(),
+    })
+    .to_string()
+}

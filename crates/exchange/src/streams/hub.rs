@@ -1,0 +1,429 @@
+//! Who listens to what. Each frame is written once and shared by all who get it.
+
+use std::collections::BTreeMap;
+
+use model::{Instruments, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::api::TimeUnit;
+use crate::machine::{Exchange, Output, UserEvent};
+use crate::streams::name::StreamKey;
+use crate::streams::{payload, user};
+
+/// Most streams of one connection.
+pub const MAX_STREAMS: usize = 1_024;
+
+/// A connection of the hub.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ConnectionId(u64);
+
+/// Why the server ends a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// With a close frame.
+    Close {
+        /// Code of RFC 6455.
+        code: u16,
+        /// Words for a person.
+        reason: String,
+    },
+    /// Without a word: the transport is cut.
+    Drop,
+}
+
+impl Ending {
+    /// The reader was slower than its queue is long.
+    fn too_slow(bound: usize) -> Self {
+        Self::Close { code: 1008, reason: format!("too slow: {bound} frames were waiting") }
+    }
+}
+
+#[derive(Debug)]
+struct Subscription {
+    id: u32,
+    account: u32,
+    /// Made by the session's logon, not by a signature of its own.
+    is_session: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    frames: mpsc::Sender<Utf8Bytes>,
+    ending: watch::Sender<Option<Ending>>,
+    unit: TimeUnit,
+    is_combined: bool,
+    names: Vec<String>,
+    user: Vec<Subscription>,
+    next_subscription: u32,
+}
+
+/// The two ends that a connection's task holds.
+#[derive(Debug)]
+pub struct Mailbox {
+    /// Its number in the hub.
+    pub id: ConnectionId,
+    /// Frames to send, in order.
+    pub frames: mpsc::Receiver<Utf8Bytes>,
+    /// Set when the server ends the connection.
+    pub ending: watch::Receiver<Option<Ending>>,
+}
+
+/// All connections and their subscriptions.
+#[derive(Debug)]
+pub struct Hub {
+    connections: BTreeMap<ConnectionId, Connection>,
+    listeners: BTreeMap<StreamKey, Vec<ConnectionId>>,
+    next_id: u64,
+    queue: usize,
+    /// A fault: connections stay up and nothing is sent on them.
+    pub is_silent: bool,
+}
+
+/// One payload in the forms that listeners want, each made when the first one wants it.
+struct Forms<'a, F> {
+    name: &'a str,
+    make: F,
+    raw: [Option<Option<Utf8Bytes>>; 2],
+    combined: [Option<Utf8Bytes>; 2],
+}
+
+impl<F: Fn(TimeUnit) -> Option<String>> Forms<'_, F> {
+    fn raw(&mut self, unit: TimeUnit) -> Option<Utf8Bytes> {
+        let slot = &mut self.raw[unit as usize];
+        slot.get_or_insert_with(|| (self.make)(unit).map(Utf8Bytes::from)).clone()
+    }
+
+    fn combined(&mut self, unit: TimeUnit) -> Option<Utf8Bytes> {
+        if let Some(frame) = &self.combined[unit as usize] {
+            return Some(frame.clone());
+        }
+        let raw = self.raw(unit)?;
+        let frame = Utf8Bytes::from(format!(r#"{{"stream":"{}","data":{raw}}}"#, self.name));
+        self.combined[unit as usize] = Some(frame.clone());
+        Some(frame)
+    }
+}
+
+impl Hub {
+    /// A hub whose readers may have so many frames waiting.
+    #[must_use]
+    pub const fn new(queue: usize) -> Self {
+        Self {
+            connections: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            next_id: 0,
+            queue,
+            is_silent: false,
+        }
+    }
+
+    /// Takes in a connection.
+    pub fn connect(&mut self, unit: TimeUnit, is_combined: bool) -> Mailbox {
+        let id = ConnectionId(self.next_id);
+        self.next_id += 1;
+        let (frames, receiver) = mpsc::channel(self.queue);
+        let (ending, ended) = watch::channel(None);
+        let connection = Connection {
+            frames,
+            ending,
+            unit,
+            is_combined,
+            names: Vec::new(),
+            user: Vec::new(),
+            next_subscription: 0,
+        };
+        self.connections.insert(id, connection);
+        Mailbox { id, frames: receiver, ending: ended }
+    }
+
+    /// Forgets a connection.
+    pub fn disconnect(&mut self, id: ConnectionId) {
+        if self.connections.remove(&id).is_some() {
+            self.listeners.retain(|_, listeners| {
+                listeners.retain(|listener| *listener != id);
+                !listeners.is_empty()
+            });
+        }
+    }
+
+    /// Ends all connections.
+    pub fn end_all(&mut self, ending: &Ending) {
+        for id in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.end_one(id, ending.clone());
+        }
+    }
+
+    /// Ends a connection.
+    pub fn end_one(&mut self, id: ConnectionId, ending: Ending) {
+        if let Some(connection) = self.connections.get(&id) {
+            connection.ending.send_replace(Some(ending));
+        }
+        self.disconnect(id);
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether nobody is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// How many different known streams have a listener.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Subscribes; names that are not known are kept and stay silent.
+    ///
+    /// # Errors
+    /// The number of streams that there would be, past the most allowed.
+    pub fn subscribe(
+        &mut self,
+        id: ConnectionId,
+        names: &[String],
+        instruments: &Instruments,
+    ) -> Result<(), usize> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        let new: Vec<&String> =
+            names.iter().filter(|name| !connection.names.contains(name)).collect();
+        let total = connection.names.len() + new.len();
+        if total > MAX_STREAMS {
+            return Err(total);
+        }
+        for name in new {
+            if let Some(key) = StreamKey::parse(name, instruments) {
+                let listeners = self.listeners.entry(key).or_default();
+                if !listeners.contains(&id) {
+                    listeners.push(id);
+                }
+            }
+            connection.names.push(name.clone());
+        }
+        Ok(())
+    }
+
+    /// Unsubscribes.
+    pub fn unsubscribe(&mut self, id: ConnectionId, names: &[String], instruments: &Instruments) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.names.retain(|name| !names.contains(name));
+        for name in names {
+            if let Some(key) = StreamKey::parse(name, instruments)
+                && let Some(listeners) = self.listeners.get_mut(&key)
+            {
+                listeners.retain(|listener| *listener != id);
+                if listeners.is_empty() {
+                    self.listeners.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Names that a connection is subscribed to, in the order of subscription.
+    #[must_use]
+    pub fn subscriptions(&self, id: ConnectionId) -> &[String] {
+        self.connections.get(&id).map_or(&[], |connection| &connection.names)
+    }
+
+    /// Whether a connection gets events wrapped with the stream's name.
+    #[must_use]
+    pub fn is_combined(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.is_combined)
+    }
+
+    /// Sets whether a connection gets events wrapped.
+    pub fn set_combined(&mut self, id: ConnectionId, is_combined: bool) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_combined = is_combined;
+        }
+    }
+
+    /// Puts a frame into a connection's queue; past the bound the connection ends.
+    pub fn send(&mut self, id: ConnectionId, frame: Utf8Bytes) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
+            self.end_one(id, Ending::too_slow(self.queue));
+        }
+    }
+
+    fn publish(
+        &mut self,
+        key: StreamKey,
+        instruments: &Instruments,
+        make: impl Fn(TimeUnit) -> Option<String>,
+    ) {
+        let Some(listeners) = self.listeners.get(&key) else { return };
+        if self.is_silent {
+            return;
+        }
+        let name = key.name(instruments);
+        let mut forms = Forms { name: &name, make, raw: [None, None], combined: [None, None] };
+        let mut slow = Vec::new();
+        for id in listeners {
+            let Some(connection) = self.connections.get(id) else { continue };
+            let frame = if connection.is_combined {
+                forms.combined(connection.unit)
+            } else {
+                forms.raw(connection.unit)
+            };
+            let Some(frame) = frame else { continue };
+            if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
+                slow.push(*id);
+            }
+        }
+        for id in slow {
+            self.end_one(id, Ending::too_slow(self.queue));
+        }
+    }
+
+    /// Sends what the machine brought out.
+    pub fn dispatch(&mut self, exchange: &Exchange, outputs: &[Output]) {
+        for output in outputs {
+            match output {
+                Output::User { account, event } => self.notify(*account, event),
+                Output::Trade { .. }
+                | Output::Aggregate { .. }
+                | Output::Quote { .. }
+                | Output::Depth { .. } => {
+                    if let Some(key) = payload::key_of(output) {
+                        self.publish(key, exchange.instruments(), |unit| {
+                            payload::event(exchange, output, unit)
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the streams that the clock sends at `at`.
+    pub fn dispatch_paced(&mut self, exchange: &Exchange, at: Timestamp) {
+        let due: Vec<StreamKey> = self
+            .listeners
+            .keys()
+            .filter(|key| {
+                key.kind.pace().is_some_and(|pace| {
+                    let pace = i64::try_from(pace.as_nanos()).expect("paces are seconds");
+                    at.as_nanos() % pace == 0
+                })
+            })
+            .copied()
+            .collect();
+        for key in due {
+            self.publish(key, exchange.instruments(), |unit| {
+                payload::paced(exchange, key, at, unit)
+            });
+        }
+    }
+
+    /// Whether any stream that the clock sends has a listener.
+    #[must_use]
+    pub fn has_paced(&self) -> bool {
+        self.listeners.keys().any(|key| key.kind.pace().is_some())
+    }
+
+    /// Tells all that the server will shut down.
+    pub fn announce_shutdown(&mut self, now: Timestamp) {
+        let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in ids {
+            let Some(connection) = self.connections.get(&id) else { continue };
+            let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, connection.unit.of(now));
+            let frame = if connection.is_combined {
+                format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#)
+            } else {
+                event
+            };
+            self.send(id, frame.into());
+        }
+    }
+
+    fn notify(&mut self, account: u32, event: &UserEvent) {
+        if self.is_silent {
+            return;
+        }
+        let mut texts: [Option<String>; 2] = [None, None];
+        let mut slow = Vec::new();
+        for (id, connection) in &self.connections {
+            for subscription in connection.user.iter().filter(|sub| sub.account == account) {
+                let unit = connection.unit;
+                let text = texts[unit as usize].get_or_insert_with(|| user::event(event, unit));
+                let frame = Utf8Bytes::from(user::wrap(subscription.id, text));
+                if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
+                    slow.push(*id);
+                }
+            }
+        }
+        for id in slow {
+            self.end_one(id, Ending::too_slow(self.queue));
+        }
+    }
+
+    /// Opens a user data subscription; `None` if the account has one on this connection.
+    pub fn subscribe_user(
+        &mut self,
+        id: ConnectionId,
+        account: u32,
+        is_session: bool,
+    ) -> Option<u32> {
+        let connection = self.connections.get_mut(&id)?;
+        if connection.user.iter().any(|subscription| subscription.account == account) {
+            return None;
+        }
+        let number = connection.next_subscription;
+        connection.next_subscription += 1;
+        connection.user.push(Subscription { id: number, account, is_session });
+        Some(number)
+    }
+
+    /// Numbers of a connection's user data subscriptions.
+    #[must_use]
+    pub fn user_subscriptions(&self, id: ConnectionId) -> Vec<u32> {
+        let connection = self.connections.get(&id);
+        connection
+            .map_or_else(Vec::new, |connection| connection.user.iter().map(|sub| sub.id).collect())
+    }
+
+    /// Closes a user data subscription, or all of a connection, and says so. Returns how many.
+    pub fn unsubscribe_user(
+        &mut self,
+        id: ConnectionId,
+        which: Unsubscribe,
+        now: Timestamp,
+    ) -> usize {
+        let Some(connection) = self.connections.get_mut(&id) else { return 0 };
+        let unit = connection.unit;
+        let mut closed = Vec::new();
+        connection.user.retain(|subscription| {
+            let is_meant = match which {
+                Unsubscribe::All => true,
+                Unsubscribe::One(number) => subscription.id == number,
+                Unsubscribe::Session => subscription.is_session,
+            };
+            if is_meant {
+                closed.push(subscription.id);
+            }
+            !is_meant
+        });
+        for number in &closed {
+            let event = user::terminated(now, unit);
+            self.send(id, user::wrap(*number, &event).into());
+        }
+        closed.len()
+    }
+}
+
+/// Which user data subscriptions to close.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsubscribe {
+    /// All of the connection.
+    All,
+    /// One by its number.
+    One(u32),
+    /// That of the session's logon.
+    Session,
+}

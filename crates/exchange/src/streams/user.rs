@@ -1,0 +1,158 @@
+//! Payloads of the user data stream.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::api::TimeUnit;
+use crate::api::handlers::render::Eight;
+use crate::machine::{ExecutionReport, UserEvent};
+use crate::orders::side_name;
+use model::{Amount, Price, Quantity};
+
+/// An event as `{"subscriptionId":…,"event":…}`.
+#[must_use]
+pub fn wrap(subscription: u32, event: &str) -> String {
+    format!(r#"{{"subscriptionId":{subscription},"event":{event}}}"#)
+}
+
+/// The event's JSON.
+#[must_use]
+pub fn event(event: &UserEvent, unit: TimeUnit) -> String {
+    let value = match event {
+        UserEvent::Execution(report) => {
+            return serde_json::to_string(&Report::of(report, unit))
+                .expect("a report is plain data");
+        }
+        UserEvent::Position { balances, at } => {
+            let balances: Vec<Value> = balances
+                .iter()
+                .map(|(asset, balance)| {
+                    json!({"a": asset, "f": Eight(balance.free), "l": Eight(balance.locked)})
+                })
+                .collect();
+            let at = unit.of(*at);
+            json!({"e": "outboundAccountPosition", "E": at, "u": at, "B": balances})
+        }
+        UserEvent::BalanceUpdate { asset, delta, at } => {
+            let at = unit.of(*at);
+            json!({"e": "balanceUpdate", "E": at, "a": asset, "d": Eight(*delta), "T": at})
+        }
+    };
+    value.to_string()
+}
+
+/// `eventStreamTerminated`
+#[must_use]
+pub fn terminated(now: model::Timestamp, unit: TimeUnit) -> String {
+    json!({"e": "eventStreamTerminated", "E": unit.of(now)}).to_string()
+}
+
+/// An execution report with the venue's one-letter names.
+#[derive(Serialize)]
+#[expect(non_snake_case, reason = "the names on the wire, which differ by case alone")]
+struct Report<'a> {
+    e: &'static str,
+    E: i64,
+    s: model::Symbol,
+    /// Client id; of the cancel, for a cancel.
+    c: model::ClientOrderId,
+    S: &'static str,
+    o: &'static str,
+    f: &'static str,
+    q: Quantity,
+    p: Price,
+    P: Price,
+    F: Quantity,
+    g: i64,
+    /// Client id of the canceled order.
+    C: &'a str,
+    x: &'static str,
+    X: &'static str,
+    r: &'static str,
+    i: i64,
+    l: Quantity,
+    z: Quantity,
+    L: Price,
+    n: Fee,
+    N: Option<model::Asset>,
+    T: i64,
+    t: i64,
+    I: i64,
+    w: bool,
+    m: bool,
+    M: bool,
+    O: i64,
+    Z: Eight,
+    Y: Eight,
+    Q: Eight,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    W: Option<i64>,
+    V: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    j: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    J: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eR: Option<&'a str>,
+}
+
+/// A commission: `"0"` where there is no trade.
+struct Fee(Option<Amount>);
+
+impl Serialize for Fee {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            None => serializer.serialize_str("0"),
+            Some(fee) => Eight(fee).serialize(serializer),
+        }
+    }
+}
+
+impl<'a> Report<'a> {
+    fn of(report: &'a ExecutionReport, unit: TimeUnit) -> Self {
+        let ExecutionReport { order, kind, trade, cancel_id, execution_id, at } = report;
+        let trade = trade.as_ref();
+        let is_on_book = order.status.is_open()
+            && !order.is_waiting()
+            && trade.is_none_or(|trade| trade.is_maker);
+        Self {
+            e: "executionReport",
+            E: unit.of(*at),
+            s: order.symbol,
+            c: cancel_id.unwrap_or(order.client_id),
+            S: side_name(order.side),
+            o: order.type_name(),
+            f: order.time_in_force_name(),
+            q: order.quantity,
+            p: order.price(),
+            P: order.kind.stop_price().unwrap_or(Price::ZERO),
+            F: Quantity::ZERO,
+            g: -1,
+            C: if cancel_id.is_some() { order.client_id.as_str() } else { "" },
+            x: kind.name(),
+            X: order.status.name(),
+            r: "NONE",
+            i: order.id,
+            l: trade.map_or(Quantity::ZERO, |trade| trade.quantity),
+            z: order.executed,
+            L: trade.map_or(Price::ZERO, |trade| trade.price),
+            n: Fee(trade.map(|trade| trade.fee)),
+            N: trade.map(|trade| trade.fee_asset),
+            T: unit.of(*at),
+            t: trade.map_or(-1, |trade| trade.id.0),
+            I: *execution_id,
+            w: is_on_book,
+            m: trade.is_some_and(|trade| trade.is_maker),
+            M: trade.is_some(),
+            O: unit.of(order.created_at),
+            Z: Eight(order.quote_executed),
+            Y: Eight(trade.map_or(Amount::ZERO, |trade| trade.quote)),
+            Q: Eight(order.quote_wanted),
+            W: order.working_at.map(|at| unit.of(at)),
+            V: order.prevention.name(),
+            j: order.strategy_id,
+            J: order.strategy_type,
+            eR: order.expiry_reason.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The symbols of a synthetic market and what exchangeInfo says of any symbol.
+
+use model::{
+    Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, NotionalFilter,
+    PercentPrice, Price, PriceFilter, Quantity, SizeFilter, Symbol, VenueId,
+};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::flow::SymbolFlow;
+
+/// A synthetic symbol: what it is, and the price it starts at.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SymbolConfig {
+    /// Name, for example `BTCUSDT`.
+    pub symbol: Symbol,
+    /// What is bought and sold.
+    pub base: Asset,
+    /// What it is paid with.
+    pub quote: Asset,
+    /// Fair price at the origin of the flow.
+    pub start_price: Price,
+    /// Price step.
+    pub tick: Price,
+    /// Quantity step and smallest quantity.
+    pub step: Quantity,
+    /// Smallest notional.
+    pub min_notional: Amount,
+    /// Arrival rates, as a multiple of the usual ones.
+    pub activity: f64,
+}
+
+/// Symbols with sensible numbers: name, base, quote, price, tick, step.
+const KNOWN: [(&str, &str, &str, &str, &str, &str); 22] = [
+    ("BTCUSDT", "BTC", "USDT", "60000", "0.01", "0.00001"),
+    ("ETHUSDT", "ETH", "USDT", "3000", "0.01", "0.0001"),
+    ("BNBUSDT", "BNB", "USDT", "600", "0.01", "0.001"),
+    ("SOLUSDT", "SOL", "USDT", "150", "0.01", "0.001"),
+    ("XRPUSDT", "XRP", "USDT", "0.6", "0.0001", "0.1"),
+    ("DOGEUSDT", "DOGE", "USDT", "0.12", "0.00001", "1"),
+    ("ADAUSDT", "ADA", "USDT", "0.45", "0.0001", "0.1"),
+    ("AVAXUSDT", "AVAX", "USDT", "30", "0.01", "0.01"),
+    ("LINKUSDT", "LINK", "USDT", "14", "0.01", "0.01"),
+    ("DOTUSDT", "DOT", "USDT", "6", "0.001", "0.01"),
+    ("LTCUSDT", "LTC", "USDT", "80", "0.01", "0.001"),
+    ("TRXUSDT", "TRX", "USDT", "0.14", "0.0001", "0.1"),
+    ("ATOMUSDT", "ATOM", "USDT", "8", "0.001", "0.01"),
+    ("NEARUSDT", "NEAR", "USDT", "5", "0.001", "0.1"),
+    ("UNIUSDT", "UNI", "USDT", "7", "0.001", "0.01"),
+    ("APTUSDT", "APT", "USDT", "8", "0.001", "0.01"),
+    ("ARBUSDT", "ARB", "USDT", "0.8", "0.0001", "0.1"),
+    ("OPUSDT", "OP", "USDT", "2", "0.001", "0.01"),
+    ("FILUSDT", "FIL", "USDT", "5", "0.001", "0.01"),
+    ("ETCUSDT", "ETC", "USDT", "25", "0.01", "0.01"),
+    ("ETHBTC", "ETH", "BTC", "0.05", "0.00001", "0.001"),
+    ("BNBBTC", "BNB", "BTC", "0.01", "0.000001", "0.01"),
+];
+
+/// Quote assets that a name may end with.
+const QUOTES: [&str; 8] = ["USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY"];
+
+/// A name that can't be split into two assets.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+#[error(
+    "`{0}` is no symbol that this exchange can make: use a base and one of the quotes \
+     USDT USDC FDUSD BTC ETH BNB EUR TRY, for example BTCUSDT"
+)]
+pub struct UnknownSymbol(pub String);
+
+/// Base and quote of a symbol's name.
+#[must_use]
+pub fn split_name(name: &str) -> Option<(Asset, Asset)> {
+    let known = KNOWN.iter().find(|known| known.0 == name).map(|known| (known.1, known.2));
+    let (base, quote) = known.or_else(|| {
+        let quote = QUOTES.iter().find(|quote| name.ends_with(**quote))?;
+        Some((&name[..name.len() - quote.len()], *quote))
+    })?;
+    Some((Asset::new(base).ok()?, Asset::new(quote).ok()?))
+}
+
+impl SymbolConfig {
+    /// The symbol with the numbers of its namesake, or with plain ones.
+    ///
+    /// # Errors
+    /// [`UnknownSymbol`].
+    pub fn named(name: &str) -> Result<Self, UnknownSymbol> {
+        let unknown = || UnknownSymbol(name.to_owned());
+        let (base, quote) = split_name(name).ok_or_else(unknown)?;
+        let known = KNOWN.iter().find(|known| known.0 == name);
+        let (price, tick, step) =
+            known.map_or(("100", "0.01", "0.001"), |known| (known.3, known.4, known.5));
+        let price_of = |text: &str| text.parse::<Price>().expect("the table holds prices");
+        let min_notional = if quote.as_str() == "BTC" { "0.0001" } else { "5" };
+        Ok(Self {
+            symbol: Symbol::new(name).map_err(|_| unknown())?,
+            base,
+            quote,
+            start_price: price_of(price),
+            tick: price_of(tick),
+            step: step.parse().expect("the table holds quantities"),
+            min_notional: min_notional.parse().expect("a plain number"),
+            activity: 1.0,
+        })
+    }
+
+    /// The instrument that it is.
+    #[must_use]
+    pub fn instrument(&self, venue: VenueId) -> Instrument {
+        instrument(
+            venue,
+            self.symbol,
+            self.base,
+            self.quote,
+            self.tick,
+            self.step,
+            self.min_notional,
+        )
+    }
+
+    /// What its flow looks like.
+    #[must_use]
+    pub fn flow(&self) -> SymbolFlow {
+        let quote_value = match self.quote.as_str() {
+            "BTC" => 60_000.0,
+            "ETH" => 3_000.0,
+            "BNB" => 600.0,
+            _ => 1.0,
+        };
+        SymbolFlow {
+            symbol: self.symbol,
+            start_price: self.start_price,
+            tick: self.tick,
+            round: round_step(self.start_price, self.tick),
+            step: self.step,
+            quote_value,
+            activity: self.activity,
+        }
+    }
+}
+
+/// About a sixth of a basis point of the price, as 1, 2 or 5 times a power of ten; at least a tick.
+fn round_step(price: Price, tick: Price) -> Price {
+    let wanted = price.units() / 60_000;
+    let mut step: i64 = 1;
+    while step * 10 <= wanted {
+        step *= 10;
+    }
+    let step = [5, 2, 1].iter().map(|digit| digit * step).find(|step| *step <= wanted).unwrap_or(1);
+    Price::from_units(step).ceil_to(tick).max(tick)
+}
+
+/// A spot instrument with this exchange's usual filters.
+#[must_use]
+pub fn instrument(
+    venue: VenueId,
+    symbol: Symbol,
+    base: Asset,
+    quote: Asset,
+    tick: Price,
+    step: Quantity,
+    min_notional: Amount,
+) -> Instrument {
+    let five = Decimal::from(5);
+    let fifth = Decimal::new(2, 1);
+    Instrument {
+        id: InstrumentId(0),
+        venue,
+        symbol,
+        base,
+        quote,
+        base_decimals: 8,
+        quote_decimals: 8,
+        contract: Contract::Spot,
+        status: InstrumentStatus::Trading,
+        filters: Filters {
+            price: PriceFilter {
+                min: tick,
+                max: Price::from_units(tick.units().saturating_mul(100_000_000)),
+                tick,
+            },
+            lot_size: SizeFilter {
+                min: step,
+                max: Quantity::from_units(step.units().saturating_mul(900_000_000)),
+                step,
+            },
+            market_lot_size: SizeFilter {
+                min: Quantity::ZERO,
+                max: Quantity::from_units(step.units().saturating_mul(12_000_000)),
+                step: Quantity::ZERO,
+            },
+            percent_price: Some(PercentPrice {
+                bid_down: fifth,
+                bid_up: five,
+                ask_down: fifth,
+                ask_up: five,
+                average_mins: 5,
+            }),
+            notional: Some(NotionalFilter {
+                min: min_notional,
+                min_applies_to_market: true,
+                max: Some(Amount::new(Decimal::from(9_000_000))),
+                max_applies_to_market: false,
+                average_mins: 5,
+            }),
+            max_open_orders: Some(200),
+            max_open_stop_orders: Some(5),
+            max_position: None,
+            max_iceberg_parts: Some(100),
+        },
+    }
+}
+
+/// An amount with eight decimals, as the wire has them.
+#[must_use]
+pub fn eight(value: Decimal) -> String {
+    format!("{value:.8}")
+}
+
+fn size_filter(name: &str, filter: SizeFilter) -> Value {
+    json!({
+        "filterType": name,
+        "minQty": filter.min,
+        "maxQty": filter.max,
+        "stepSize": filter.step,
+    })
+}
+
+fn filters(filters: &Filters) -> Vec<Value> {
+    let mut list = vec![
+        json!({
+            "filterType": "PRICE_FILTER",
+            "minPrice": filters.price.min,
+            "maxPrice": filters.price.max,
+            "tickSize": filters.price.tick,
+        }),
+        size_filter("LOT_SIZE", filters.lot_size),
+    ];
+    if let Some(limit) = filters.max_iceberg_parts {
+        list.push(json!({"filterType": "ICEBERG_PARTS", "limit": limit}));
+    }
+    list.push(size_filter("MARKET_LOT_SIZE", filters.market_lot_size));
+    list.push(json!({
+        "filterType": "TRAILING_DELTA",
+        "minTrailingAboveDelta": 10,
+        "maxTrailingAboveDelta": 2000,
+        "minTrailingBelowDelta": 10,
+        "maxTrailingBelowDelta": 2000,
+    }));
+    if let Some(filter) = filters.percent_price {
+        list.push(json!({
+            "filterType": "PERCENT_PRICE_BY_SIDE",
+            "bidMultiplierUp": filter.bid_up.to_string(),
+            "bidMultiplierDown": filter.bid_down.to_string(),
+            "askMultiplierUp": filter.ask_up.to_string(),
+            "askMultiplierDown": filter.ask_down.to_string(),
+            "avgPriceMins": filter.average_mins,
+        }));
+    }
+    if let Some(filter) = filters.notional {
+        list.push(json!({
+            "filterType": "NOTIONAL",
+            "minNotional": eight(filter.min.to_decimal()),
+            "applyMinToMarket": filter.min_applies_to_market,
+            "maxNotional": eight(filter.max.map_or(Decimal::ZERO, Amount::to_decimal)),
+            "applyMaxToMarket": filter.max_applies_to_market,
+            "avgPriceMins": filter.average_mins,
+        }));
+    }
+    if let Some(limit) = filters.max_open_orders {
+        list.push(json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": limit}));
+    }
+    list.push(json!({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20}));
+    if let Some(limit) = filters.max_open_stop_orders {
+        list.push(json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": limit}));
+    }
+    list.push(json!({"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10}));
+    list
+}
+
+/// The venue's word for whether orders are accepted.
+#[must_use]
+pub const fn status_name(status: InstrumentStatus) -> &'static str {
+    match status {
+        InstrumentStatus::Trading => "TRADING",
+        InstrumentStatus::CancelOnly => "CANCEL_ONLY",
+        InstrumentStatus::Halted => "HALT",
+    }
+}
+
+/// A symbol's entry in exchangeInfo.
+#[must_use]
+pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
+    let mut info = json!({
+        "symbol": instrument.symbol,
+        "status": status_name(instrument.status),
+        "baseAsset": instrument.base,
+        "baseAssetPrecision": instrument.base_decimals,
+        "quoteAsset": instrument.quote,
+        "quotePrecision": instrument.quote_decimals,
+        "quoteAssetPrecision": instrument.quote_decimals,
+        "baseCommissionPrecision": instrument.base_decimals,
+        "quoteCommissionPrecision": instrument.quote_decimals,
+        "orderTypes": [
+            "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
+            "TAKE_PROFIT_LIMIT"
+        ],
+        "icebergAllowed": false,
+        "ocoAllowed": false,
+        "otoAllowed": false,
+        "opoAllowed": false,
+        "quoteOrderQtyMarketAllowed": true,
+        "allowTrailingStop": false,
+        "cancelReplaceAllowed": false,
+        "amendAllowed": false,
+        "pegInstructionsAllowed": false,
+        "isSpotTradingAllowed": true,
+        "isMarginTradingAllowed": false,
+        "filters": filters(&instrument.filters),
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "NONE",
+        "allowedSelfTradePreventionModes": ["NONE"],
+    });
+    if !show_permission_sets && let Some(object) = info.as_object_mut() {
+        object.remove("permissionSets");
+    }
+    info
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_symbol_is_well_made() {
+        for known in KNOWN {
+            let config = SymbolConfig::named(known.0).unwrap();
+            let flow = config.flow();
+            assert!(flow.round.is_multiple_of(config.tick), "{}", known.0);
+            // Price × quantity must be exact at eight decimals, so that no dust is made.
+            let smallest = i128::from(config.tick.units()) * i128::from(config.step.units());
+            assert!(smallest >= 100_000_000, "{}", known.0);
+            let instrument = config.instrument(VenueId::new("sim").unwrap());
+            assert!(instrument.filters.price.max > config.start_price);
+        }
+    }
+
+    #[test]
+    fn names_are_split_into_assets() {
+        #[track_caller]
+        fn check(name: &str, expected: Option<(&str, &str)>) {
+            let split = split_name(name);
+            let split = split.as_ref().map(|(base, quote)| (base.as_str(), quote.as_str()));
+            assert_eq!(split, expected, "{name}");
+        }
+        check("BTCUSDT", Some(("BTC", "USDT")));
+        check("ETHBTC", Some(("ETH", "BTC")));
+        check("XYZUSDC", Some(("XYZ", "USDC")));
+        check("USDT", None);
+        check("NOTHING", None);
+    }
+}

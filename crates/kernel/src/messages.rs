@@ -1,6 +1,6 @@
 //! The messages between strategy, risk and execution. Commands are imperative, events past tense.
 
-use model::{CorrelationId, MarketEvent, NewOrder, OrderId, StrategyId, Timestamp};
+use model::{CorrelationId, MarketEvent, NewOrder, OrderId, Quantity, StrategyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::risk::Approved;
@@ -49,7 +49,8 @@ pub enum Intent {
         order: OrderId,
     },
     /// Take an order back and place another in its stead: the new one goes out only once the old
-    /// one is known to be gone.
+    /// one is known to be gone, and only if nothing of the old one filled meanwhile; else it is
+    /// cancelled, for the strategy to decide afresh.
     Replace {
         /// The order to take back.
         old: OrderId,
@@ -114,6 +115,9 @@ pub enum ExecutionRequest {
     Replace {
         /// The order to take back.
         old: OrderId,
+        /// What the gate knew to be executed of it when it approved the new one; `None` when it
+        /// knew it to be gone. If more has filled since, the approval does not hold.
+        old_executed: Option<Quantity>,
         /// What to place once it is gone.
         new: Approved<OrderRequest>,
     },

@@ -35,6 +35,15 @@ pub enum VenueAction {
         /// The order's name.
         client_order_id: ClientOrderId,
     },
+    /// Ask for the state of one order by the venue's number: whose is it? Answered by
+    /// [`VenueEvent::OrderFound`]; not finding it is a failed read, since its number came from the
+    /// venue itself.
+    QueryVenueOrder {
+        /// What it trades.
+        instrument: InstrumentId,
+        /// The venue's order.
+        venue_order: VenueOrderId,
+    },
     /// Ask for balances.
     ReadAccount,
     /// Ask for every open order of the account.

@@ -268,6 +268,7 @@ impl ExecutionMachine {
             VenueAction::ReadAccount
             | VenueAction::ReadOpenOrders
             | VenueAction::ReadTrades { .. }
+            | VenueAction::QueryVenueOrder { .. }
             | VenueAction::ReadOrderTrades { .. }
             | VenueAction::Submit { .. }
             | VenueAction::Cancel { .. } => {}

@@ -23,7 +23,7 @@ impl ExecutionMachine {
             ExecutionRequest::Cancel { order, reason } => {
                 self.cancel(now, order, reason, effects);
             }
-            ExecutionRequest::Replace { old, new } => {
+            ExecutionRequest::Replace { old, old_executed: _, new } => {
                 self.replace(now, old, new.into_inner(), effects);
             }
             ExecutionRequest::CancelAll { scope } => self.cancel_all(now, scope, effects),

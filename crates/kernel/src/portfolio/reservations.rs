@@ -151,6 +151,22 @@ impl ReservedOrder {
         }
     }
 
+    /// What of it has been executed; `None` for an order by quote amount, of which only the venue
+    /// can tell.
+    #[must_use]
+    pub fn executed(&self) -> Option<Quantity> {
+        match (self.remaining, self.new.quantity) {
+            (Remaining::Base(remaining), OrderQuantity::Base(quantity)) => {
+                Some(quantity.saturating_sub_to_zero(remaining))
+            }
+            (Remaining::Quote(_), OrderQuantity::Quote(_)) => None,
+            (Remaining::Base(_), OrderQuantity::Quote(_))
+            | (Remaining::Quote(_), OrderQuantity::Base(_)) => {
+                unreachable!("remaining is made from the order's own quantity")
+            }
+        }
+    }
+
     /// Whether it could be matched, now or once it has arrived, at a price known beforehand.
     fn resting_price(&self) -> Option<Price> {
         let waits_for_trigger = self.new.kind.stop_price().is_some() && !self.is_triggered;

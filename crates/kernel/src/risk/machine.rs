@@ -16,7 +16,9 @@ use super::rules;
 use super::state::TradingState;
 use super::view::{OrderRequestView, RiskView, Scope, touch};
 use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, SubmitIntent};
-use crate::portfolio::{Cost, EquityTrack, Portfolio, Remaining, ScopeTally, TallyFor};
+use crate::portfolio::{
+    Cost, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
+};
 
 /// Limits of the account or of one strategy, and what they count.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -189,7 +191,9 @@ impl RiskMachine {
                 match self.judge(now, wanted.strategy, order, Some(old), &new) {
                     Ok(rounded) => {
                         let new = self.approve(now, order, Some(old), rounded, wanted);
-                        let request = ExecutionRequest::Replace { old, new };
+                        let reserved = self.portfolio.reservations().get(old);
+                        let old_executed = reserved.and_then(ReservedOrder::executed);
+                        let request = ExecutionRequest::Replace { old, old_executed, new };
                         effects.push(RiskEffect::Execute(request));
                     }
                     // The old order works on: it may be what protects a position.

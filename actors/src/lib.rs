@@ -4,6 +4,7 @@
 //! their bounds, sockets, the clock, supervision, the journal's thread, the monitor, the HTTP
 //! API. What does not: any decision about markets or orders.
 
+pub mod api;
 pub mod clock;
 pub mod engine;
 pub mod execution;
@@ -12,9 +13,11 @@ pub mod guard;
 pub mod journal;
 pub mod latency;
 pub mod messages;
+pub mod monitor;
 pub mod observe;
 pub mod orderlog;
 pub mod outbox;
+pub mod process;
 pub mod risk;
 pub mod strategy;
 pub mod timer;

@@ -59,7 +59,7 @@ ENGINE_STOPPING = "engine.stopping" INFO [reason]
 ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code uptime_s]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
-ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state resident_bytes cpu_percent open_files arbiter_lag_us tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
+ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
     "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound and dropped; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when memory or files only ever grow, or when unknown orders stay above 0.";
 ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]

@@ -1,0 +1,186 @@
+//! The HTTP API: read-only JSON about the running engine, on a thread of its own.
+//!
+//! It reads what the monitor and the onlooker published last; no request reaches an actor. To
+//! come: control calls with scopes of their own, and a page.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use events::log_event;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::monitor::Snapshot;
+
+/// What the API shows besides the snapshot: recent orders and fills, newest first, as JSON.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// Orders with their last state.
+    pub orders: Vec<Value>,
+    /// Executions.
+    pub fills: Vec<Value>,
+}
+
+/// Where the API reads.
+#[derive(Clone, Debug)]
+pub struct ApiSources {
+    /// The monitor's last snapshot.
+    pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// The onlooker's last orders and fills.
+    pub recent: watch::Receiver<Arc<Recent>>,
+}
+
+/// One path of the API.
+struct Route {
+    path: &'static str,
+    summary: &'static str,
+    answer: fn(&Snapshot, &Recent) -> Value,
+}
+
+/// Every path.
+const ROUTES: [Route; 7] = [
+    Route {
+        path: "/health",
+        summary: "200 while everything makes progress, else 503, with the problems",
+        answer: |snapshot, _| json!({"healthy": snapshot.is_healthy, "problems": snapshot.problems}),
+    },
+    Route {
+        path: "/status",
+        summary: "everything about the engine",
+        answer: |snapshot, _| json!(snapshot),
+    },
+    Route {
+        path: "/prices",
+        summary: "last price of each symbol",
+        answer: |snapshot, _| json!(snapshot.prices),
+    },
+    Route {
+        path: "/strategies",
+        summary: "each strategy: stage, capital, equity, open orders",
+        answer: |snapshot, _| json!(snapshot.strategies),
+    },
+    Route {
+        path: "/orders",
+        summary: "the latest orders with their states, newest first",
+        answer: |_, recent| json!(recent.orders),
+    },
+    Route {
+        path: "/fills",
+        summary: "the latest fills, newest first",
+        answer: |_, recent| json!(recent.fills),
+    },
+    Route {
+        path: "/positions",
+        summary: "what each strategy holds",
+        answer: |snapshot, _| json!(snapshot.positions),
+    },
+];
+
+/// The API could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Somebody else listens there.
+    #[error("port {} is in use: choose another with `api.port`, or 0 for any", .0.port())]
+    PortInUse(SocketAddr),
+    /// Something else is wrong with the address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Starts the API on a thread of its own. Returns the address it listens on.
+///
+/// # Errors
+/// See [`ApiError`].
+pub fn start(address: SocketAddr, sources: ApiSources) -> Result<SocketAddr, ApiError> {
+    let failed = |source: std::io::Error| {
+        if source.kind() == std::io::ErrorKind::AddrInUse {
+            ApiError::PortInUse(address)
+        } else {
+            ApiError::Listen { address, source }
+        }
+    };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    std::thread::Builder::new()
+        .name("api".to_owned())
+        .spawn(move || runtime.block_on(serve(listener, sources)))
+        .map_err(failed)?;
+    log_event!(API_STARTED, url = %format!("http://{bound}"));
+    Ok(bound)
+}
+
+/// Most connections at once; one more waits in the system's queue.
+const CONNECTIONS_BOUND: usize = 64;
+
+async fn serve(listener: std::net::TcpListener, sources: ApiSources) {
+    let listener = TcpListener::from_std(listener).expect("set to non-blocking before");
+    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_BOUND));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let sources = sources.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let response = respond(&request, &sources);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            // A client that goes away is no event.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .header_read_timeout(None)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            drop(place);
+        });
+    }
+}
+
+fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET {
+        let body = json!({"error": "only GET is allowed: this API does not change anything"});
+        return respond_json(StatusCode::METHOD_NOT_ALLOWED, &body);
+    }
+    let path = request.uri().path();
+    if path == "/" {
+        let paths: Vec<Value> = ROUTES
+            .iter()
+            .map(|route| json!({"path": route.path, "gives": route.summary}))
+            .collect();
+        return respond_json(StatusCode::OK, &json!({ "paths": paths }));
+    }
+    let Some(route) = ROUTES.iter().find(|route| route.path == path) else {
+        let body = json!({"error": "no such path: / lists them all"});
+        return respond_json(StatusCode::NOT_FOUND, &body);
+    };
+    let Some(snapshot) = sources.snapshot.borrow().clone() else {
+        let body = json!({"healthy": false, "problems": ["the engine is starting"]});
+        return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
+    };
+    let recent = Arc::clone(&sources.recent.borrow());
+    let healthy = path != "/health" || snapshot.is_healthy;
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    respond_json(status, &(route.answer)(&snapshot, &recent))
+}
+
+fn respond_json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a static header and a known status are always valid")
+}

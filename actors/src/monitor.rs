@@ -1,0 +1,394 @@
+//! The monitor: asks every actor how it is, publishes a snapshot for the API once a second, and
+//! writes the heartbeat. Health means progress, never that a timer fired.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use events::log_event;
+use model::{Amount, Instruments, OrderStatus, Price, Quantity, Symbol, Timestamp};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, EngineStatus};
+use crate::feed::stream_name;
+use crate::latency::Quantiles;
+use crate::outbox::GaugeReading;
+use crate::process::ProcessFigures;
+
+/// How often the snapshot is renewed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long an actor may take to answer before it counts as stuck.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A stream and its silence.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamReading {
+    /// Whose.
+    pub symbol: Symbol,
+    /// What.
+    pub stream: &'static str,
+    /// Time since its last event, in milliseconds of wall time.
+    pub age_ms: u64,
+    /// Whether that is past its limit.
+    pub is_stale: bool,
+}
+
+/// A strategy as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct StrategyReading {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Where it is in its life.
+    pub stage: &'static str,
+    /// Failures that are not forgiven yet.
+    pub failures: u32,
+    /// Its capital.
+    pub capital: Amount,
+    /// Equity of its capital.
+    pub equity: Option<Amount>,
+    /// Orders that are not final.
+    pub open_orders: usize,
+}
+
+/// A position as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PositionReading {
+    /// Whose.
+    pub strategy: String,
+    /// In what.
+    pub symbol: Symbol,
+    /// Base held, after fees.
+    pub quantity: Quantity,
+    /// Cost of one unit.
+    pub average_cost: Option<Amount>,
+    /// Profit of what was sold.
+    pub realised: Amount,
+    /// Profit that selling the rest now would bring, before fees.
+    pub unrealised: Option<Amount>,
+    /// Fees so far, in the quote asset.
+    pub fees: Amount,
+}
+
+/// A price as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PriceReading {
+    /// Of what.
+    pub symbol: Symbol,
+    /// The last one.
+    pub price: Price,
+}
+
+/// Everything that can be shown of a running engine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// When it was taken, by our clock.
+    pub taken_at: String,
+    /// The venue's time then.
+    pub venue_at: String,
+    /// What is real.
+    pub mode: &'static str,
+    /// Whether everything makes progress: answers, fresh streams, synchronised books, a
+    /// reconciled venue.
+    pub is_healthy: bool,
+    /// What is wrong, if anything is.
+    pub problems: Vec<String>,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// What is allowed at all.
+    pub trading_state: &'static str,
+    /// Whether orders can go out.
+    pub is_live: bool,
+    /// Orders that are not final.
+    pub open_orders: usize,
+    /// Those of unknown outcome.
+    pub unknown_orders: usize,
+    /// Equity of the allocated capital.
+    pub equity: Option<Amount>,
+    /// What equity is counted in.
+    pub currency: String,
+    /// Market events published.
+    pub events: u64,
+    /// Text frames received.
+    pub frames: u64,
+    /// From frame to order bytes.
+    pub tick_to_order: Quantiles,
+    /// How late timers of the arbiter fire, at worst since the last look.
+    pub arbiter_lag_us: u64,
+    /// Figures of the process.
+    pub process: ProcessFigures,
+    /// Strategies, in config order.
+    pub strategies: Vec<StrategyReading>,
+    /// Positions that are or were held.
+    pub positions: Vec<PositionReading>,
+    /// Last prices.
+    pub prices: Vec<PriceReading>,
+    /// Streams.
+    pub streams: Vec<StreamReading>,
+    /// Mailboxes.
+    pub mailboxes: Vec<GaugeReading>,
+}
+
+/// What the monitor is built with.
+pub struct MonitorParts {
+    /// Whom to ask.
+    pub engine: Rc<Engine>,
+    /// The clock.
+    pub clock: Clock,
+    /// The run's instruments.
+    pub instruments: Arc<Instruments>,
+    /// What is real.
+    pub mode: &'static str,
+    /// What equity is counted in.
+    pub currency: String,
+    /// Time between two heartbeats.
+    pub heartbeat_every: Duration,
+    /// Log lines lost so far.
+    pub log_lines_dropped: Box<dyn Fn() -> u64>,
+    /// Where snapshots go.
+    pub publish: watch::Sender<Option<Arc<Snapshot>>>,
+}
+
+/// The monitor, as a task beside the actors.
+pub struct Monitor {
+    parts: MonitorParts,
+    started_at: Timestamp,
+    lag: Rc<Cell<Duration>>,
+    last_cpu: (Timestamp, Duration),
+}
+
+impl Monitor {
+    /// A monitor that has not looked yet.
+    #[must_use]
+    pub fn new(parts: MonitorParts) -> Self {
+        let started_at = parts.clock.wall();
+        Self {
+            parts,
+            started_at,
+            lag: Rc::new(Cell::new(Duration::ZERO)),
+            last_cpu: (started_at, Duration::ZERO),
+        }
+    }
+
+    /// Looks for ever.
+    pub async fn run(mut self) {
+        actix::spawn(measure_lag(self.parts.clock.clone(), Rc::clone(&self.lag)));
+        let mut heartbeat_at = self.started_at.after(self.parts.heartbeat_every);
+        loop {
+            tokio::time::sleep(LOOK_EVERY.min(self.parts.heartbeat_every)).await;
+            let status = self.parts.engine.status(ANSWER_TIMEOUT).await;
+            let snapshot = Arc::new(self.snapshot(&status));
+            let wall = self.parts.clock.wall();
+            if wall >= heartbeat_at {
+                heartbeat_at = wall.after(self.parts.heartbeat_every);
+                self.heartbeat(&snapshot, wall);
+            }
+            self.parts.publish.send_replace(Some(snapshot));
+        }
+    }
+
+    /// Asks everybody once.
+    pub async fn look(&self) -> Snapshot {
+        self.snapshot(&self.parts.engine.status(ANSWER_TIMEOUT).await)
+    }
+
+    fn snapshot(&self, status: &EngineStatus) -> Snapshot {
+        let now = self.parts.clock.now();
+        let execution = status.execution.as_ref();
+        let risk = status.risk.as_ref();
+        let feed = status.feed.as_ref();
+        let unknown = |working: &&(model::OrderId, OrderStatus)| working.1 == OrderStatus::Unknown;
+        let streams = self.streams(status);
+        let problems = problems(status, &streams);
+        Snapshot {
+            taken_at: now.wall.to_string(),
+            venue_at: now.venue.to_string(),
+            mode: self.parts.mode,
+            is_healthy: problems.is_empty(),
+            problems,
+            uptime_s: now.wall.since(self.started_at).as_secs(),
+            trading_state: risk.map_or("unknown", |risk| risk.state.name()),
+            is_live: execution.is_some_and(|execution| execution.is_live),
+            open_orders: execution.map_or(0, |execution| execution.working.len()),
+            unknown_orders: execution.map_or(0, |e| e.working.iter().filter(unknown).count()),
+            equity: risk.map(|risk| risk.equity),
+            currency: self.parts.currency.clone(),
+            events: feed.map_or(0, |feed| published(&feed.stats)),
+            frames: feed.map_or(0, |feed| feed.stats.frames),
+            tick_to_order: execution
+                .map_or(Quantiles::default(), |e| e.times.tick_to_order.quantiles()),
+            arbiter_lag_us: self.lag.replace(Duration::ZERO).as_micros() as u64,
+            process: ProcessFigures::read(),
+            strategies: strategies(status),
+            positions: self.positions(status),
+            prices: self.prices(status),
+            streams,
+            mailboxes: mailboxes(status),
+        }
+    }
+
+    fn streams(&self, status: &EngineStatus) -> Vec<StreamReading> {
+        let streams = status.feed.iter().flat_map(|feed| feed.streams.iter());
+        streams
+            .map(|(stream, age, is_stale)| StreamReading {
+                symbol: self.parts.instruments.get(stream.instrument).symbol,
+                stream: stream_name(*stream),
+                age_ms: age.as_millis() as u64,
+                is_stale: *is_stale,
+            })
+            .collect()
+    }
+
+    fn positions(&self, status: &EngineStatus) -> Vec<PositionReading> {
+        let mark = |id: model::InstrumentId| {
+            let risk = status.risk.as_ref()?;
+            risk.marks.iter().find(|(marked, _)| *marked == id).map(|(_, price)| *price)
+        };
+        let mut readings = Vec::new();
+        for strategy in &status.strategies {
+            for (id, position) in &strategy.positions {
+                if position.fees().is_zero() && position.quantity().is_zero() {
+                    continue;
+                }
+                let unrealised = mark(*id).and_then(|price| position.unrealised(price).ok());
+                readings.push(PositionReading {
+                    strategy: strategy.name.clone(),
+                    symbol: self.parts.instruments.get(*id).symbol,
+                    quantity: position.quantity(),
+                    average_cost: position.average_cost(),
+                    realised: position.realised(),
+                    unrealised,
+                    fees: position.fees(),
+                });
+            }
+        }
+        readings
+    }
+
+    fn prices(&self, status: &EngineStatus) -> Vec<PriceReading> {
+        let marks = status.risk.iter().flat_map(|risk| risk.marks.iter());
+        let symbol = |id: model::InstrumentId| self.parts.instruments.get(id).symbol;
+        marks.map(|(id, price)| PriceReading { symbol: symbol(*id), price: *price }).collect()
+    }
+
+    fn heartbeat(&mut self, snapshot: &Snapshot, wall: Timestamp) {
+        let cpu = snapshot.process.cpu.unwrap_or_default();
+        let (since, used) = self.last_cpu;
+        let passed = wall.since(since).as_secs_f64().max(1e-9);
+        let cpu_percent = (cpu.saturating_sub(used)).as_secs_f64() / passed * 100.0;
+        self.last_cpu = (wall, cpu);
+        log_event!(
+            ENGINE_HEARTBEAT,
+            uptime_s = snapshot.uptime_s,
+            trading_state = snapshot.trading_state,
+            healthy = snapshot.is_healthy,
+            problems = %snapshot.problems.join("; "),
+            resident_bytes = snapshot.process.resident_bytes.unwrap_or(0),
+            cpu_percent = (cpu_percent * 10.0).round() / 10.0,
+            open_files = snapshot.process.open_files.unwrap_or(0),
+            threads = snapshot.process.threads.unwrap_or(0),
+            arbiter_lag_us = snapshot.arbiter_lag_us,
+            events = snapshot.events,
+            tick_to_order_p50_us = snapshot.tick_to_order.p50_us.round(),
+            tick_to_order_p99_us = snapshot.tick_to_order.p99_us.round(),
+            open_orders = snapshot.open_orders,
+            unknown_orders = snapshot.unknown_orders,
+            equity = %snapshot.equity.unwrap_or_default(),
+            currency = %snapshot.currency,
+            log_lines_dropped = (self.parts.log_lines_dropped)(),
+            mailboxes = %json(&snapshot.mailboxes),
+            streams = %json(&snapshot.streams)
+        );
+    }
+}
+
+/// JSON for a log field.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("readings have plain keys and finite numbers")
+}
+
+const fn published(stats: &kernel::feed::FeedStats) -> u64 {
+    stats.trades + stats.quotes + stats.depth_applied + stats.bars
+}
+
+fn strategies(status: &EngineStatus) -> Vec<StrategyReading> {
+    let equity = |id| {
+        let risk = status.risk.as_ref()?;
+        risk.strategies.iter().find(|(strategy, _)| *strategy == id).map(|(_, equity)| *equity)
+    };
+    let readings = status.strategies.iter().map(|strategy| StrategyReading {
+        name: strategy.name.clone(),
+        kind: strategy.kind,
+        stage: strategy.stage.name(),
+        failures: strategy.failures,
+        capital: strategy.capital,
+        equity: equity(strategy.strategy),
+        open_orders: strategy.open_orders,
+    });
+    readings.collect()
+}
+
+/// Every edge once.
+fn mailboxes(status: &EngineStatus) -> Vec<GaugeReading> {
+    let feed = status.feed.iter().flat_map(|feed| &feed.gauges);
+    let execution = status.execution.iter().flat_map(|execution| &execution.gauges);
+    let risk = status.risk.iter().flat_map(|risk| &risk.gauges);
+    let strategies = status.strategies.iter().flat_map(|strategy| &strategy.gauges);
+    let all = feed.chain(execution).chain(risk).chain(strategies);
+    let mut readings: Vec<GaugeReading> = all.map(|gauge| gauge.read()).collect();
+    readings.sort_by(|one, other| one.name.cmp(&other.name));
+    readings.dedup_by(|one, other| one.name == other.name);
+    readings
+}
+
+fn problems(status: &EngineStatus, streams: &[StreamReading]) -> Vec<String> {
+    let mut problems = Vec::new();
+    match &status.feed {
+        None => problems.push("feed does not answer".to_owned()),
+        Some(feed) if !feed.books_are_synchronised => {
+            problems.push("a book is not synchronised".to_owned());
+        }
+        Some(_) => {}
+    }
+    match &status.execution {
+        None => problems.push("execution does not answer".to_owned()),
+        Some(execution) if !execution.is_live => {
+            problems.push("not reconciled with the venue".to_owned());
+        }
+        Some(_) => {}
+    }
+    if status.risk.is_none() {
+        problems.push("risk does not answer".to_owned());
+    }
+    for stream in streams.iter().filter(|stream| stream.is_stale) {
+        problems.push(format!("{} {} is stale", stream.symbol, stream.stream));
+    }
+    for strategy in &status.strategies {
+        use crate::strategy::Stage;
+        match strategy.stage {
+            Stage::Quarantined => problems.push(format!("{} is quarantined", strategy.name)),
+            Stage::BackingOff => problems.push(format!("{} is restarting", strategy.name)),
+            Stage::AwaitingFeed
+            | Stage::AwaitingHistory(_)
+            | Stage::Warm
+            | Stage::Running
+            | Stage::Stopped => {}
+        }
+    }
+    problems
+}
+
+/// How much later than asked a sleep ends: what every timer on this arbiter suffers.
+async fn measure_lag(clock: Clock, worst: Rc<Cell<Duration>>) {
+    const NAP: Duration = Duration::from_millis(20);
+    loop {
+        let asleep_at = clock.wall();
+        tokio::time::sleep(NAP).await;
+        let late = clock.wall().since(asleep_at).saturating_sub(NAP);
+        worst.set(worst.get().max(late));
+    }
+}

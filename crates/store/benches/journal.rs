@@ -144,7 +144,7 @@ fn throughput_and_replay(dir: &Path) {
     let count: i64 = reader.connection().query_row(sql, [], |row| row.get(0)).expect("queries");
     println!("{sql}: {count} in {:.3} s", began.elapsed().as_secs_f64());
     let began = Instant::now();
-    let sql = "SELECT count(price) FROM (SELECT price FROM fills ORDER BY record DESC LIMIT 100)";
+    let sql = "SELECT count(*) FROM (SELECT * FROM fills ORDER BY record DESC LIMIT 100)";
     let count: i64 = reader.connection().query_row(sql, [], |row| row.get(0)).expect("queries");
     println!("{sql}: {count} in {:.6} s", began.elapsed().as_secs_f64());
 }

@@ -1,5 +1,7 @@
 //! Checkpoints: frames move from the log to the database, beside the writer and not by it.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -9,19 +11,21 @@ use rusqlite::Connection;
 
 use super::reader::{BUSY_TIMEOUT, io};
 
-/// Bytes of records between two checkpoints: a log of a few megabytes stays in the page cache
-/// and is quick to recover.
-const CHECKPOINT_AFTER_BYTES: usize = 4 << 20;
-/// A log this long has a writer that never pauses: it is made to wait once, so that the log
-/// starts over instead of growing for ever.
-const TRUNCATE_AFTER_BYTES: u64 = 64 << 20;
+/// Commits between two checkpoints. A commit writes some four pages of 4 KiB, so that the log
+/// stays within what [`reserve_log`] has laid out.
+const CHECKPOINT_AFTER_COMMITS: u32 = 512;
+/// Length to which the log is laid out in advance.
+const RESERVED_LOG_BYTES: u64 = 16 << 20;
+/// Pages in a log whose writer never pauses and so never gets to start it over: it is made to
+/// wait once, instead of the log growing for ever.
+const RESTART_AFTER_PAGES: i64 = 16_384;
 
 /// Asks a thread with its own connection for checkpoints. The thread ends with it.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     requests: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    written: usize,
+    commits: u32,
 }
 
 impl Checkpointer {
@@ -30,19 +34,18 @@ impl Checkpointer {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(io)?;
         // One is under way, one may wait; more would say nothing new.
         let (requests, inbox) = sync_channel(1);
-        let log = log_path(path);
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || serve(&connection, &log, &inbox))
+            .spawn(move || serve(&connection, &inbox))
             .map_err(io)?;
-        Ok(Self { requests: Some(requests), thread: Some(thread), written: 0 })
+        Ok(Self { requests: Some(requests), thread: Some(thread), commits: 0 })
     }
 
-    /// Counts what the writer wrote.
-    pub fn wrote(&mut self, bytes: usize) {
-        self.written += bytes;
-        if self.written >= CHECKPOINT_AFTER_BYTES {
-            self.written = 0;
+    /// Counts a commit of the writer.
+    pub fn committed(&mut self) {
+        self.commits += 1;
+        if self.commits >= CHECKPOINT_AFTER_COMMITS {
+            self.commits = 0;
             if let Some(requests) = &self.requests {
                 // Full: one is asked for already. Closed: the thread failed; the log grows, and
                 // the next start moves it.
@@ -61,24 +64,39 @@ impl Drop for Checkpointer {
     }
 }
 
-fn log_path(database: &Path) -> std::path::PathBuf {
+/// Lays the log out on the disk, so that a commit overwrites blocks that are there instead of
+/// making the file longer: a sync then has no file length and no allocation to write, which
+/// halves its time (measured on ext4: 310 µs to 150 µs, a bare `fsync` of a page 125 µs). Zeros
+/// behind the last frame are no frames: `SQLite` ends its reading there.
+///
+/// # Errors
+/// From the file system, a full disk among them.
+pub(super) fn reserve_log(database: &Path) -> std::io::Result<()> {
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");
-    name.into()
+    let mut log = OpenOptions::new().append(true).open(name)?;
+    let zeros = vec![0; 1 << 20];
+    let mut length = log.metadata()?.len();
+    while length < RESERVED_LOG_BYTES {
+        log.write_all(&zeros)?;
+        length += zeros.len() as u64;
+    }
+    log.sync_all()
 }
 
 /// A checkpoint that fails (a full disk, a reader in the way) loses nothing: the frames stay in
 /// the log, and the next one tries again. An error that matters meets the writer too.
-fn serve(connection: &Connection, log: &Path, requests: &Receiver<()>) {
+fn serve(connection: &Connection, requests: &Receiver<()>) {
     while requests.recv().is_ok() {
-        drop(checkpoint(connection, "PASSIVE"));
-        let bytes = std::fs::metadata(log).map_or(0, |log| log.len());
-        if bytes >= TRUNCATE_AFTER_BYTES {
-            drop(checkpoint(connection, "TRUNCATE"));
+        if let Ok(pages) = checkpoint(connection, "PASSIVE")
+            && pages >= RESTART_AFTER_PAGES
+        {
+            drop(checkpoint(connection, "RESTART"));
         }
     }
 }
 
-fn checkpoint(connection: &Connection, mode: &str) -> Result<(), rusqlite::Error> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+/// Gives the pages that the log held.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<i64, rusqlite::Error> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
 }

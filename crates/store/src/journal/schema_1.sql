@@ -90,19 +90,21 @@ SELECT r.number                                             AS record,
 FROM record AS r
 JOIN strategy AS s ON s.number = r.body ->> '$.strategy'
 JOIN instrument AS i ON i.number = r.body ->> '$.event.fill.key.instrument'
-WHERE r.kind = 'order_filled'
-UNION ALL
-SELECT r.number, NULL, NULL, i.symbol,
-       r.body ->> '$.fill.side',
-       r.body ->> '$.fill.price',
-       r.body ->> '$.fill.quantity',
-       r.body ->> '$.fill.fee',
-       r.body ->> '$.fill.fee_asset',
-       r.body ->> '$.fill.liquidity',
-       r.body ->> '$.fill.key.trade',
-       r.body ->> '$.fill.key.venue_order',
-       r.body ->> '$.fill.event_at',
-       r.body ->> '$.fill.event_at'
+WHERE r.kind = 'order_filled';
+
+-- Manual trades on the account: nobody's.
+CREATE VIEW external_fills AS
+SELECT r.number                                             AS record,
+       i.symbol                                             AS symbol,
+       r.body ->> '$.fill.side'                             AS side,
+       r.body ->> '$.fill.price'                            AS price,
+       r.body ->> '$.fill.quantity'                         AS quantity,
+       r.body ->> '$.fill.fee'                              AS fee,
+       r.body ->> '$.fill.fee_asset'                        AS fee_asset,
+       r.body ->> '$.fill.liquidity'                        AS liquidity,
+       r.body ->> '$.fill.key.trade'                        AS trade_id,
+       r.body ->> '$.fill.key.venue_order'                  AS venue_order_id,
+       r.body ->> '$.fill.event_at'                         AS event_at_ns
 FROM record AS r
 JOIN instrument AS i ON i.number = r.body ->> '$.fill.key.instrument'
 WHERE r.kind = 'external_fill';
@@ -139,6 +141,7 @@ CREATE VIEW equity AS
 SELECT r.number                                             AS record,
        s.name                                               AS strategy,
        r.body ->> '$.equity'                                AS equity,
+       r.body ->> '$.capital'                               AS capital,
        r.body ->> '$.at'                                    AS at_ns
 FROM record AS r
 LEFT JOIN strategy AS s ON s.number = r.body ->> '$.strategy'

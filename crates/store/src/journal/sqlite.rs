@@ -7,7 +7,7 @@ use kernel::ledger::{Applied, Ledger};
 use model::{InstrumentId, StrategyId};
 use rusqlite::Connection;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, reserve_log};
 use super::codec::{self, Columns};
 use super::reader::{BUSY_TIMEOUT, Loaded, io, load, replay};
 use super::schema;
@@ -74,6 +74,9 @@ impl SqliteJournal {
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
         let Loaded { ledger, snapshot } = load(&connection)?;
+        if level == Level::Power {
+            reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
+        }
         Ok(Self {
             connection,
             checkpointer: Checkpointer::spawn(path)?,
@@ -125,7 +128,7 @@ impl SqliteJournal {
         store.execute("DELETE FROM ledger_snapshot WHERE number < ?1", [before]).map_err(io)?;
         store.commit().map_err(io)?;
         self.snapshot = number;
-        self.checkpointer.wrote(body.len());
+        self.checkpointer.committed();
         Ok(())
     }
 
@@ -145,7 +148,9 @@ impl SqliteJournal {
         for persist in batch {
             self.insert(&persist.record)?;
         }
-        self.command("COMMIT")
+        self.command("COMMIT")?;
+        self.checkpointer.committed();
+        Ok(())
     }
 
     fn command(&self, sql: &str) -> Result<(), JournalError> {
@@ -169,7 +174,6 @@ impl SqliteJournal {
                 insert.execute((number, kind, subject, status, body, checksum))
             })
             .map_err(io)?;
-        self.checkpointer.wrote(body.len());
         self.project(record, applied).map_err(io)
     }
 

@@ -385,6 +385,16 @@ fn a_reader_beside_the_writer_sees_whole_batches_and_changes_nothing() {
     assert!(wrote.unwrap_err().to_string().contains("readonly"));
 }
 
+fn show(cell: rusqlite::types::ValueRef<'_>) -> String {
+    use rusqlite::types::ValueRef;
+    match cell {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+        ValueRef::Real(_) | ValueRef::Blob(_) => panic!("money is text: {cell:?}"),
+    }
+}
+
 #[test]
 fn views_tell_what_the_ledger_knows() {
     let e = 1_790_000_000;
@@ -399,6 +409,7 @@ fn views_tell_what_the_ledger_knows() {
             filled(e, 1, 2, 100_000, false),
             intent(e, 3),
             crate::records::equity(5, 10_000_000_000_000),
+            crate::records::external_fill(77),
             Record::ExternalFlow {
                 asset: "USDT".parse().unwrap(),
                 delta: "5".parse().unwrap(),
@@ -414,8 +425,7 @@ fn views_tell_what_the_ledger_knows() {
         let mut statement = reader.connection().prepare(sql).unwrap();
         let columns = statement.column_count();
         let line = |row: &rusqlite::Row<'_>| -> Result<String, rusqlite::Error> {
-            let cells = (0..columns).map(|column| row.get::<_, Option<String>>(column));
-            let cells = cells.map(|cell| cell.map(|cell| cell.unwrap_or_default()));
+            let cells = (0..columns).map(|column| row.get_ref(column).map(show));
             Ok(cells.collect::<Result<Vec<_>, _>>()?.join("|"))
         };
         statement.query_map([], line).unwrap().collect::<Result<_, _>>().unwrap()
@@ -437,6 +447,10 @@ fn views_tell_what_the_ledger_knows() {
             "1790000000-0-1|61837.63000000|0.00400000|0.00123|USDT|maker",
             "1790000000-0-1|61837.63000000|0.00100000|0.00123|USDT|maker",
         ],
+    );
+    check(
+        &rows("SELECT symbol, side, quantity, trade_id FROM external_fills"),
+        &["BTCUSDT|sell|0.25000000|77"],
     );
     let ledger = fold(&records);
     let position = ledger.position(crate::records::STRATEGY, crate::records::INSTRUMENT);

@@ -112,6 +112,22 @@ pub fn filled(epoch: u32, number: u32, trade: i64, units: i64, complete: bool) -
     changed(epoch, number, OrderEventKind::Filled { fill, cumulative_quantity, complete })
 }
 
+pub fn external_fill(trade: i64) -> Record {
+    let key =
+        FillKey { instrument: INSTRUMENT, trade: TradeId(trade), venue_order: VenueOrderId(1) };
+    let fill = Fill {
+        key,
+        side: Side::Sell,
+        price: Price::from_units(6_183_763_000_000),
+        quantity: Quantity::from_units(25_000_000),
+        fee: Amount::ZERO,
+        fee_asset: "USDT".parse().unwrap(),
+        liquidity: Liquidity::Taker,
+        event_at: at(1),
+    };
+    Record::ExternalFill { fill }
+}
+
 pub fn canceled(epoch: u32, number: u32) -> Record {
     changed(epoch, number, OrderEventKind::Canceled { reason: CancelReason::Requested })
 }
@@ -141,8 +157,14 @@ pub fn day(seed: u64, epoch: u32, count: usize) -> Vec<Record> {
         trade += 1;
         match random.next_u32() % 8 {
             0 => records.push(canceled(epoch, number)),
-            1 => records.push(filled(epoch, number, trade, 400_000, false)),
-            2 => records.push(changed(epoch, number, OrderEventKind::OutcomeUnknown)),
+            1 => {
+                records.push(filled(epoch, number, trade, 400_000, false));
+                records.push(canceled(epoch, number));
+            }
+            2 => {
+                records.push(changed(epoch, number, OrderEventKind::OutcomeUnknown));
+                records.push(canceled(epoch, number));
+            }
             3 => records.push(equity(i64::from(number), i64::from(random.next_u32()))),
             4 => records.push(Record::StrategySnapshot {
                 strategy: STRATEGY,
@@ -154,7 +176,12 @@ pub fn day(seed: u64, epoch: u32, count: usize) -> Vec<Record> {
                 reason: "daily loss".into(),
                 at: at(i64::from(number)),
             }),
-            _ => records.push(filled(epoch, number, trade, 1_000_000, true)),
+            _ => {}
+        }
+        // Few orders stay open, as in life.
+        if !number.is_multiple_of(500) {
+            trade += 1;
+            records.push(filled(epoch, number, trade, 600_000, true));
         }
     }
     records.truncate(count);

@@ -3,7 +3,9 @@
 //! What belongs here: one front per instrument ([`Matcher`]) for orders, triggers, filters and
 //! fees, and the two sources of [`Liquidity`] that it matches against: a price-time order book
 //! ([`Book`]), and a recorded or live market that orders of ours do not move ([`Recorded`]).
-//! What does not: accounts and balances, client order ids, the wire, clocks.
+//! And [`LocalVenue`], the venue of backtest and paper, which puts a virtual account and latency
+//! around recorded markets. What does not: the simulated exchange with its many accounts, the
+//! wire, clocks.
 //!
 //! Everything is a plain state machine: `now` comes in, [`MatchEvent`]s are appended to the
 //! caller's list, and the same commands give the same events.
@@ -21,6 +23,7 @@ mod submission;
 #[cfg(test)]
 mod testing;
 mod triggers;
+mod venue;
 
 pub use book::Book;
 pub use desk::Desk;
@@ -32,3 +35,4 @@ pub use orders::{OrderView, Slot};
 pub use recorded::{QueueModel, Recorded, RecordedModels};
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, Submission};
+pub use venue::{LatencyModel, LocalVenue, LocalVenueModels, RestoredOpenOrder};

@@ -169,8 +169,23 @@ impl<L: Liquidity> Matcher<L> {
         Ok(())
     }
 
-    /// Everything that can refuse an order. The base quantity to trade when nothing does.
-    fn check(&self, submission: &Submission) -> Result<Quantity, Reject> {
+    /// Changes what a waiting stop or target without a limit may spend when it fires as a buy:
+    /// see [`Submission::budget`]. Nothing happens to any other order.
+    pub fn set_budget(&mut self, key: OrderKey, budget: Amount) {
+        if let Some(slot) = self.desk.slot(key) {
+            let order = self.desk.orders.get(slot);
+            if let Some((direction, stop)) = Direction::of(&order.kind, order.side) {
+                self.triggers.set_budget(direction, stop, order.arrival, budget);
+            }
+        }
+    }
+
+    /// Everything that can refuse an order, without placing it. The base quantity to trade when
+    /// nothing does.
+    ///
+    /// # Errors
+    /// See [`Reject`].
+    pub fn check(&self, submission: &Submission) -> Result<Quantity, Reject> {
         let Submission { key, owner, order, .. } = submission;
         if self.desk.orders.contains(*key) {
             return Err(Reject::DuplicateKey(*key));

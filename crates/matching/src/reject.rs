@@ -1,6 +1,6 @@
 //! Refusals.
 
-use model::{FilterViolation, InstrumentStatus, Price, Quantity};
+use model::{FilterViolation, InstrumentStatus, Price, Quantity, RejectReason};
 
 use crate::OrderKey;
 
@@ -55,6 +55,38 @@ pub enum Reject {
         /// The last price.
         last_price: Price,
     },
+    /// The account can't pay for it. A matcher never says so: balances are its caller's.
+    #[error("the account has too little for the order")]
+    InsufficientBalance,
+}
+
+impl Reject {
+    /// Code and words that the venue refuses such an order with.
+    #[must_use]
+    pub fn to_reason(&self) -> RejectReason {
+        let filter = |name: &str| (-1013, format!("Filter failure: {name}"));
+        let (code, message) = match self {
+            Self::DuplicateKey(_) => (-2010, "Duplicate order sent.".to_owned()),
+            Self::NotTrading(_) => (-2010, "Market is closed.".to_owned()),
+            Self::Filter(violation) => filter(violation.filter_name()),
+            Self::TooManyOpenOrders { .. } => filter("MAX_NUM_ORDERS"),
+            Self::TooManyStopOrders { .. } => filter("MAX_NUM_ALGO_ORDERS"),
+            Self::PositionTooLarge { .. } => filter("MAX_POSITION"),
+            Self::QuoteAmountNotAllowed => {
+                (-1106, "Parameter 'quoteOrderQty' sent when not required.".to_owned())
+            }
+            Self::WouldMatchImmediately { .. } => {
+                (-2010, "Order would immediately match and take.".to_owned())
+            }
+            Self::WouldTriggerImmediately { .. } => {
+                (-2010, "Order would trigger immediately.".to_owned())
+            }
+            Self::InsufficientBalance => {
+                (-2010, "Account has insufficient balance for requested action.".to_owned())
+            }
+        };
+        RejectReason { code, message }
+    }
 }
 
 /// No open order has the key.

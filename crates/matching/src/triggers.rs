@@ -88,6 +88,23 @@ impl Triggers {
         };
     }
 
+    /// Changes what a waiting order may spend.
+    pub(crate) fn set_budget(
+        &mut self,
+        direction: Direction,
+        stop: Price,
+        arrival: u64,
+        budget: Amount,
+    ) {
+        let waiting = match direction {
+            Direction::Rising => self.rising.get_mut(&(stop.units(), arrival)),
+            Direction::Falling => self.falling.get_mut(&(-stop.units(), arrival)),
+        };
+        if let Some(waiting) = waiting {
+            waiting.budget = Some(budget);
+        }
+    }
+
     /// Takes out the next order that fires at this price: rising ones first, each direction
     /// nearest stop first.
     pub(crate) fn pop_reached(&mut self, last: Price) -> Option<Waiting> {

@@ -1,0 +1,76 @@
+//! The virtual account: what is free and what open orders have locked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::venue::Balance;
+use model::{Amount, Asset};
+
+/// Balances by asset. Neither part of one is ever negative.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Account {
+    balances: BTreeMap<Asset, Balance>,
+    /// Assets that changed since they were last told.
+    touched: BTreeSet<Asset>,
+}
+
+impl Account {
+    pub(super) fn new(free: &[(Asset, Amount)]) -> Self {
+        let mut account = Self::default();
+        for &(asset, amount) in free {
+            account.entry(asset).free += amount;
+        }
+        account.touched.clear();
+        account
+    }
+
+    fn entry(&mut self, asset: Asset) -> &mut Balance {
+        self.touched.insert(asset);
+        self.balances.entry(asset).or_insert(Balance {
+            asset,
+            free: Amount::ZERO,
+            locked: Amount::ZERO,
+        })
+    }
+
+    pub(super) fn get(&self, asset: Asset) -> Balance {
+        let nothing = Balance { asset, free: Amount::ZERO, locked: Amount::ZERO };
+        self.balances.get(&asset).copied().unwrap_or(nothing)
+    }
+
+    /// Sets an amount aside; false, and nothing changes, if there is not so much.
+    pub(super) fn lock(&mut self, asset: Asset, amount: Amount) -> bool {
+        if amount > self.get(asset).free {
+            return false;
+        }
+        let balance = self.entry(asset);
+        balance.free -= amount;
+        balance.locked += amount;
+        true
+    }
+
+    pub(super) fn unlock(&mut self, asset: Asset, amount: Amount) {
+        let balance = self.entry(asset);
+        balance.locked -= amount;
+        balance.free += amount;
+    }
+
+    pub(super) fn credit(&mut self, asset: Asset, amount: Amount) {
+        self.entry(asset).free += amount;
+    }
+
+    /// Takes from what is free; the caller has locked and unlocked enough for it.
+    pub(super) fn debit(&mut self, asset: Asset, amount: Amount) {
+        self.entry(asset).free -= amount;
+    }
+
+    /// Every asset that was ever held.
+    pub(super) fn all(&self) -> Vec<Balance> {
+        self.balances.values().copied().collect()
+    }
+
+    /// The assets that changed since the last call.
+    pub(super) fn take_changed(&mut self) -> Vec<Balance> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().map(|asset| self.get(asset)).collect()
+    }
+}

@@ -1,0 +1,448 @@
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests pick out what they look for")]
+
+use std::time::Duration;
+
+use model::{Level, Price, Quote, TradeId};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::*;
+use crate::testing::{fees, instrument, order, px, qty};
+
+const BTC: InstrumentId = InstrumentId(0);
+
+fn asset(name: &str) -> Asset {
+    Asset::new(name).unwrap()
+}
+
+fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+fn name(number: u64) -> ClientOrderId {
+    ClientOrderId::new(&format!("order-{number}")).unwrap()
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_secs(1_700_000_000)
+        .after(Duration::ZERO)
+        .after(Duration::from_millis(u64::try_from(millis).unwrap()))
+}
+
+fn quote(now: Timestamp, id: i64, bid: (&str, &str), ask: (&str, &str)) -> MarketEvent {
+    let level = |(price, quantity)| Level { price: px(price), quantity: qty(quantity) };
+    MarketEvent::Quote(Quote {
+        instrument: BTC,
+        update_id: id,
+        bid: level(bid),
+        ask: level(ask),
+        received_at: now,
+    })
+}
+
+fn trade(now: Timestamp, price: Price, quantity: Quantity, aggressor: Side) -> MarketEvent {
+    MarketEvent::Trade(model::Trade {
+        instrument: BTC,
+        id: TradeId(0),
+        price,
+        quantity,
+        aggressor,
+        event_at: now,
+        received_at: now,
+    })
+}
+
+fn venue(latency: LatencyModel, fees: Fees) -> LocalVenue {
+    let mut instruments = Instruments::new();
+    instruments.add(instrument());
+    let models = LocalVenueModels { latency, ..LocalVenueModels::default() };
+    let balances = [(asset("USDT"), amount("1000")), (asset("BTC"), amount("5"))];
+    LocalVenue::new(Arc::new(instruments), models, fees, &balances)
+}
+
+/// A venue without latency that shows 100 to 101, last trade 100.5, and collects what it says.
+struct Scene {
+    venue: LocalVenue,
+    effects: Vec<VenueEffect>,
+    now: Timestamp,
+    orders: u64,
+}
+
+impl Scene {
+    fn new(fees: Fees) -> Self {
+        let mut scene = Self {
+            venue: venue(LatencyModel::NONE, fees),
+            effects: Vec::new(),
+            now: at(0),
+            orders: 0,
+        };
+        scene.quote(("100", "2"), ("101", "3"));
+        scene.trade("100.5", "1", Side::Buy);
+        scene
+    }
+
+    fn market(&mut self, event: &MarketEvent) {
+        self.effects.clear();
+        let now = Moment::same(self.now);
+        self.venue.step(now, VenueInput::Market(event), &mut self.effects);
+    }
+
+    fn quote(&mut self, bid: (&str, &str), ask: (&str, &str)) {
+        self.orders += 1000;
+        let id = i64::try_from(self.orders).unwrap();
+        self.market(&quote(self.now, id, bid, ask));
+    }
+
+    fn trade(&mut self, price: &str, quantity: &str, aggressor: Side) {
+        self.market(&trade(self.now, px(price), qty(quantity), aggressor));
+    }
+
+    fn act(&mut self, action: &VenueAction) {
+        self.effects.clear();
+        self.venue.send(self.now, action, &mut self.effects);
+        self.venue.deliver(self.now, &mut self.effects);
+    }
+
+    fn submit(&mut self, text: &str) -> ClientOrderId {
+        self.orders += 1;
+        let client_order_id = name(self.orders);
+        self.act(&VenueAction::Submit { client_order_id, new: order(text) });
+        client_order_id
+    }
+
+    fn cancel(&mut self, client_order_id: ClientOrderId) {
+        self.act(&VenueAction::Cancel { instrument: BTC, client_order_id });
+    }
+
+    /// `USDT free locked BTC free locked`.
+    fn holds(&self) -> String {
+        ["USDT", "BTC"]
+            .map(|name| {
+                let balance = self.venue.account.get(asset(name));
+                format!("{name} {} {}", balance.free, balance.locked)
+            })
+            .join(" ")
+    }
+
+    fn told(&self) -> Vec<String> {
+        let line = |effect: &VenueEffect| match effect {
+            VenueEffect::Wire(_) => panic!("a local venue has no wire"),
+            VenueEffect::Event(event) => match event {
+                VenueEvent::Sent { .. } => "sent".to_owned(),
+                VenueEvent::SubmitRejected { reason, .. }
+                | VenueEvent::CancelRejected { reason, .. } => {
+                    format!("{} {}", reason.code, reason.message)
+                }
+                VenueEvent::OrderChanged(order) => {
+                    let waits = if order.is_working { "" } else { " waiting" };
+                    let filled = order.executed_quantity;
+                    format!("{}{waits} {filled:.2} {}", order.status.name(), order.reason)
+                        .trim()
+                        .to_owned()
+                }
+                VenueEvent::Filled { fill, .. } => {
+                    format!(
+                        "filled {:.2} @ {:.2} fee {} {}",
+                        fill.quantity, fill.price, fill.fee, fill.fee_asset
+                    )
+                }
+                VenueEvent::BalancesChanged { balances, .. } => {
+                    format!("{} balances", balances.len())
+                }
+                event => format!("{event:?}"),
+            },
+        };
+        self.effects.iter().map(line).collect()
+    }
+}
+
+#[test]
+fn a_command_meets_the_market_that_it_arrives_at() {
+    let mut venue = venue(LatencyModel::Constant { micros: 25_000 }, Fees::NONE);
+    let mut effects = Vec::new();
+    let step = |venue: &mut LocalVenue, millis, input, effects: &mut Vec<VenueEffect>| {
+        effects.clear();
+        venue.step(Moment::same(at(millis)), input, effects);
+    };
+    let first = quote(at(0), 1, ("100", "2"), ("101", "3"));
+    step(&mut venue, 0, VenueInput::Market(&first), &mut effects);
+    let action = VenueAction::Submit { client_order_id: name(1), new: order("buy 1 market") };
+    venue.send(at(0), &action, &mut effects);
+    assert!(matches!(effects[..], [VenueEffect::Event(VenueEvent::Sent { .. })]));
+    assert_eq!(venue.wake_at(), Some(Wake::Venue(at(25))));
+
+    let moved = quote(at(10), 2, ("110", "2"), ("111", "3"));
+    step(&mut venue, 10, VenueInput::Market(&moved), &mut effects);
+    assert!(effects.is_empty());
+    step(&mut venue, 25, VenueInput::Wake, &mut effects);
+    assert!(effects.is_empty());
+    assert_eq!(venue.wake_at(), Some(Wake::Venue(at(50))));
+    step(&mut venue, 50, VenueInput::Wake, &mut effects);
+    let fill = effects.iter().find_map(|effect| match effect {
+        VenueEffect::Event(VenueEvent::Filled { fill, .. }) => Some(*fill),
+        _ => None,
+    });
+    let fill = fill.unwrap();
+    assert_eq!((fill.price, fill.event_at), (px("111"), at(25)));
+    assert_eq!(venue.wake_at(), None);
+}
+
+#[test]
+fn each_step_is_told_in_order() {
+    let mut scene = Scene::new(fees("0.001", "0.002"));
+    scene.submit("buy 1 @ 100 gtc");
+    assert_eq!(scene.told(), ["sent", "accepted 0.00", "1 balances"]);
+    scene.submit("buy 2 market");
+    assert_eq!(
+        scene.told(),
+        [
+            "sent",
+            "accepted 0.00",
+            "filled 2.00 @ 101.00 fee 0.004 BTC",
+            "filled 2.00",
+            "2 balances",
+        ]
+    );
+    let stop = scene.submit("sell 1 stop 99 @ 90 gtc");
+    assert_eq!(scene.told(), ["sent", "accepted waiting 0.00", "1 balances"]);
+    scene.cancel(stop);
+    assert_eq!(scene.told(), ["canceled waiting 0.00", "1 balances"]);
+    scene.trade("99.5", "0.25", Side::Sell);
+    assert_eq!(
+        scene.told(),
+        ["filled 0.25 @ 100.00 fee 0.00025 BTC", "partially_filled 0.25", "2 balances",]
+    );
+    scene.submit("sell 9 @ 100 ioc");
+    assert_eq!(
+        scene.told(),
+        ["sent", "-2010 Account has insufficient balance for requested action."]
+    );
+    scene.submit("buy 2 @ 101 ioc");
+    assert_eq!(
+        scene.told(),
+        [
+            "sent",
+            "accepted 0.00",
+            "filled 1.00 @ 101.00 fee 0.002 BTC",
+            "partially_filled 1.00",
+            "expired 1.00 UNFILLED_IOC_QUANTITY_EXPIRED",
+            "2 balances",
+        ]
+    );
+}
+
+#[test]
+fn orders_lock_what_they_may_cost() {
+    #[track_caller]
+    fn check(fees: Fees, text: &str, open: &str, canceled: &str) {
+        let mut scene = Scene::new(fees);
+        let order = scene.submit(text);
+        assert_eq!(scene.holds(), open, "{text}: {:?}", scene.told());
+        scene.cancel(order);
+        assert_eq!(scene.holds(), canceled, "{text} canceled");
+    }
+    let (none, received) = (Fees::NONE, fees("0.001", "0.002"));
+    let quote = Fees { policy: FeePolicy::Quote, ..received };
+    let untouched = "USDT 1000 0 BTC 5 0";
+    check(none, "buy 2 @ 99 gtc", "USDT 802 198 BTC 5 0", untouched);
+    check(quote, "buy 2 @ 99 gtc", "USDT 801.604 198.396 BTC 5 0", untouched);
+    check(none, "sell 2 @ 110 gtc", "USDT 1000 0 BTC 3 2", untouched);
+    check(none, "sell 2 stop 90", "USDT 1000 0 BTC 3 2", untouched);
+    check(none, "buy 2 stop 102", "USDT 796 204 BTC 5 0", untouched);
+    check(none, "buy 2 stop 102 @ 105 gtc", "USDT 790 210 BTC 5 0", untouched);
+    // A better price than the limit gives the difference back.
+    let bought = "USDT 798 0 BTC 7 0";
+    check(none, "buy 2 @ 105 gtc", bought, bought);
+    check(none, "buy 2 market", bought, bought);
+    check(none, "buy quote 202 market", bought, bought);
+    check(received, "buy 2 @ 105 gtc", "USDT 798 0 BTC 6.996 0", "USDT 798 0 BTC 6.996 0");
+    check(quote, "buy 2 @ 105 gtc", "USDT 797.596 0 BTC 7 0", "USDT 797.596 0 BTC 7 0");
+    check(received, "sell 2 market", "USDT 1199.6 0 BTC 3 0", "USDT 1199.6 0 BTC 3 0");
+    // Filled in part, then taken back: 3 at 101, and 4 at 105 that rested.
+    check(none, "buy 7 @ 105 gtc", "USDT 277 420 BTC 8 0", "USDT 697 0 BTC 8 0");
+}
+
+#[test]
+fn the_venue_refuses_in_the_words_of_the_real_one() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let mut scene = Scene::new(Fees::NONE);
+        scene.submit(text);
+        assert_eq!(scene.told(), ["sent", expected], "{text}");
+        assert_eq!(scene.holds(), "USDT 1000 0 BTC 5 0");
+    }
+    let balance = "-2010 Account has insufficient balance for requested action.";
+    check("buy 10.001 @ 100 gtc", balance);
+    check("sell 5.001 @ 110 gtc", balance);
+    check("sell 5.001 market", balance);
+    check("sell 6 stop 90", balance);
+    check("buy 1 @ 101 maker", "-2010 Order would immediately match and take.");
+    check("sell 1 stop 100.5", "-2010 Order would trigger immediately.");
+    check("buy 0.0001 @ 100 gtc", "-1013 Filter failure: LOT_SIZE");
+    check("buy 1 @ 100.001 gtc", "-1013 Filter failure: PRICE_FILTER");
+}
+
+#[test]
+fn questions_are_answered() {
+    let mut scene = Scene::new(Fees::NONE);
+    let order = scene.submit("buy 7 @ 101 gtc");
+    let duplicate = VenueAction::Submit {
+        client_order_id: order,
+        new: crate::testing::order("buy 1 @ 90 gtc"),
+    };
+    scene.act(&duplicate);
+    assert_eq!(scene.told(), ["sent", "-2010 Duplicate order sent."]);
+
+    scene.act(&VenueAction::QueryOrder { instrument: BTC, client_order_id: order });
+    let [VenueEffect::Event(VenueEvent::OrderFound(found))] = &scene.effects[..] else {
+        panic!("{:?}", scene.effects);
+    };
+    assert_eq!((found.status, found.executed_quantity), (OrderStatus::PartiallyFilled, qty("3")));
+    let venue_order = found.venue_order;
+    scene.act(&VenueAction::QueryOrder { instrument: BTC, client_order_id: name(77) });
+    assert!(matches!(scene.effects[..], [VenueEffect::Event(VenueEvent::OrderNotFound { .. })]));
+    scene.act(&VenueAction::ReadOrderTrades { instrument: BTC, venue_order });
+    assert!(matches!(
+        &scene.effects[..],
+        [VenueEffect::Event(VenueEvent::OrderTradesRead { fills, .. })] if fills.len() == 1
+    ));
+    scene.act(&VenueAction::ReadTrades { instrument: BTC, from: Some(TradeId(2)) });
+    assert!(matches!(
+        &scene.effects[..],
+        [VenueEffect::Event(VenueEvent::TradesRead { fills, more: false, .. })] if fills.is_empty()
+    ));
+    scene.act(&VenueAction::ReadOpenOrders);
+    assert!(matches!(
+        &scene.effects[..],
+        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders })] if orders.len() == 1
+    ));
+    scene.cancel(order);
+    scene.act(&VenueAction::ReadOpenOrders);
+    assert!(matches!(
+        &scene.effects[..],
+        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders })] if orders.is_empty()
+    ));
+    scene.cancel(order);
+    assert_eq!(scene.told(), ["-2011 Unknown order sent."]);
+    // An ended order's name may be used again.
+    scene.act(&duplicate);
+    assert_eq!(scene.told(), ["sent", "accepted 0.00", "1 balances"]);
+}
+
+#[test]
+fn a_stop_that_buys_may_spend_what_is_free_and_no_more() {
+    #[track_caller]
+    fn check(quantity: &str, ask: &str, expected: &[&str]) {
+        let mut scene = Scene::new(Fees::NONE);
+        scene.submit(&format!("buy {quantity} stop 102"));
+        scene.quote(("102", "9"), (ask, "9"));
+        scene.trade("102", "1", Side::Buy);
+        assert_eq!(scene.told(), expected);
+        assert!(!scene.venue.account.get(asset("USDT")).free.is_negative());
+    }
+    check(
+        "9",
+        "103",
+        &["accepted 0.00", "filled 9.00 @ 103.00 fee 0 BTC", "filled 9.00", "2 balances"],
+    );
+    check(
+        "9",
+        "125",
+        &[
+            "accepted 0.00",
+            "filled 8.00 @ 125.00 fee 0 BTC",
+            "partially_filled 8.00",
+            "expired 8.00 EXCHANGE_CANCELED",
+            "2 balances",
+        ],
+    );
+}
+
+#[test]
+fn an_open_order_of_an_earlier_run_goes_on() {
+    let mut scene = Scene::new(Fees::NONE);
+    let restored = RestoredOpenOrder {
+        client_order_id: name(1),
+        venue_order: VenueOrderId(41),
+        new: order("buy 2 @ 99 gtc"),
+        executed: qty("0.5"),
+    };
+    scene.venue.restore(at(0), &restored).unwrap();
+    assert_eq!(scene.holds(), "USDT 851.5 148.5 BTC 5 0");
+    scene.trade("98", "9", Side::Sell);
+    assert_eq!(scene.told(), ["filled 1.50 @ 99.00 fee 0 BTC", "filled 2.00", "2 balances"]);
+    scene.submit("buy 1 @ 98 gtc");
+    assert_eq!(scene.venue.history.open().next().unwrap().venue_order, VenueOrderId(42));
+}
+
+/// Whatever is done, nothing is ever owed, and what is held is what was held at first plus what
+/// the fills say.
+#[test]
+fn balances_are_the_sum_of_fills() {
+    for seed in 0..8 {
+        let mut random = Pcg64::seed_from_u64(seed);
+        let mut charged = fees("0.0007", "0.001");
+        if seed % 2 == 0 {
+            charged.policy = FeePolicy::Quote;
+        }
+        let mut scene = Scene::new(charged);
+        let (mut usdt, mut btc) = (amount("1000"), amount("5"));
+        let (mut fills, mut names) = (0, Vec::new());
+        for step in 0..3_000_i64 {
+            scene.now = at(step);
+            let middle = random.random_range(95..106);
+            match random.random_range(0..6) {
+                0 => {
+                    let (bid, ask) = (format!("{middle}"), format!("{}.5", middle));
+                    scene.quote((&bid, "1.5"), (&ask, "1.25"));
+                }
+                1 | 2 => {
+                    let side = if random.random() { Side::Buy } else { Side::Sell };
+                    scene.trade(&format!("{middle}.25"), "0.75", side);
+                }
+                3 if !names.is_empty() => {
+                    let name = names.swap_remove(random.random_range(0..names.len()));
+                    scene.cancel(name);
+                }
+                _ => {
+                    let side = if random.random() { "buy" } else { "sell" };
+                    let size =
+                        format!("{}.{:03}", random.random_range(0..3), random.random_range(1..999));
+                    let end = [
+                        "market",
+                        "@ 100.3 gtc",
+                        "@ 99 ioc",
+                        "@ 101 fok",
+                        "stop 102",
+                        "stop 98",
+                        "target 97.5",
+                        "target 103 @ 103 gtc",
+                        "@ 98.7 maker",
+                    ][random.random_range(0..9)];
+                    names.push(scene.submit(&format!("{side} {size} {end}")));
+                }
+            }
+            for effect in &scene.effects {
+                let VenueEffect::Event(VenueEvent::Filled { fill, .. }) = effect else { continue };
+                let sign = Decimal::from(fill.side.sign());
+                let paid = notional(fill.price, fill.quantity);
+                btc += Amount::from(fill.quantity).checked_mul(sign).unwrap();
+                usdt -= paid.checked_mul(sign).unwrap();
+                *(if fill.fee_asset == asset("BTC") { &mut btc } else { &mut usdt }) -= fill.fee;
+                fills += 1;
+            }
+            for (name, expected) in [("USDT", usdt), ("BTC", btc)] {
+                let balance = scene.venue.account.get(asset(name));
+                assert!(!balance.free.is_negative() && !balance.locked.is_negative());
+                assert_eq!(balance.free + balance.locked, expected, "seed {seed} step {step}");
+            }
+        }
+        for name in names {
+            scene.cancel(name);
+        }
+        for name in ["USDT", "BTC"] {
+            assert!(scene.venue.account.get(asset(name)).locked.is_zero(), "seed {seed}");
+        }
+        assert!(fills > 200, "{fills} fills");
+    }
+}

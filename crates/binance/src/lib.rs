@@ -15,6 +15,7 @@ mod feed;
 pub mod limits;
 pub mod sign;
 mod symbols;
+mod venue;
 
 pub use endpoint::{Endpoint, EndpointUrls};
 pub use enums::{
@@ -24,3 +25,4 @@ pub use enums::{
 };
 pub use feed::BinanceFeed;
 pub use symbols::SymbolTable;
+pub use venue::{BinanceVenue, VenuePolicy};

@@ -1,0 +1,347 @@
+//! What comes back: answers to our requests, on sockets and over HTTP, and events of the account.
+
+use std::time::Duration;
+
+use kernel::venue::{Balance, OrderSnapshot, VenueAction, VenueEffect, VenueEvent};
+use kernel::wire::{ConnectionId, HttpAnswer, Moment};
+use model::{Asset, Fill, InstrumentId, RejectReason, Timestamp};
+
+use super::calls::MAX_TRADES;
+use super::reports::{order_fills, snapshot_of_reply, snapshot_of_report};
+use super::{BinanceVenue, Pending, Purpose, tell};
+use crate::classify::{Intent, Outcome, classify};
+use crate::decode::{
+    Account, ApiError, DecodeError, MyTrade, OrderReply, RequestId, ServerTime, UserEvent,
+    WsApiEvent, WsApiFrame, WsApiResponse, decode_ws_api, parse,
+};
+
+/// The venue's code for a request that came too late or too early.
+const BAD_TIMESTAMP: i32 = -1021;
+/// The venue's code for too many orders.
+const TOO_MANY_ORDERS: i32 = -1015;
+
+/// An answer, whichever way it came.
+struct Answer<'a> {
+    status: u16,
+    /// The result, for status 200.
+    body: &'a [u8],
+    /// The refusal, as far as it could be read.
+    error: Option<ApiError>,
+    /// Until when the venue wants no more requests.
+    retry_at: Option<Timestamp>,
+}
+
+impl BinanceVenue {
+    pub(super) fn on_text(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        text: &str,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        if !self.links.all.contains_key(&connection) {
+            return;
+        }
+        self.heard(now, connection);
+        match decode_ws_api(text.as_bytes()) {
+            Ok(WsApiFrame::Event(event)) => self.on_event(now, connection, event, effects),
+            Ok(WsApiFrame::Response(response)) => {
+                self.on_response(now, connection, &response, effects);
+            }
+            // It may have been a report: only a new connection and a reconcile can tell.
+            Err(error) => self.give_up(now, connection, &error.to_string(), effects),
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        response: &WsApiResponse<'_>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let venue_now = self.venue_now(now);
+        for limit in &response.rate_limits {
+            self.limits.observe(venue_now, limit);
+        }
+        let number = match &response.id {
+            RequestId::Number(number) => u64::try_from(*number).ok(),
+            RequestId::Text(_) | RequestId::Null => None,
+        };
+        let Some(pending) = number.and_then(|number| self.pending.remove(&number)) else {
+            // Without an id it is about the connection itself, such as a revoked key.
+            if let (RequestId::Null, Some(error)) = (&response.id, &response.error) {
+                self.give_up(now, connection, &error.to_string(), effects);
+            }
+            return;
+        };
+        let answer = Answer {
+            status: response.status,
+            body: response.result.unwrap_or("").as_bytes(),
+            error: response.error.clone(),
+            retry_at: response.retry_after(),
+        };
+        self.note_refusal(now, &answer);
+        match &pending.purpose {
+            Purpose::Command { .. } => self.on_answer(now, pending, &answer, effects),
+            Purpose::Clock { sent_at } => {
+                if answer.status == 200 {
+                    self.observe_clock(now, *sent_at, answer.body);
+                }
+                self.on_handshake_answer(now, connection, &pending.purpose, response, effects);
+            }
+            Purpose::LogOn | Purpose::Subscribe => {
+                self.on_handshake_answer(now, connection, &pending.purpose, response, effects);
+            }
+        }
+        self.retire_idle(effects);
+    }
+
+    fn observe_clock(&mut self, now: Moment, sent_at: Timestamp, body: &[u8]) {
+        if let Ok(time) = parse::<ServerTime>("time", body) {
+            self.clock.observe(sent_at, now.venue, time.server_time);
+        }
+    }
+
+    pub(super) fn on_http_answer(
+        &mut self,
+        now: Moment,
+        number: u64,
+        answer: &HttpAnswer,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let venue_now = self.venue_now(now);
+        for (name, value) in &answer.headers {
+            self.limits.observe_header(venue_now, name, value);
+        }
+        let Some(pending) = self.pending.remove(&number) else { return };
+        let retry_at = answer
+            .header("retry-after")
+            .and_then(|secs| secs.trim().parse().ok())
+            .map(|secs| venue_now.after(Duration::from_secs(secs)));
+        let answer = Answer {
+            status: answer.status,
+            body: &answer.body,
+            error: if answer.status == 200 { None } else { parse("refusal", &answer.body).ok() },
+            retry_at,
+        };
+        self.note_refusal(now, &answer);
+        self.on_answer(now, pending, &answer, effects);
+    }
+
+    /// What a refusal means for the requests that follow.
+    fn note_refusal(&mut self, now: Moment, answer: &Answer<'_>) {
+        let venue_now = self.venue_now(now);
+        match (answer.status, answer.error.as_ref().map(|error| error.code)) {
+            (_, Some(TOO_MANY_ORDERS)) => self.limits.back_off_orders(venue_now),
+            (418 | 429, _) => self.limits.back_off(venue_now, answer.retry_at),
+            (_, Some(BAD_TIMESTAMP)) => {
+                self.clock.reset();
+                self.probe_at_once();
+            }
+            _ => {}
+        }
+    }
+
+    fn on_answer(
+        &mut self,
+        now: Moment,
+        pending: Pending,
+        answer: &Answer<'_>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let Purpose::Command { action, .. } = pending.purpose else { return };
+        if answer.status != 200 {
+            self.on_refusal(now, &action, answer, effects);
+            return;
+        }
+        if let Err(error) = self.on_result(now, &action, answer.body, effects) {
+            self.fail(now, &action, &error.to_string(), effects);
+        }
+    }
+
+    fn on_refusal(
+        &mut self,
+        now: Moment,
+        action: &VenueAction,
+        answer: &Answer<'_>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let outcome = classify(intent(action), answer.status, answer.error.clone());
+        match (outcome, action) {
+            (Outcome::Rejected(error), VenueAction::Submit { client_order_id, .. }) => {
+                let event = VenueEvent::SubmitRejected {
+                    client_order_id: *client_order_id,
+                    reason: reject_reason(error),
+                };
+                tell(event, effects);
+            }
+            (Outcome::Rejected(error), VenueAction::Cancel { client_order_id, .. }) => {
+                let event = VenueEvent::CancelRejected {
+                    client_order_id: *client_order_id,
+                    reason: reject_reason(error),
+                };
+                tell(event, effects);
+            }
+            (Outcome::NoSuchOrder, VenueAction::QueryOrder { client_order_id, .. }) => {
+                tell(VenueEvent::OrderNotFound { client_order_id: *client_order_id }, effects);
+            }
+            (Outcome::Rejected(error), _) => {
+                self.fail(now, action, &error.to_string(), effects);
+            }
+            (Outcome::Unknown(reason), _) => {
+                self.fail(now, action, &reason.to_string(), effects);
+            }
+            (Outcome::NotSent | Outcome::NoSuchOrder, _) => {
+                self.fail(now, action, "an answer that fits no question", effects);
+            }
+        }
+    }
+
+    fn on_result(
+        &mut self,
+        now: Moment,
+        action: &VenueAction,
+        body: &[u8],
+        effects: &mut Vec<VenueEffect>,
+    ) -> Result<(), DecodeError> {
+        match action {
+            VenueAction::Submit { new, .. } => {
+                let reply: OrderReply<'_> = parse("order answer", body)?;
+                let snapshot = snapshot_of_reply(&reply, new.instrument, now.venue)?;
+                let client_order_id = snapshot.client_order_id;
+                for fill in order_fills(&reply, new, &snapshot)? {
+                    tell(VenueEvent::Filled { client_order_id, fill }, effects);
+                }
+                tell(VenueEvent::OrderChanged(snapshot), effects);
+            }
+            VenueAction::Cancel { instrument, .. } => {
+                let reply: OrderReply<'_> = parse("cancel answer", body)?;
+                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
+                tell(VenueEvent::OrderChanged(snapshot), effects);
+            }
+            VenueAction::QueryOrder { instrument, .. } => {
+                let reply: OrderReply<'_> = parse("order", body)?;
+                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
+                tell(VenueEvent::OrderFound(snapshot), effects);
+            }
+            VenueAction::ReadAccount => tell(account_read(body)?, effects),
+            VenueAction::ReadOpenOrders => {
+                let orders = self.open_orders(body, now.venue)?;
+                tell(VenueEvent::OpenOrdersRead { orders }, effects);
+            }
+            VenueAction::ReadTrades { instrument, from } => {
+                let fills = read_fills(body, *instrument)?;
+                let is_full = fills.len() >= MAX_TRADES as usize;
+                let more = from.is_some() && is_full;
+                tell(VenueEvent::TradesRead { instrument: *instrument, fills, more }, effects);
+            }
+            VenueAction::ReadOrderTrades { instrument, venue_order } => {
+                let fills = read_fills(body, *instrument)?;
+                let venue_order = *venue_order;
+                tell(VenueEvent::OrderTradesRead { venue_order, fills }, effects);
+            }
+        }
+        Ok(())
+    }
+
+    /// Open orders of the run's instruments; others are no concern of this run.
+    fn open_orders(&self, body: &[u8], now: Timestamp) -> Result<Vec<OrderSnapshot>, DecodeError> {
+        let replies: Vec<OrderReply<'_>> = parse("open orders", body)?;
+        let mut orders = Vec::with_capacity(replies.len());
+        for reply in &replies {
+            if let Some(instrument) = self.table.find(&reply.symbol) {
+                orders.push(snapshot_of_reply(reply, instrument, now)?);
+            }
+        }
+        Ok(orders)
+    }
+
+    fn on_event(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        event: WsApiEvent<'_>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        match event.event {
+            UserEvent::Execution(report) => {
+                let Some(instrument) = self.table.find(&report.symbol) else { return };
+                match snapshot_of_report(&report, instrument) {
+                    Ok((snapshot, fill)) => {
+                        let client_order_id = snapshot.client_order_id;
+                        if let Some(fill) = fill {
+                            tell(VenueEvent::Filled { client_order_id, fill }, effects);
+                        }
+                        tell(VenueEvent::OrderChanged(snapshot), effects);
+                    }
+                    Err(error) => self.give_up(now, connection, &error.to_string(), effects),
+                }
+            }
+            UserEvent::Position(position) => {
+                let balances = position
+                    .balances
+                    .iter()
+                    .filter_map(|balance| to_balance(&balance.asset, balance.free, balance.locked))
+                    .collect();
+                let event_at = position.updated_at;
+                tell(VenueEvent::BalancesChanged { balances, event_at }, effects);
+            }
+            UserEvent::Balance(update) => {
+                if let Ok(asset) = Asset::new(&update.asset) {
+                    let (delta, event_at) = (update.delta, update.cleared_at);
+                    tell(VenueEvent::BalanceMoved { asset, delta, event_at }, effects);
+                }
+            }
+            UserEvent::StreamTerminated { .. } => {
+                if self.is_ready(connection) {
+                    let reason = "the venue ended the user data stream";
+                    self.give_up(now, connection, reason, effects);
+                }
+            }
+            UserEvent::ServerShutdown { .. } => {
+                if self.links.active == Some(connection) {
+                    self.rotate(now, effects);
+                }
+            }
+            // A lock by another product comes with its own position; lists are not sent yet.
+            UserEvent::ExternalLock(_) | UserEvent::List(_) | UserEvent::Other { .. } => {}
+        }
+    }
+}
+
+const fn intent(action: &VenueAction) -> Intent {
+    match action {
+        VenueAction::Submit { .. } => Intent::Submit,
+        VenueAction::Cancel { .. } => Intent::Cancel,
+        VenueAction::QueryOrder { .. }
+        | VenueAction::ReadAccount
+        | VenueAction::ReadOpenOrders
+        | VenueAction::ReadTrades { .. }
+        | VenueAction::ReadOrderTrades { .. } => Intent::Query,
+    }
+}
+
+fn reject_reason(error: ApiError) -> RejectReason {
+    RejectReason { code: error.code, message: error.msg }
+}
+
+fn to_balance(asset: &str, free: model::Amount, locked: model::Amount) -> Option<Balance> {
+    Some(Balance { asset: Asset::new(asset).ok()?, free, locked })
+}
+
+fn account_read(body: &[u8]) -> Result<VenueEvent, DecodeError> {
+    let account: Account<'_> = parse("account", body)?;
+    let balances = account
+        .balances
+        .iter()
+        .filter(|balance| !balance.free.is_zero() || !balance.locked.is_zero())
+        .filter_map(|balance| to_balance(&balance.asset, balance.free, balance.locked))
+        .collect();
+    Ok(VenueEvent::AccountRead { balances, event_at: account.update_time })
+}
+
+fn read_fills(body: &[u8], instrument: InstrumentId) -> Result<Vec<Fill>, DecodeError> {
+    let trades: Vec<MyTrade<'_>> = parse("myTrades", body)?;
+    trades.iter().map(|trade| trade.to_fill(instrument)).collect()
+}

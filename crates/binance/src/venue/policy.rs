@@ -1,0 +1,61 @@
+//! The numbers that a session goes by. All durations are wall time but the receive window.
+
+use std::time::Duration;
+
+use crate::encode::SubmitOptions;
+
+/// How a session keeps its connections and waits for answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VenuePolicy {
+    /// How old a request may be, by the venue's clock, when it gets to the matching engine.
+    pub recv_window: Duration,
+    /// What is said of every order.
+    pub submit: SubmitOptions,
+    /// An answer that takes longer counts as lost.
+    pub answer_timeout: Duration,
+    /// A late answer is waited for so much longer, in case it comes after all.
+    pub late_answer_kept: Duration,
+    /// How long opening a connection, logging on and subscribing may take together.
+    pub open_timeout: Duration,
+    /// A connection that says nothing for so long is asked for the time, which also measures the
+    /// clocks.
+    pub probe_every: Duration,
+    /// A connection that says nothing for so long is given up.
+    pub silent_after: Duration,
+    /// A connection is replaced after so long, before the venue ends it.
+    pub rotate_after: Duration,
+    /// First pause before a reconnect; doubled at each failure in a row.
+    pub reconnect_initial: Duration,
+    /// Longest pause before a reconnect.
+    pub reconnect_max: Duration,
+    /// Pause before a failed read is told, so that a failing venue is not asked in a circle.
+    pub read_retry: Duration,
+    /// How often commands that wait for room in a limit are looked at.
+    pub waiting_retry: Duration,
+    /// Questions for the time before a connection logs on.
+    pub clock_samples: u8,
+    /// Most commands that may wait for room in a limit. Cancels beyond it count as unknown and
+    /// reads as failed, and are asked for again.
+    pub waiting_bound: usize,
+}
+
+impl Default for VenuePolicy {
+    fn default() -> Self {
+        Self {
+            recv_window: Duration::from_secs(2),
+            submit: SubmitOptions::default(),
+            answer_timeout: Duration::from_secs(10),
+            late_answer_kept: Duration::from_secs(60),
+            open_timeout: Duration::from_secs(10),
+            probe_every: Duration::from_secs(10),
+            silent_after: Duration::from_secs(20),
+            rotate_after: Duration::from_secs(23 * 3_600),
+            reconnect_initial: Duration::from_millis(250),
+            reconnect_max: Duration::from_secs(30),
+            read_retry: Duration::from_millis(500),
+            waiting_retry: Duration::from_millis(100),
+            clock_samples: 3,
+            waiting_bound: 1_024,
+        }
+    }
+}

@@ -192,9 +192,8 @@ impl BinanceVenue {
             (Outcome::Unknown(reason), _) => {
                 self.fail(now, action, &reason.to_string(), effects);
             }
-            (Outcome::NotSent | Outcome::NoSuchOrder, _) => {
-                self.fail(now, action, "an answer that fits no question", effects);
-            }
+            (Outcome::NoSuchOrder, _) => self.fail(now, action, "no such order", effects),
+            (Outcome::NotSent, _) => unreachable!("an answer came"),
         }
     }
 
@@ -220,7 +219,8 @@ impl BinanceVenue {
                 let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
                 tell(VenueEvent::OrderChanged(snapshot), effects);
             }
-            VenueAction::QueryOrder { instrument, .. } => {
+            VenueAction::QueryOrder { instrument, .. }
+            | VenueAction::QueryVenueOrder { instrument, .. } => {
                 let reply: OrderReply<'_> = parse("order", body)?;
                 let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
                 tell(VenueEvent::OrderFound(snapshot), effects);
@@ -315,6 +315,7 @@ const fn intent(action: &VenueAction) -> Intent {
         VenueAction::Submit { .. } => Intent::Submit,
         VenueAction::Cancel { .. } => Intent::Cancel,
         VenueAction::QueryOrder { .. }
+        | VenueAction::QueryVenueOrder { .. }
         | VenueAction::ReadAccount
         | VenueAction::ReadOpenOrders
         | VenueAction::ReadTrades { .. }

@@ -90,6 +90,10 @@ impl BinanceVenue {
                 let order = OrderName::Client(client_order_id.as_str());
                 Call::query_order(symbol(*instrument).as_str(), order)
             }
+            VenueAction::QueryVenueOrder { instrument, venue_order } => {
+                let order = OrderName::Venue(venue_order.0);
+                Call::query_order(symbol(*instrument).as_str(), order)
+            }
             VenueAction::ReadAccount => Call::account(),
             VenueAction::ReadOpenOrders => Call::open_orders(None),
             VenueAction::ReadTrades { instrument, from } => {
@@ -252,6 +256,7 @@ impl BinanceVenue {
                 tell(VenueEvent::CancelUnknown { client_order_id, reason }, effects);
             }
             VenueAction::QueryOrder { .. }
+            | VenueAction::QueryVenueOrder { .. }
             | VenueAction::ReadAccount
             | VenueAction::ReadOpenOrders
             | VenueAction::ReadTrades { .. }
@@ -307,6 +312,7 @@ const fn priority(action: &VenueAction) -> Priority {
         VenueAction::Cancel { .. } => Priority::Cancel,
         VenueAction::Submit { .. }
         | VenueAction::QueryOrder { .. }
+        | VenueAction::QueryVenueOrder { .. }
         | VenueAction::ReadOrderTrades { .. }
         | VenueAction::ReadAccount
         | VenueAction::ReadOpenOrders

@@ -217,6 +217,7 @@ fn submitted(action: &VenueAction) -> Option<ClientOrderId> {
         VenueAction::Submit { client_order_id, .. } => Some(*client_order_id),
         VenueAction::Cancel { .. }
         | VenueAction::QueryOrder { .. }
+        | VenueAction::QueryVenueOrder { .. }
         | VenueAction::ReadAccount
         | VenueAction::ReadOpenOrders
         | VenueAction::ReadTrades { .. }

@@ -367,6 +367,9 @@ fn refusals_are_told_apart() {
     check(&cancel("a"), 503, -1008, "overloaded", &["cancel unknown"]);
     check(&query("a"), 400, -2013, "Order does not exist.", &["not found"]);
     check(&query("a"), 500, -1000, "hm", &["read failed"]);
+    let by_number =
+        VenueAction::QueryVenueOrder { instrument: BITCOIN, venue_order: VenueOrderId(28) };
+    check(&by_number, 400, -2013, "Order does not exist.", &["read failed"]);
     check(&VenueAction::ReadAccount, 400, -1021, "outside of recvWindow", &["read failed"]);
 }
 
@@ -507,6 +510,10 @@ fn reads_are_told() {
     };
     assert_eq!(fills.len(), 1_000);
     let venue_order = VenueOrderId(28);
+    bench.command(&VenueAction::QueryVenueOrder { instrument: BITCOIN, venue_order });
+    assert_eq!(bench.last_frame().2["params"]["orderId"], 28);
+    bench.answer(&order("NEW", "0"));
+    assert_eq!(bench.event_names(), ["found"]);
     bench.command(&VenueAction::ReadOrderTrades { instrument: BITCOIN, venue_order });
     assert_eq!(bench.last_frame().2["params"]["orderId"], 28);
     bench.answer(&json!([trade(5)]));

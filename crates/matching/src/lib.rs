@@ -35,4 +35,4 @@ pub use orders::{OrderView, Slot};
 pub use recorded::{QueueModel, Recorded, RecordedModels};
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, Submission};
-pub use venue::{LatencyModel, LocalVenue, LocalVenueModels, RestoredOpenOrder};
+pub use venue::{LatencyModel, LocalReject, LocalVenue, LocalVenueModels, RestoredOpenOrder};

@@ -55,9 +55,6 @@ pub enum Reject {
         /// The last price.
         last_price: Price,
     },
-    /// The account can't pay for it. A matcher never says so: balances are its caller's.
-    #[error("the account has too little for the order")]
-    InsufficientBalance,
 }
 
 impl Reject {
@@ -80,9 +77,6 @@ impl Reject {
             }
             Self::WouldTriggerImmediately { .. } => {
                 (-2010, "Order would trigger immediately.".to_owned())
-            }
-            Self::InsufficientBalance => {
-                (-2010, "Account has insufficient balance for requested action.".to_owned())
             }
         };
         RejectReason { code, message }

@@ -60,6 +60,10 @@ impl History {
         self.orders.insert(order.venue_order, order);
     }
 
+    pub(super) fn get(&self, id: VenueOrderId) -> Option<&VenueOrder> {
+        self.orders.get(&id)
+    }
+
     pub(super) fn get_mut(&mut self, id: VenueOrderId) -> Option<&mut VenueOrder> {
         self.orders.get_mut(&id)
     }

@@ -58,6 +58,30 @@ pub struct RestoredOpenOrder {
     pub executed: Quantity,
 }
 
+/// Why an order was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LocalReject {
+    /// Its market refused it.
+    #[error(transparent)]
+    Market(#[from] Reject),
+    /// The account can't pay for it.
+    #[error("the account has too little for the order")]
+    InsufficientBalance,
+}
+
+impl LocalReject {
+    /// Code and words that the real venue refuses such an order with.
+    fn to_reason(self) -> RejectReason {
+        match self {
+            Self::Market(reject) => reject.to_reason(),
+            Self::InsufficientBalance => RejectReason {
+                code: -2010,
+                message: "Account has insufficient balance for requested action.".to_owned(),
+            },
+        }
+    }
+}
+
 /// Local matching with a virtual account.
 #[derive(Clone, Debug)]
 pub struct LocalVenue {
@@ -135,7 +159,11 @@ impl LocalVenue {
     ///
     /// # Errors
     /// When the account can't pay for it any more, or a filter has changed against it.
-    pub fn restore(&mut self, now: Timestamp, order: &RestoredOpenOrder) -> Result<(), Reject> {
+    pub fn restore(
+        &mut self,
+        now: Timestamp,
+        order: &RestoredOpenOrder,
+    ) -> Result<(), LocalReject> {
         self.last_order = self.last_order.max(order.venue_order.0);
         let mut new = order.new;
         if let OrderQuantity::Base(quantity) = new.quantity {
@@ -223,6 +251,12 @@ impl LocalVenue {
                     ),
                 );
             }
+            VenueAction::QueryVenueOrder { venue_order, .. } => {
+                let found = self.history.get(venue_order).map(VenueOrder::snapshot);
+                let reason = "Order does not exist.".to_owned();
+                let failed = VenueEvent::ReadFailed { action, reason };
+                self.answer(now, found.map_or(failed, VenueEvent::OrderFound));
+            }
             VenueAction::ReadAccount => {
                 let balances = self.account.all();
                 self.answer(now, VenueEvent::AccountRead { balances, event_at: now });
@@ -248,7 +282,7 @@ impl LocalVenue {
             Err(RejectReason { code: -2010, message: "Duplicate order sent.".to_owned() })
         } else {
             let venue_order = VenueOrderId(self.last_order + 1);
-            self.open(now, client_order_id, venue_order, new).map_err(|reject| reject.to_reason())
+            self.open(now, client_order_id, venue_order, new).map_err(LocalReject::to_reason)
         };
         match outcome {
             Ok(()) => {
@@ -278,7 +312,7 @@ impl LocalVenue {
         client_order_id: ClientOrderId,
         venue_order: VenueOrderId,
         new: NewOrder,
-    ) -> Result<(), Reject> {
+    ) -> Result<(), LocalReject> {
         let market = &mut self.markets[usize::from(new.instrument.0)];
         let instrument = self.instruments.get(new.instrument);
         let base = self.account.get(instrument.base);
@@ -292,7 +326,7 @@ impl LocalVenue {
         let quantity = market.check(&submission)?;
         let (locked_asset, locked) = needs(market, &new, quantity);
         if !self.account.lock(locked_asset, locked) {
-            return Err(Reject::InsufficientBalance);
+            return Err(LocalReject::InsufficientBalance);
         }
         market
             .place(now, &submission, &mut self.matched)

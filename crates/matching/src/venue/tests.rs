@@ -301,6 +301,14 @@ fn questions_are_answered() {
     let venue_order = found.venue_order;
     scene.act(&VenueAction::QueryOrder { instrument: BTC, client_order_id: name(77) });
     assert!(matches!(scene.effects[..], [VenueEffect::Event(VenueEvent::OrderNotFound { .. })]));
+    scene.act(&VenueAction::QueryVenueOrder { instrument: BTC, venue_order });
+    assert!(matches!(
+        &scene.effects[..],
+        [VenueEffect::Event(VenueEvent::OrderFound(found))] if found.client_order_id == order
+    ));
+    let unknown = VenueOrderId(77);
+    scene.act(&VenueAction::QueryVenueOrder { instrument: BTC, venue_order: unknown });
+    assert!(matches!(scene.effects[..], [VenueEffect::Event(VenueEvent::ReadFailed { .. })]));
     scene.act(&VenueAction::ReadOrderTrades { instrument: BTC, venue_order });
     assert!(matches!(
         &scene.effects[..],

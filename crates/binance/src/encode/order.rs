@@ -16,16 +16,6 @@ pub struct SubmitOptions {
     pub response: ResponseType,
 }
 
-impl Default for SubmitOptions {
-    /// Both orders of a self-trade would be ours, so the newer one gives way; answers with fills.
-    fn default() -> Self {
-        Self {
-            self_trade_prevention: SelfTradePrevention::ExpireTaker,
-            response: ResponseType::Full,
-        }
-    }
-}
-
 impl Call {
     /// Places an order that is already rounded to the instrument's tick and step.
     #[must_use]
@@ -108,7 +98,11 @@ mod tests {
         fn check(kind: OrderKind, quantity: OrderQuantity, expected: &str) {
             let new = NewOrder::new(InstrumentId(0), Side::Sell, kind, quantity);
             let id = "tw-1".parse().unwrap();
-            let call = Call::submit(&instrument(), &new, &id, SubmitOptions::default());
+            let options = SubmitOptions {
+                self_trade_prevention: SelfTradePrevention::ExpireTaker,
+                response: ResponseType::Full,
+            };
+            let call = Call::submit(&instrument(), &new, &id, options);
             let query = call.params.to_query();
             let common = "&newClientOrderId=tw-1&newOrderRespType=FULL\
                           &selfTradePreventionMode=EXPIRE_TAKER";

@@ -6,7 +6,9 @@ use model::Timestamp;
 
 use super::links::Stage;
 use super::{BinanceVenue, Pending, Purpose, Way, submitted, tell, wire};
-use crate::encode::{Call, OrderName, RestAuth, WsAuth, rest_request, ws_api_request};
+use crate::encode::{
+    Call, OrderName, RestAuth, SubmitOptions, WsAuth, rest_request, ws_api_request,
+};
 use crate::limits::{Permit, Priority};
 
 /// Most rows of an answer about trades: the venue's own bound.
@@ -80,7 +82,11 @@ impl BinanceVenue {
         match action {
             VenueAction::Submit { client_order_id, new } => {
                 let instrument = self.instruments.get(new.instrument);
-                Call::submit(instrument, new, client_order_id, self.policy.submit)
+                let options = SubmitOptions {
+                    self_trade_prevention: self.preventions[usize::from(new.instrument.0)],
+                    response: self.policy.response,
+                };
+                Call::submit(instrument, new, client_order_id, options)
             }
             VenueAction::Cancel { instrument, client_order_id } => {
                 let order = OrderName::Client(client_order_id.as_str());

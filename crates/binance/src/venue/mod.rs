@@ -24,10 +24,10 @@ use kernel::wire::{ConnectionId, Moment, WireEffect, WireInput};
 use model::{ClientOrderId, InstrumentId, Instruments, Symbol, Timestamp};
 
 use crate::clock_offset::ClockOffset;
-use crate::decode::RateLimit;
+use crate::decode::ExchangeInfo;
 use crate::limits::Limits;
 use crate::sign::Credentials;
-use crate::{EndpointUrls, SymbolTable};
+use crate::{EndpointUrls, SelfTradePrevention, SymbolTable};
 
 use links::Links;
 pub use policy::VenuePolicy;
@@ -46,6 +46,8 @@ pub struct BinanceVenue {
     /// Requests without an answer, on sockets and over HTTP, by the number they went out with.
     pending: BTreeMap<u64, Pending>,
     last_number: u64,
+    /// What orders say of self-trades, by instrument.
+    preventions: Vec<SelfTradePrevention>,
     /// Commands that wait for room in a limit.
     waiting: VecDeque<VenueAction>,
     /// Wall instant at which the waiting ones are looked at again.
@@ -100,6 +102,7 @@ impl BinanceVenue {
         seed: u64,
     ) -> Self {
         let table = SymbolTable::new(&instruments);
+        let preventions = vec![SelfTradePrevention::None; instruments.len()];
         Self {
             urls,
             credentials,
@@ -111,15 +114,24 @@ impl BinanceVenue {
             links: Links::new(seed),
             pending: BTreeMap::new(),
             last_number: 0,
+            preventions,
             waiting: VecDeque::new(),
             retry_waiting_at: None,
             failed_reads: Vec::new(),
         }
     }
 
-    /// Replaces the documented rate limits by those of exchangeInfo.
-    pub fn set_rate_limits(&mut self, now: Timestamp, limits: &[RateLimit]) {
-        self.limits.replace(now, limits);
+    /// Takes the venue's rules: its rate limits instead of the documented ones, and for each
+    /// instrument the self-trade prevention that we prefer where the venue allows it. Until then
+    /// orders say `NONE`, which every symbol allows.
+    pub fn set_rules(&mut self, now: Timestamp, info: &ExchangeInfo) {
+        self.limits.replace(now, &info.rate_limits);
+        let preferred = self.policy.self_trade_prevention;
+        for (instrument, mode) in self.instruments.iter().zip(&mut self.preventions) {
+            let symbol = info.symbol(instrument.symbol.as_str());
+            let allowed = symbol.is_some_and(|s| s.self_trade_preventions.contains(&preferred));
+            *mode = if allowed { preferred } else { SelfTradePrevention::None };
+        }
     }
 
     /// How far the venue's clock is from ours, as far as it is known.

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use crate::encode::SubmitOptions;
+use crate::{ResponseType, SelfTradePrevention};
 
 /// How a session keeps its connections and waits for answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VenuePolicy {
     /// How old a request may be, by the venue's clock, when it gets to the matching engine.
     pub recv_window: Duration,
-    /// What is said of every order.
-    pub submit: SubmitOptions,
+    /// What happens when two orders of ours meet, where the symbol allows it.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// How much the answer to an order tells.
+    pub response: ResponseType,
     /// An answer that takes longer counts as lost.
     pub answer_timeout: Duration,
     /// A late answer is waited for so much longer, in case it comes after all.
@@ -43,7 +45,9 @@ impl Default for VenuePolicy {
     fn default() -> Self {
         Self {
             recv_window: Duration::from_secs(2),
-            submit: SubmitOptions::default(),
+            // The newer order gives way: the older one has its place in the queue.
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            response: ResponseType::Full,
             answer_timeout: Duration::from_secs(10),
             late_answer_kept: Duration::from_secs(60),
             open_timeout: Duration::from_secs(10),

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{BinanceVenue, VenuePolicy};
 use crate::EndpointUrls;
-use crate::decode::RateLimit;
+use crate::decode::{ExchangeInfo, RateLimit};
 use crate::sign::Credentials;
 
 const BITCOIN: InstrumentId = InstrumentId(0);
@@ -284,6 +284,28 @@ fn an_ed25519_key_logs_the_connection_on() {
     let params = &bench.last_frame().2["params"];
     assert!(params.get("signature").is_none() && params.get("apiKey").is_none());
     assert_eq!(params["newClientOrderId"], "a");
+}
+
+#[test]
+fn the_venues_rules_are_kept() {
+    #[track_caller]
+    fn check(allowed: &str, expected: &str) {
+        let body = format!(
+            r#"{{"serverTime":1,"rateLimits":[{{"rateLimitType":"ORDERS","interval":"SECOND",
+            "intervalNum":10,"limit":1}}],"symbols":[{{"symbol":"BTCUSDT","status":"TRADING",
+            "baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USDT",
+            "quoteAssetPrecision":8,"allowedSelfTradePreventionModes":[{allowed}]}}]}}"#
+        );
+        let info = ExchangeInfo::read(body.as_bytes(), "test".parse().unwrap()).unwrap();
+        let mut bench = Bench::connected();
+        bench.venue.set_rules(bench.now, &info);
+        bench.command(&submit("a"));
+        assert_eq!(bench.last_frame().2["params"]["selfTradePreventionMode"], expected);
+        bench.command(&submit("b"));
+        assert_eq!(bench.event_names(), ["not sent"]);
+    }
+    check("\"NONE\"", "NONE");
+    check("\"NONE\",\"EXPIRE_TAKER\"", "EXPIRE_TAKER");
 }
 
 #[test]
@@ -704,7 +726,7 @@ fn limits_hold_orders_back_and_let_cancels_through() {
     };
     let limits =
         [limit("REQUEST_WEIGHT", "MINUTE", 1, 6_000, 5_390), limit("ORDERS", "SECOND", 10, 10, 8)];
-    bench.venue.set_rate_limits(bench.now, &limits);
+    bench.venue.limits.replace(bench.now, &limits);
     bench.command(&submit("a"));
     bench.command(&submit("b"));
     assert_eq!(bench.event_names(), ["not sent"]);

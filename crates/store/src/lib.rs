@@ -4,5 +4,11 @@
 //! What belongs here: files and their formats. What does not: what the records mean
 //! (`kernel::ledger` says), decoding of venue messages (`binance`), decisions of any kind.
 
+pub mod archive;
+mod instant;
 pub mod journal;
+pub mod recordings;
+mod source;
 pub mod state_dir;
+
+pub use source::SourceError;

@@ -1,0 +1,201 @@
+//! The rows.
+
+use model::{Amount, Price, Quantity, Side, Timestamp, TradeId};
+
+use super::columns::{Cells, Column};
+use crate::instant::parse_instant;
+
+/// A candle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kline {
+    /// Opening instant, inclusive.
+    pub open_at: Timestamp,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Base volume.
+    pub volume: Quantity,
+    /// Last instant, inclusive, as the venue writes it.
+    pub close_at: Option<Timestamp>,
+    /// Quote volume.
+    pub quote_volume: Option<Amount>,
+    /// Number of trades.
+    pub trade_count: Option<u64>,
+    /// Base volume bought by takers.
+    pub taker_buy_volume: Option<Quantity>,
+    /// Quote volume paid by takers.
+    pub taker_buy_quote_volume: Option<Amount>,
+}
+
+/// A trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArchiveTrade {
+    /// The venue's number.
+    pub id: TradeId,
+    /// Price.
+    pub price: Price,
+    /// Base quantity.
+    pub quantity: Quantity,
+    /// When.
+    pub event_at: Timestamp,
+    /// Side of the taker.
+    pub aggressor: Side,
+}
+
+/// Trades of one taker order at one price and instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AggregateTrade {
+    /// The venue's number of the aggregate.
+    pub id: i64,
+    /// Price.
+    pub price: Price,
+    /// Base quantity of all of them.
+    pub quantity: Quantity,
+    /// The first trade.
+    pub first: TradeId,
+    /// The last trade.
+    pub last: TradeId,
+    /// When.
+    pub event_at: Timestamp,
+    /// Side of the taker.
+    pub aggressor: Side,
+}
+
+/// What can be read from a line. The module is private: the three rows are all there are.
+pub trait Row: Sized {
+    /// Its columns, in the order in which [`Row::read`] gets the cells.
+    const COLUMNS: &'static [Column];
+
+    /// From the cells; what is wrong with them otherwise.
+    ///
+    /// # Errors
+    /// In words.
+    fn read(cells: &Cells<'_>) -> Result<Self, String>;
+}
+
+const fn needed(place: usize, names: &'static [&'static str]) -> Column {
+    Column { names, place, is_optional: false }
+}
+
+const fn optional(place: usize, names: &'static [&'static str]) -> Column {
+    Column { names, place, is_optional: true }
+}
+
+impl Row for Kline {
+    const COLUMNS: &'static [Column] = &[
+        needed(0, &["opentime", "opentimems", "timestamp", "time"]),
+        needed(1, &["open"]),
+        needed(2, &["high"]),
+        needed(3, &["low"]),
+        needed(4, &["close"]),
+        needed(5, &["volume"]),
+        optional(6, &["closetime", "closetimems"]),
+        optional(7, &["quotevolume", "quoteassetvolume"]),
+        optional(8, &["count", "trades", "numberoftrades"]),
+        optional(9, &["takerbuyvolume", "takerbuybaseassetvolume"]),
+        optional(10, &["takerbuyquotevolume", "takerbuyquoteassetvolume"]),
+    ];
+
+    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+        let [open_at, open, high, low, close, volume, close_at, quote, count, buy, buy_quote] =
+            *cells;
+        Ok(Self {
+            open_at: instant(open_at)?,
+            open: price(open)?,
+            high: price(high)?,
+            low: price(low)?,
+            close: price(close)?,
+            volume: quantity(volume)?,
+            close_at: given(close_at, instant)?,
+            quote_volume: given(quote, amount)?,
+            trade_count: given(count, number)?,
+            taker_buy_volume: given(buy, quantity)?,
+            taker_buy_quote_volume: given(buy_quote, amount)?,
+        })
+    }
+}
+
+impl Row for ArchiveTrade {
+    const COLUMNS: &'static [Column] = &[
+        needed(0, &["id", "tradeid"]),
+        needed(1, &["price"]),
+        needed(2, &["qty", "quantity", "amount"]),
+        needed(4, &["time", "timems", "timestamp", "timestampms"]),
+        needed(5, &["isbuyermaker", "side"]),
+    ];
+
+    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+        let [id, at_price, amount, at, maker, ..] = *cells;
+        Ok(Self {
+            id: TradeId(number(id)?),
+            price: price(at_price)?,
+            quantity: quantity(amount)?,
+            event_at: instant(at)?,
+            aggressor: aggressor(maker)?,
+        })
+    }
+}
+
+impl Row for AggregateTrade {
+    const COLUMNS: &'static [Column] = &[
+        needed(0, &["aggtradeid", "aggid", "id", "a"]),
+        needed(1, &["price", "p"]),
+        needed(2, &["quantity", "qty", "q"]),
+        needed(3, &["firsttradeid", "firstid", "f"]),
+        needed(4, &["lasttradeid", "lastid", "l"]),
+        needed(5, &["transacttime", "timestamp", "time", "t"]),
+        needed(6, &["isbuyermaker", "m"]),
+    ];
+
+    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+        let [id, at_price, amount, first, last, at, maker, ..] = *cells;
+        Ok(Self {
+            id: number(id)?,
+            price: price(at_price)?,
+            quantity: quantity(amount)?,
+            first: TradeId(number(first)?),
+            last: TradeId(number(last)?),
+            event_at: instant(at)?,
+            aggressor: aggressor(maker)?,
+        })
+    }
+}
+
+/// `None` for an empty cell: the file has no such column.
+fn given<T>(cell: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if cell.is_empty() { Ok(None) } else { read(cell).map(Some) }
+}
+
+fn price(cell: &str) -> Result<Price, String> {
+    Price::parse(cell.as_bytes()).map_err(|error| format!("price `{cell}`: {error}"))
+}
+
+fn quantity(cell: &str) -> Result<Quantity, String> {
+    Quantity::parse(cell.as_bytes()).map_err(|error| format!("quantity `{cell}`: {error}"))
+}
+
+fn amount(cell: &str) -> Result<Amount, String> {
+    cell.parse().map_err(|error| format!("amount `{cell}`: {error}"))
+}
+
+fn instant(cell: &str) -> Result<Timestamp, String> {
+    parse_instant(cell).ok_or_else(|| format!("`{cell}` is no unix time"))
+}
+
+fn number<N: std::str::FromStr>(cell: &str) -> Result<N, String> {
+    cell.parse().map_err(|_| format!("`{cell}` is no whole number"))
+}
+
+/// From "is buyer maker", or from the taker's side itself.
+fn aggressor(cell: &str) -> Result<Side, String> {
+    match cell {
+        "true" | "True" | "TRUE" | "1" | "sell" | "SELL" => Ok(Side::Sell),
+        "false" | "False" | "FALSE" | "0" | "buy" | "BUY" => Ok(Side::Buy),
+        _ => Err(format!("`{cell}` says neither whether the buyer was the maker nor a side")),
+    }
+}

@@ -73,17 +73,23 @@ impl EquityTrack {
         self.peak.map_or(self.equity(), |(_, peak)| peak)
     }
 
-    /// Takes note of the equity of now. Tells whether a new UTC day began with it.
-    pub(super) fn observe(&mut self, now: Timestamp) -> bool {
+    /// Takes note of the equity of now, within a day that has begun.
+    pub(super) fn raise_peak(&mut self, now: Timestamp) {
         let equity = self.equity();
         if self.peak.is_none_or(|(_, peak)| equity > peak) {
             self.peak = Some((now, equity));
         }
+    }
+
+    /// Takes note of the equity of now, and begins the UTC day with it if none of it was noted
+    /// yet. Tells whether it did.
+    pub(super) fn open_day(&mut self, now: Timestamp) -> bool {
+        self.raise_peak(now);
         let day = now.utc_day();
         if self.day_base.is_some_and(|(base_day, _)| base_day >= day) {
             return false;
         }
-        self.day_base = Some((day, equity));
+        self.day_base = Some((day, self.equity()));
         true
     }
 

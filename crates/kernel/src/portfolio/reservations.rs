@@ -68,13 +68,12 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// At the worst price expected. Without any price, an order by base quantity costs nothing
-    /// that could be known; one that would sell for a quote amount, everything.
+    /// At the worst price expected. Without any price it may cost everything.
     #[must_use]
     pub fn of(side: Side, price: Option<Price>, remaining: Remaining, fee: Rate) -> Self {
         let notional = match (remaining, price) {
             (Remaining::Base(quantity), Some(price)) => Value::notional(price, quantity),
-            (Remaining::Base(_), None) => Value::ZERO,
+            (Remaining::Base(_), None) => Value::MAX,
             (Remaining::Quote(amount), _) => amount,
         };
         match side {
@@ -270,7 +269,7 @@ impl Reservations {
     #[must_use]
     pub fn reserved(&self, asset: Asset) -> Value {
         let on_asset = self.0.iter().filter(|order| order.asset == asset);
-        on_asset.map(|order| order.cost.reserved - self.cover(order, None).reserved).sum()
+        on_asset.map(|order| Needs::of(order).less(self.cover(order, None)).reserved).sum()
     }
 
     /// Base that the strategy's own sells on an instrument may still take.
@@ -279,94 +278,124 @@ impl Reservations {
         let is_own = |order: &&ReservedOrder| {
             order.strategy == strategy && order.new.instrument == instrument
         };
-        let sold = |order: &ReservedOrder| order.cost.sold - self.cover(order, None).sold;
+        let sold = |order: &ReservedOrder| Needs::of(order).less(self.cover(order, None)).sold;
         self.0.iter().filter(is_own).map(sold).fold(Quantity::ZERO, saturating_sum)
     }
 
     /// One pass over all open orders.
     pub(crate) fn tally(&self, wanted: &TallyFor<'_>) -> Tally {
-        let mut tally = Tally::default();
-        let pays_with = match wanted.side {
-            Side::Buy => wanted.instrument.quote,
-            Side::Sell => wanted.instrument.base,
-        };
+        let (mut tally, mut others) = (Tally::default(), ScopeTally::default());
         for order in self.0.iter().filter(|order| Some(order.order) != wanted.replaces) {
-            let cover = self.cover(order, wanted.replaces);
-            tally.add(order, cover, wanted);
-            if order.asset == pays_with {
-                let reserved = order.cost.reserved - cover.reserved;
-                tally.reserved += reserved;
-                if !order.is_acknowledged {
-                    tally.unacknowledged += reserved;
+            let net = match order.replaces {
+                None => Needs::of(order),
+                Some(_) => Needs::of(order).less(self.cover(order, wanted.replaces)),
+            };
+            let is_here = order.new.instrument == wanted.instrument.id;
+            let is_own = order.strategy == wanted.strategy;
+            let scope = if is_own { &mut tally.strategy } else { &mut others };
+            scope.open_orders += net.places;
+            if order.new.side == Side::Buy {
+                scope.buying += net.buying;
+                scope.spending += net.spending;
+                if is_here {
+                    scope.buying_here += net.buying;
                 }
             }
+            if wanted.pays_as(order, is_here) {
+                tally.reserved += net.reserved;
+                if !order.is_acknowledged {
+                    tally.unacknowledged += net.reserved;
+                }
+            }
+            if is_here {
+                tally.add_here(order, &net, is_own, wanted.side);
+            }
         }
+        tally.account = tally.strategy.plus(&others);
         tally
     }
 
-    /// The part of an order's needs that the order it waits for already reserves.
-    fn cover(&self, order: &ReservedOrder, released: Option<OrderId>) -> Cover {
+    /// The part of an order's needs that the order it waits for covers already. Of an order that
+    /// waits itself only what it adds counts: should it be given up, the one before it may still
+    /// work beside the last.
+    fn cover(&self, order: &ReservedOrder, released: Option<OrderId>) -> Needs {
         let old = order.replaces.filter(|old| Some(*old) != released);
-        let Some(old) = old.and_then(|old| self.get(old)) else { return Cover::default() };
+        let Some(old) = old.and_then(|old| self.get(old)) else { return Needs::default() };
+        let net = Needs::of(old).less(self.cover(old, released));
         let is_same = old.new.instrument == order.new.instrument && old.new.side == order.new.side;
-        if !is_same {
-            return Cover { has_place: true, ..Cover::default() };
-        }
-        Cover {
-            has_place: true,
-            reserved: old.cost.reserved.min(order.cost.reserved),
-            buying: old.buying.min(order.buying),
-            spending: old.spending.min(order.spending),
-            sold: old.cost.sold.min(order.cost.sold),
-        }
+        if is_same { net } else { Needs { places: net.places, ..Needs::default() } }
     }
 }
 
+/// What an order takes up.
 #[derive(Clone, Copy, Default)]
-struct Cover {
-    has_place: bool,
+struct Needs {
+    places: u32,
     reserved: Value,
     buying: Value,
     spending: Value,
     sold: Quantity,
 }
 
-impl Tally {
-    fn add(&mut self, order: &ReservedOrder, cover: Cover, wanted: &TallyFor<'_>) {
-        let is_here = order.new.instrument == wanted.instrument.id;
-        let is_own = order.strategy == wanted.strategy;
-        let places = u32::from(!cover.has_place);
-        let own = if is_own { Some(&mut self.strategy) } else { None };
-        for scope in [Some(&mut self.account), own].into_iter().flatten() {
-            let buying = order.buying - cover.buying;
-            scope.open_orders += places;
-            scope.buying += buying;
-            scope.spending += order.spending - cover.spending;
-            if is_here {
-                scope.buying_here += buying;
+impl Needs {
+    const fn of(order: &ReservedOrder) -> Self {
+        Self {
+            places: 1,
+            reserved: order.cost.reserved,
+            buying: order.buying,
+            spending: order.spending,
+            sold: order.cost.sold,
+        }
+    }
+
+    /// What goes beyond what is covered.
+    fn less(self, cover: Self) -> Self {
+        Self {
+            places: self.places.saturating_sub(cover.places),
+            reserved: (self.reserved - cover.reserved).or_zero(),
+            buying: (self.buying - cover.buying).or_zero(),
+            spending: (self.spending - cover.spending).or_zero(),
+            sold: self.sold.saturating_sub_to_zero(cover.sold),
+        }
+    }
+}
+
+impl TallyFor<'_> {
+    /// Whether an order pays with the asset that the one in question pays with.
+    fn pays_as(&self, order: &ReservedOrder, is_here: bool) -> bool {
+        if is_here {
+            // One symbol: the same side pays with the same asset, the other with the other.
+            return order.new.side == self.side;
+        }
+        order.asset
+            == match self.side {
+                Side::Buy => self.instrument.quote,
+                Side::Sell => self.instrument.base,
             }
-        }
-        if !is_here {
-            return;
-        }
-        self.orders_here += places;
+    }
+}
+
+impl Tally {
+    fn add_here(&mut self, order: &ReservedOrder, net: &Needs, is_own: bool, side: Side) {
+        self.orders_here += net.places;
         if order.new.kind.stop_price().is_some() {
-            self.stops_here += places;
+            self.stops_here += net.places;
         }
-        if is_own {
-            self.own_sells = saturating_sum(self.own_sells, order.cost.sold - cover.sold);
+        match order.new.side {
+            Side::Buy => {
+                let bought = match order.remaining {
+                    Remaining::Base(quantity) => quantity,
+                    Remaining::Quote(amount) => base_for(amount, order.price),
+                };
+                self.buys_here = saturating_sum(self.buys_here, bought);
+            }
+            Side::Sell if is_own => self.own_sells = saturating_sum(self.own_sells, net.sold),
+            Side::Sell => {}
         }
-        if order.new.side == Side::Buy {
-            let bought = match order.remaining {
-                Remaining::Base(quantity) => quantity,
-                Remaining::Quote(amount) => base_for(amount, order.price),
-            };
-            self.buys_here = saturating_sum(self.buys_here, bought);
-        }
-        if order.new.side == wanted.side.opposite()
+        if order.new.side == side.opposite()
             && let Some(price) = order.resting_price()
         {
-            self.meet_opposite(order.order, price, wanted.side);
+            self.meet_opposite(order.order, price, side);
         }
     }
 
@@ -377,6 +406,17 @@ impl Tally {
         });
         if is_better {
             self.best_opposite = Some((order, price));
+        }
+    }
+}
+
+impl ScopeTally {
+    fn plus(&self, others: &Self) -> Self {
+        Self {
+            open_orders: self.open_orders + others.open_orders,
+            buying: self.buying + others.buying,
+            buying_here: self.buying_here + others.buying_here,
+            spending: self.spending + others.spending,
         }
     }
 }

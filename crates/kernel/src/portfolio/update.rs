@@ -337,13 +337,22 @@ impl Portfolio {
         self.revalue();
     }
 
-    /// Notes the equity of now in every track. Tells whether a UTC day began.
-    pub(crate) fn observe_equity(&mut self, now: Timestamp) -> bool {
-        let mut is_new_day = self.account.observe(now);
+    /// Notes the equity of now in every track, within a day that has begun.
+    pub(crate) fn raise_peaks(&mut self, now: Timestamp) {
+        self.account.raise_peak(now);
         for slot in &mut self.slots {
-            is_new_day |= slot.equity.observe(now);
+            slot.equity.raise_peak(now);
         }
-        is_new_day
+    }
+
+    /// Notes the equity of now in every track, and begins the UTC day where it has not begun.
+    /// Tells whether it did anywhere.
+    pub(crate) fn open_day(&mut self, now: Timestamp) -> bool {
+        let mut is_new = self.account.open_day(now);
+        for slot in &mut self.slots {
+            is_new |= slot.equity.open_day(now);
+        }
+        is_new
     }
 
     /// Measures losses from now on: of a strategy, or of all together.

@@ -58,12 +58,14 @@ pub struct RiskMachine {
     pub(super) portfolio: Portfolio,
     pub(super) account: ScopeBook,
     pub(super) strategies: BTreeMap<StrategyId, ScopeBook>,
-    /// For a strategy that is not configured: no capital, no limits of its own.
+    /// By instrument.
     health: Vec<InstrumentHealth>,
     is_execution_live: bool,
     sequence: u64,
     /// The first instant ever seen: from here the grace for missing marks counts.
     pub(super) started_at: Option<Timestamp>,
+    /// Whether the UTC day's equity was noted; not while positions have no prices.
+    pub(super) is_day_open: bool,
     pub(super) next_day_at: Timestamp,
     pub(super) next_sample_at: Timestamp,
 }
@@ -71,8 +73,12 @@ pub struct RiskMachine {
 impl RiskMachine {
     /// A gate that continues from what was restored. Orders cannot go out before
     /// [`RiskInput::ExecutionHealth`] says so.
+    ///
+    /// # Panics
+    /// When `sample_every` is zero.
     #[must_use]
     pub fn new(config: RiskConfig, instruments: Arc<Instruments>, restored: RestoredRisk) -> Self {
+        assert!(!config.sample_every.is_zero(), "equity is sampled now and then, not always");
         let mut strategies: BTreeMap<StrategyId, ScopeBook> = config
             .strategies
             .iter()
@@ -93,6 +99,7 @@ impl RiskMachine {
             is_execution_live: false,
             sequence: 0,
             started_at: None,
+            is_day_open: false,
             next_day_at: Timestamp::EPOCH,
             next_sample_at: Timestamp::EPOCH,
         }

@@ -57,21 +57,26 @@ struct Trip {
 impl RiskMachine {
     /// A new UTC day, or a point of the equity curves.
     pub(super) fn keep_time(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
-        let is_start = self.started_at.is_none();
         self.started_at.get_or_insert(now);
         self.next_day_at = now.utc_day().after(DAY);
         self.next_sample_at =
             now.floor_to(self.config.sample_every).after(self.config.sample_every);
-        if self.is_blind(now) {
-            return;
+        self.is_day_open = false;
+        self.judge_losses(now, effects);
+        if self.is_day_open {
+            self.sample(now, effects);
         }
-        if self.portfolio.observe_equity(now) && !is_start {
+    }
+
+    /// Begins the UTC day, if it has not begun: yesterday's loss is past.
+    fn open_day(&mut self, now: Timestamp) {
+        self.is_day_open = true;
+        if self.portfolio.open_day(now) {
             self.account.is_daily_loss_tripped = false;
             for book in self.strategies.values_mut() {
                 book.is_daily_loss_tripped = false;
             }
         }
-        self.sample(now, effects);
     }
 
     /// Whether losses cannot be judged: positions are held whose price is not known yet. Not for
@@ -94,7 +99,11 @@ impl RiskMachine {
         if self.is_blind(now) {
             return;
         }
-        self.portfolio.observe_equity(now);
+        if self.is_day_open {
+            self.portfolio.raise_peaks(now);
+        } else {
+            self.open_day(now);
+        }
         for (strategy, book) in &mut self.strategies {
             let Some(track) = self.portfolio.equity_of(*strategy) else { continue };
             for (rule, trip) in newly_tripped(book, track).into_iter().flatten() {

@@ -16,6 +16,7 @@ pub mod machine;
 pub mod market;
 pub mod orders;
 pub mod persist;
+pub mod replay;
 pub mod server;
 pub mod streams;
 pub mod symbols;

@@ -6,6 +6,7 @@
 mod cancel;
 mod output;
 mod place;
+mod replay;
 mod restore;
 mod settle;
 
@@ -69,6 +70,7 @@ pub struct Exchange {
     instruments: Instruments,
     markets: Vec<Market>,
     source: Option<Source>,
+    depth_requests: BTreeSet<Symbol>,
     accounts: BTreeMap<u32, Account>,
     keys: BTreeMap<String, (ApiKey, u32)>,
     /// Use of request weights by address.
@@ -125,6 +127,7 @@ impl Exchange {
             instruments: Instruments::new(),
             markets: Vec::new(),
             source: None,
+            depth_requests: BTreeSet::new(),
             accounts: BTreeMap::new(),
             keys: BTreeMap::new(),
             address_limits: AddressLimits::default(),
@@ -143,9 +146,13 @@ impl Exchange {
     }
 
     fn add_market(&mut self, instrument: Instrument, first_id: i64, price: Option<Price>) {
-        let id = self.instruments.add(instrument);
-        let instrument = self.instruments.get(id).clone();
+        let instrument = self.enlist(instrument);
         self.markets.push(Market::new(instrument, self.fees, first_id, price));
+    }
+
+    fn enlist(&mut self, instrument: Instrument) -> Instrument {
+        let id = self.instruments.add(instrument);
+        self.instruments.get(id).clone()
     }
 
     /// Changes of the book before anybody could see it are nobody's news.

@@ -92,13 +92,17 @@ impl Exchange {
             }
         }
         self.publish_trades(instrument);
-        if let Some(quote) = self.markets[index].changed_quote() {
-            self.outputs.push(Output::Quote { instrument, quote });
-        }
+        self.publish_quote(instrument);
         self.report_positions(now);
     }
 
-    fn publish_trades(&mut self, instrument: InstrumentId) {
+    pub(super) fn publish_quote(&mut self, instrument: InstrumentId) {
+        if let Some(quote) = self.markets[usize::from(instrument.0)].changed_quote() {
+            self.outputs.push(Output::Quote { instrument, quote });
+        }
+    }
+
+    pub(super) fn publish_trades(&mut self, instrument: InstrumentId) {
         let (prints, aggregates) = self.markets[usize::from(instrument.0)].close_taker();
         self.outputs.extend(prints.into_iter().map(|print| Output::Trade { instrument, print }));
         self.outputs

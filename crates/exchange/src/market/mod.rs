@@ -1,13 +1,17 @@
 //! One symbol's market: the matcher, what has traded, and the public's view of the book.
 
 pub mod kline;
+pub mod record;
+pub mod source;
 pub mod tape;
 
 use std::collections::BTreeMap;
 
-use matching::{Book, Execution, Fees, LevelChange, Matcher};
-use model::{Instrument, Level, Price, Quantity, Side, Timestamp};
+use matching::{Book, Execution, Fees, LevelChange, Matcher, Recorded, RecordedModels};
+use model::{DepthUpdate, Instrument, Level, Price, Quantity, Side, Timestamp};
 
+use record::Record;
+use source::Source;
 use tape::{AggregateTrade, Print, Tape};
 
 /// Changes of a book between two publications.
@@ -43,6 +47,13 @@ impl Collector {
         side.insert(change.price, change.quantity);
     }
 
+    fn add_update(&mut self, update: &DepthUpdate) {
+        self.first_update_id.get_or_insert(update.first_update_id);
+        self.last_update_id = update.last_update_id;
+        self.bids.extend(update.bids.iter().map(|level| (level.price, level.quantity)));
+        self.asks.extend(update.asks.iter().map(|level| (level.price, level.quantity)));
+    }
+
     fn take(&mut self) -> Option<DepthDiff> {
         let first_update_id = self.first_update_id.take()?;
         let level = |(price, quantity)| Level { price, quantity };
@@ -70,7 +81,9 @@ pub struct BestQuote {
 #[derive(Clone, Debug)]
 pub struct Market {
     /// Where orders meet.
-    pub matcher: Matcher<Book>,
+    pub matcher: Source,
+    /// What the public sees, if the market is recorded.
+    record: Option<Record>,
     /// What has traded.
     pub tape: Tape,
     fast: Collector,
@@ -94,9 +107,33 @@ impl Market {
         if let Some(price) = start_price {
             matcher = matcher.with_last_price(price);
         }
+        Self::with(Source::Book(matcher), None, first_id)
+    }
+
+    /// A recorded market. Our own executions count from `first_id`; the public's trades have
+    /// their recorded ids.
+    #[must_use]
+    pub fn recorded(
+        instrument: Instrument,
+        fees: Fees,
+        first_id: i64,
+        first_price: Option<Price>,
+        snapshot: Option<String>,
+    ) -> Self {
+        let record = Record::new(instrument.id, snapshot);
+        let recorded = Recorded::new(&instrument, RecordedModels::default());
+        let mut matcher = Matcher::new(instrument, fees, recorded).continuing(first_id, 0);
+        if let Some(price) = first_price {
+            matcher = matcher.with_last_price(price);
+        }
+        Self::with(Source::Recorded(matcher), Some(record), 0)
+    }
+
+    fn with(matcher: Source, record: Option<Record>, first_aggregate_id: i64) -> Self {
         Self {
             matcher,
-            tape: Tape::new(first_id),
+            record,
+            tape: Tape::new(first_aggregate_id),
             fast: Collector::default(),
             slow: Collector::default(),
             quote: BestQuote::default(),
@@ -114,9 +151,10 @@ impl Market {
     pub fn record_history(&mut self, print: Print) {
         let update_id = self.matcher.update_id();
         let (instrument, fees) = (self.matcher.instrument().clone(), *self.matcher.fees());
-        self.matcher = Matcher::new(instrument, fees, Book::new())
+        let matcher = Matcher::new(instrument, fees, Book::new())
             .continuing(print.id.0, update_id)
             .with_last_price(print.price);
+        self.matcher = Source::Book(matcher);
         self.tape.record(&[print]);
     }
 
@@ -126,8 +164,34 @@ impl Market {
         self.slow.add(change);
     }
 
+    /// The public's view of a recorded market.
+    #[must_use]
+    pub const fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// The public's view of a recorded market, to be changed by the recording.
+    pub const fn record_mut(&mut self) -> Option<&mut Record> {
+        self.record.as_mut()
+    }
+
+    /// Notes recorded changes of the book.
+    pub fn note_update(&mut self, update: &DepthUpdate) {
+        self.fast.add_update(update);
+        self.slow.add_update(update);
+    }
+
+    /// Notes a recorded trade.
+    pub fn note_print(&mut self, print: Print) {
+        self.pending.push(print);
+    }
+
     /// Notes a trade; call [`Self::close_taker`] when the taker changes or the operation ends.
     pub fn note_trade(&mut self, execution: &Execution) {
+        if self.matcher.is_recorded() {
+            // Nothing of ours shows on a recorded market.
+            return;
+        }
         self.pending.push(Print {
             id: execution.id,
             price: execution.price,
@@ -158,6 +222,9 @@ impl Market {
     /// The best of both sides now.
     #[must_use]
     pub fn best(&self) -> BestQuote {
+        if let Some(record) = &self.record {
+            return record.best();
+        }
         BestQuote {
             update_id: self.matcher.update_id(),
             bid: self.matcher.best(Side::Buy).unwrap_or_default(),
@@ -173,7 +240,18 @@ impl Market {
     /// The best levels of a side.
     #[must_use]
     pub fn levels(&self, side: Side, limit: usize) -> Vec<Level> {
-        self.matcher.levels(side).take(limit).collect()
+        match &self.record {
+            Some(record) => record.levels(side, limit),
+            None => self.matcher.levels(side, limit),
+        }
+    }
+
+    /// Update id of the public book.
+    #[must_use]
+    pub fn update_id(&self) -> i64 {
+        self.record
+            .as_ref()
+            .map_or_else(|| self.matcher.update_id(), |record| record.book().update_id())
     }
 
     /// The reference price that filters average over so many minutes.

@@ -14,6 +14,7 @@
 //! | `POST /control/silence?on=true` | connections stay up, nothing is sent |
 //! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
 //! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
+//! | `POST /control/advance[?frames=N]` | lets a replay in step send N more frames |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
@@ -55,7 +56,7 @@ pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>
         return answer(200, "{}");
     }
     let result = act(shared, request.method().as_str(), command, &query);
-    shared.wake.notify_one();
+    shared.wake.notify_waiters();
     match result {
         Ok(value) => answer(200, value.to_string()),
         Err((status, words)) => answer(status, json!({"error": words}).to_string()),
@@ -120,6 +121,10 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             state.faults.set_delay(millis(query, "ms")?, &matching);
         }
         ("POST", "fail") => plan_failure(state, query)?,
+        ("POST", "advance") => {
+            let frames = query_value(query, "frames").and_then(|count| count.parse().ok());
+            shared.credit.add_permits(frames.unwrap_or(1).min(1_000_000));
+        }
         ("POST", "exhaust_weight") => {
             let limits = *state.exchange.limits();
             state.exchange.address_limits.exhaust(now, &limits);

@@ -4,6 +4,7 @@ mod control;
 pub mod faults;
 mod http;
 pub mod listener;
+mod replay;
 mod state;
 mod ws;
 mod ws_api;
@@ -19,12 +20,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock::{ClockAnnouncement, VenueClock};
+use crate::clock::{ClockAnnouncement, Speed, VenueClock};
 use crate::config::{ExchangeConfig, MarketConfig};
 use crate::keys::{Credentials, KeyError};
 use crate::machine::{DEFAULT_ACCOUNT, Exchange};
 use crate::persist::{Loaded, Store, StoreError, fresh_credentials};
+use crate::replay::{ReplayError, Scan};
 use crate::streams::hub::Hub;
+use crate::streams::recorded::RecordedStreams;
 use listener::Listener;
 use state::{Shared, State};
 pub use state::{WallClock, system_clock};
@@ -41,6 +44,9 @@ pub enum StartError {
     /// The address can't be listened on.
     #[error("can't listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// The recording can't be read.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The configuration asks for what there is not.
     #[error("{0}")]
     Config(String),
@@ -120,13 +126,16 @@ pub fn serve<L: Listener>(
     wall: WallClock,
 ) -> Result<ExchangeHandle, StartError> {
     let address = listener.local_addr()?;
-    let (state, credentials) = start(&config, wall())?;
+    let (state, credentials, scan) = start(&config, wall())?;
     let shared = Arc::new(Shared::new(state, wall, config));
     let (stop, stopped) = watch::channel(false);
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(Arc::clone(&shared).drive()),
         tokio::spawn(accept(Arc::clone(&shared), listener, stopped)),
     ];
+    if let Some(scan) = scan {
+        tasks.push(tokio::spawn(replay::run(Arc::clone(&shared), scan)));
+    }
     Ok(ExchangeHandle { address, credentials, shared, stop, tasks })
 }
 
@@ -145,7 +154,7 @@ pub async fn bind(
 fn start(
     config: &ExchangeConfig,
     wall: model::Timestamp,
-) -> Result<(State, Credentials), StartError> {
+) -> Result<(State, Credentials, Option<Scan>), StartError> {
     let loaded = match &config.state_dir {
         Some(directory) => Store::load(directory)?,
         None => Loaded { run: 0, records: None },
@@ -157,6 +166,7 @@ fn start(
     };
     let keys = credentials.to_api_keys()?;
     let run = loaded.run + 1;
+    let mut scanned = None;
     let now = config.start_at.unwrap_or(wall);
     let mut exchange = match &config.market {
         MarketConfig::Synthetic(market) => {
@@ -165,8 +175,11 @@ fn start(
             }
             Exchange::synthetic(config, market, now, run)
         }
-        MarketConfig::Replay(_) => {
-            return Err(StartError::Config("replays come with a later step".to_owned()));
+        MarketConfig::Replay(market) => {
+            let scan = crate::replay::scan(&market.files)?;
+            let exchange = Exchange::replayed(config, &scan, run).map_err(StartError::Config)?;
+            scanned = Some(scan);
+            exchange
         }
     };
     match loaded.records {
@@ -178,10 +191,18 @@ fn start(
         Some(directory) => Some(Store::begin(directory, run, &exchange.snapshot())?),
         None => None,
     };
-    let clock = VenueClock::new(now, wall, config.speed);
-    let hub = Hub::new(config.reader_queue);
+    let mut hub = Hub::new(config.reader_queue);
+    // A recording stands still at its first line until somebody listens.
+    let clock = match &scanned {
+        None => VenueClock::new(now, wall, config.speed),
+        Some(scan) => {
+            hub.set_recorded(RecordedStreams::new(scan.streams.clone(), exchange.instruments()));
+            let speed = if config.speed == Speed::Max { Speed::Max } else { Speed::Permille(0) };
+            VenueClock::new(scan.start_at, wall, speed)
+        }
+    };
     let state = State::new(exchange, hub, clock, faults::Faults::default(), store);
-    Ok((state, credentials))
+    Ok((state, credentials, scanned))
 }
 
 async fn accept<L: Listener>(shared: Arc<Shared>, mut listener: L, stopped: watch::Receiver<bool>) {

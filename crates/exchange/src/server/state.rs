@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use model::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::faults::Faults;
 use crate::api::auth::Credential;
 use crate::api::params::Params;
 use crate::api::table::Endpoint;
 use crate::api::{Call, Reply, TimeUnit};
-use crate::clock::VenueClock;
+use crate::clock::{Speed, VenueClock};
 use crate::config::ExchangeConfig;
 use crate::machine::Exchange;
 use crate::persist::Store;
@@ -71,12 +71,17 @@ impl State {
     /// Runs the market up to the wall's now and sends what came out. Returns venue time.
     pub fn run(&mut self, wall: Timestamp) -> Timestamp {
         let now = self.clock.venue_time(wall);
+        self.run_until(now);
+        now
+    }
+
+    /// Runs the market up to a venue time and sends what came out.
+    pub fn run_until(&mut self, now: Timestamp) {
         while let Some(boundary) = self.exchange.advance(now) {
             self.flush();
             self.hub.dispatch_paced(&self.exchange, boundary);
         }
         self.flush();
-        now
     }
 
     /// Stores and sends what the machine brought out, in this order.
@@ -115,6 +120,8 @@ pub struct Shared {
     state: Mutex<State>,
     /// Wakes the market's task when the clock or the listeners change.
     pub wake: Notify,
+    /// Frames that a replay in step may send.
+    pub credit: Semaphore,
     /// The wall's clock.
     pub wall: WallClock,
     /// What the exchange was told.
@@ -131,7 +138,13 @@ impl Shared {
     /// Shares a state.
     #[must_use]
     pub fn new(state: State, wall: WallClock, config: ExchangeConfig) -> Self {
-        Self { state: Mutex::new(state), wake: Notify::new(), wall, config }
+        Self {
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            credit: Semaphore::new(0),
+            wall,
+            config,
+        }
     }
 
     /// The state, alone.
@@ -158,13 +171,40 @@ impl Shared {
         state.clock.wall_time(next).map(|at| at.since(wall))
     }
 
+    /// Waits until venue time has reached `at` (without end while the clock stands still).
+    pub async fn until(&self, at: Timestamp) {
+        loop {
+            let woken = self.wake.notified();
+            let wait = {
+                let state = self.lock();
+                if state.clock.speed() == Speed::Max {
+                    return;
+                }
+                let wall = (self.wall)();
+                state.clock.wall_time(at).map(|due| due.since(wall))
+            };
+            match wait {
+                None => woken.await,
+                Some(wait) if wait.is_zero() => return,
+                Some(wait) => {
+                    tokio::select! {
+                        biased;
+                        () = woken => {}
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+    }
+
     /// Runs the market for ever.
     pub async fn drive(self: Arc<Self>) {
         /// Finer than this there is nothing to see, and the timer has no more to give.
         const FINEST: Duration = Duration::from_millis(1);
         loop {
-            let idle = self.idle_for();
+            // Listened to before looking, so that no change in between is missed.
             let woken = self.wake.notified();
+            let idle = self.idle_for();
             match idle {
                 None => woken.await,
                 Some(idle) => {

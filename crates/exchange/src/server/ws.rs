@@ -26,7 +26,7 @@ use super::state::Shared;
 use super::{ws_api, ws_streams};
 use crate::api::TimeUnit;
 use crate::api::error::ApiError;
-use crate::streams::hub::{Ending, Mailbox};
+use crate::streams::hub::{Ending, Form, Mailbox};
 
 /// A websocket of the server.
 pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -46,7 +46,7 @@ pub fn is_upgrade(request: &Request<Incoming>) -> bool {
 
 /// What kind of websocket a path is for.
 enum Kind {
-    Streams { is_combined: bool, names: Vec<String> },
+    Streams { form: Form, names: Vec<String> },
     Api,
 }
 
@@ -69,11 +69,11 @@ fn kind_of(path: &str, query: &str) -> Option<Kind> {
     }
     if path == "/stream" {
         let names = query_value(query, "streams").map_or_else(Vec::new, |list| split(&list));
-        return Some(Kind::Streams { is_combined: true, names });
+        return Some(Kind::Streams { form: Form::Combined, names });
     }
     let rest = path.strip_prefix("/ws")?;
     let is_ours = rest.is_empty() || rest.starts_with('/');
-    is_ours.then(|| Kind::Streams { is_combined: false, names: split(rest) })
+    is_ours.then(|| Kind::Streams { form: Form::Raw, names: split(rest) })
 }
 
 /// Answers an upgrade request and starts the websocket's task.
@@ -104,8 +104,8 @@ pub fn upgrade(shared: &Arc<Shared>, address: IpAddr, mut request: Request<Incom
         let socket = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
         match kind {
-            Kind::Streams { is_combined, names } => {
-                ws_streams::serve(shared, socket, unit, is_combined, names).await;
+            Kind::Streams { form, names } => {
+                ws_streams::serve(shared, socket, unit, form, names).await;
             }
             Kind::Api => {
                 let quiet = query_value(&query, "returnRateLimits").as_deref() == Some("false");

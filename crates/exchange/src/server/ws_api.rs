@@ -17,7 +17,7 @@ use crate::api::params::Params;
 use crate::api::table::{self, Endpoint};
 use crate::api::{Reply, TimeUnit};
 use crate::limits::{self, RateLimit};
-use crate::streams::hub::{ConnectionId, Ending, Unsubscribe};
+use crate::streams::hub::{ConnectionId, Ending, Form, Unsubscribe};
 
 /// Weight of connecting, and of the methods of this file.
 const CONNECT_WEIGHT: u32 = 2;
@@ -62,7 +62,7 @@ pub async fn serve(
         let (mut state, now) = shared.current();
         let limits = *state.exchange.limits();
         let charged = state.exchange.address_limits.charge(address, now, CONNECT_WEIGHT, &limits);
-        (state.hub.connect(unit, false), now, charged.err())
+        (state.hub.connect(unit, Form::Api), now, charged.err())
     };
     let id = mailbox.id;
     let mut session = Session::new(&shared, socket, mailbox);

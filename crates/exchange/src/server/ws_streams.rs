@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::state::{Shared, State};
 use super::ws::{Event, Session, Socket};
 use crate::api::TimeUnit;
-use crate::streams::hub::{ConnectionId, MAX_STREAMS};
+use crate::streams::hub::{ConnectionId, Form};
 
 /// Messages that a client may send in a second.
 const MESSAGES: usize = 5;
@@ -23,19 +23,20 @@ pub async fn serve(
     shared: Arc<Shared>,
     socket: Socket,
     unit: TimeUnit,
-    is_combined: bool,
+    form: Form,
     names: Vec<String>,
 ) {
     let mailbox = {
         let mut state = shared.lock();
-        let mailbox = state.hub.connect(unit, is_combined);
+        let mailbox = state.hub.connect(unit, form);
         let State { hub, exchange, .. } = &mut *state;
-        // The path can't name more streams than fit: it is bounded by the request's length, and
-        // what does not fit is refused as a whole.
-        let _ = hub.subscribe(mailbox.id, &names, exchange.instruments());
+        if let Err(problem) = hub.subscribe(mailbox.id, &names, exchange.instruments()) {
+            let text = error(2, &format!("Invalid request: {problem}"), None);
+            hub.send(mailbox.id, text.into());
+        }
         mailbox
     };
-    shared.wake.notify_one();
+    shared.wake.notify_waiters();
     let id = mailbox.id;
     let mut session = Session::new(&shared, socket, mailbox);
     let mut recent: VecDeque<Instant> = VecDeque::with_capacity(MESSAGES + 1);
@@ -58,7 +59,7 @@ pub async fn serve(
             let answer = control(&mut state, id, &text);
             state.hub.send(id, answer.into());
             drop(state);
-            shared.wake.notify_one();
+            shared.wake.notify_waiters();
         }
     }
     shared.lock().hub.disconnect(id);
@@ -125,10 +126,7 @@ fn control(state: &mut State, id: ConnectionId, text: &str) -> String {
             None => error(2, "Invalid request: stream name must be a string", request),
             Some(names) => match hub.subscribe(id, &names, exchange.instruments()) {
                 Ok(()) => done("null"),
-                Err(_) => {
-                    let msg = format!("Invalid request: more than {MAX_STREAMS} streams");
-                    error(2, &msg, request)
-                }
+                Err(problem) => error(2, &format!("Invalid request: {problem}"), request),
             },
         },
         r#""UNSUBSCRIBE""# => match names() {

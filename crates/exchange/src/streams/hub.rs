@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::api::TimeUnit;
 use crate::machine::{Exchange, Output, UserEvent};
 use crate::streams::name::StreamKey;
+use crate::streams::recorded::RecordedStreams;
 use crate::streams::{payload, user};
 
 /// Most streams of one connection.
@@ -53,10 +54,36 @@ struct Connection {
     ending: watch::Sender<Option<Ending>>,
     unit: TimeUnit,
     is_combined: bool,
+    is_for_streams: bool,
     names: Vec<String>,
     user: Vec<Subscription>,
     next_subscription: u32,
 }
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Market streams, payloads as they are.
+    Raw,
+    /// Market streams, payloads wrapped with the stream's name.
+    Combined,
+    /// The WebSocket API.
+    Api,
+}
+
+/// Why streams can't be subscribed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// More streams than a connection may have.
+    #[error("more than {MAX_STREAMS} streams")]
+    TooMany,
+    /// The market is recorded, and this stream neither was nor can be made from what was.
+    #[error("stream {0} was not recorded and can't be derived")]
+    NotRecorded(String),
+}
+
+/// Where a connection's frames go in.
+pub type FrameSender = mpsc::Sender<Utf8Bytes>;
 
 /// The two ends that a connection's task holds.
 #[derive(Debug)]
@@ -74,6 +101,9 @@ pub struct Mailbox {
 pub struct Hub {
     connections: BTreeMap<ConnectionId, Connection>,
     listeners: BTreeMap<StreamKey, Vec<ConnectionId>>,
+    /// Who listens to streams that are sent as they were recorded, by name.
+    recorded_listeners: BTreeMap<String, Vec<ConnectionId>>,
+    recorded: Option<RecordedStreams>,
     next_id: u64,
     queue: usize,
     /// A fault: connections stay up and nothing is sent on them.
@@ -112,14 +142,21 @@ impl Hub {
         Self {
             connections: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            recorded_listeners: BTreeMap::new(),
+            recorded: None,
             next_id: 0,
             queue,
             is_silent: false,
         }
     }
 
+    /// Sets which streams are sent as they were recorded.
+    pub fn set_recorded(&mut self, recorded: RecordedStreams) {
+        self.recorded = Some(recorded);
+    }
+
     /// Takes in a connection.
-    pub fn connect(&mut self, unit: TimeUnit, is_combined: bool) -> Mailbox {
+    pub fn connect(&mut self, unit: TimeUnit, form: Form) -> Mailbox {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
         let (frames, receiver) = mpsc::channel(self.queue);
@@ -128,7 +165,8 @@ impl Hub {
             frames,
             ending,
             unit,
-            is_combined,
+            is_combined: form == Form::Combined,
+            is_for_streams: form != Form::Api,
             names: Vec::new(),
             user: Vec::new(),
             next_subscription: 0,
@@ -140,10 +178,12 @@ impl Hub {
     /// Forgets a connection.
     pub fn disconnect(&mut self, id: ConnectionId) {
         if self.connections.remove(&id).is_some() {
-            self.listeners.retain(|_, listeners| {
+            let forget = |listeners: &mut Vec<ConnectionId>| {
                 listeners.retain(|listener| *listener != id);
                 !listeners.is_empty()
-            });
+            };
+            self.listeners.retain(|_, listeners| forget(listeners));
+            self.recorded_listeners.retain(|_, listeners| forget(listeners));
         }
     }
 
@@ -152,6 +192,32 @@ impl Hub {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
             self.end_one(id, ending.clone());
         }
+    }
+
+    /// Ends all connections of market streams.
+    pub fn end_streams(&mut self, ending: &Ending) {
+        let ids: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_for_streams)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.end_one(id, ending.clone());
+        }
+    }
+
+    /// Whether somebody listens to changes of a symbol's book.
+    #[must_use]
+    pub fn hears_depth_of(&self, symbol: model::Symbol) -> bool {
+        let prefix = format!("{}@depth", symbol.as_str().to_lowercase());
+        self.recorded_listeners.keys().any(|name| name.starts_with(&prefix))
+    }
+
+    /// Whether single trades of an instrument are recorded.
+    #[must_use]
+    pub fn records_trades(&self, instrument: model::InstrumentId) -> bool {
+        self.recorded.as_ref().is_some_and(|recorded| recorded.has_trades(instrument))
     }
 
     /// Ends a connection.
@@ -177,28 +243,35 @@ impl Hub {
     /// How many different known streams have a listener.
     #[must_use]
     pub fn streams(&self) -> usize {
-        self.listeners.len()
+        self.listeners.len() + self.recorded_listeners.len()
     }
 
     /// Subscribes; names that are not known are kept and stay silent.
     ///
     /// # Errors
-    /// The number of streams that there would be, past the most allowed.
+    /// See [`SubscribeError`]; nothing is subscribed then.
     pub fn subscribe(
         &mut self,
         id: ConnectionId,
         names: &[String],
         instruments: &Instruments,
-    ) -> Result<(), usize> {
+    ) -> Result<(), SubscribeError> {
+        if let Some(recorded) = &self.recorded
+            && let Some(name) = names.iter().find(|name| !recorded.can_serve(name, instruments))
+        {
+            return Err(SubscribeError::NotRecorded(name.clone()));
+        }
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         let new: Vec<&String> =
             names.iter().filter(|name| !connection.names.contains(name)).collect();
         let total = connection.names.len() + new.len();
         if total > MAX_STREAMS {
-            return Err(total);
+            return Err(SubscribeError::TooMany);
         }
         for name in new {
-            if let Some(key) = StreamKey::parse(name, instruments) {
+            if self.recorded.as_ref().is_some_and(|recorded| recorded.has(name)) {
+                self.recorded_listeners.entry(name.clone()).or_default().push(id);
+            } else if let Some(key) = StreamKey::parse(name, instruments) {
                 let listeners = self.listeners.entry(key).or_default();
                 if !listeners.contains(&id) {
                     listeners.push(id);
@@ -214,7 +287,12 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.names.retain(|name| !names.contains(name));
         for name in names {
-            if let Some(key) = StreamKey::parse(name, instruments)
+            if let Some(listeners) = self.recorded_listeners.get_mut(name) {
+                listeners.retain(|listener| *listener != id);
+                if listeners.is_empty() {
+                    self.recorded_listeners.remove(name);
+                }
+            } else if let Some(key) = StreamKey::parse(name, instruments)
                 && let Some(listeners) = self.listeners.get_mut(&key)
             {
                 listeners.retain(|listener| *listener != id);
@@ -252,16 +330,28 @@ impl Hub {
         }
     }
 
+    /// Who gets a recorded stream, and whether wrapped with its name.
+    #[must_use]
+    pub fn recorded_listeners(&self, name: &str) -> Vec<(ConnectionId, FrameSender, bool)> {
+        let Some(listeners) = self.recorded_listeners.get(name).filter(|_| !self.is_silent) else {
+            return Vec::new();
+        };
+        let of = |id: &ConnectionId| {
+            let connection = self.connections.get(id)?;
+            Some((*id, connection.frames.clone(), connection.is_combined))
+        };
+        listeners.iter().filter_map(of).collect()
+    }
+
     fn publish(
         &mut self,
         key: StreamKey,
         instruments: &Instruments,
         make: impl Fn(TimeUnit) -> Option<String>,
     ) {
-        let Some(listeners) = self.listeners.get(&key) else { return };
-        if self.is_silent {
+        let Some(listeners) = self.listeners.get(&key).filter(|_| !self.is_silent) else {
             return;
-        }
+        };
         let name = key.name(instruments);
         let mut forms = Forms { name: &name, make, raw: [None, None], combined: [None, None] };
         let mut slow = Vec::new();

@@ -3,4 +3,5 @@
 pub mod hub;
 pub mod name;
 pub mod payload;
+pub mod recorded;
 pub mod user;

@@ -103,7 +103,7 @@ pub fn paced(exchange: &Exchange, key: StreamKey, at: Timestamp, unit: TimeUnit)
             let levels = usize::from(levels);
             let bids = market.levels(Side::Buy, levels);
             let asks = market.levels(Side::Sell, levels);
-            Some(depth_json(market.matcher.update_id(), &bids, &asks))
+            Some(depth_json(market.update_id(), &bids, &asks))
         }
         StreamKind::Kline { interval, offset_mins } => {
             kline(market, interval, offset_mins, at, unit)

@@ -47,6 +47,9 @@ docs/CONFIG.md lists them all, LOGS.md every log event, docs/CLI.md the exit cod
 enum Command {
     /// Check the configuration and report every error at once
     Check(CheckArgs),
+    /// Run the engine until it is told to stop
+    #[command(alias = "trading")]
+    Run(run::RunArgs),
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -141,7 +144,7 @@ Examples:
 /// knows: its own, and a user's.
 ///
 /// Prints errors to standard error itself; the caller only has to exit.
-pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &[StrategyEntry]) -> Exit {
+pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &'static [StrategyEntry]) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -152,6 +155,7 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &[StrategyE
     };
     let result = match cli.command {
         Command::Check(arguments) => commands::check::execute(&arguments, kinds),
+        Command::Run(arguments) => commands::run::execute(&arguments, kinds),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

@@ -56,7 +56,7 @@ ENGINE_READY = "engine.ready" INFO [strategies symbols took_ms]
 ENGINE_STOPPING = "engine.stopping" INFO [reason]
     "A stop was asked for (a signal, a command) or forced by a failure.",
     "Nothing, when you asked for it.";
-ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code uptime_s]
+ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
@@ -66,7 +66,7 @@ ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
     "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",
     "Report it with the lines before it. Restart the engine if it ended.";
 
-CONFIG_LOADED = "config.loaded" INFO [file hash strategies]
+CONFIG_LOADED = "config.loaded" INFO [hash strategies]
     "The configuration was read and found valid. `strategies` is the count of enabled ones.",
     "Nothing.";
 STATE_LOCKED = "state.locked" ERROR [path holder_pid]
@@ -204,6 +204,9 @@ STRATEGY_QUARANTINED = "strategy.quarantined" ERROR [strategy reason restarts]
 STRATEGY_FLOODED = "strategy.flooded" ERROR [strategy effects limit]
     "One event made a strategy ask for more than `supervision.effects_per_step` things at once.",
     "See `strategy.quarantined`.";
+STRATEGY_SPUN = "strategy.spun" ERROR [strategy busy_ms strikes]
+    "A strategy did not come back from an event. A strike is written down and the process ends; with enough strikes the next start quarantines it.",
+    "Mend the strategy; remove its line from the `strikes` file in the state directory to let it run again.";
 STRATEGY_LAGGING = "strategy.lagging" WARN [strategy waiting bound]
     "A strategy could not keep up with trades or bars. It is resynchronised rather than fed with holes.",
     "Give it fewer symbols, or a faster machine.";
@@ -227,7 +230,7 @@ RECONCILE_MISMATCH = "reconcile.mismatch" ERROR [asset ledger venue difference c
     "The venue's balance differs from ours in a way that our records do not explain.",
     "Explain the difference. When it is right, accept it; no opposite fill is ever invented.";
 
-EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url market speed]
+EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url]
     "The simulated exchange listens.",
     "Nothing.";
 EXCHANGE_FAULT_INJECTED = "exchange.fault_injected" WARN [fault detail]
@@ -250,7 +253,7 @@ SHUTDOWN_DRAINING = "shutdown.draining" INFO [reason open_orders timeout_ms]
 SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept took_ms]
     "Every entry is gone and the journal is flushed. `kept` protective orders still work at the venue.",
     "Nothing.";
-SHUTDOWN_FORCED = "shutdown.forced" WARN [reason open_orders]
+SHUTDOWN_FORCED = "shutdown.forced" WARN [reason]
     "The drain was cut short by a second signal or by its timeout.",
     "Look at the venue for orders that still work; the next start finds them again.";
 

@@ -1,0 +1,321 @@
+//! `tickwright run`: the engine until a signal.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::api::ApiSources;
+use actors::clock::Clock;
+use actors::guard::end_process_on_panic;
+use actors::monitor::{Monitor, MonitorParts};
+use events::log_event;
+use kernel::risk::{Authority, TradingState};
+use kernel::strategy::StrategyEntry;
+use store::state_dir::StateDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::run::RunArgs;
+use crate::cli::{Exit, Failure};
+use crate::config::{Config, Mode};
+use crate::logging::{self, LogGuard, LogOptions};
+use crate::wiring::{Alerter, Assembly, Onlooker, OpenedLedger, Running, Site, assemble};
+
+/// How often a venue with a clock of its own is asked for it.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+/// How often the kill switch is looked at.
+const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
+/// How long the log gets to write its last lines.
+const LOG_FLUSH: Duration = Duration::from_secs(2);
+
+/// Runs the engine.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn execute(args: &RunArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
+    let config = args.config.load(args.overrides(), kinds)?;
+    refuse_what_is_not_meant(&config, args.live)?;
+    let state_dir = StateDir::open(&config.engine.state_dir)?;
+    let log = start_log(&config)?;
+    end_process_on_panic(i32::from(Exit::Internal.code()));
+    let exit = actix::System::new().block_on(run(&config, kinds, &state_dir, &log));
+    log.flush(LOG_FLUSH);
+    exit
+}
+
+/// Real money is asked for twice, and paper trading has nothing to do here yet.
+fn refuse_what_is_not_meant(config: &Config, live_flag: bool) -> Result<(), Failure> {
+    match config.engine.mode {
+        Mode::Sim => Ok(()),
+        Mode::Live if live_flag => Ok(()),
+        Mode::Live => {
+            let message = "mode = \"live\" trades real money: say --live as well if you mean it";
+            Err(Failure::new(Exit::Usage, message))
+        }
+        Mode::Paper => {
+            let message = "mode = \"paper\" is not there yet: use sim, or live with a testnet key";
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+/// Starts the log of a run.
+///
+/// # Errors
+/// When its files cannot be written.
+pub fn start_log(config: &Config) -> Result<LogGuard, Failure> {
+    let options = LogOptions::of(&config.engine);
+    logging::start(&options).map_err(|error| Failure::new(Exit::Storage, error))
+}
+
+async fn run(
+    config: &Config,
+    kinds: &'static [StrategyEntry],
+    state_dir: &StateDir,
+    log: &LogGuard,
+) -> Result<Exit, Failure> {
+    let mut stop = Stop::listen()?;
+    let session = Session::start(config, kinds, state_dir, log, false).await?;
+    let reason = tokio::select! {
+        biased;
+        reason = stop.asked() => reason,
+        () = watch_kill_switch(&session, state_dir) => "kill switch".to_owned(),
+    };
+    log_event!(ENGINE_STOPPING, reason = %reason);
+    let drained = tokio::select! {
+        biased;
+        ended = session.stop(config, &reason) => Some(ended),
+        _ = stop.asked() => None,
+    };
+    let exit = match drained {
+        Some(_) => Exit::Ok,
+        None => {
+            log_event!(SHUTDOWN_FORCED, reason = "second signal");
+            Exit::Ok
+        }
+    };
+    log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
+    Ok(exit)
+}
+
+/// SIGINT and SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Internal, error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) -> String {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM".to_owned(),
+            _ = self.interrupt.recv() => "SIGINT".to_owned(),
+        }
+    }
+}
+
+/// Halts as soon as the file is there; never returns, so that open positions stay watched.
+async fn watch_kill_switch(session: &Session, state_dir: &StateDir) {
+    let mut was_on = false;
+    loop {
+        let is_on = state_dir.is_kill_switch_on();
+        if is_on && !was_on {
+            let reason = format!("{} exists", state_dir.kill_switch().display());
+            let engine = &session.running.engine;
+            engine.set_trading_state(TradingState::Halted, Authority::Operator, reason);
+        }
+        was_on = is_on;
+        tokio::time::sleep(KILL_SWITCH_EVERY).await;
+    }
+}
+
+/// A running engine with everything around it.
+pub struct Session {
+    /// The engine's parts.
+    pub running: Running,
+    /// The venue.
+    pub site: Site,
+    /// Both clocks.
+    pub clock: Clock,
+    /// The monitor's last snapshot.
+    pub snapshot: watch::Receiver<Option<Arc<actors::monitor::Snapshot>>>,
+    onlooker: tokio::task::JoinHandle<Option<crate::wiring::RunRecord>>,
+    stop_onlooker: watch::Sender<bool>,
+}
+
+impl Session {
+    /// Finds the venue, opens the ledger, starts the engine and all that watches it.
+    ///
+    /// # Errors
+    /// With the exit code of what failed.
+    pub async fn start(
+        config: &Config,
+        kinds: &'static [StrategyEntry],
+        state_dir: &StateDir,
+        log: &LogGuard,
+        keeps_record: bool,
+    ) -> Result<Self, Failure> {
+        let clock = Clock::system();
+        let started_at = clock.wall();
+        let took = || clock.wall().since(started_at).as_millis() as u64;
+        let engine = &config.engine;
+        log_event!(
+            CONFIG_LOADED,
+            hash = %config.hash,
+            strategies = config.strategies.len()
+        );
+        let sim_state = state_dir.path().join("exchange");
+        let site = Site::find(config, Some(&sim_state))?;
+        site.follow_clock(&clock).await?;
+        let symbols = symbols_of(config);
+        let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
+        let info = site.exchange_info(&symbols).await?;
+        let now = clock.now().venue;
+        let opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
+        log_event!(
+            ENGINE_STARTED,
+            version = env!("CARGO_PKG_VERSION"),
+            mode = engine.mode.as_str(),
+            instance = %state_dir.instance(),
+            epoch = opened.epoch,
+            config_hash = %config.hash,
+            state_dir = %state_dir.path().display()
+        );
+        let assembly = Assembly {
+            config,
+            kinds,
+            state_dir,
+            site: &site,
+            rate_limits: &info.rate_limits,
+            clock: clock.clone(),
+            on_broken: Box::new(|reason| end_process(reason)),
+        };
+        let mut running = assemble(assembly, opened)?;
+        watch_strategies(config, state_dir, &running, &clock)?;
+        let alerter = Alerter::of(&engine.alerts)?;
+        let observations = std::mem::replace(
+            &mut running.observations,
+            tokio::sync::mpsc::channel(1).1,
+        );
+        let (onlooker, recent) = Onlooker::new(
+            observations,
+            Arc::clone(&running.instruments),
+            Arc::clone(&running.strategies),
+            alerter,
+            keeps_record,
+        );
+        let (stop_onlooker, stopped) = watch::channel(false);
+        let onlooker = tokio::task::spawn_local(onlooker.run(stopped));
+        let snapshot = start_monitor(config, &running, &clock, log);
+        let sources = ApiSources { snapshot: snapshot.clone(), recent };
+        start_api(config, sources)?;
+        let session = Self { running, site, clock, snapshot, onlooker, stop_onlooker };
+        session.keep_following(config);
+        Ok(session)
+    }
+
+    /// A venue's clock may change its speed, or be paused.
+    fn keep_following(&self, config: &Config) {
+        if config.engine.mode != Mode::Sim {
+            return;
+        }
+        let (clock, http, urls) =
+            (self.clock.clone(), self.site.http.clone(), self.site.urls.clone());
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(CLOCK_EVERY).await;
+                let rest = crate::wiring::SignedRest { http: &http, urls: &urls, credentials: None };
+                // An exchange that is gone for a moment keeps its last clock.
+                if let Ok(body) = rest.get("/control/clock").await {
+                    crate::wiring::follow(&clock, &body);
+                }
+            }
+        });
+    }
+
+    /// Drains the engine and closes the journal. Returns what the onlooker kept.
+    pub async fn stop(self, config: &Config, reason: &str) -> Option<crate::wiring::RunRecord> {
+        let timeout = config.engine.shutdown.drain_timeout;
+        self.running.engine.drain(reason, timeout).await;
+        self.running.journal.finish();
+        self.stop_onlooker.send_replace(true);
+        self.onlooker.await.ok().flatten()
+    }
+}
+
+fn symbols_of(config: &Config) -> Vec<model::Symbol> {
+    let mut symbols: Vec<model::Symbol> =
+        config.strategies.iter().flat_map(|strategy| strategy.symbols.clone()).collect();
+    symbols.sort_unstable();
+    symbols.dedup();
+    symbols
+}
+
+/// The order path is broken: nothing is safe but to end, replay and reconcile.
+fn end_process(reason: &str) {
+    eprintln!("tickwright: the order path is broken: {reason}");
+    // Long enough for the log's own thread to write the line.
+    std::thread::sleep(Duration::from_millis(100));
+    std::process::exit(i32::from(Exit::Storage.code()));
+}
+
+/// A strategy that does not come back gets a strike and ends the process; the next start counts.
+fn watch_strategies(
+    config: &Config,
+    state_dir: &StateDir,
+    running: &Running,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    let strikes = state_dir.strikes();
+    let limit = config.engine.supervision.spin_limit;
+    let activities = running.engine.activities();
+    let watching = actors::watchdog::watch(activities, clock.clone(), limit, move |name, busy| {
+        let busy_ms = busy.as_millis() as u64;
+        let count = strikes.add(name).unwrap_or(0);
+        log_event!(STRATEGY_SPUN, strategy = %name, busy_ms, strikes = count);
+        eprintln!("tickwright: strategy {name} did not come back for {busy_ms} ms: ending");
+        std::thread::sleep(Duration::from_millis(100));
+        std::process::exit(i32::from(Exit::Internal.code()));
+    });
+    watching.map_err(|error| Failure::new(Exit::Internal, error))
+}
+
+fn start_monitor(
+    config: &Config,
+    running: &Running,
+    clock: &Clock,
+    log: &LogGuard,
+) -> watch::Receiver<Option<Arc<actors::monitor::Snapshot>>> {
+    let (publish, snapshot) = watch::channel(None);
+    let counters = log.counters();
+    let monitor = Monitor::new(MonitorParts {
+        engine: Rc::clone(&running.engine),
+        clock: clock.clone(),
+        instruments: Arc::clone(&running.instruments),
+        mode: config.engine.mode.as_str(),
+        currency: config.engine.risk.currency.to_string(),
+        heartbeat_every: config.engine.monitor.heartbeat_every,
+        log_lines_dropped: Box::new(move || counters.dropped()),
+        publish,
+    });
+    tokio::task::spawn_local(monitor.run());
+    snapshot
+}
+
+fn start_api(config: &Config, sources: ApiSources) -> Result<(), Failure> {
+    let api = &config.engine.api;
+    if !api.enabled {
+        return Ok(());
+    }
+    let address = std::net::SocketAddr::new(api.bind, api.port);
+    let started = actors::api::start(address, sources);
+    started.map(|_| ()).map_err(|error| Failure::new(Exit::PortInUse, error))
+}

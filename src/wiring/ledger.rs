@@ -1,0 +1,176 @@
+//! The ledger of a run: journal opened and replayed, this start written down, numbers given to
+//! instruments and strategies.
+
+use std::sync::Arc;
+
+use binance::decode::{Account, ExchangeInfo};
+use binance::encode::Call;
+use events::log_event;
+use kernel::journal::{Durability, Journal as _, JournalError, Persist, Record};
+use kernel::ledger::Ledger;
+use model::{
+    Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
+    Timestamp,
+};
+use store::journal::{Level, SqliteJournal};
+use store::state_dir::{StateDir, StateDirError};
+
+use super::site::Site;
+use crate::cli::{Exit, Failure};
+use crate::config::{Config, DurabilityLevel};
+
+/// A journal and what it says.
+pub struct OpenedLedger {
+    /// The journal, to be given to its thread.
+    pub journal: SqliteJournal,
+    /// What it adds up to, this start included.
+    pub ledger: Ledger,
+    /// This start.
+    pub epoch: u32,
+    /// Every instrument of the ledger, by number.
+    pub instruments: Arc<Instruments>,
+    /// When the ledger was opened.
+    pub opened_at: Timestamp,
+}
+
+impl From<StateDirError> for Failure {
+    fn from(error: StateDirError) -> Self {
+        let exit = match &error {
+            StateDirError::Locked { .. } => Exit::Locked,
+            StateDirError::NotWritable { .. } | StateDirError::Damaged { .. } => Exit::Storage,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::new(Exit::Storage, error)
+    }
+}
+
+impl OpenedLedger {
+    /// Opens the ledger of a venue and writes this start into it.
+    ///
+    /// # Errors
+    /// With the exit code of what failed.
+    pub async fn open(
+        config: &Config,
+        state_dir: &StateDir,
+        site: &Site,
+        info: &ExchangeInfo,
+        now: Timestamp,
+        took: impl Fn() -> u64,
+    ) -> Result<Self, Failure> {
+        let path = state_dir.journal_path(&site.identity);
+        let level = match config.engine.journal.durability {
+            DurabilityLevel::Power => Level::Power,
+            DurabilityLevel::Process => Level::Process,
+        };
+        let mut journal = SqliteJournal::open(&path, level)?;
+        let durability = match level {
+            Level::Power => "power",
+            Level::Process => "process",
+        };
+        let identity = site.identity;
+        log_event!(JOURNAL_OPENED, path = %path.display(), durability, ledger = %identity);
+        log_event!(
+            JOURNAL_REPLAYED,
+            records = journal.ledger().records(),
+            orders = journal.ledger().open_orders().count(),
+            fills = journal.ledger().fills_booked(),
+            took_ms = took()
+        );
+        let last = journal.ledger().epoch().map(|mark| mark.epoch);
+        let epoch = state_dir.next_epoch(last, now)?;
+        let started = Record::EpochStarted {
+            epoch,
+            instance: state_dir.instance(),
+            venue: identity,
+            config_hash: config.hash.to_string(),
+            at: now,
+        };
+        write(&mut journal, started)?;
+        register(&mut journal, config, info)?;
+        if journal.ledger().opened_at().is_none() {
+            let balances = opening_balances(site, now).await?;
+            write(&mut journal, Record::BalancesOpened { balances, at: now })?;
+        }
+        let ledger = journal.ledger().clone();
+        let opened_at = ledger.opened_at().unwrap_or(now);
+        let instruments = Arc::new(instruments_of(&ledger, info, site));
+        Ok(Self { journal, ledger, epoch, instruments, opened_at })
+    }
+}
+
+fn write(journal: &mut SqliteJournal, record: Record) -> Result<(), Failure> {
+    let persist = Persist { sequence: 0, record, durability: Durability::Synced };
+    Ok(journal.append(&[persist])?)
+}
+
+fn register(
+    journal: &mut SqliteJournal,
+    config: &Config,
+    info: &ExchangeInfo,
+) -> Result<(), Failure> {
+    for strategy in &config.strategies {
+        if let Some(record) = journal.ledger().registration_of_strategy(&strategy.id) {
+            write(journal, record)?;
+        }
+        for symbol in &strategy.symbols {
+            let Some(found) = info.symbol(symbol.as_str()) else {
+                let file = strategy.file.display();
+                let message = format!("{file}: the venue has no symbol {symbol}");
+                return Err(Failure::new(Exit::Usage, message));
+            };
+            let (base, quote) = (found.instrument.base, found.instrument.quote);
+            let record = journal.ledger().registration_of_instrument(*symbol, base, quote);
+            if let Some(record) = record {
+                write(journal, record)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn opening_balances(site: &Site, now: Timestamp) -> Result<Vec<(Asset, Amount)>, Failure> {
+    if site.credentials.is_none() {
+        return Ok(Vec::new());
+    }
+    let body = site.rest().ask(&Call::account(), now).await?;
+    let malformed = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::VenueUnreachable, format!("account: {error}"))
+    };
+    let account: Account<'_> = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
+    let mut balances = Vec::new();
+    for balance in &account.balances {
+        let total = balance.free + balance.locked;
+        if !total.is_zero() {
+            let asset = Asset::new(&balance.asset).map_err(|error| malformed(&error))?;
+            balances.push((asset, total));
+        }
+    }
+    Ok(balances)
+}
+
+/// Every instrument that the ledger has a number for, in order of number. One that the venue does
+/// not list any more is kept, halted, so that what was traded in it can still be read.
+fn instruments_of(ledger: &Ledger, info: &ExchangeInfo, site: &Site) -> Instruments {
+    let mut instruments = Instruments::new();
+    for known in ledger.instruments() {
+        let listed = info.symbol(known.symbol.as_str()).map(|symbol| symbol.instrument.clone());
+        instruments.add(listed.unwrap_or(Instrument {
+            id: InstrumentId(0),
+            venue: site.identity,
+            symbol: known.symbol,
+            base: known.base,
+            quote: known.quote,
+            base_decimals: 8,
+            quote_decimals: 8,
+            contract: Contract::Spot,
+            status: InstrumentStatus::Halted,
+            filters: Filters::default(),
+        }));
+    }
+    instruments
+}

@@ -1,0 +1,21 @@
+//! Where everything meets: state directory, journal, venue, instruments, strategies, actors.
+//!
+//! What belongs here: building the parts in the right order and taking them down again. What does
+//! not: any decision about markets or orders.
+
+mod alert;
+mod assemble;
+mod embedded;
+mod ledger;
+mod onlooker;
+mod restore;
+mod rest;
+mod site;
+
+pub use alert::Alerter;
+pub use assemble::{Assembly, Running, assemble};
+pub use embedded::EmbeddedExchange;
+pub use ledger::OpenedLedger;
+pub use onlooker::{Onlooker, RunRecord};
+pub use rest::SignedRest;
+pub use site::{Site, follow};

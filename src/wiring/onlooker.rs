@@ -1,0 +1,229 @@
+//! The onlooker: takes what the engine tells, keeps the latest orders and fills for the API,
+//! everything for a report if one is wanted, and sends alerts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use actors::api::Recent;
+use actors::observe::Observation;
+use model::{
+    Amount, ClientOrderId, Fill, Instruments, NewOrder, OrderEvent, OrderEventKind, OrderId,
+    StrategyId, Timestamp,
+};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::alert::Alerter;
+
+/// How many orders and fills the API shows.
+const RECENT_BOUND: usize = 500;
+
+/// Everything that happened to orders, for a report. Grows with the run: for runs with an end.
+#[derive(Debug, Default)]
+pub struct RunRecord {
+    /// Approved orders with their names on the wire.
+    pub orders: BTreeMap<OrderId, (StrategyId, ClientOrderId, NewOrder)>,
+    /// Order events, in order, with what fees in third assets were worth.
+    pub events: Vec<(StrategyId, OrderEvent, Amount)>,
+    /// Equity samples.
+    pub equity: Vec<(Option<StrategyId>, Timestamp, Amount)>,
+}
+
+impl RunRecord {
+    /// The fills, in order.
+    pub fn fills(&self) -> impl Iterator<Item = (StrategyId, &Fill)> {
+        self.events.iter().filter_map(|(strategy, event, _)| match &event.kind {
+            OrderEventKind::Filled { fill, .. } => Some((*strategy, fill)),
+            OrderEventKind::Denied { .. }
+            | OrderEventKind::Submitted { .. }
+            | OrderEventKind::Accepted { .. }
+            | OrderEventKind::Triggered
+            | OrderEventKind::Completed
+            | OrderEventKind::Canceled { .. }
+            | OrderEventKind::Expired { .. }
+            | OrderEventKind::Rejected { .. }
+            | OrderEventKind::CancelRejected { .. }
+            | OrderEventKind::OutcomeUnknown
+            | OrderEventKind::Absent => None,
+        })
+    }
+}
+
+/// The task that listens.
+pub struct Onlooker {
+    observations: mpsc::Receiver<Observation>,
+    instruments: Arc<Instruments>,
+    strategies: Arc<[String]>,
+    orders: VecDeque<(OrderId, Value)>,
+    fills: VecDeque<Value>,
+    publish: watch::Sender<Arc<Recent>>,
+    alerter: Option<Alerter>,
+    record: Option<RunRecord>,
+}
+
+impl Onlooker {
+    /// A listener. With `keeps_record` it remembers everything.
+    #[must_use]
+    pub fn new(
+        observations: mpsc::Receiver<Observation>,
+        instruments: Arc<Instruments>,
+        strategies: Arc<[String]>,
+        alerter: Option<Alerter>,
+        keeps_record: bool,
+    ) -> (Self, watch::Receiver<Arc<Recent>>) {
+        let (publish, recent) = watch::channel(Arc::new(Recent::default()));
+        let onlooker = Self {
+            observations,
+            instruments,
+            strategies,
+            orders: VecDeque::new(),
+            fills: VecDeque::new(),
+            publish,
+            alerter,
+            record: keeps_record.then(RunRecord::default),
+        };
+        (onlooker, recent)
+    }
+
+    /// Listens until the engine is gone, or until nothing is left to hear after `stop`.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Option<RunRecord> {
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                heard = self.observations.recv_many(&mut batch, 256) => {
+                    if heard == 0 {
+                        return self.record;
+                    }
+                }
+                stopped = stop.wait_for(|stop| *stop) => {
+                    drop(stopped);
+                    while let Ok(observation) = self.observations.try_recv() {
+                        self.take(observation);
+                    }
+                    return self.record;
+                }
+            }
+            for observation in batch.drain(..) {
+                self.take(observation);
+            }
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        // Built only when somebody listens.
+        if self.publish.receiver_count() > 0 {
+            let recent = Recent {
+                orders: self.orders.iter().map(|(_, order)| order.clone()).collect(),
+                fills: self.fills.iter().cloned().collect(),
+            };
+            self.publish.send_replace(Arc::new(recent));
+        }
+    }
+
+    fn strategy(&self, id: StrategyId) -> &str {
+        self.strategies.get(usize::from(id.0)).map_or("?", String::as_str)
+    }
+
+    fn take(&mut self, observation: Observation) {
+        match observation {
+            Observation::Approved { strategy, client_order_id, order, new, at } => {
+                self.show_order(strategy, client_order_id, order, &new, at);
+                if let Some(record) = &mut self.record {
+                    record.orders.insert(order, (strategy, client_order_id, new));
+                }
+            }
+            Observation::Order { strategy, event, fee_in_quote } => {
+                self.show_event(strategy, &event);
+                if let Some(record) = &mut self.record {
+                    record.events.push((strategy, event, fee_in_quote));
+                }
+            }
+            Observation::Equity { strategy, equity, at } => {
+                if let Some(record) = &mut self.record {
+                    record.equity.push((strategy, at, equity));
+                }
+            }
+            Observation::TradeClosed(_) => {}
+            Observation::StateChanged { to, reason } => {
+                self.alert(&format!("trading state is now {}", to.name()), &reason);
+            }
+            Observation::Alert { subject, text } => self.alert(&subject, &text),
+        }
+    }
+
+    fn alert(&self, subject: &str, text: &str) {
+        if let Some(alerter) = &self.alerter {
+            alerter.send(subject, text);
+        }
+    }
+
+    fn show_order(
+        &mut self,
+        strategy: StrategyId,
+        client_order_id: ClientOrderId,
+        order: OrderId,
+        new: &NewOrder,
+        at: Timestamp,
+    ) {
+        let shown = json!({
+            "order_id": client_order_id,
+            "strategy": self.strategy(strategy),
+            "symbol": self.instruments.get(new.instrument).symbol,
+            "side": new.side.name(),
+            "kind": new.kind,
+            "quantity": new.quantity,
+            "approved_at": at.to_string(),
+            "status": "intended",
+            "filled_quantity": "0",
+        });
+        self.orders.push_front((order, shown));
+        self.orders.truncate(RECENT_BOUND);
+    }
+
+    fn show_event(&mut self, strategy: StrategyId, event: &OrderEvent) {
+        let found = self.orders.iter_mut().find(|(order, _)| *order == event.order);
+        if let Some((_, shown)) = found {
+            if let Some(status) = status_after(&event.kind) {
+                shown["status"] = json!(status);
+            }
+            if let OrderEventKind::Filled { cumulative_quantity, .. } = &event.kind {
+                shown["filled_quantity"] = json!(cumulative_quantity);
+            }
+        }
+        if let OrderEventKind::Filled { fill, .. } = &event.kind {
+            let shown = json!({
+                "strategy": self.strategy(strategy),
+                "symbol": self.instruments.get(event.instrument).symbol,
+                "side": fill.side.name(),
+                "price": fill.price,
+                "quantity": fill.quantity,
+                "fee": fill.fee,
+                "fee_asset": fill.fee_asset,
+                "liquidity": fill.liquidity,
+                "trade_id": fill.key.trade,
+                "at": fill.event_at.to_string(),
+            });
+            self.fills.push_front(shown);
+            self.fills.truncate(RECENT_BOUND);
+        }
+    }
+}
+
+/// The state that an event leaves an order in, if it says one.
+const fn status_after(kind: &OrderEventKind) -> Option<&'static str> {
+    match kind {
+        OrderEventKind::Denied { .. } => Some("denied"),
+        OrderEventKind::Submitted { .. } => Some("submitted"),
+        OrderEventKind::Accepted { .. } => Some("accepted"),
+        OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => Some("filled"),
+        OrderEventKind::Filled { complete: false, .. } => Some("partially_filled"),
+        OrderEventKind::Canceled { .. } => Some("canceled"),
+        OrderEventKind::Expired { .. } => Some("expired"),
+        OrderEventKind::Rejected { .. } => Some("rejected"),
+        OrderEventKind::OutcomeUnknown => Some("unknown"),
+        OrderEventKind::Absent => Some("absent"),
+        OrderEventKind::Triggered | OrderEventKind::CancelRejected { .. } => None,
+    }
+}

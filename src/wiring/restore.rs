@@ -1,0 +1,170 @@
+//! From the ledger to the machines: what each continues from.
+
+use std::collections::BTreeMap;
+
+use kernel::ledger::{Ledger, LedgerOrder};
+use kernel::orders::RestoredOrder;
+use kernel::portfolio::{
+    RestoredEquity, RestoredOrder as PortfolioOrder, RestoredPortfolio, RestoredPosition,
+};
+use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, StrategyRisk};
+use kernel::strategy::OpenOrder;
+use model::{Amount, InstrumentId, OrderStatus, StrategyId};
+use rust_decimal::Decimal;
+
+use crate::config::{Config, StrategyConfig};
+
+/// The gate's settings. The fee that is reserved is the dearest that the account can pay.
+#[must_use]
+pub fn risk_config(config: &Config, ledger: &Ledger) -> RiskConfig {
+    let risk = &config.engine.risk;
+    let limits = RiskLimits {
+        max_order_notional: Some(risk.max_order_notional),
+        max_position_notional: Some(risk.max_position_notional),
+        max_total_notional: Some(risk.max_total_notional),
+        max_open_orders: Some(risk.max_open_orders),
+        max_orders_per_10s: Some(risk.max_orders_per_10s),
+        price_collar_bps: Some(Decimal::from(risk.price_collar_bps)),
+        stale_after: Some(risk.stale_after),
+        daily_loss: Some(risk.daily_loss),
+        max_drawdown: Some(risk.max_drawdown),
+    };
+    let strategies = enabled(config).filter_map(|strategy| {
+        let id = ledger.strategy_id(&strategy.id)?;
+        Some((id, strategy_risk(strategy)))
+    });
+    let sim = &config.engine.sim;
+    RiskConfig {
+        limits,
+        strategies: strategies.collect(),
+        fee_rate: sim.maker_fee.max(sim.taker_fee).max(Decimal::new(1, 3)),
+        ..RiskConfig::new(risk.currency)
+    }
+}
+
+/// Strategies that are to run, in config order.
+pub fn enabled(config: &Config) -> impl Iterator<Item = &StrategyConfig> {
+    config.strategies.iter().filter(|strategy| strategy.enabled)
+}
+
+fn strategy_risk(strategy: &StrategyConfig) -> StrategyRisk {
+    let own = &strategy.risk;
+    StrategyRisk {
+        capital: strategy.capital,
+        limits: RiskLimits {
+            max_order_notional: own.max_order_notional,
+            max_position_notional: own.max_position_notional,
+            max_total_notional: None,
+            max_open_orders: own.max_open_orders,
+            max_orders_per_10s: own.max_orders_per_10s,
+            price_collar_bps: None,
+            stale_after: None,
+            daily_loss: own.daily_loss,
+            max_drawdown: own.max_drawdown,
+        },
+    }
+}
+
+/// What the gate continues from.
+#[must_use]
+pub fn restored_risk(ledger: &Ledger) -> RestoredRisk {
+    let strategies = (0..ledger.strategies().len()).filter_map(|n| u16::try_from(n).ok());
+    let strategies: Vec<StrategyId> = strategies.map(StrategyId).collect();
+    let quarantined =
+        strategies.iter().copied().filter(|id| ledger.quarantine(*id).is_some()).collect();
+    let positions = ledger.positions().map(|(strategy, instrument, position)| RestoredPosition {
+        strategy,
+        instrument,
+        position: *position,
+        lots: Vec::new(),
+    });
+    let orders = ledger.open_orders().map(|order| PortfolioOrder {
+        order: order.intent.order,
+        strategy: order.intent.strategy,
+        new: order.intent.new,
+        filled_quantity: order.executed,
+        is_acknowledged: order.venue_order.is_some(),
+        is_triggered: order.triggered,
+        replaces: order.intent.replaces,
+    });
+    let external = ledger
+        .instruments()
+        .iter()
+        .enumerate()
+        .filter_map(|(number, _)| u16::try_from(number).ok().map(InstrumentId))
+        .map(|id| (id, ledger.external_position(id).quantity()));
+    let scopes = std::iter::once(None).chain(strategies.iter().copied().map(Some));
+    let equity = scopes.filter_map(|strategy| {
+        let marks = ledger.equity(strategy)?;
+        Some(RestoredEquity {
+            strategy,
+            day_base: (!marks.is_rebased()).then_some((marks.day, marks.day_start)),
+            peak: (!marks.is_rebased()).then_some(marks.peak),
+            capital: Some(marks.capital),
+        })
+    });
+    RestoredRisk {
+        state: ledger.trading_state().state,
+        quarantined,
+        portfolio: RestoredPortfolio {
+            positions: positions.collect(),
+            orders: orders.collect(),
+            balances: Vec::new(),
+            external: external.collect(),
+            flows: ledger.external_flows().iter().map(|(asset, sum)| (*asset, *sum)).collect(),
+            marks: Vec::new(),
+            equity: equity.collect(),
+        },
+    }
+}
+
+/// What execution continues an order from.
+#[must_use]
+pub fn restored_order(order: &LedgerOrder) -> RestoredOrder {
+    RestoredOrder {
+        intent: order.intent.clone(),
+        status: order.status,
+        venue_order: order.venue_order,
+        signed_at: order.signed_at,
+        executed: order.executed,
+        fills: order.fills.clone(),
+    }
+}
+
+/// What a strategy's host continues from: its positions and open orders.
+#[must_use]
+pub fn host_books(
+    ledger: &Ledger,
+    strategy: StrategyId,
+) -> (BTreeMap<InstrumentId, kernel::portfolio::Position>, Vec<OpenOrder>) {
+    let own = ledger.positions().filter(|(owner, _, _)| *owner == strategy);
+    let positions = own.map(|(_, instrument, position)| (instrument, *position)).collect();
+    let own = ledger.open_orders().filter(|order| order.intent.strategy == strategy);
+    let open_orders = own.map(|order| OpenOrder {
+        order: order.intent.order,
+        new: order.intent.new,
+        status: match order.status {
+            OrderStatus::Intended | OrderStatus::Submitted => OrderStatus::Unknown,
+            known @ (OrderStatus::PendingNew
+            | OrderStatus::Accepted
+            | OrderStatus::PartiallyFilled
+            | OrderStatus::Filled
+            | OrderStatus::Canceled
+            | OrderStatus::Expired
+            | OrderStatus::ExpiredInMatch
+            | OrderStatus::Rejected
+            | OrderStatus::Unknown
+            | OrderStatus::Absent) => known,
+        },
+        filled_quantity: order.executed,
+        cancel_pending: order.cancel.is_some(),
+        replaces: order.intent.replaces,
+    });
+    (positions, open_orders.collect())
+}
+
+/// The sum of the capital of all strategies that are to run.
+#[must_use]
+pub fn total_capital(config: &Config) -> Amount {
+    enabled(config).map(|strategy| strategy.capital).sum()
+}

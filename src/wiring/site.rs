@@ -1,0 +1,216 @@
+//! The venue that a run trades on: its addresses, its keys, its identity, its clock.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use actors::clock::Clock;
+use binance::EndpointUrls;
+use binance::decode::ExchangeInfo;
+use binance::encode::Call;
+use binance::sign::Credentials;
+use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
+use model::{Timestamp, VenueId};
+use secrecy::SecretString;
+use transport::http::{HttpClient, HttpOptions};
+use transport::{Dialer, Tls, TlsOptions};
+
+use super::embedded::EmbeddedExchange;
+use super::rest::SignedRest;
+use crate::cli::{Exit, Failure};
+use crate::config::{Config, Endpoint, Mode, SigningKey, Speed};
+
+/// A venue, reached.
+pub struct Site {
+    /// Addresses.
+    pub urls: EndpointUrls,
+    /// Keys, if the mode needs them.
+    pub credentials: Option<Credentials>,
+    /// Whose ledger it is.
+    pub identity: VenueId,
+    /// Opens connections.
+    pub dialer: Dialer,
+    /// Pooled requests outside the order path.
+    pub http: HttpClient,
+    /// The exchange of this process, if it is that.
+    pub embedded: Option<Arc<EmbeddedExchange>>,
+    is_simulated: bool,
+}
+
+impl Site {
+    /// Finds the venue of a configuration; starts the simulated exchange if it is that.
+    /// `sim_state` is where the simulated exchange keeps its accounts.
+    ///
+    /// # Errors
+    /// With the exit code of what failed.
+    pub fn find(config: &Config, sim_state: Option<&Path>) -> Result<Self, Failure> {
+        let engine = &config.engine;
+        let embedded = match engine.venue.endpoint {
+            Endpoint::Sim => {
+                let settings = simulated(config, sim_state)?;
+                let started = EmbeddedExchange::start(settings, 0);
+                let started = started.map_err(|error| Failure::new(Exit::Storage, error))?;
+                Some(Arc::new(started))
+            }
+            Endpoint::BinanceLive
+            | Endpoint::BinanceTestnet
+            | Endpoint::BinanceDemo
+            | Endpoint::Custom => None,
+        };
+        let urls = match &embedded {
+            Some(exchange) => {
+                let handle = exchange.handle();
+                EndpointUrls::new(&handle.rest_url(), &handle.ws_url(), &handle.ws_api_url())
+            }
+            None => {
+                let urls = engine.venue.urls().expect("checked with the configuration");
+                EndpointUrls::new(&urls.rest, &urls.ws, &urls.ws_api)
+            }
+        };
+        let credentials = read_credentials(config, embedded.as_deref())?;
+        let dialer = dialer(&urls)?;
+        let http = HttpClient::new(dialer.clone(), HttpOptions::default());
+        let identity = identity(config, credentials.as_ref());
+        let is_simulated = engine.mode == Mode::Sim;
+        Ok(Self { urls, credentials, identity, dialer, http, embedded, is_simulated })
+    }
+
+    /// Asks it things over REST.
+    #[must_use]
+    pub const fn rest(&self) -> SignedRest<'_> {
+        SignedRest {
+            http: &self.http,
+            urls: &self.urls,
+            credentials: self.credentials.as_ref(),
+        }
+    }
+
+    /// Sets our clock after the venue's, if that runs by its own.
+    ///
+    /// # Errors
+    /// When the venue does not answer.
+    pub async fn follow_clock(&self, clock: &Clock) -> Result<(), Failure> {
+        if !self.is_simulated {
+            return Ok(());
+        }
+        let body = self.rest().get("/control/clock").await?;
+        follow(clock, &body);
+        Ok(())
+    }
+
+    /// What the venue trades.
+    ///
+    /// # Errors
+    /// When the venue does not answer, or with something else.
+    pub async fn exchange_info(&self, symbols: &[&str]) -> Result<ExchangeInfo, Failure> {
+        let rest = SignedRest { credentials: None, ..self.rest() };
+        let body = rest.ask(&Call::exchange_info(symbols), Timestamp::EPOCH).await?;
+        ExchangeInfo::read(&body, self.identity)
+            .map_err(|error| Failure::new(Exit::VenueUnreachable, error))
+    }
+}
+
+/// Takes over an announced clock; an announcement that cannot be read changes nothing.
+pub fn follow(clock: &Clock, body: &[u8]) {
+    #[derive(serde::Deserialize)]
+    struct Announced {
+        venue_at_ns: i64,
+        wall_at_ns: i64,
+        speed: serde_json::Value,
+    }
+    if let Ok(announced) = serde_json::from_slice::<Announced>(body) {
+        // At full speed the venue's clock follows the events; real time is the nearest there is.
+        let speed = announced.speed.as_f64().unwrap_or(1.0);
+        let venue_at = Timestamp::from_nanos(announced.venue_at_ns);
+        clock.follow(venue_at, Timestamp::from_nanos(announced.wall_at_ns), speed);
+    }
+}
+
+fn simulated(config: &Config, state_dir: Option<&Path>) -> Result<ExchangeConfig, Failure> {
+    let sim = &config.engine.sim;
+    let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("sim: {error}"));
+    let mut symbols = Vec::with_capacity(sim.symbols.len());
+    for wanted in &sim.symbols {
+        let mut symbol =
+            SymbolConfig::named(wanted.symbol.as_str()).map_err(|error| usage(&error))?;
+        symbol.start_price = wanted.start_price.unwrap_or(symbol.start_price);
+        symbol.activity = wanted.activity;
+        symbols.push(symbol);
+    }
+    let speed = match sim.speed {
+        Speed::Max => {
+            return Err(usage(&"speed = \"max\" is for replays; give a factor"));
+        }
+        Speed::Times(times) => exchange::Speed::parse(&times.to_string()),
+    };
+    let balances: BTreeMap<_, _> =
+        sim.initial_balances.iter().map(|balance| (balance.asset, balance.amount)).collect();
+    Ok(ExchangeConfig {
+        market: MarketConfig::Synthetic(SyntheticConfig {
+            seed: sim.seed,
+            symbols,
+            volatility: sim.volatility,
+            ..SyntheticConfig::default()
+        }),
+        speed: speed.map_err(|error| usage(&error))?,
+        state_dir: state_dir.map(Path::to_owned),
+        balances,
+        maker_fee: sim.maker_fee,
+        taker_fee: sim.taker_fee,
+        ..ExchangeConfig::default()
+    })
+}
+
+pub(super) fn read_credentials(
+    config: &Config,
+    embedded: Option<&EmbeddedExchange>,
+) -> Result<Option<Credentials>, Failure> {
+    let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
+    let (name, secret) = if let Some(exchange) = embedded {
+        let keys = &exchange.handle().credentials;
+        (keys.ed25519_api_key.clone().into(), keys.ed25519_private_key_pem.clone().into())
+    } else if config.engine.mode == Mode::Paper || !config.engine.venue.has_credentials() {
+        return Ok(None);
+    } else {
+        let keys = config.engine.venue.credentials().map_err(|error| usage(&error))?;
+        match keys.signing_key {
+            SigningKey::Hmac(secret) | SigningKey::Ed25519(secret) => (keys.api_key, secret),
+        }
+    };
+    let (name, secret): (SecretString, SecretString) = (name, secret);
+    Credentials::new(name, secret).map(Some).map_err(|error| usage(&error))
+}
+
+/// TLS is set up only where it is needed: reading the system's roots takes milliseconds.
+fn dialer(urls: &EndpointUrls) -> Result<Dialer, Failure> {
+    let all = [&urls.rest_url, &urls.ws_url, &urls.ws_api_url];
+    let is_plain = all.iter().all(|url| url.starts_with("http:") || url.starts_with("ws:"));
+    if is_plain {
+        return Ok(Dialer::tcp(None));
+    }
+    let tls = Tls::load(&TlsOptions::default());
+    tls.map(|tls| Dialer::tcp(Some(tls))).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Environment and account. An account is known by its key's name until the venue tells more.
+fn identity(config: &Config, credentials: Option<&Credentials>) -> VenueId {
+    let environment = match (config.engine.mode, config.engine.venue.endpoint) {
+        (Mode::Paper, _) => "paper",
+        (_, Endpoint::Sim) => "sim",
+        (_, Endpoint::BinanceLive) => "binance-live",
+        (_, Endpoint::BinanceTestnet) => "binance-testnet",
+        (_, Endpoint::BinanceDemo) => "binance-demo",
+        (_, Endpoint::Custom) => "custom",
+    };
+    let account = credentials.map_or("public", |credentials| credentials.api_key());
+    let account: String = account.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    VenueId::new(&format!("{environment}:{account}")).expect("ASCII and short")
+}
+
+/// Reads the keys once more, for the trading session to own.
+///
+/// # Errors
+/// As at the first time.
+pub fn credentials(config: &Config, site: &Site) -> Result<Option<Credentials>, Failure> {
+    read_credentials(config, site.embedded.as_deref())
+}

@@ -144,7 +144,10 @@ Examples:
 /// knows: its own, and a user's.
 ///
 /// Prints errors to standard error itself; the caller only has to exit.
-pub fn execute(arguments: impl IntoIterator<Item = OsString>, kinds: &'static [StrategyEntry]) -> Exit {
+pub fn execute(
+    arguments: impl IntoIterator<Item = OsString>,
+    kinds: &'static [StrategyEntry],
+) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

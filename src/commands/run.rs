@@ -196,15 +196,13 @@ impl Session {
             site: &site,
             rate_limits: &info.rate_limits,
             clock: clock.clone(),
-            on_broken: Box::new(|reason| end_process(reason)),
+            on_broken: Box::new(end_process),
         };
         let mut running = assemble(assembly, opened)?;
         watch_strategies(config, state_dir, &running, &clock)?;
         let alerter = Alerter::of(&engine.alerts)?;
-        let observations = std::mem::replace(
-            &mut running.observations,
-            tokio::sync::mpsc::channel(1).1,
-        );
+        let observations =
+            std::mem::replace(&mut running.observations, tokio::sync::mpsc::channel(1).1);
         let (onlooker, recent) = Onlooker::new(
             observations,
             Arc::clone(&running.instruments),
@@ -232,7 +230,8 @@ impl Session {
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(CLOCK_EVERY).await;
-                let rest = crate::wiring::SignedRest { http: &http, urls: &urls, credentials: None };
+                let rest =
+                    crate::wiring::SignedRest { http: &http, urls: &urls, credentials: None };
                 // An exchange that is gone for a moment keeps its last clock.
                 if let Ok(body) = rest.get("/control/clock").await {
                     crate::wiring::follow(&clock, &body);
@@ -303,7 +302,7 @@ fn start_monitor(
         mode: config.engine.mode.as_str(),
         currency: config.engine.risk.currency.to_string(),
         heartbeat_every: config.engine.monitor.heartbeat_every,
-        log_lines_dropped: Box::new(move || counters.dropped()),
+        log_lines_dropped: Box::new(move || counters.lines_dropped()),
         publish,
     });
     tokio::task::spawn_local(monitor.run());

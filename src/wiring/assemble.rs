@@ -1,6 +1,6 @@
 //! The engine's parts, built in order, and the engine that they make.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,7 @@ use actors::orderlog::OrderLog;
 use actors::strategy::SupervisionPolicy;
 use actors::wire::Wire;
 use binance::encode::SubmitOptions;
-use binance::venue::{BinanceVenue, VenuePolicy};
-use binance::{BinanceFeed, SelfTradePrevention};
+use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredOrder};
 use kernel::risk::RiskMachine;
@@ -148,7 +147,7 @@ fn venue(
 ) -> Result<Box<dyn Venue>, Failure> {
     let settings = &assembly.config.engine.venue;
     let mode = &settings.self_trade_prevention;
-    let self_trade_prevention: SelfTradePrevention = mode.as_str().into();
+    let self_trade_prevention = SelfTradePrevention::from_wire(mode);
     let policy = VenuePolicy {
         recv_window: settings.recv_window,
         submit: SubmitOptions { self_trade_prevention, ..SubmitOptions::default() },
@@ -193,7 +192,6 @@ fn supervision(config: &Config) -> SupervisionPolicy {
         restart_initial: settings.restart_initial,
         restart_max: settings.restart_max,
         restarts_before_quarantine: settings.restarts_before_quarantine,
-        effects_per_step: settings.effects_per_step,
         snapshot_every: SNAPSHOT_EVERY,
     }
 }
@@ -214,13 +212,14 @@ fn seats(
         let struck = strikes.get(&config.id).copied().filter(|count| *count >= strikes_allowed);
         let quarantine = ledger.quarantine(strategy).map(|quarantine| quarantine.reason.clone());
         let spun = struck.map(|count| format!("did not come back, {count} times"));
-        let seat = seat(config, entry, strategy, ledger, epoch, instruments)?;
+        let seat = seat(assembly.config, config, entry, strategy, ledger, epoch, instruments)?;
         seats.push(StrategySeat { quarantine: quarantine.or(spun), ..seat });
     }
     Ok(seats)
 }
 
 fn seat(
+    whole: &Config,
     config: &StrategyConfig,
     entry: StrategyEntry,
     strategy: StrategyId,
@@ -256,13 +255,14 @@ fn seat(
             capital: config.capital,
             positions,
             open_orders,
+            effects_per_step: whole.engine.supervision.effects_per_step,
         },
         snapshot: ledger.snapshot(strategy).map(|snapshot| snapshot.state.clone()),
         quarantine: None,
     })
 }
 
-fn refused(file: &PathBuf, error: &str) -> Failure {
+fn refused(file: &Path, error: &str) -> Failure {
     Failure::new(Exit::Usage, format!("{}: {error}", file.display()))
 }
 

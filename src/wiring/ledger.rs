@@ -37,7 +37,10 @@ impl From<StateDirError> for Failure {
     fn from(error: StateDirError) -> Self {
         let exit = match &error {
             StateDirError::Locked { .. } => Exit::Locked,
-            StateDirError::NotWritable { .. } | StateDirError::Damaged { .. } => Exit::Storage,
+            StateDirError::NotWritable { .. }
+            | StateDirError::NotReadable { .. }
+            | StateDirError::NoRandomness(_)
+            | StateDirError::Damaged { .. } => Exit::Storage,
         };
         Self::new(exit, error)
     }

@@ -8,8 +8,8 @@ mod assemble;
 mod embedded;
 mod ledger;
 mod onlooker;
-mod restore;
 mod rest;
+mod restore;
 mod site;
 
 pub use alert::Alerter;

@@ -17,7 +17,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const RECV_WINDOW: Duration = Duration::from_secs(10);
 
 /// Asks a venue, signed where the question needs it.
-#[derive(Debug)]
 pub struct SignedRest<'a> {
     /// Pooled connections.
     pub http: &'a HttpClient,
@@ -56,9 +55,9 @@ impl SignedRest<'_> {
         let path = http.url.split('?').next().unwrap_or_default().to_owned();
         let mut request = Request::get(http.url).timeout(http.timeout);
         for (name, value) in http.headers {
-            let value = value
-                .try_into()
-                .map_err(|_| Failure::new(Exit::Usage, format!("the key for {name} has odd characters")))?;
+            let value = value.try_into().map_err(|_| {
+                Failure::new(Exit::Usage, format!("the key for {name} has odd characters"))
+            })?;
             request = request.header(hyper_name(name), value);
         }
         let unreachable = |reason: String| {

@@ -9,7 +9,7 @@ use kernel::portfolio::{
 };
 use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, StrategyRisk};
 use kernel::strategy::OpenOrder;
-use model::{Amount, InstrumentId, OrderStatus, StrategyId};
+use model::{InstrumentId, OrderStatus, StrategyId};
 use rust_decimal::Decimal;
 
 use crate::config::{Config, StrategyConfig};
@@ -161,10 +161,4 @@ pub fn host_books(
         replaces: order.intent.replaces,
     });
     (positions, open_orders.collect())
-}
-
-/// The sum of the capital of all strategies that are to run.
-#[must_use]
-pub fn total_capital(config: &Config) -> Amount {
-    enabled(config).map(|strategy| strategy.capital).sum()
 }

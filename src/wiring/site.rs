@@ -78,11 +78,7 @@ impl Site {
     /// Asks it things over REST.
     #[must_use]
     pub const fn rest(&self) -> SignedRest<'_> {
-        SignedRest {
-            http: &self.http,
-            urls: &self.urls,
-            credentials: self.credentials.as_ref(),
-        }
+        SignedRest { http: &self.http, urls: &self.urls, credentials: self.credentials.as_ref() }
     }
 
     /// Sets our clock after the venue's, if that runs by its own.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    Amount, Asset, InstrumentId, Instruments, NewOrder, OrderId, Price, Quantity, StrategyId,
-    Timestamp,
+    Amount, Asset, FillKey, InstrumentId, Instruments, NewOrder, OrderId, Price, Quantity, Side,
+    StrategyId, Timestamp,
 };
 
 use super::balances::Balances;
@@ -62,6 +62,21 @@ pub struct RestoredOrder {
     pub replaces: Option<OrderId>,
 }
 
+/// A fee in a third asset that no price was known for when it was paid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnvaluedFee {
+    /// Of which fill.
+    pub key: FillKey,
+    /// Whose.
+    pub strategy: StrategyId,
+    /// Side of the fill.
+    pub side: Side,
+    /// How much.
+    pub fee: Amount,
+    /// Of what.
+    pub asset: Asset,
+}
+
 /// Where losses were measured from before a restart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestoredEquity {
@@ -91,6 +106,8 @@ pub struct RestoredPortfolio {
     pub flows: Vec<(Asset, Amount)>,
     /// Last known prices: positions are valued at them until the feed tells newer ones.
     pub marks: Vec<(InstrumentId, Price)>,
+    /// Fees that are not part of the positions yet: valued as soon as prices are known.
+    pub unvalued_fees: Vec<UnvaluedFee>,
     /// Where losses are measured from.
     pub equity: Vec<RestoredEquity>,
 }
@@ -128,6 +145,9 @@ pub struct Portfolio {
     pub(super) unmarked: usize,
     /// Orders proved absent: should the venue have them after all, they reserve again.
     pub(super) absent: Vec<super::reservations::ReservedOrder>,
+    pub(super) unvalued_fees: Vec<UnvaluedFee>,
+    /// Valued, and not told yet.
+    pub(super) valued_fees: Vec<(FillKey, Amount)>,
 }
 
 impl Portfolio {
@@ -160,6 +180,8 @@ impl Portfolio {
             external: Value::ZERO,
             unmarked: 0,
             absent: Vec::new(),
+            unvalued_fees: Vec::new(),
+            valued_fees: Vec::new(),
         };
         portfolio.restore(restored);
         portfolio
@@ -310,6 +332,7 @@ impl Portfolio {
         for position in restored.positions {
             self.restore_position(position);
         }
+        self.unvalued_fees = restored.unvalued_fees;
         for order in restored.orders {
             self.restore_order(&order);
         }

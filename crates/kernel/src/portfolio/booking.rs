@@ -63,3 +63,39 @@ impl Booking {
         Ok(Self { quantity, cash, fee })
     }
 }
+
+/// The share of an amount that `part` of `whole` has. Multiplied first, since most shares come out
+/// exact then, but for amounts too large for that. Never fails for a part of a whole.
+pub(super) fn share(
+    amount: Amount,
+    part: Quantity,
+    whole: Quantity,
+) -> Result<Amount, AmountError> {
+    let (part, whole) = (part.to_decimal(), whole.to_decimal());
+    if let Ok(product) = amount.checked_mul(part) {
+        let share = product.to_decimal().checked_div(whole);
+        return share.map(Amount::new).ok_or(AmountError::OutOfRange);
+    }
+    let ratio = part.checked_div(whole).ok_or(AmountError::OutOfRange)?;
+    amount.checked_mul(ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_exact_or_at_least_possible() {
+        #[track_caller]
+        fn check(amount: &str, part: &str, whole: &str, expected: &str) {
+            let (part, whole) = (part.parse().unwrap(), whole.parse().unwrap());
+            let share = share(amount.parse().unwrap(), part, whole).unwrap();
+            assert_eq!(share, expected.parse().unwrap());
+        }
+        check("270", "2", "3", "180");
+        check("-270", "-2", "3", "180");
+        check("8000000000000000000000", "90000000000", "90000000000", "8000000000000000000000");
+        check("8000000000000000000000", "45000000000", "90000000000", "4000000000000000000000");
+        assert!(share(Amount::ONE, Quantity::ONE, Quantity::ZERO).is_err());
+    }
+}

@@ -4,10 +4,9 @@
 use std::collections::VecDeque;
 
 use model::{Amount, InstrumentId, OrderId, Price, Quantity, Side, StrategyId, Timestamp};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::booking::Booking;
+use super::booking::{Booking, share};
 
 /// What one order bought (or sold short) and is still held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -155,8 +154,7 @@ fn take(quantity: &mut Quantity, money: &mut Amount, fees: &mut Amount, taken: Q
     let share = if taken == whole {
         Share { money: *money, fees: *fees }
     } else {
-        let part = taken.to_decimal() / whole.to_decimal();
-        Share { money: scaled(*money, part), fees: scaled(*fees, part) }
+        Share { money: part_of(*money, taken, whole), fees: part_of(*fees, taken, whole) }
     };
     *money -= share.money;
     *fees -= share.fees;
@@ -168,8 +166,8 @@ fn take(quantity: &mut Quantity, money: &mut Amount, fees: &mut Amount, taken: Q
     share
 }
 
-fn scaled(amount: Amount, part: Decimal) -> Amount {
-    amount.checked_mul(part).expect("a part of an amount is smaller than the amount")
+fn part_of(amount: Amount, part: Quantity, whole: Quantity) -> Amount {
+    share(amount, part, whole).expect("a part of a whole above zero")
 }
 
 fn closed_trade(

@@ -17,7 +17,7 @@ mod value;
 mod book;
 
 pub use balances::Balances;
-pub use book::{Exposure, RestoredEquity};
+pub use book::{Exposure, RestoredEquity, UnvaluedFee};
 pub use book::{Portfolio, PortfolioConfig, RestoredOrder, RestoredPortfolio, RestoredPosition};
 pub use booking::{Booking, PositionError};
 pub use equity::EquityTrack;

@@ -3,7 +3,7 @@
 use model::{Amount, AmountError, Asset, Fill, Price, Quantity, Side};
 use serde::{Deserialize, Serialize};
 
-use super::booking::{Booking, PositionError};
+use super::booking::{Booking, PositionError, share};
 
 /// The sum of fills less fees, at average cost. Signed, although a spot position is never
 /// negative but by somebody else's selling.
@@ -116,11 +116,9 @@ impl Position {
             // Exactly all of it: no division, so that no rounding is left behind.
             (self.cost, booking.cash)
         } else if is_reversed {
-            let part = -(held.to_decimal() / booking.quantity.to_decimal());
-            (self.cost, booking.cash.checked_mul(part)?)
+            (self.cost, -share(booking.cash, held, booking.quantity)?)
         } else {
-            let part = -(booking.quantity.to_decimal() / held.to_decimal());
-            (self.cost.checked_mul(part)?, booking.cash)
+            (-share(self.cost, booking.quantity, held)?, booking.cash)
         };
         let cash_opened = booking.cash.checked_add(-cash_closed)?;
         self.cost = self.cost.checked_add(-cost_closed)?.checked_add(-cash_opened)?;
@@ -175,6 +173,29 @@ mod tests {
         check(&[buy, sell], "1", "100.1", "19.78", "0.32");
         let buy = fill(Side::Buy, "100", "1", "0.001", "BNB");
         check(&[buy], "1", "100.5", "0", "0.5");
+    }
+
+    #[test]
+    fn a_short_position_is_the_mirror_of_a_long_one() {
+        #[track_caller]
+        fn check(fills: &[(Side, &str, &str)], quantity: &str, cost: &str, realised: &str) {
+            let mut position = Position::default();
+            for (side, price, size) in fills {
+                let (base, quote) = ("BTC".parse().unwrap(), "USDT".parse().unwrap());
+                let fill = fill(*side, price, size, "0", "USDT");
+                position.apply(&fill, base, quote, Amount::ZERO).unwrap();
+            }
+            assert_eq!(position.quantity(), quantity.parse().unwrap());
+            let actual = [position.cost(), position.realised()].map(|amount| amount.to_string());
+            assert_eq!(actual, [cost, realised]);
+        }
+        use Side::{Buy, Sell};
+        check(&[(Sell, "100", "2")], "-2", "-200", "0");
+        check(&[(Sell, "100", "2"), (Buy, "90", "1")], "-1", "-100", "10");
+        check(&[(Sell, "100", "2"), (Buy, "90", "2")], "0", "0", "20");
+        // Past flat, what is left opens the other way at the price of the fill.
+        check(&[(Sell, "100", "2"), (Buy, "90", "3")], "1", "90", "20");
+        check(&[(Buy, "100", "2"), (Sell, "110", "3")], "-1", "-110", "20");
     }
 
     #[test]

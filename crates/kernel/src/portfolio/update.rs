@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::{
-    Amount, Asset, Fill, InstrumentId, Instruments, MarketEvent, NewOrder, OrderId, Price,
+    Amount, Asset, Fill, FillKey, InstrumentId, Instruments, MarketEvent, NewOrder, OrderId, Price,
     Quantity, StrategyId, Timestamp,
 };
 use rust_decimal::RoundingStrategy;
 
-use super::book::{Portfolio, RestoredOrder, holdings_of};
+use super::book::{Portfolio, RestoredOrder, UnvaluedFee, holdings_of};
 use super::booking::{Booking, PositionError};
 use super::equity::EquityTrack;
 use super::lots::{ClosedTrade, LotContext};
@@ -20,6 +20,9 @@ use crate::venue::Balance;
 /// Tombstones kept of orders proved absent.
 const ABSENT_KEPT: usize = 256;
 
+/// Fees that wait for a price, at most.
+const UNVALUED_FEES_KEPT: usize = 1_024;
+
 /// What a fee was worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeeWorth {
@@ -27,7 +30,7 @@ pub enum FeeWorth {
     InPair,
     /// Paid in a third asset, worth so much of the quote asset now.
     Valued(Amount),
-    /// Paid in a third asset without a known price: booked as nothing.
+    /// Paid in a third asset without a known price: booked as nothing until there is one.
     Unknown,
 }
 
@@ -84,6 +87,9 @@ impl Portfolio {
         for order in unpriced {
             order.price = margins.worst_price(&order.new.kind, order.new.side, mark);
             order.cost = Cost::of(order.new.side, order.price, order.remaining, margins.fee);
+        }
+        if !self.unvalued_fees.is_empty() {
+            self.value_fees();
         }
         self.revalue();
         true
@@ -147,6 +153,10 @@ impl Portfolio {
         holding.cash += Value::floor(booking.cash);
         let context = LotContext { strategy, instrument, order, price: fill.price, at };
         holding.lots.apply(context, &booking, closed);
+        if fee == FeeWorth::Unknown && self.unvalued_fees.len() < UNVALUED_FEES_KEPT {
+            let Fill { key, side, fee, fee_asset: asset, .. } = *fill;
+            self.unvalued_fees.push(UnvaluedFee { key, strategy, side, fee, asset });
+        }
         self.move_balances(fill, base, quote);
         self.revalue();
         Ok(fee)
@@ -156,14 +166,37 @@ impl Portfolio {
         if fill.fee.is_zero() || fill.fee_asset == base || fill.fee_asset == quote {
             return FeeWorth::InPair;
         }
-        let worth = self.marks.convert_amount(&self.instruments, fill.fee, fill.fee_asset, quote);
-        worth.map_or(FeeWorth::Unknown, |worth| {
-            let rounded = worth
-                .to_decimal()
-                .round_dp_with_strategy(8, RoundingStrategy::AwayFromZero)
-                .normalize();
-            FeeWorth::Valued(Amount::new(rounded))
-        })
+        let worth = self.worth_in(fill.fee, fill.fee_asset, quote);
+        worth.map_or(FeeWorth::Unknown, FeeWorth::Valued)
+    }
+
+    /// What a fee is worth in a quote asset now, rounded up to the eighth decimal.
+    fn worth_in(&self, fee: Amount, asset: Asset, quote: Asset) -> Option<Amount> {
+        let worth = self.marks.convert_amount(&self.instruments, fee, asset, quote)?;
+        let rounded = worth.to_decimal().round_dp_with_strategy(8, RoundingStrategy::AwayFromZero);
+        Some(Amount::new(rounded.normalize()))
+    }
+
+    /// Books fees that could not be valued before, as far as prices for them are known now.
+    fn value_fees(&mut self) {
+        for fee in std::mem::take(&mut self.unvalued_fees) {
+            let UnvaluedFee { key, strategy, side, fee: amount, asset } = fee;
+            let quote = self.instruments.get(key.instrument).quote;
+            let worth = self.worth_in(amount, asset, quote);
+            let holding = self.holding_mut(strategy, key.instrument);
+            match worth {
+                Some(in_quote) if holding.position.add_fee(side, in_quote).is_ok() => {
+                    holding.cash -= Value::ceil(in_quote);
+                    self.valued_fees.push((key, in_quote));
+                }
+                Some(_) | None => self.unvalued_fees.push(fee),
+            }
+        }
+    }
+
+    /// Fees of earlier fills that were valued since the last call.
+    pub(crate) fn take_valued_fees(&mut self) -> Vec<(FillKey, Amount)> {
+        std::mem::take(&mut self.valued_fees)
     }
 
     fn move_balances(&mut self, fill: &Fill, base: Asset, quote: Asset) {

@@ -175,7 +175,8 @@ pub enum RiskEffect {
         /// Worth in the quote asset.
         in_quote: Amount,
     },
-    /// Log: a fee in a third asset could not be valued and was booked as nothing.
+    /// Log: a fee in a third asset could not be valued and was booked as nothing. It is valued
+    /// with the first price that is known for it, if one ever is.
     FeeUnvalued {
         /// Which fill.
         key: FillKey,

@@ -4,7 +4,9 @@ use model::{InstrumentId, StrategyId};
 
 use super::messages::RestoredRisk;
 use crate::ledger::{EquityMarks, Ledger, LedgerOrder};
-use crate::portfolio::{RestoredEquity, RestoredOrder, RestoredPortfolio, RestoredPosition};
+use crate::portfolio::{
+    RestoredEquity, RestoredOrder, RestoredPortfolio, RestoredPosition, UnvaluedFee,
+};
 use crate::venue::Balance;
 
 impl From<&Ledger> for RestoredRisk {
@@ -22,6 +24,13 @@ impl From<&Ledger> for RestoredRisk {
             locked: model::Amount::ZERO,
         });
         let external = instruments().map(|id| (id, ledger.external_position(id).quantity()));
+        let unvalued_fees = ledger.unvalued_fees().map(|(key, known)| UnvaluedFee {
+            key: *key,
+            strategy: known.strategy,
+            side: known.side,
+            fee: known.fee,
+            asset: known.fee_asset,
+        });
         let equity = std::iter::once(None).chain(strategies().map(Some)).filter_map(|strategy| {
             ledger.equity(strategy).map(|marks| restored_equity(strategy, marks))
         });
@@ -35,6 +44,7 @@ impl From<&Ledger> for RestoredRisk {
                 external: external.collect(),
                 flows: ledger.external_flows().iter().map(|(asset, sum)| (*asset, *sum)).collect(),
                 marks: Vec::new(),
+                unvalued_fees: unvalued_fees.collect(),
                 equity: equity.collect(),
             },
         }

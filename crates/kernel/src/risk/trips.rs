@@ -9,7 +9,7 @@ use super::machine::{RiskMachine, ScopeBook};
 use super::messages::{Authority, RiskEffect};
 use super::state::TradingState;
 use crate::messages::{CancelScope, ExecutionRequest};
-use crate::portfolio::{EquityTrack, FeeWorth};
+use crate::portfolio::{EquityTrack, FeeWorth, Value};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -32,26 +32,43 @@ impl TradingState {
     }
 }
 
-/// Which limits of a scope were passed just now.
-fn newly_tripped(book: &mut ScopeBook, track: &EquityTrack) -> [Option<(&'static str, Trip)>; 2] {
-    let daily = book
-        .limits
-        .daily_loss
-        .filter(|limit| !book.is_daily_loss_tripped && track.daily_loss() > *limit)
-        .map(|limit| Trip { limit: limit.to_amount(), actual: track.daily_loss().to_amount() });
-    let drawdown = book
-        .limits
-        .max_drawdown
-        .filter(|limit| !book.is_drawdown_tripped && track.drawdown() > *limit)
-        .map(|limit| Trip { limit: limit.to_amount(), actual: track.drawdown().to_amount() });
-    book.is_daily_loss_tripped |= daily.is_some();
-    book.is_drawdown_tripped |= drawdown.is_some();
-    [daily.map(|trip| (DAILY_LOSS, trip)), drawdown.map(|trip| (DRAWDOWN, trip))]
+/// A limit that was passed.
+struct Trip {
+    rule: &'static str,
+    limit: Value,
+    actual: Value,
 }
 
-struct Trip {
-    limit: Amount,
-    actual: Amount,
+impl ScopeBook {
+    /// Whether a limit is passed that was not before: asked at each price that moves equity.
+    fn passes_a_limit(&self, track: &EquityTrack) -> bool {
+        let daily = self.limits.daily_loss.filter(|_| !self.is_daily_loss_tripped);
+        let drawdown = self.limits.max_drawdown.filter(|_| !self.is_drawdown_tripped);
+        daily.is_some_and(|limit| track.daily_loss() > limit)
+            || drawdown.is_some_and(|limit| track.drawdown() > limit)
+    }
+
+    /// The limits that are passed and were not before.
+    #[cold]
+    fn trip(&mut self, track: &EquityTrack) -> Vec<Trip> {
+        let checks = [
+            (
+                DAILY_LOSS,
+                self.limits.daily_loss,
+                track.daily_loss(),
+                &mut self.is_daily_loss_tripped,
+            ),
+            (DRAWDOWN, self.limits.max_drawdown, track.drawdown(), &mut self.is_drawdown_tripped),
+        ];
+        let mut trips = Vec::new();
+        for (rule, limit, actual, is_tripped) in checks {
+            if let Some(limit) = limit.filter(|limit| actual > *limit && !*is_tripped) {
+                *is_tripped = true;
+                trips.push(Trip { rule, limit, actual });
+            }
+        }
+        trips
+    }
 }
 
 impl RiskMachine {
@@ -106,24 +123,32 @@ impl RiskMachine {
         }
         for (strategy, book) in &mut self.strategies {
             let Some(track) = self.portfolio.equity_of(*strategy) else { continue };
-            for (rule, trip) in newly_tripped(book, track).into_iter().flatten() {
-                let Trip { limit, actual } = trip;
-                let strategy = Some(*strategy);
+            if !book.passes_a_limit(track) {
+                continue;
+            }
+            let strategy = Some(*strategy);
+            for Trip { rule, limit, actual } in book.trip(track) {
+                let (limit, actual) = (limit.to_amount(), actual.to_amount());
                 effects.push(RiskEffect::RuleTripped { rule, strategy, limit, actual });
                 let scope = CancelScope::Entries(strategy);
                 effects.push(RiskEffect::Execute(ExecutionRequest::CancelAll { scope }));
             }
         }
-        for (rule, trip) in
-            newly_tripped(&mut self.account, self.portfolio.equity()).into_iter().flatten()
-        {
-            let Trip { limit, actual } = trip;
+        if self.account.passes_a_limit(self.portfolio.equity()) {
+            self.trip_account(effects);
+        }
+    }
+
+    #[cold]
+    fn trip_account(&mut self, effects: &mut Vec<RiskEffect>) {
+        for Trip { rule, limit, actual } in self.account.trip(self.portfolio.equity()) {
+            let (limit, actual) = (limit.to_amount(), actual.to_amount());
+            effects.push(RiskEffect::RuleTripped { rule, strategy: None, limit, actual });
             let to = if rule == DAILY_LOSS {
                 self.config.on_daily_loss
             } else {
                 self.config.on_drawdown
             };
-            effects.push(RiskEffect::RuleTripped { rule, strategy: None, limit, actual });
             let currency = self.config.currency;
             let reason = format!("{rule} of {actual} {currency} passed the limit of {limit}");
             self.tighten(to, rule, reason, effects);

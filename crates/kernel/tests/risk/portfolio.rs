@@ -111,6 +111,26 @@ fn a_fee_is_valued_over_a_third_asset_where_there_is_no_direct_price() {
 }
 
 #[test]
+fn a_fee_without_a_price_is_valued_with_the_first_one() {
+    let mut desk = Desk::restored(config(), RestoredRisk::default());
+    desk.step(RiskInput::ExecutionHealth { is_live: true });
+    desk.balances(&[("USDT", "1000")]);
+    desk.trade(BTC, "100");
+    let order = desk.place(FIRST, buy(BTC, "1", "100"));
+    let fill = desk.fill_with_fee(BTC, Side::Buy, "1", "100", "0.001", "BNB");
+    desk.filled(order, fill, "1", true);
+    let cost = |desk: &Desk| desk.machine.portfolio().position(FIRST, BTC).cost();
+    assert_eq!((cost(&desk), equity(&desk)), (amount("100"), amount("200000")));
+    desk.trade(ETH, "10");
+    desk.take();
+    desk.trade(BNB, "500");
+    assert_eq!((cost(&desk), equity(&desk)), (amount("100.5"), amount("199999.5")));
+    assert_eq!(desk.take(), [RiskEffect::FeeValued { key: fill.key, in_quote: amount("0.5") }]);
+    desk.trade(BNB, "600");
+    assert_eq!((cost(&desk), desk.take()), (amount("100.5"), vec![]));
+}
+
+#[test]
 fn equity_is_in_one_currency() {
     let mut desk = Desk::new(config());
     desk.own(FIRST, ETHBTC, "10", "0.1");

@@ -11,6 +11,7 @@ use rand_pcg::Pcg64;
 use rust_decimal::Decimal;
 use tickwright_kernel::journal::Record;
 use tickwright_kernel::messages::{ExecutionRequest, Intent};
+use tickwright_kernel::portfolio::Holding;
 use tickwright_kernel::risk::{
     Authority, RiskConfig, RiskEffect, RiskInput, RiskLimits, TradingState,
 };
@@ -33,6 +34,8 @@ struct World {
     approved: usize,
     denied: std::collections::BTreeMap<String, usize>,
     last_day: model::Timestamp,
+    /// Profit of closed trades.
+    closed: std::collections::BTreeMap<(StrategyId, InstrumentId), Amount>,
 }
 
 fn random_config(random: &mut Pcg64) -> RiskConfig {
@@ -77,6 +80,7 @@ impl World {
             approved: 0,
             denied: std::collections::BTreeMap::new(),
             last_day: model::Timestamp::EPOCH,
+            closed: std::collections::BTreeMap::new(),
             random,
         };
         for (asset, total) in [("USDT", 1_000), ("BTC", 5), ("ETH", 10), ("BNB", 5)] {
@@ -526,6 +530,10 @@ impl World {
         let now = self.desk.now;
         for effect in self.desk.take() {
             self.scribe.effect(now, &effect);
+            if let RiskEffect::TradeClosed(trade) = effect {
+                let sum = self.closed.entry((trade.strategy, trade.instrument)).or_default();
+                *sum += trade.profit;
+            }
         }
         self.compare();
     }
@@ -553,8 +561,14 @@ impl World {
             assert!(!reserved.is_negative(), "{asset} {reserved}");
             assert_eq!(reserved.to_decimal(), self.twin.reserved(*asset), "{asset}");
         }
-        for (_, holding) in portfolio.holdings() {
-            assert_eq!(holding.lots.quantity(), holding.position.quantity());
+        for (instrument, holding) in portfolio.holdings() {
+            let Holding { strategy, position, lots, .. } = holding;
+            assert_eq!(lots.quantity(), position.quantity());
+            // First in first out or at average cost: money in and out is the same.
+            let closed = self.closed.get(&(*strategy, instrument)).copied().unwrap_or_default();
+            let by_lots = closed - lots.iter().map(|lot| lot.cost).sum::<Amount>();
+            let difference = by_lots - (position.realised() - position.cost());
+            assert!(difference.abs() < amount("0.00000000000001"), "{difference}");
         }
     }
 

@@ -405,6 +405,24 @@ impl Instrument {
         Ok(())
     }
 
+    /// Whether a quantity, cut to the step, can be sold at a price: the same as comparing it with
+    /// [`Self::smallest_sellable`], but without a division.
+    #[must_use]
+    pub fn is_sellable(&self, price: Price, quantity: Quantity) -> bool {
+        let lot = self.filters.lot_size;
+        let cut = quantity.floor_to(lot.step);
+        let is_worth_it = |filter: NotionalFilter| {
+            // Both in units of 10⁻¹⁶.
+            let min = filter.min.to_decimal();
+            let worth = i128::from(price.units()) * i128::from(cut.units());
+            let shift = 16_u32.saturating_sub(min.scale());
+            min.mantissa().checked_mul(10_i128.pow(shift)).is_some_and(|min| worth >= min)
+        };
+        cut.is_positive()
+            && cut >= lot.min
+            && (!price.is_positive() || self.filters.notional.is_none_or(is_worth_it))
+    }
+
     /// The smallest quantity that can be sold at a price: below it a position counts as flat and
     /// what is left of it is dust.
     #[must_use]
@@ -595,6 +613,25 @@ mod tests {
             bitcoin.quantise_quantity(&OrderKind::Market, qty("0.123456789".get(..10).unwrap())),
             qty("0.12345")
         );
+    }
+
+    #[test]
+    fn what_is_sellable_is_not_below_the_smallest() {
+        let mut instrument = bitcoin();
+        for step in ["0", "0.00001", "0.003", "1"] {
+            instrument.filters.lot_size.step = qty(step);
+            for price in ["0", "0.00000001", "0.37", "61837.63", "1000000"] {
+                let (price, units) = (px(price), [0_i64, 1, 2, 7, 999, 8_085, 8_086, 1_000_000]);
+                let smallest = instrument.smallest_sellable(price);
+                let around = [-1, 0, 1].map(|offset| smallest.units() + offset);
+                for units in units.into_iter().chain(around) {
+                    let quantity = Quantity::from_units(units);
+                    let expected = quantity.is_positive() && quantity >= smallest;
+                    let actual = instrument.is_sellable(price, quantity);
+                    assert_eq!(actual, expected, "{quantity} at {price}, step {step}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -114,9 +114,8 @@ impl Context<'_> {
     }
 
     fn is_enough(&self, id: InstrumentId, quantity: Quantity) -> bool {
-        let smallest =
-            self.last_price(id).map(|price| self.instrument(id).smallest_sellable(price));
-        quantity.is_positive() && smallest.is_none_or(|smallest| quantity >= smallest)
+        let sells_at = |price| self.instrument(id).is_sellable(price, quantity);
+        quantity.is_positive() && self.last_price(id).is_none_or(sells_at)
     }
 
     /// Its orders that are not final, oldest first.

@@ -12,4 +12,4 @@ pub mod logging;
 pub mod wiring;
 
 /// The built-in strategies.
-pub static STRATEGIES: &[kernel::strategy::StrategyEntry] = &[];
+pub use strategies::ALL as STRATEGIES;

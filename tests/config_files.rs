@@ -58,7 +58,6 @@ fn every_strategy_key_is_explained() {
 }
 
 #[test]
-#[ignore = "until the strategies are in the table STRATEGIES"]
 fn the_files_built_in_are_a_configuration() {
     let config = load(&Sources::Embedded, &[], STRATEGIES).unwrap();
     let kinds: Vec<&str> = config.enabled().map(|strategy| strategy.kind.as_str()).collect();

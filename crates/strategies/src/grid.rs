@@ -184,14 +184,21 @@ impl Grid {
         let held = context.position(id).quantity();
         let working: Quantity = context
             .open_orders_on(id, Side::Buy)
-            // A replacement takes the place of an order that is counted as long as it works.
-            .filter(|open| open.replaces.is_none_or(|old| context.open_order(old).is_none()))
+            .filter(|open| !takes_a_place(context, open))
             .filter_map(OpenOrder::remaining)
             .sum();
         let used = (held + working).to_f64() / lot.to_f64();
         // Fees in base make a held lot a little smaller, a lower price an order a little larger.
         (self.levels as f64 - used + 0.25).floor() as i64
     }
+}
+
+/// Whether an order is a replacement that is counted as the one that it replaces, as long as that
+/// one works, or that will be dropped, because that one has filled.
+fn takes_a_place(context: &Context<'_>, open: &OpenOrder) -> bool {
+    let old_works = |old| context.open_order(old).is_some();
+    open.status == OrderStatus::Intended
+        && open.replaces.is_some_and(|old| open.cancel_pending || old_works(old))
 }
 
 fn has_unknown(context: &Context<'_>, id: InstrumentId, side: Side) -> bool {

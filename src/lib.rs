@@ -9,6 +9,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod logging;
+pub mod prices;
 pub mod wiring;
 
 /// The built-in strategies.

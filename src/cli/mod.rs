@@ -37,6 +37,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Start here:
   tickwright check                       is my configuration right?
+  tickwright prices BTCUSDT ETHUSDT      what do they cost?
   tickwright logs summary FILE           what did the engine do?
 
 Settings: default < file < TICKWRIGHT__SECTION__KEY < --set section.key=value.
@@ -47,6 +48,8 @@ docs/CONFIG.md lists them all, LOGS.md every log event, docs/CLI.md the exit cod
 enum Command {
     /// Check the configuration and report every error at once
     Check(CheckArgs),
+    /// Ask for the last prices of many symbols at once
+    Prices(prices::PricesArgs),
     /// Run the engine until it is told to stop
     #[command(alias = "trading")]
     Run(run::RunArgs),
@@ -159,6 +162,7 @@ pub fn execute(
     let result = match cli.command {
         Command::Check(arguments) => commands::check::execute(&arguments, kinds),
         Command::Run(arguments) => commands::run::execute(&arguments, kinds),
+        Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

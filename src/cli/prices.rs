@@ -31,18 +31,23 @@ pub struct PricesArgs {
     #[arg(long, value_name = "T", default_value = "5s", value_parser = positive_duration)]
     pub timeout: Duration,
 
+    /// How long all answers may take together; what has not come by then is named
+    #[arg(long, value_name = "T", value_parser = positive_duration)]
+    pub total_timeout: Option<Duration>,
+
     /// Ask one after another as well, and print both times and their ratio
     #[arg(long, conflicts_with = "every")]
     pub compare: bool,
 
-    /// Print one JSON object
+    /// Print one JSON object; with --every, one a line and round
     #[arg(long)]
     pub json: bool,
 }
 
 const HELP: &str = "\
 Asks for many prices at once over pooled connections. What fails is named and does not keep the
-others back: the exit code is then 5, or 6 when nobody answered at all.
+others back: the exit code is then 5, or 6 when nobody answered at all. With --every it is that of
+the last round.
 
 Examples:
   tickwright prices BTCUSDT ETHUSDT --endpoint binance-live

@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod logs;
+pub mod prices;
 pub mod run;

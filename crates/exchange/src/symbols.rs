@@ -79,6 +79,12 @@ pub fn split_name(name: &str) -> Option<(Asset, Asset)> {
 }
 
 impl SymbolConfig {
+    /// The symbol, if it is one of those with numbers of their own.
+    #[must_use]
+    pub fn known(name: &str) -> Option<Self> {
+        KNOWN.iter().find(|known| known.0 == name).and_then(|known| Self::named(known.0).ok())
+    }
+
     /// The symbol with the numbers of its namesake, or with plain ones.
     ///
     /// # Errors

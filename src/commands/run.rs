@@ -194,7 +194,7 @@ impl Session {
             kinds,
             state_dir,
             site: &site,
-            rate_limits: &info.rate_limits,
+            info: &info,
             clock: clock.clone(),
             on_broken: Box::new(end_process),
         };

@@ -14,7 +14,7 @@ use actors::observe::{Observation, Observer};
 use actors::orderlog::OrderLog;
 use actors::strategy::SupervisionPolicy;
 use actors::wire::Wire;
-use binance::encode::SubmitOptions;
+use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredOrder};
@@ -48,7 +48,7 @@ pub struct Assembly<'a> {
     /// The venue.
     pub site: &'a Site,
     /// What the venue allows.
-    pub rate_limits: &'a [binance::decode::RateLimit],
+    pub info: &'a ExchangeInfo,
     /// Both clocks.
     pub clock: Clock,
     /// Called when the order path is broken: must end the process.
@@ -150,7 +150,7 @@ fn venue(
     let self_trade_prevention = SelfTradePrevention::from_wire(mode);
     let policy = VenuePolicy {
         recv_window: settings.recv_window,
-        submit: SubmitOptions { self_trade_prevention, ..SubmitOptions::default() },
+        self_trade_prevention,
         ..VenuePolicy::default()
     };
     let Some(credentials) = super::site::credentials(assembly.config, assembly.site)? else {
@@ -159,7 +159,7 @@ fn venue(
     };
     let urls = assembly.site.urls.clone();
     let mut venue = BinanceVenue::new(urls, credentials, policy, Arc::clone(instruments), seed);
-    venue.set_rate_limits(assembly.clock.now().venue, assembly.rate_limits);
+    venue.set_rules(assembly.clock.now().venue, assembly.info);
     Ok(Box::new(venue))
 }
 

@@ -11,6 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use kernel::journal::{Durability, Journal, Persist, Record};
+use model::OrderId;
 use records::{accepted, day, filled, intent, persists, start};
 use tickwright_store::journal::{JournalReader, Level, SqliteJournal};
 
@@ -139,12 +140,19 @@ fn throughput_and_replay(dir: &Path) {
     let reader = JournalReader::open(&path).expect("opens");
     reader.verify().expect("is whole");
     println!("verify: {:.3} s", began.elapsed().as_secs_f64());
+    for sql in [
+        "SELECT count(*) FROM orders WHERE status = 'canceled'",
+        "SELECT count(*) FROM fills",
+        "SELECT count(*) FROM (SELECT * FROM fills ORDER BY record DESC LIMIT 100)",
+        "SELECT count(*) FROM (SELECT * FROM orders ORDER BY record DESC LIMIT 100)",
+        "SELECT count(*) FROM (SELECT * FROM equity ORDER BY record DESC LIMIT 100)",
+    ] {
+        let began = Instant::now();
+        let count: i64 = reader.connection().query_row(sql, [], |row| row.get(0)).expect("runs");
+        println!("{sql}: {count} in {:.6} s", began.elapsed().as_secs_f64());
+    }
+    let order = OrderId { epoch: EPOCH, strategy: records::STRATEGY, number: 1_000 };
     let began = Instant::now();
-    let sql = "SELECT count(*) FROM orders WHERE status = 'canceled'";
-    let count: i64 = reader.connection().query_row(sql, [], |row| row.get(0)).expect("queries");
-    println!("{sql}: {count} in {:.3} s", began.elapsed().as_secs_f64());
-    let began = Instant::now();
-    let sql = "SELECT count(*) FROM (SELECT * FROM fills ORDER BY record DESC LIMIT 100)";
-    let count: i64 = reader.connection().query_row(sql, [], |row| row.get(0)).expect("queries");
-    println!("{sql}: {count} in {:.6} s", began.elapsed().as_secs_f64());
+    let records = reader.order_history(order).expect("reads").len();
+    println!("history of one order: {records} records in {:.6} s", began.elapsed().as_secs_f64());
 }

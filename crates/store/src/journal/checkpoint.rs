@@ -11,14 +11,14 @@ use rusqlite::Connection;
 
 use super::reader::{BUSY_TIMEOUT, io};
 
-/// Commits between two checkpoints. A commit writes some four pages of 4 KiB, so that the log
-/// stays within what [`reserve_log`] has laid out.
-const CHECKPOINT_AFTER_COMMITS: u32 = 512;
+/// Commits between two checkpoints. A commit writes some three pages of 1 KiB, so that the log
+/// stays well within what [`reserve_log`] has laid out.
+const CHECKPOINT_AFTER_COMMITS: u32 = 1_024;
 /// Length to which the log is laid out in advance.
 const RESERVED_LOG_BYTES: u64 = 16 << 20;
 /// Pages in a log whose writer never pauses and so never gets to start it over: it is made to
 /// wait once, instead of the log growing for ever.
-const RESTART_AFTER_PAGES: i64 = 16_384;
+const RESTART_AFTER_PAGES: i64 = 65_536;
 
 /// Asks a thread with its own connection for checkpoints. The thread ends with it.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kernel::journal::{JournalError, Record};
 use kernel::ledger::Ledger;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use model::OrderId;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::codec;
 use super::schema;
@@ -67,6 +68,55 @@ impl JournalReader {
             each(number, record);
             Ok(())
         })
+    }
+
+    /// Every record of one order with its number, oldest first: nothing for an order that is not
+    /// in the journal.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn order_history(&self, order: OrderId) -> Result<Vec<(u64, Record)>, JournalError> {
+        let subject = order.to_string();
+        let mut statement = self
+            .connection
+            .prepare(
+                "SELECT number FROM record
+                 WHERE subject = ?1 AND kind <> 'order_intended' ORDER BY number",
+            )
+            .map_err(io)?;
+        let numbers = statement.query_map([&subject], |row| row.get(0)).map_err(io)?;
+        let mut numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(io)?;
+        // Intents are in no index: this one stands shortly before what follows from it.
+        let before = numbers.first().copied().unwrap_or(i64::MAX);
+        let intent = self.connection.query_row(
+            "SELECT number FROM record
+             WHERE number < ?2 AND kind = 'order_intended' AND subject = ?1
+             ORDER BY number DESC LIMIT 1",
+            (&subject, before),
+            |row| row.get(0),
+        );
+        if let Some(intent) = intent.optional().map_err(io)? {
+            numbers.insert(0, intent);
+        }
+        numbers.into_iter().map(|number| self.record(number)).collect()
+    }
+
+    fn record(&self, number: i64) -> Result<(u64, Record), JournalError> {
+        let number = u64::try_from(number).map_err(io)?;
+        let mut found = None;
+        self.connection
+            .query_row(
+                "SELECT number, kind, subject, status, body, checksum FROM record
+                 WHERE number = ?1",
+                [i64::try_from(number).map_err(io)?],
+                |row| {
+                    found = Some(decode(row, number));
+                    Ok(())
+                },
+            )
+            .map_err(io)?;
+        let record = found.expect("the row was there, or the query had failed");
+        Ok((number, record.map_err(|reason| JournalError::Corrupt { number, reason })?))
     }
 
     /// The state that the records add up to, as a start would find it.

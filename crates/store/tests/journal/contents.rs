@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::records::{canceled, day, epoch, filled, intent, persists, start};
 use kernel::journal::{Durability, Journal, JournalError, Record};
 use kernel::ledger::{Ledger, LedgerError};
+use model::OrderId;
 use tempfile::TempDir;
 use tickwright_store::journal::{
     JournalReader, Level, MemoryDisk, MemoryJournal, SNAPSHOT_EVERY, SqliteJournal,
@@ -383,6 +384,37 @@ fn a_reader_beside_the_writer_sees_whole_batches_and_changes_nothing() {
     }
     let wrote = reader.connection().execute("DELETE FROM record", []);
     assert!(wrote.unwrap_err().to_string().contains("readonly"));
+}
+
+#[test]
+fn an_order_is_found_with_all_its_records() {
+    let e = 1_790_000_000;
+    let sent = Record::OrderSent { order: order(2), signed_at: crate::records::at(1) };
+    let records = [
+        start(),
+        vec![intent(e, 1), intent(e, 2), crate::records::accepted(e, 1), sent],
+        vec![canceled(e, 1), crate::records::accepted(e, 2), intent(e, 3)],
+    ]
+    .concat();
+    let dir = written(&records);
+    let reader = JournalReader::open(&file(&dir)).unwrap();
+    #[track_caller]
+    fn check(reader: &JournalReader, records: &[Record], number: u32, expected: &[usize]) {
+        let history = reader.order_history(order(number)).unwrap();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|&number| (u64::try_from(number).unwrap(), records[number - 1].clone()))
+            .collect();
+        assert_eq!(history, expected);
+    }
+    check(&reader, &records, 1, &[5, 7, 9]);
+    check(&reader, &records, 2, &[6, 8, 10]);
+    check(&reader, &records, 3, &[11]);
+    check(&reader, &records, 4, &[]);
+}
+
+fn order(number: u32) -> OrderId {
+    OrderId { epoch: 1_790_000_000, strategy: crate::records::STRATEGY, number }
 }
 
 fn show(cell: rusqlite::types::ValueRef<'_>) -> String {

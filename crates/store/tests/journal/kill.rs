@@ -1,4 +1,5 @@
-//! `kill -9` at random moments: what was told as durable is found, in order, and nothing else.
+//! `kill -9` at random moments, and a disk that is full: what was told as durable is found, in
+//! order, and nothing else.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -46,10 +47,36 @@ fn writer_process() {
                 Persist { sequence, record: line(run, sequence), durability }
             })
             .collect();
-        journal.append(&batch).unwrap();
+        if let Err(error) = journal.append(&batch) {
+            writeln!(std::io::stdout(), "failed {error}").unwrap();
+            journal.append(&batch).unwrap_err();
+            return;
+        }
         // Not println: the test harness would keep it.
         writeln!(std::io::stdout(), "durable {sequence}").unwrap();
     }
+}
+
+/// The runs in the journal with the last sequence of each. Within a run the sequences count up
+/// from 1, and runs follow each other.
+fn found(reader: &JournalReader, runs: usize) -> Vec<u64> {
+    let mut found = vec![0; runs];
+    let mut place = (0, 0);
+    reader
+        .replay_after(0, &mut |number, record| {
+            let Record::ExternalFlow { reason, .. } = &record else {
+                assert_eq!(record, start()[usize::try_from(number).unwrap() - 1]);
+                return;
+            };
+            let (run, sequence) = reason.split_once(' ').unwrap();
+            let (run, sequence): (usize, u64) = (run.parse().unwrap(), sequence.parse().unwrap());
+            assert_eq!(sequence, if run == place.0 { place.1 + 1 } else { 1 }, "{place:?}");
+            assert!(run >= place.0, "{place:?}");
+            place = (run, sequence);
+            found[run] = sequence;
+        })
+        .unwrap();
+    found
 }
 
 /// Runs the writer, kills it after `delay`, and gives the last sequence that it told.
@@ -92,27 +119,42 @@ fn twenty_kills_lose_nothing_that_was_told() {
             assert!(told.iter().all(|&last| last == 0), "run {run} left no journal");
             continue;
         };
-        let mut found = vec![0; told.len()];
-        let mut place = (0, 0);
-        reader
-            .replay_after(0, &mut |number, record| {
-                let Record::ExternalFlow { reason, .. } = &record else {
-                    assert_eq!(record, start()[usize::try_from(number).unwrap() - 1]);
-                    return;
-                };
-                let (run, sequence) = reason.split_once(' ').unwrap();
-                let (run, sequence): (usize, u64) =
-                    (run.parse().unwrap(), sequence.parse().unwrap());
-                assert_eq!(sequence, if run == place.0 { place.1 + 1 } else { 1 }, "{place:?}");
-                assert!(run >= place.0, "{place:?}");
-                place = (run, sequence);
-                found[run] = sequence;
-            })
-            .unwrap();
+        let found = found(&reader, told.len());
         for (run, (found, told)) in found.iter().zip(&told).enumerate() {
             assert!(found >= told, "run {run}: told {told}, found {found}");
         }
         reader.verify().unwrap();
     }
     assert!(told.iter().filter(|&&last| last > 0).count() >= 5, "hardly anything ran: {told:?}");
+}
+
+#[test]
+fn a_full_disk_fails_once_and_loses_nothing_that_was_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.sqlite");
+    // A limit on the size of files, as full as a disk can be made without being root: writes
+    // past it fail, since the signal for it is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::writer_process", "--nocapture", "--test-threads=1"])
+        .env(FILE, &path)
+        .env(RUN, "0")
+        .output()
+        .unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(output.contains("failed journal input or output failed: "), "{output}");
+    let mut lines = output.lines().filter_map(|line| line.strip_prefix("durable "));
+    let told: u64 = lines.next_back().unwrap().parse().unwrap();
+    let reader = JournalReader::open(&path).unwrap();
+    assert_eq!(found(&reader, 1), [told], "the batch that failed is not there");
+    reader.verify().unwrap();
+    drop(reader);
+    // With room again, the next start goes on.
+    let mut journal = SqliteJournal::open(&path, Level::Process).unwrap();
+    let persist =
+        Persist { sequence: 1, record: line(0, told + 1), durability: Durability::Synced };
+    journal.append(&[persist]).unwrap();
+    assert_eq!(found(&JournalReader::open(&path).unwrap(), 1), [told + 1]);
 }

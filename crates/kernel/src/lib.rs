@@ -7,6 +7,7 @@
 //! portfolio, order execution, feed. What does not: any venue's protocol, any storage, any
 //! thread.
 
+pub mod cascade;
 pub mod feed;
 pub mod journal;
 pub mod ledger;

@@ -136,7 +136,7 @@ impl Grid {
     fn bid(&self, context: &mut Context<'_>, price: Price, top: i64) {
         let id = self.instrument;
         let lot = self.size.quantity_at(price);
-        if !lot.is_positive() || has_unknown(context, id, Side::Buy) {
+        if !lot.is_positive() || has_unknown(context, id, Side::Buy) || await_moves(context, id) {
             return;
         }
         let rung_of = |open: &OpenOrder| open.price().map(|price| self.ladder.nearest(price));
@@ -182,23 +182,25 @@ impl Grid {
     fn free_lots(&self, context: &Context<'_>, lot: Quantity) -> i64 {
         let id = self.instrument;
         let held = context.position(id).quantity();
-        let working: Quantity = context
-            .open_orders_on(id, Side::Buy)
-            .filter(|open| !takes_a_place(context, open))
-            .filter_map(OpenOrder::remaining)
-            .sum();
+        let working: Quantity =
+            context.open_orders_on(id, Side::Buy).filter_map(OpenOrder::remaining).sum();
         let used = (held + working).to_f64() / lot.to_f64();
         // Fees in base make a held lot a little smaller, a lower price an order a little larger.
         (self.levels as f64 - used + 0.25).floor() as i64
     }
 }
 
-/// Whether an order is a replacement that is counted as the one that it replaces, as long as that
-/// one works, or that will be dropped, because that one has filled.
-fn takes_a_place(context: &Context<'_>, open: &OpenOrder) -> bool {
-    let old_works = |old| context.open_order(old).is_some();
-    open.status == OrderStatus::Intended
-        && open.replaces.is_some_and(|old| open.cancel_pending || old_works(old))
+/// Whether an order is being moved: it is not known yet whether the old or the new one counts. A
+/// move whose cancel was refused is asked for again.
+fn await_moves(context: &mut Context<'_>, id: InstrumentId) -> bool {
+    let is_move =
+        |open: &&OpenOrder| open.status == OrderStatus::Intended && open.replaces.is_some();
+    let moves: Vec<OrderId> =
+        context.open_orders_on(id, Side::Buy).filter(is_move).filter_map(|o| o.replaces).collect();
+    for old in &moves {
+        context.cancel(*old);
+    }
+    !moves.is_empty()
 }
 
 fn has_unknown(context: &Context<'_>, id: InstrumentId, side: Side) -> bool {

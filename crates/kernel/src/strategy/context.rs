@@ -206,8 +206,9 @@ impl Context<'_> {
         }
     }
 
-    /// Takes an order back and places another once it is known to be gone. If the old one fills
-    /// first, the new one is dropped and [`super::Strategy::on_order`] says that it was canceled.
+    /// Takes an order back and places another once it is known to be gone. If any of the old one
+    /// fills meanwhile, the new one is dropped and [`super::Strategy::on_order`] says that it was
+    /// canceled; if the new one is denied, the old one works on.
     /// `None`, and nothing done, while not ready or if the old order is final or already being
     /// cancelled.
     pub fn replace(&mut self, old: OrderId, new: NewOrder) -> Option<OrderId> {

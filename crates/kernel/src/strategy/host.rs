@@ -261,6 +261,12 @@ impl StrategyHost {
         self.stage == Stage::AwaitingHistory
     }
 
+    /// Whether it was paused and not resumed.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.stage == Stage::Paused
+    }
+
     /// The strategy's own snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Option<serde_json::Value> {

@@ -203,18 +203,9 @@ impl StrategyView {
                 }
             }
             OrderEventKind::Absent => self.bury(event.order),
-            OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => {
-                self.open_orders.remove(&event.order);
-                // What was to replace it will be dropped.
-                let mut waiting = self.open_orders.values_mut();
-                let waits = |open: &&mut OpenOrder| {
-                    open.replaces == Some(event.order) && open.status == OrderStatus::Intended
-                };
-                if let Some(dropped) = waiting.find(waits) {
-                    dropped.cancel_pending = true;
-                }
-            }
-            OrderEventKind::Canceled { .. }
+            OrderEventKind::Filled { complete: true, .. }
+            | OrderEventKind::Completed
+            | OrderEventKind::Canceled { .. }
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. } => {
                 self.open_orders.remove(&event.order);

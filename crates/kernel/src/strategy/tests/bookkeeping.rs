@@ -70,7 +70,7 @@ fn replacements_hold_the_old_order_until_they_are_denied() {
     // The old one fills first: the new one is dropped.
     check(&[
         (order(1, Accepted), replace, "1 accepted leaving, 2 intended"),
-        (order(1, Filled("1", "1", true)), &[], "2 intended leaving"),
+        (order(1, Filled("1", "1", true)), &[], "2 intended"),
         (order(2, Canceled), &[], ""),
     ]);
     // No second replacement and no cancel of what is leaving, nor of what has ended.

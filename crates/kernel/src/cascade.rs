@@ -1,0 +1,536 @@
+//! The canonical order of things, in one plain loop: for backtests, replay and tests.
+//!
+//! event → venue, execution and fills → risk with portfolio → strategies in config order, each
+//! one's intents drained through risk and execution before the next. The actors carry the same
+//! messages between the same machines; here nothing is in between. The venue is a local one: its
+//! network effects are not carried out.
+//!
+//! What does not belong here: where events come from (files, a clock, bars from trades), what
+//! becomes of the outputs (reports), and starting a failed strategy again.
+
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use model::{
+    Amount, CorrelationId, Fill, InstrumentId, MarketEvent, OrderEvent, StrategyId, Timestamp,
+};
+
+pub use output::CascadeOutput;
+
+use crate::journal::{Durability, Journal, JournalError, Persist, Persisted, Record};
+use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, VenueCommand};
+use crate::risk::{RiskEffect, RiskInput, RiskMachine};
+use crate::strategy::{HostInput, HostOutput, StrategyHost};
+use crate::venue::{Balance, Venue, VenueEffect, VenueInput, Wake};
+use crate::wire::Moment;
+
+/// The machines of a run.
+#[derive(Debug)]
+pub struct CascadeParts<V, J> {
+    /// One host a strategy, in config order.
+    pub hosts: Vec<StrategyHost>,
+    /// The gate, with the portfolio.
+    pub risk: RiskMachine,
+    /// The execution machine.
+    pub execution: ExecutionMachine,
+    /// The local venue.
+    pub venue: V,
+    /// What is written down. It is waited for: see [`Unjournaled`] for none.
+    pub journal: J,
+}
+
+/// Remembers nothing, at once: for runs that nobody restarts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unjournaled;
+
+impl Journal for Unjournaled {
+    fn append(&mut self, _: &[Persist]) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn replay(&mut self, _: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+/// What risk is still to be told by execution.
+#[derive(Debug)]
+enum Told {
+    Order { strategy: StrategyId, event: OrderEvent },
+    Balances { balances: Vec<Balance>, is_complete: bool, event_at: Timestamp },
+    Flow { asset: model::Asset, delta: Amount },
+    ExternalFill(Fill),
+    Halted(InstrumentId),
+    Link { is_live: bool },
+}
+
+/// What execution and venue are still to do.
+#[derive(Debug)]
+enum Work {
+    Execution(ExecutionInput),
+    Command(VenueCommand),
+}
+
+/// An order event on its way to a strategy.
+#[derive(Debug)]
+struct ForHost {
+    host: usize,
+    event: OrderEvent,
+    fee_in_quote: Amount,
+}
+
+/// Where a strategy is.
+#[derive(Debug)]
+struct Seat {
+    host: StrategyHost,
+    is_started: bool,
+    /// It failed: it gets nothing more and is in quarantine.
+    has_failed: bool,
+}
+
+/// The loop.
+#[derive(Debug)]
+pub struct Cascade<V, J> {
+    seats: Vec<Seat>,
+    risk: RiskMachine,
+    execution: ExecutionMachine,
+    venue: V,
+    journal: J,
+    now: Timestamp,
+    sequence: u64,
+    is_live: bool,
+    /// When execution wants to be woken; computed again only after it was given something.
+    execution_wake: Option<Timestamp>,
+    work: VecDeque<Work>,
+    told: VecDeque<Told>,
+    for_hosts: VecDeque<ForHost>,
+    execution_effects: Vec<ExecutionEffect>,
+    risk_effects: Vec<RiskEffect>,
+    venue_effects: Vec<VenueEffect>,
+    host_outputs: Vec<HostOutput>,
+}
+
+impl<V: Venue, J: Journal> Cascade<V, J> {
+    /// A loop around its machines. Nothing happens before [`Self::start`].
+    #[must_use]
+    pub fn new(parts: CascadeParts<V, J>) -> Self {
+        let seat = |host| Seat { host, is_started: false, has_failed: false };
+        Self {
+            seats: parts.hosts.into_iter().map(seat).collect(),
+            risk: parts.risk,
+            execution: parts.execution,
+            venue: parts.venue,
+            journal: parts.journal,
+            now: Timestamp::EPOCH,
+            sequence: 0,
+            is_live: false,
+            execution_wake: None,
+            work: VecDeque::new(),
+            told: VecDeque::new(),
+            for_hosts: VecDeque::new(),
+            execution_effects: Vec::new(),
+            risk_effects: Vec::new(),
+            venue_effects: Vec::new(),
+            host_outputs: Vec::new(),
+        }
+    }
+
+    /// The gate, with the portfolio.
+    pub const fn risk(&self) -> &RiskMachine {
+        &self.risk
+    }
+
+    /// The strategies, in config order.
+    pub fn hosts(&self) -> impl Iterator<Item = &StrategyHost> {
+        self.seats.iter().map(|seat| &seat.host)
+    }
+
+    /// The execution machine.
+    pub const fn execution(&self) -> &ExecutionMachine {
+        &self.execution
+    }
+
+    /// The venue.
+    pub const fn venue(&self) -> &V {
+        &self.venue
+    }
+
+    /// The time of the last thing that happened.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Gives a strategy a past event, before the start.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn warm_up(
+        &mut self,
+        strategy: StrategyId,
+        event: MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let found = self.seats.iter().position(|seat| seat.host.strategy() == strategy);
+        let Some(index) = found else { return Ok(()) };
+        self.now = self.now.max(event.received_at());
+        self.step_host(index, HostInput::WarmUp(event), out)
+    }
+
+    /// Begins: the venue connects, execution reconciles, and the strategies start.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn start(
+        &mut self,
+        now: Timestamp,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        self.now = self.now.max(now);
+        self.step_venue(VenueInput::Start);
+        self.settle(out)?;
+        self.step_risk(RiskInput::Wake, out);
+        self.settle(out)?;
+        self.tell_hosts(None, out)
+    }
+
+    /// Takes a market event at the time that it was received. Timers that are due before it fire
+    /// first, each at its own time.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn market(
+        &mut self,
+        event: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        self.advance(event.received_at(), out)?;
+        self.sequence += 1;
+        self.step_venue(VenueInput::Market(event));
+        self.settle(out)?;
+        self.step_risk(RiskInput::Market { sequence: self.sequence, event }, out);
+        self.settle(out)?;
+        self.tell_hosts(Some(event), out)
+    }
+
+    /// Lets the time pass: every timer that is due fires, in order, each at its own time.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn advance(
+        &mut self,
+        to: Timestamp,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        while let Some(at) = self.wake_at().filter(|at| *at <= to) {
+            self.now = self.now.max(at);
+            self.wake(out)?;
+        }
+        self.now = self.now.max(to);
+        Ok(())
+    }
+
+    /// Ends the strategies in good order. What they take back is taken back.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn stop(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        for index in 0..self.seats.len() {
+            self.step_host(index, HostInput::Stop, out)?;
+            self.tell_orders(index, out)?;
+        }
+        self.tell_hosts(None, out)
+    }
+
+    /// The next instant at which a machine wants to be woken.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let machines = [self.venue_wake(), self.execution_wake, self.risk.wake_at()];
+        let hosts = self.seats.iter().filter(|seat| !seat.has_failed);
+        machines.into_iter().flatten().chain(hosts.filter_map(|seat| seat.host.wake_at())).min()
+    }
+
+    /// A local venue goes by one clock.
+    fn venue_wake(&self) -> Option<Timestamp> {
+        self.venue.wake_at().map(|wake| match wake {
+            Wake::Venue(at) | Wake::Wall(at) => at,
+        })
+    }
+
+    /// Wakes every machine that is due now, in the same order as for an event.
+    fn wake(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        let now = self.now;
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if is_due(self.venue_wake()) {
+            self.step_venue(VenueInput::Wake);
+        }
+        if is_due(self.execution_wake) {
+            self.work.push_back(Work::Execution(ExecutionInput::Wake));
+        }
+        self.settle(out)?;
+        if is_due(self.risk.wake_at()) {
+            self.step_risk(RiskInput::Wake, out);
+            self.settle(out)?;
+        }
+        for index in 0..self.seats.len() {
+            self.tell_orders(index, out)?;
+            if is_due(self.seats[index].host.wake_at()) {
+                self.step_host(index, HostInput::Wake, out)?;
+                self.tell_orders(index, out)?;
+            }
+        }
+        self.tell_hosts(None, out)
+    }
+
+    fn step_venue(&mut self, input: VenueInput<'_>) {
+        self.venue.step(Moment::same(self.now), input, &mut self.venue_effects);
+        for effect in self.venue_effects.drain(..) {
+            match effect {
+                VenueEffect::Event(event) => {
+                    self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
+                }
+                // A local venue has no network.
+                VenueEffect::Wire(_) => {}
+            }
+        }
+    }
+
+    /// Lets execution and risk finish everything that they have set each other.
+    fn settle(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        loop {
+            if let Some(work) = self.work.pop_front() {
+                match work {
+                    Work::Execution(input) => self.step_execution(input, out)?,
+                    Work::Command(command) => self.step_venue(VenueInput::Command(command)),
+                }
+            } else if let Some(told) = self.told.pop_front() {
+                self.tell_risk(told, out);
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn step_execution(
+        &mut self,
+        input: ExecutionInput,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let mut effects = std::mem::take(&mut self.execution_effects);
+        self.execution.step(self.now, input, &mut effects);
+        self.execution_wake = self.execution.wake_at();
+        for effect in effects.drain(..) {
+            match effect {
+                ExecutionEffect::Persist(persist) => self.persist(&persist)?,
+                ExecutionEffect::Command(command) => self.work.push_back(Work::Command(command)),
+                ExecutionEffect::Tell { strategy, event } => {
+                    self.told.push_back(Told::Order { strategy, event });
+                }
+                ExecutionEffect::BalancesRead { balances, complete, event_at } => {
+                    let is_complete = complete;
+                    self.told.push_back(Told::Balances { balances, is_complete, event_at });
+                }
+                ExecutionEffect::BalanceMoved { asset, delta } => {
+                    self.told.push_back(Told::Flow { asset, delta });
+                    out.push(CascadeOutput::BalanceMoved { asset, delta });
+                }
+                ExecutionEffect::ExternalFilled { fill } => {
+                    self.told.push_back(Told::ExternalFill(fill));
+                    out.push(CascadeOutput::ExternalFilled { fill });
+                }
+                ExecutionEffect::InstrumentHalted { instrument, reason } => {
+                    self.told.push_back(Told::Halted(instrument));
+                    out.push(CascadeOutput::InstrumentHalted { instrument, reason });
+                }
+                ExecutionEffect::Reconciled { summary } => {
+                    self.told.push_back(Told::Link { is_live: true });
+                    out.push(CascadeOutput::Reconciled { summary });
+                }
+                ExecutionEffect::Detached { reason } => {
+                    self.told.push_back(Told::Link { is_live: false });
+                    out.push(CascadeOutput::Detached { reason });
+                }
+            }
+        }
+        self.execution_effects = effects;
+        Ok(())
+    }
+
+    fn persist(&mut self, persist: &Persist) -> Result<(), JournalError> {
+        self.journal.append(std::slice::from_ref(persist))?;
+        match persist.durability {
+            Durability::Lazy => {}
+            Durability::Committed | Durability::Synced => {
+                let persisted = Persisted { sequence: persist.sequence };
+                self.work.push_back(Work::Execution(ExecutionInput::Persisted(persisted)));
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_risk(&mut self, told: Told, out: &mut Vec<CascadeOutput>) {
+        match told {
+            Told::Order { strategy, event } => {
+                self.step_risk(RiskInput::Order { strategy, event }, out);
+            }
+            Told::Balances { balances, is_complete, event_at } => {
+                let balances = balances.as_slice();
+                self.step_risk(RiskInput::Balances { balances, is_complete, event_at }, out);
+            }
+            Told::Flow { asset, delta } => {
+                self.step_risk(RiskInput::ExternalFlow { asset, delta }, out);
+            }
+            Told::ExternalFill(fill) => self.step_risk(RiskInput::ExternalFill(&fill), out),
+            Told::Halted(instrument) => {
+                let is_halted = true;
+                self.step_risk(RiskInput::InstrumentHealth { instrument, is_halted }, out);
+            }
+            Told::Link { is_live } => {
+                self.is_live = is_live;
+                self.step_risk(RiskInput::ExecutionHealth { is_live }, out);
+            }
+        }
+    }
+
+    fn step_risk(&mut self, input: RiskInput<'_>, out: &mut Vec<CascadeOutput>) {
+        let mut effects = std::mem::take(&mut self.risk_effects);
+        self.risk.step(self.now, input, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect, out);
+        }
+        self.risk_effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: RiskEffect, out: &mut Vec<CascadeOutput>) {
+        match effect {
+            RiskEffect::Execute(request) => {
+                self.work.push_back(Work::Execution(ExecutionInput::Request(request)));
+            }
+            RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
+                let told = event.clone();
+                out.push(CascadeOutput::Order { strategy, event: told, fee_in_quote });
+                let found = self.seats.iter().position(|seat| seat.host.strategy() == strategy);
+                if let Some(host) = found {
+                    self.for_hosts.push_back(ForHost { host, event, fee_in_quote });
+                }
+            }
+            RiskEffect::StateChanged { from, to, rule, reason } => {
+                let record =
+                    Record::TradingStateChanged { state: to, reason: reason.clone(), at: self.now };
+                self.write(record, Durability::Synced);
+                out.push(CascadeOutput::StateChanged { from, to, rule, reason });
+            }
+            RiskEffect::RuleTripped { rule, strategy, limit, actual } => {
+                out.push(CascadeOutput::RuleTripped { rule, strategy, limit, actual });
+            }
+            RiskEffect::EquitySampled { strategy, equity, capital, at } => {
+                let record = Record::EquitySampled { strategy, equity, capital, at };
+                self.write(record, Durability::Lazy);
+                out.push(CascadeOutput::EquitySampled { strategy, equity, capital, at });
+            }
+            RiskEffect::FeeValued { key, in_quote } => {
+                self.write(Record::FeeValued { key, in_quote }, Durability::Lazy);
+            }
+            RiskEffect::FeeUnvalued { key, fee, asset } => {
+                out.push(CascadeOutput::FeeUnvalued { key, fee, asset });
+            }
+            RiskEffect::TradeClosed(trade) => out.push(CascadeOutput::TradeClosed(trade)),
+        }
+    }
+
+    fn write(&mut self, record: Record, durability: Durability) {
+        let input = ExecutionInput::Write { record, durability };
+        self.work.push_back(Work::Execution(input));
+    }
+
+    /// The strategies' turn, in config order: what became of their orders, then the event.
+    fn tell_hosts(
+        &mut self,
+        event: Option<&MarketEvent>,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        for index in 0..self.seats.len() {
+            self.link_host(index, out)?;
+            self.tell_orders(index, out)?;
+            if let Some(event) = event.filter(|event| self.seats[index].host.wants(event)) {
+                let (sequence, correlation) = (self.sequence, CorrelationId(self.sequence));
+                let input = HostInput::Market { sequence, event: event.clone(), correlation };
+                self.step_host(index, input, out)?;
+                self.tell_orders(index, out)?;
+            }
+        }
+        // A later strategy may have moved an earlier one's orders, as when a limit trips.
+        while let Some(ForHost { host, .. }) = self.for_hosts.front() {
+            self.tell_orders(*host, out)?;
+        }
+        Ok(())
+    }
+
+    /// Starts, pauses or resumes a strategy when the way to the venue opens or closes.
+    fn link_host(
+        &mut self,
+        index: usize,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let seat = &mut self.seats[index];
+        let input = match (seat.is_started, self.is_live) {
+            (false, true) => {
+                seat.is_started = true;
+                HostInput::Start
+            }
+            (true, true) if seat.host.is_paused() => HostInput::Resume,
+            (true, false) if !seat.host.is_paused() => HostInput::Pause,
+            (true | false, true | false) => return Ok(()),
+        };
+        self.step_host(index, input, out)
+    }
+
+    fn tell_orders(
+        &mut self,
+        index: usize,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        while let Some(at) = self.for_hosts.iter().position(|waiting| waiting.host == index) {
+            let waiting = self.for_hosts.remove(at).expect("found at this place just now");
+            let ForHost { event, fee_in_quote, .. } = waiting;
+            self.step_host(index, HostInput::Order { event, fee_in_quote }, out)?;
+        }
+        Ok(())
+    }
+
+    /// Steps a strategy and drains its intents through risk and execution.
+    fn step_host(
+        &mut self,
+        index: usize,
+        input: HostInput,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let seat = &mut self.seats[index];
+        if seat.has_failed {
+            return Ok(());
+        }
+        let strategy = seat.host.strategy();
+        let mut outputs = std::mem::take(&mut self.host_outputs);
+        let result = seat.host.step(self.now, input, &mut outputs);
+        if let Err(error) = result {
+            seat.has_failed = true;
+            out.push(CascadeOutput::StrategyFailed { strategy, error });
+            self.step_risk(RiskInput::StrategyQuarantined { strategy }, out);
+            self.settle(out)?;
+        }
+        for output in outputs.drain(..) {
+            match output {
+                HostOutput::Note(text) => out.push(CascadeOutput::Note { strategy, text }),
+                HostOutput::Intent(intent) => {
+                    out.push(CascadeOutput::Intended(intent.clone()));
+                    self.step_risk(RiskInput::Intent(intent), out);
+                    self.settle(out)?;
+                }
+            }
+        }
+        self.host_outputs = outputs;
+        Ok(())
+    }
+}

@@ -18,7 +18,7 @@ use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredOrder};
-use kernel::risk::RiskMachine;
+use kernel::risk::{RestoredRisk, RiskMachine};
 use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
 };
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use transport::http::HttpOptions;
 
 use super::ledger::OpenedLedger;
-use super::restore::{enabled, host_books, restored_order, restored_risk, risk_config};
+use super::restore::{enabled, host_books, restored_order, risk_config};
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, StrategyConfig};
@@ -108,7 +108,7 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let risk = RiskMachine::new(
         risk_config(assembly.config, &ledger),
         Arc::clone(&instruments),
-        restored_risk(&ledger),
+        RestoredRisk::from(&ledger),
     );
     let (observer, observations) = Observer::channel();
     let strategies: Arc<[String]> = ledger.strategies().to_vec().into();

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use kernel::ledger::{Ledger, LedgerOrder};
 use kernel::orders::RestoredOrder;
-use kernel::portfolio::{
-    RestoredEquity, RestoredOrder as PortfolioOrder, RestoredPortfolio, RestoredPosition,
-};
-use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, StrategyRisk};
+use kernel::risk::{RiskConfig, RiskLimits, StrategyRisk};
 use kernel::strategy::OpenOrder;
 use model::{InstrumentId, OrderStatus, StrategyId};
 use rust_decimal::Decimal;
@@ -61,59 +58,6 @@ fn strategy_risk(strategy: &StrategyConfig) -> StrategyRisk {
             stale_after: None,
             daily_loss: own.daily_loss,
             max_drawdown: own.max_drawdown,
-        },
-    }
-}
-
-/// What the gate continues from.
-#[must_use]
-pub fn restored_risk(ledger: &Ledger) -> RestoredRisk {
-    let strategies = (0..ledger.strategies().len()).filter_map(|n| u16::try_from(n).ok());
-    let strategies: Vec<StrategyId> = strategies.map(StrategyId).collect();
-    let quarantined =
-        strategies.iter().copied().filter(|id| ledger.quarantine(*id).is_some()).collect();
-    let positions = ledger.positions().map(|(strategy, instrument, position)| RestoredPosition {
-        strategy,
-        instrument,
-        position: *position,
-        lots: Vec::new(),
-    });
-    let orders = ledger.open_orders().map(|order| PortfolioOrder {
-        order: order.intent.order,
-        strategy: order.intent.strategy,
-        new: order.intent.new,
-        filled_quantity: order.executed,
-        is_acknowledged: order.venue_order.is_some(),
-        is_triggered: order.triggered,
-        replaces: order.intent.replaces,
-    });
-    let external = ledger
-        .instruments()
-        .iter()
-        .enumerate()
-        .filter_map(|(number, _)| u16::try_from(number).ok().map(InstrumentId))
-        .map(|id| (id, ledger.external_position(id).quantity()));
-    let scopes = std::iter::once(None).chain(strategies.iter().copied().map(Some));
-    let equity = scopes.filter_map(|strategy| {
-        let marks = ledger.equity(strategy)?;
-        Some(RestoredEquity {
-            strategy,
-            day_base: (!marks.is_rebased()).then_some((marks.day, marks.day_start)),
-            peak: (!marks.is_rebased()).then_some(marks.peak),
-            capital: Some(marks.capital),
-        })
-    });
-    RestoredRisk {
-        state: ledger.trading_state().state,
-        quarantined,
-        portfolio: RestoredPortfolio {
-            positions: positions.collect(),
-            orders: orders.collect(),
-            balances: Vec::new(),
-            external: external.collect(),
-            flows: ledger.external_flows().iter().map(|(asset, sum)| (*asset, *sum)).collect(),
-            marks: Vec::new(),
-            equity: equity.collect(),
         },
     }
 }

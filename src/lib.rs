@@ -12,5 +12,8 @@ pub mod logging;
 pub mod prices;
 pub mod wiring;
 
+// What a strategy is written with.
+pub use {kernel, market, model};
+
 /// The built-in strategies.
 pub use strategies::ALL as STRATEGIES;

@@ -1,5 +1,7 @@
 //! Replays of real captures, byte for byte.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
 mod common;
 
 use std::io::{BufRead, BufReader};
@@ -135,4 +137,49 @@ async fn streams_that_can_not_be_served_are_refused_by_name() {
         refusal["error"]["msg"],
         "Invalid request: stream nknusdt@trade was not recorded and can't be derived"
     );
+}
+
+#[tokio::test]
+async fn archived_trades_are_streamed_too() {
+    let Some(path) = recording("BTCUSDC-aggTrades-2025-10-04.zip") else { return };
+    let handle = start(replay(vec![path], Speed::Max, 1)).await;
+    let mut ws = Ws::open(&handle, "/ws/btcusdc@aggTrade").await;
+    let mut count = 0;
+    let mut base = model::Quantity::ZERO;
+    let reason = loop {
+        match ws.0.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let trade: serde_json::Value = serde_json::from_str(&text).unwrap();
+                base += trade["q"].as_str().unwrap().parse().unwrap();
+                count += 1;
+            }
+            Some(Ok(Message::Close(Some(frame)))) => break frame.reason.to_string(),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => panic!("the end is announced"),
+        }
+    };
+    assert_eq!((count, reason.as_str()), (140_489, "replay finished: 140489 trades"));
+    assert_eq!(base, "1987.53046".parse().unwrap());
+}
+
+#[tokio::test]
+async fn archived_klines_come_out_as_they_went_in() {
+    let Some(path) = recording("kl1m_BTCUSDT_2024-07-26_2024-08-25.csv.gz") else { return };
+    let handle = start(replay(vec![path.clone()], Speed::Max, 1)).await;
+    let mut ws = Ws::open(&handle, "/ws/btcusdt@kline_1m").await;
+    let mut rows =
+        lines(&path).filter(|line| line.starts_with(|first: char| first.is_ascii_digit()));
+    let mut compared = 0;
+    while compared < 500 {
+        let kline = ws.find(|frame| frame["k"]["x"] == true).await["k"].clone();
+        let row = rows.next().unwrap();
+        let cells: Vec<&str> = row.split(',').collect();
+        let open_at = cells[0].split('.').next().unwrap().parse::<i64>().unwrap();
+        assert_eq!(kline["t"], open_at, "{row}");
+        for (name, cell) in ["o", "h", "l", "c", "v"].iter().zip(&cells[1..]) {
+            let number = |text: &str| text.parse::<f64>().unwrap();
+            assert_eq!(number(kline[*name].as_str().unwrap()), number(cell), "{name} of {row}");
+        }
+        compared += 1;
+    }
 }

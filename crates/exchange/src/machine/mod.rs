@@ -348,6 +348,15 @@ impl Exchange {
         Some(boundary)
     }
 
+    /// Passes over boundaries before `now` at which no market has anything to publish.
+    pub fn skip_idle(&mut self, now: Timestamp) {
+        let last = now.floor_to(BOUNDARY);
+        let is_idle = self.source.is_none() && !self.markets.iter().any(Market::has_diff);
+        if is_idle && self.next_boundary < last {
+            self.next_boundary = last;
+        }
+    }
+
     fn run_flow(&mut self, until: Timestamp, is_inclusive: bool) {
         while let Some(source) = &mut self.source
             && let Some(at) = source.flow.next_at()

@@ -65,18 +65,14 @@ impl Exchange {
     }
 
     /// Takes a line of the recording. `snapshot_of` is the symbol of a snapshot that does not
-    /// say; `is_traded` tells whether the symbol's trades are recorded one by one.
-    pub fn apply_recorded(
-        &mut self,
-        item: &Item,
-        snapshot_of: Option<Symbol>,
-        is_traded: impl Fn(Symbol) -> bool,
-    ) {
+    /// say; `is_traded` tells whether trades that come in bulk are recorded one by one, too.
+    pub fn apply_recorded(&mut self, item: &Item, snapshot_of: Option<Symbol>, is_traded: bool) {
         let now = item.at;
         match &item.kind {
-            ItemKind::Frame(frame) => match &frame.told {
+            ItemKind::Print(symbol, print) => self.recorded_trade(*symbol, print, now),
+            ItemKind::Frame { frame, .. } => match &frame.told {
                 Told::Trade(symbol, print) => self.recorded_trade(*symbol, print, now),
-                Told::Aggregate(symbol, print) if !is_traded(*symbol) => {
+                Told::Aggregate(symbol, print) if !is_traded => {
                     self.recorded_trade(*symbol, print, now);
                 }
                 Told::Aggregate(..) | Told::Other(_) => {}
@@ -97,7 +93,7 @@ impl Exchange {
                     });
                 }
             },
-            ItemKind::Snapshot { symbol, last_update_id, bids, asks } => {
+            ItemKind::Snapshot { symbol, last_update_id, bids, asks, .. } => {
                 let symbol = symbol.or(snapshot_of);
                 let instrument = symbol.and_then(|symbol| self.instrument_of(symbol));
                 let Some(instrument) = instrument else { return };

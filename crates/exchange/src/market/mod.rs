@@ -237,6 +237,12 @@ impl Market {
         if is_fast { self.fast.take() } else { self.slow.take() }
     }
 
+    /// Whether there are changes to publish.
+    #[must_use]
+    pub const fn has_diff(&self) -> bool {
+        self.fast.first_update_id.is_some() || self.slow.first_update_id.is_some()
+    }
+
     /// The best levels of a side.
     #[must_use]
     pub fn levels(&self, side: Side, limit: usize) -> Vec<Level> {

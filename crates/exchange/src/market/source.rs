@@ -8,6 +8,7 @@ use model::{
     Timestamp,
 };
 
+#[expect(clippy::large_enum_variant, reason = "there is one a symbol, and it is used all the time")]
 /// Where orders of one symbol meet: a book of all, or a recorded market that ours do not move.
 #[derive(Clone, Debug)]
 pub enum Source {

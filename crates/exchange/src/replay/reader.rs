@@ -1,69 +1,75 @@
-//! Reading captures, several at once in order of receive time.
+//! Reading recordings, several files at once in order of receive time.
 //!
-//! | file | a line |
+//! | file | told by |
 //! |---|---|
-//! | `ws_*` | `<receive time, ns> <combined frame>`; without `stream` it is a REST depth answer |
-//! | `cryptofeed_*ws*` | `<receive time, s>: <combined frame>` |
-//! | `cryptofeed_*rest*` | `<url> -> <receive time, s>: <REST answer>` |
+//! | capture of combined streams, REST depth answers in between | anything else |
+//! | aggregate trades of the venue's archive | `aggTrades` in the name |
+//! | trades of the venue's archive | `trades` in the name |
+//! | klines (`open_time,open,high,low,close,volume,…`) | `kl…` at the start, or `-1m-` and the like |
 //!
-//! Lines of other forms (headers of a capture) are passed over; gzip is told by its magic bytes.
+//! The symbol of a CSV file stands in its name, set off by `-` or `_`. A kline becomes four
+//! trades: open, low, high, close.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-use model::{Level, Price, Quantity, Symbol, Timestamp};
-use rust_decimal::Decimal;
+use model::{Interval, Level, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::Deserialize;
+use store::SourceError;
+use store::archive::{AggregateTrades, Kline, Klines, Trades};
+use store::recordings::{LineKind, RecordedLine, RecordingReader};
 
 use super::frame::{Frame, decode, levels};
+use crate::market::tape::Print;
+use crate::symbols::split_name;
 
 /// Why a recording can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The system refused.
-    #[error("{path}: {source}")]
-    Io {
+    /// A file can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A frame says something else than its stream's name.
+    #[error("{path}: a frame can't be understood: {what}")]
+    Frame {
         /// Which file.
         path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// A line that looks like a record is none.
-    #[error("{path}: line {line}: {what}")]
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-        /// Which line, from 1.
-        line: usize,
         /// What is wrong.
         what: String,
     },
-    /// There is no frame in any of the files.
-    #[error("no frame in {0}: is it a capture of combined streams?")]
+    /// A CSV file whose name holds no symbol.
+    #[error("{0}: no symbol in the name: call it, for example, BTCUSDT-trades-2025-01-01.csv")]
+    NoSymbol(PathBuf),
+    /// Nothing to send.
+    #[error(
+        "nothing to replay in {0}: is it a capture of combined streams, or a CSV file of trades or klines?"
+    )]
     Empty(String),
 }
 
-/// A line of a capture.
+/// Something that was recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Item {
-    /// When it was received.
+    /// When it was received; for rows of an archive, when it happened.
     pub at: Timestamp,
-    /// The JSON as received.
-    pub text: String,
     /// What it is.
     pub kind: ItemKind,
 }
 
-/// What a line of a capture is.
+/// What was recorded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ItemKind {
     /// A frame of a combined stream.
-    Frame(Frame),
+    Frame {
+        /// As received, byte for byte.
+        text: String,
+        /// What it says.
+        frame: Frame,
+    },
     /// A REST depth answer.
     Snapshot {
-        /// Whose, if the line says so.
+        /// As received.
+        text: String,
+        /// Whose, if the file says so.
         symbol: Option<Symbol>,
         /// Update id of the book.
         last_update_id: i64,
@@ -72,6 +78,8 @@ pub enum ItemKind {
         /// Asks, best first.
         asks: Vec<Level>,
     },
+    /// A trade of an archive.
+    Print(Symbol, Print),
 }
 
 #[derive(Deserialize)]
@@ -82,106 +90,162 @@ struct DepthAnswer {
     asks: Vec<(Price, Quantity)>,
 }
 
-/// Seconds with decimals as an instant.
-fn seconds(text: &str) -> Option<Timestamp> {
-    let nanos = text.parse::<Decimal>().ok()?.checked_mul(Decimal::from(1_000_000_000))?;
-    i64::try_from(nanos.trunc()).ok().map(Timestamp::from_nanos)
-}
-
-/// Nanoseconds or microseconds, by their number of digits.
-fn digits(text: &str) -> Option<Timestamp> {
-    let number: i64 = text.parse().ok()?;
-    Some(match text.len() {
-        ..=13 => Timestamp::from_millis(number),
-        14..=16 => Timestamp::from_micros(number),
-        17.. => Timestamp::from_nanos(number),
-    })
-}
-
-/// Splits a line into receive time, symbol of a REST line, and JSON.
-fn split(line: &str) -> Option<(Timestamp, Option<Symbol>, &str)> {
-    let start = line.find('{')?;
-    let (head, json) = (line[..start].trim_end(), &line[start..]);
-    if let Some((url, at)) = head.split_once(" -> ") {
-        let at = seconds(at.strip_suffix(':')?)?;
-        let symbol = url.split_once("symbol=").map(|(_, rest)| rest);
-        let symbol = symbol.and_then(|rest| rest.split('&').next());
-        return Some((at, symbol.and_then(|symbol| Symbol::new(symbol).ok()), json));
-    }
-    match head.strip_suffix(':') {
-        Some(at) => Some((seconds(at)?, None, json)),
-        None => Some((digits(head)?, None, json)),
-    }
+/// What a file holds.
+enum Rows {
+    Capture(RecordingReader),
+    Trades(Symbol, Trades),
+    AggregateTrades(Symbol, AggregateTrades),
+    Klines { symbol: Symbol, rows: Klines, length_ms: i64, next_id: i64, pending: Vec<Print> },
 }
 
 /// Reads one file.
 struct FileReader {
     path: PathBuf,
-    lines: Box<dyn BufRead + Send>,
-    line: usize,
-    buffer: String,
+    rows: Rows,
     /// The next item.
     next: Option<Item>,
 }
 
+/// The symbol in a file's name.
+fn symbol_of(path: &Path) -> Result<Symbol, ReplayError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    name.split(['-', '_', '.'])
+        .filter(|part| {
+            part.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit())
+        })
+        .filter(|part| split_name(part).is_some())
+        .find_map(|part| Symbol::new(part).ok())
+        .ok_or_else(|| ReplayError::NoSymbol(path.to_owned()))
+}
+
+/// The length of a file's klines, if its name says that it holds any.
+fn kline_length(name: &str) -> Option<Interval> {
+    let first = name.split(['-', '_', '.']).next().unwrap_or("");
+    if let Some(interval) = first.strip_prefix("kl") {
+        return interval.parse().ok();
+    }
+    name.split('-').nth(1).and_then(|interval| interval.parse().ok())
+}
+
 impl FileReader {
     fn open(path: &Path) -> Result<Self, ReplayError> {
-        let failed = |source| ReplayError::Io { path: path.to_owned(), source };
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-        let is_gzip = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let lines: Box<dyn BufRead + Send> = if is_gzip {
-            let decoder: Box<dyn Read + Send> = Box::new(MultiGzDecoder::new(file));
-            Box::new(BufReader::with_capacity(1 << 16, decoder))
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let rows = if name.contains("aggTrades") {
+            Rows::AggregateTrades(symbol_of(path)?, AggregateTrades::open(path)?)
+        } else if name.contains("trades") {
+            Rows::Trades(symbol_of(path)?, Trades::open(path)?)
+        } else if let Some(length) = kline_length(name) {
+            let length_ms = i64::try_from(length.duration().as_millis()).expect("at most a week");
+            let (symbol, rows) = (symbol_of(path)?, Klines::open(path)?);
+            Rows::Klines { symbol, rows, length_ms, next_id: 1, pending: Vec::new() }
         } else {
-            Box::new(file)
+            Rows::Capture(RecordingReader::open(path)?)
         };
-        let mut reader =
-            Self { path: path.to_owned(), lines, line: 0, buffer: String::new(), next: None };
-        reader.fill()?;
+        let mut reader = Self { path: path.to_owned(), rows, next: None };
+        reader.next = reader.read()?;
         Ok(reader)
     }
 
-    /// Reads on to the next item.
-    fn fill(&mut self) -> Result<(), ReplayError> {
-        self.next = None;
-        loop {
-            self.buffer.clear();
-            self.line += 1;
-            let read = self.lines.read_line(&mut self.buffer);
-            let read =
-                read.map_err(|source| ReplayError::Io { path: self.path.clone(), source })?;
-            if read == 0 {
-                return Ok(());
-            }
-            let line = self.buffer.trim_end();
-            let Some((at, symbol, json)) = split(line) else { continue };
-            let malformed = |error: serde_json::Error| ReplayError::Malformed {
-                path: self.path.clone(),
-                line: self.line,
-                what: error.to_string(),
-            };
-            let is_frame = json.starts_with(r#"{"stream""#);
-            let kind = if is_frame {
-                ItemKind::Frame(decode(json).map_err(malformed)?)
-            } else if json.contains(r#""lastUpdateId""#) {
-                let answer: DepthAnswer = serde_json::from_str(json).map_err(malformed)?;
-                ItemKind::Snapshot {
-                    symbol,
-                    last_update_id: answer.last_update_id,
-                    bids: levels(answer.bids),
-                    asks: levels(answer.asks),
+    fn read(&mut self) -> Result<Option<Item>, ReplayError> {
+        match &mut self.rows {
+            Rows::Capture(lines) => {
+                for line in lines {
+                    if let Some(item) = capture_item(&self.path, line?)? {
+                        return Ok(Some(item));
+                    }
                 }
-            } else {
-                continue;
-            };
-            self.next = Some(Item { at, text: json.to_owned(), kind });
-            return Ok(());
+                Ok(None)
+            }
+            Rows::Trades(symbol, rows) => {
+                let Some(row) = rows.next().transpose()? else { return Ok(None) };
+                let print = Print {
+                    id: row.id,
+                    price: row.price,
+                    quantity: row.quantity,
+                    aggressor: row.aggressor,
+                    at: row.event_at,
+                };
+                Ok(Some(Item { at: print.at, kind: ItemKind::Print(*symbol, print) }))
+            }
+            Rows::AggregateTrades(symbol, rows) => {
+                let Some(row) = rows.next().transpose()? else { return Ok(None) };
+                let print = Print {
+                    id: row.first,
+                    price: row.price,
+                    quantity: row.quantity,
+                    aggressor: row.aggressor,
+                    at: row.event_at,
+                };
+                Ok(Some(Item { at: print.at, kind: ItemKind::Print(*symbol, print) }))
+            }
+            Rows::Klines { symbol, rows, length_ms, next_id, pending } => {
+                while pending.is_empty() {
+                    let Some(row) = rows.next().transpose()? else { return Ok(None) };
+                    *pending = prints_of(&row, *length_ms, next_id);
+                }
+                let print = pending.remove(0);
+                Ok(Some(Item { at: print.at, kind: ItemKind::Print(*symbol, print) }))
+            }
         }
     }
 }
 
-/// Several captures as one, in order of receive time; within a file the file's order holds, even
-/// where its times step back.
+/// A kline as four trades, a quarter of its volume each, spread over its length.
+fn prints_of(row: &Kline, length_ms: i64, next_id: &mut i64) -> Vec<Print> {
+    let quarter = Quantity::from_units(row.volume.units() / 4);
+    let last = Quantity::from_units(row.volume.units() - 3 * quarter.units());
+    let points = [
+        (row.open, quarter, 0),
+        (row.low, quarter, length_ms / 4),
+        (row.high, quarter, length_ms / 2),
+        (row.close, last, length_ms - 1),
+    ];
+    let mut previous = row.open;
+    let mut prints = Vec::with_capacity(points.len());
+    for (price, quantity, offset_ms) in points {
+        if quantity.is_zero() {
+            continue;
+        }
+        let aggressor = if price >= previous { Side::Buy } else { Side::Sell };
+        previous = price;
+        let at = Timestamp::from_nanos(row.open_at.as_nanos() + offset_ms * 1_000_000);
+        prints.push(Print { id: TradeId(*next_id), price, quantity, aggressor, at });
+        *next_id += 1;
+    }
+    prints
+}
+
+/// A line of a capture; nothing for answers that are no books.
+fn capture_item(path: &Path, line: RecordedLine) -> Result<Option<Item>, ReplayError> {
+    let RecordedLine { received_at: at, kind, text } = line;
+    let malformed = |error: serde_json::Error| ReplayError::Frame {
+        path: path.to_owned(),
+        what: error.to_string(),
+    };
+    let kind = match kind {
+        LineKind::Frame => {
+            let frame = decode(&text).map_err(malformed)?;
+            ItemKind::Frame { text, frame }
+        }
+        LineKind::Answer { url } if text.contains(r#""lastUpdateId""#) => {
+            let answer: DepthAnswer = serde_json::from_str(&text).map_err(malformed)?;
+            let symbol = url.as_deref().and_then(|url| url.split_once("symbol="));
+            let symbol = symbol.and_then(|(_, rest)| rest.split('&').next());
+            ItemKind::Snapshot {
+                symbol: symbol.and_then(|symbol| Symbol::new(symbol).ok()),
+                last_update_id: answer.last_update_id,
+                bids: levels(answer.bids),
+                asks: levels(answer.asks),
+                text,
+            }
+        }
+        LineKind::Answer { .. } => return Ok(None),
+    };
+    Ok(Some(Item { at, kind }))
+}
+
+/// Several recordings as one, in order of time; within a file the file's order holds, even where
+/// its times step back.
 pub struct Replay {
     files: Vec<FileReader>,
 }
@@ -202,12 +266,6 @@ impl Replay {
         Ok(Self { files })
     }
 
-    /// When the next item was received; `None` at the end.
-    #[must_use]
-    pub fn next_at(&self) -> Option<Timestamp> {
-        self.files.iter().filter_map(|file| file.next.as_ref().map(|item| item.at)).min()
-    }
-
     /// The next item, and the place of its file among the paths.
     ///
     /// # Errors
@@ -222,7 +280,7 @@ impl Replay {
         let Some((_, place)) = next else { return Ok(None) };
         let file = &mut self.files[place];
         let item = file.next.take();
-        file.fill()?;
+        file.next = file.read()?;
         Ok(item.map(|item| (place, item)))
     }
 }
@@ -232,30 +290,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_both_formats_are_split() {
+    fn the_name_of_a_file_says_what_it_holds() {
         #[track_caller]
-        fn check(line: &str, expected: Option<(i64, Option<&str>, &str)>) {
-            let split = split(line);
-            let split = split.as_ref().map(|(at, symbol, json)| {
-                (at.as_nanos(), symbol.as_ref().map(Symbol::as_str), *json)
-            });
-            assert_eq!(split, expected, "{line}");
+        fn check(name: &str, symbol: Option<&str>, length: Option<&str>) {
+            let found = symbol_of(Path::new(name)).ok();
+            assert_eq!(found.as_ref().map(Symbol::as_str), symbol, "{name}");
+            assert_eq!(kline_length(name).map(Interval::name), length, "{name}");
         }
-        check(
-            r#"1723161253937085768 {"a":1}"#,
-            Some((1_723_161_253_937_085_768, None, r#"{"a":1}"#)),
-        );
-        check(r#"1723161253937085 {"a":1}"#, Some((1_723_161_253_937_085_000, None, r#"{"a":1}"#)));
-        check(
-            r#"1633998512.0633569: {"a":1}"#,
-            Some((1_633_998_512_063_356_900, None, r#"{"a":1}"#)),
-        );
-        check(
-            r#"https://x/depth?symbol=NKNUSDT&limit=1000 -> 1633998512.32: {"a":1}"#,
-            Some((1_633_998_512_320_000_000, Some("NKNUSDT"), r#"{"a":1}"#)),
-        );
-        check("wss://x/stream?streams=a <-> 1633998511.159679", None);
-        check(r#"configuration: {"a":1}"#, None);
-        check("", None);
+        check("BTCUSDC-aggTrades-2025-10-04.zip", Some("BTCUSDC"), None);
+        check("trades_binance_spot_XRPETH_2019-10-11_13.csv.gz", Some("XRPETH"), None);
+        check("kl1m_BTCUSDT_2024-07-26_2024-08-25.csv.gz", Some("BTCUSDT"), Some("1m"));
+        check("ETHUSDT-1h-2024-01.zip", Some("ETHUSDT"), Some("1h"));
+        check("ws_binance_spot_BTCUSDT_20240808.gz", Some("BTCUSDT"), None);
+        check("something.csv", None, None);
+    }
+
+    #[test]
+    fn a_kline_becomes_four_trades_that_make_it_up_again() {
+        let row = Kline {
+            open_at: Timestamp::from_secs(60),
+            open: "10".parse().unwrap(),
+            high: "12".parse().unwrap(),
+            low: "9".parse().unwrap(),
+            close: "11".parse().unwrap(),
+            volume: "0.00000007".parse().unwrap(),
+            close_at: None,
+            quote_volume: None,
+            trade_count: None,
+            taker_buy_volume: None,
+            taker_buy_quote_volume: None,
+        };
+        let mut next_id = 5;
+        let prints = prints_of(&row, 60_000, &mut next_id);
+        let prices: Vec<String> =
+            prints.iter().map(|print| format!("{:.0}", print.price)).collect();
+        assert_eq!(prices, ["10", "9", "12", "11"]);
+        assert_eq!(prints.iter().map(|print| print.quantity).sum::<Quantity>(), row.volume);
+        assert_eq!((prints[0].id.0, next_id), (5, 9));
+        assert_eq!(prints[3].at.as_millis(), 119_999);
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use model::{Level, Price, Quantity, Symbol, Timestamp};
 
 use super::frame::Told;
-use super::reader::{Item, ItemKind, Replay, ReplayError};
+use super::reader::{ItemKind, Replay, ReplayError};
 
 /// What is in a recording.
 #[derive(Clone, Debug)]
@@ -15,8 +15,10 @@ pub struct Scan {
     pub start_at: Timestamp,
     /// Receive time of the last line.
     pub end_at: Timestamp,
-    /// Frames in all.
-    pub frames: u64,
+    /// Frames and rows in all.
+    pub items: u64,
+    /// Symbols whose trades come from archive files: their streams are made here.
+    pub printed: BTreeSet<Symbol>,
     /// Names of the recorded streams.
     pub streams: BTreeSet<String>,
     /// The symbols, in order of name.
@@ -119,36 +121,42 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, ReplayError> {
     let mut scanner = Scanner::default();
     let mut streams = BTreeSet::new();
     let mut of_file: Vec<BTreeSet<Symbol>> = vec![BTreeSet::new(); paths.len()];
-    let mut nameless: Vec<Vec<Item>> = vec![Vec::new(); paths.len()];
+    let mut nameless: Vec<Option<String>> = vec![None; paths.len()];
+    let mut printed = BTreeSet::new();
     let mut span: Option<(Timestamp, Timestamp)> = None;
-    let mut frames = 0;
+    let mut items = 0;
     while let Some((file, item)) = replay.pop()? {
         let start = span.map_or(item.at, |(start, _)| start);
         span = Some((start, item.at));
-        match &item.kind {
-            ItemKind::Frame(frame) => {
-                frames += 1;
+        match item.kind {
+            ItemKind::Frame { frame, .. } => {
+                items += 1;
                 scanner.note_told(&frame.told);
                 of_file[file].extend(frame.told.symbol());
                 if !streams.contains(&frame.stream) {
-                    streams.insert(frame.stream.clone());
+                    streams.insert(frame.stream);
                 }
             }
-            ItemKind::Snapshot { symbol: Some(symbol), bids, asks, .. } => {
-                scanner.note_levels(*symbol, bids);
-                scanner.note_levels(*symbol, asks);
-                let units = scanner.entry(*symbol);
+            ItemKind::Print(symbol, print) => {
+                items += 1;
+                scanner.note(symbol, print.price, print.quantity);
+                if !printed.contains(&symbol) {
+                    printed.insert(symbol);
+                }
+            }
+            ItemKind::Snapshot { symbol: Some(symbol), bids, asks, text, .. } => {
+                scanner.note_levels(symbol, &bids);
+                scanner.note_levels(symbol, &asks);
+                let units = scanner.entry(symbol);
                 units.first_price = units.first_price.or(bids.first().map(|level| level.price));
-                units.snapshot.get_or_insert(item.text);
+                units.snapshot.get_or_insert(text);
             }
-            ItemKind::Snapshot { symbol: None, .. } => {
-                if nameless[file].is_empty() {
-                    nameless[file].push(item);
-                }
+            ItemKind::Snapshot { symbol: None, text, .. } => {
+                nameless[file].get_or_insert(text);
             }
         }
     }
-    let (start_at, end_at) = span.filter(|_| frames > 0).ok_or_else(|| {
+    let (start_at, end_at) = span.filter(|_| items > 0).ok_or_else(|| {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         ReplayError::Empty(names.join(", "))
     })?;
@@ -156,9 +164,9 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, ReplayError> {
         .iter()
         .map(|symbols| if symbols.len() == 1 { symbols.first().copied() } else { None })
         .collect();
-    for (file, items) in nameless.into_iter().enumerate() {
-        if let (Some(symbol), Some(item)) = (file_symbols[file], items.into_iter().next()) {
-            scanner.entry(symbol).snapshot.get_or_insert(item.text);
+    for (symbol, text) in file_symbols.iter().zip(nameless) {
+        if let (Some(symbol), Some(text)) = (symbol, text) {
+            scanner.entry(*symbol).snapshot.get_or_insert(text);
         }
     }
     let symbols = scanner.symbols.into_iter().map(|(symbol, units)| {
@@ -170,5 +178,5 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, ReplayError> {
         };
         (symbol, scan)
     });
-    Ok(Scan { start_at, end_at, frames, streams, symbols: symbols.collect(), file_symbols })
+    Ok(Scan { start_at, end_at, items, printed, streams, symbols: symbols.collect(), file_symbols })
 }

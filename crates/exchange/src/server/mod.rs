@@ -196,7 +196,9 @@ fn start(
     let clock = match &scanned {
         None => VenueClock::new(now, wall, config.speed),
         Some(scan) => {
-            hub.set_recorded(RecordedStreams::new(scan.streams.clone(), exchange.instruments()));
+            let instruments = exchange.instruments();
+            let recorded = RecordedStreams::new(scan.streams.clone(), &scan.printed, instruments);
+            hub.set_recorded(recorded);
             let speed = if config.speed == Speed::Max { Speed::Max } else { Speed::Permille(0) };
             VenueClock::new(scan.start_at, wall, speed)
         }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::Symbol;
+use model::{Symbol, Timestamp};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::state::{Shared, State};
 use crate::clock::Speed;
 use crate::config::{MarketConfig, ReplayConfig};
-use crate::replay::{Frame, Item, ItemKind, Replay, ReplayError, Scan};
-use crate::streams::hub::{ConnectionId, Ending, FrameSender};
+use crate::replay::{Frame, Item, ItemKind, Replay, ReplayError, Scan, Told};
+use crate::streams::hub::Ending;
 
 /// How long a reader may take nothing at full speed before it is cut off.
 const STALL: Duration = Duration::from_secs(30);
@@ -24,7 +24,8 @@ const POLL: Duration = Duration::from_millis(2);
 pub async fn run(shared: Arc<Shared>, scan: Scan) {
     let MarketConfig::Replay(config) = shared.config.market.clone() else { return };
     let reason = match play(&shared, &config, &scan).await {
-        Ok(frames) => format!("replay finished: {frames} frames"),
+        Ok(items) if scan.streams.is_empty() => format!("replay finished: {items} trades"),
+        Ok(items) => format!("replay finished: {items} frames"),
         Err(error) => {
             tracing::error!(%error, "the recording can't be read any further");
             "replay failed".to_owned()
@@ -43,27 +44,24 @@ async fn play(shared: &Shared, config: &ReplayConfig, scan: &Scan) -> Result<u64
         }
     }
     shared.wake.notify_waiters();
-    let mut frames = 0;
+    let mut items = 0;
     while let Some((file, item)) = replay.pop()? {
         shared.until(item.at).await;
         let snapshot_of = scan.file_symbols[file];
-        match &item.kind {
-            ItemKind::Snapshot { symbol, .. } => {
-                wait_for_book_request(shared, symbol.or(snapshot_of)).await;
-                apply(&mut shared.lock(), shared, &item, snapshot_of);
-            }
-            ItemKind::Frame(frame) => {
-                if config.lockstep
-                    && let Ok(credit) = shared.credit.acquire().await
-                {
-                    credit.forget();
-                }
-                frames += 1;
-                send(shared, &item, frame, snapshot_of).await;
+        if let ItemKind::Snapshot { symbol, .. } = &item.kind {
+            wait_for_book_request(shared, symbol.or(snapshot_of)).await;
+        } else {
+            items += 1;
+            if config.lockstep
+                && let Ok(credit) = shared.credit.acquire().await
+            {
+                credit.forget();
             }
         }
+        catch_up(shared, item.at).await;
+        send(&mut shared.lock(), shared, &item, snapshot_of);
     }
-    Ok(frames)
+    Ok(items)
 }
 
 async fn wait_for_listeners(shared: &Shared, streams: usize) {
@@ -92,52 +90,67 @@ async fn wait_for_book_request(shared: &Shared, symbol: Option<Symbol>) {
     }
 }
 
-fn apply(state: &mut State, shared: &Shared, item: &Item, snapshot_of: Option<Symbol>) {
-    state.clock.follow((shared.wall)(), item.at);
-    state.run_until(item.at);
-    let State { exchange, hub, .. } = state;
-    let has_trades: Vec<Symbol> = match &item.kind {
-        // Only trades in bulk ask whether they are recorded one by one, too.
-        ItemKind::Frame(Frame { told: crate::replay::Told::Aggregate(symbol, _), .. }) => {
-            let instrument = exchange.instruments().by_symbol(symbol.as_str());
-            let is_traded = instrument.is_some_and(|instrument| hub.records_trades(instrument.id));
-            if is_traded { vec![*symbol] } else { Vec::new() }
-        }
-        ItemKind::Frame(_) | ItemKind::Snapshot { .. } => Vec::new(),
-    };
-    exchange.apply_recorded(item, snapshot_of, |symbol| has_trades.contains(&symbol));
-    state.flush();
-}
-
-/// Applies a frame and sends it to who listens. At full speed it waits for room in each reader's
-/// queue; paced, a reader without room is cut off.
-async fn send(shared: &Shared, item: &Item, frame: &Frame, snapshot_of: Option<Symbol>) {
-    let (listeners, waits) = {
-        let mut state = shared.lock();
-        let listeners = state.hub.recorded_listeners(&frame.stream);
-        apply(&mut state, shared, item, snapshot_of);
-        (listeners, state.clock.speed() == Speed::Max)
-    };
-    let mut combined: Option<Utf8Bytes> = None;
-    let mut raw: Option<Utf8Bytes> = None;
-    for (id, sender, is_combined) in listeners {
-        let text = if is_combined {
-            combined.get_or_insert_with(|| Utf8Bytes::from(item.text.as_str()))
-        } else {
-            raw.get_or_insert_with(|| Utf8Bytes::from(&item.text[frame.data.clone()]))
+/// At full speed: runs the clock up to `at`, boundary by boundary, never faster than the readers.
+async fn catch_up(shared: &Shared, at: Timestamp) {
+    loop {
+        let crowded = {
+            let mut state = shared.lock();
+            if state.clock.speed() != Speed::Max {
+                return;
+            }
+            let crowded = state.hub.crowded();
+            if crowded.is_none() {
+                state.skip_idle(at);
+                let boundary = state.exchange.next_event_at();
+                let is_there = boundary > at;
+                let until = boundary.min(at);
+                state.clock.follow((shared.wall)(), until);
+                state.run_until(until);
+                if is_there {
+                    return;
+                }
+            }
+            crowded
         };
-        if waits {
-            deliver(shared, id, &sender, text.clone()).await;
-        } else {
-            shared.lock().hub.send(id, text.clone());
+        if let Some((id, sender, room)) = crowded {
+            // A closed queue is a reader that has gone: nothing is lost.
+            let waited = tokio::time::timeout(STALL, sender.reserve_many(room)).await;
+            if waited.is_err() {
+                let reason = format!("took nothing for {} s", STALL.as_secs());
+                shared.lock().hub.end_one(id, Ending::Close { code: 1008, reason });
+            }
         }
     }
 }
 
-async fn deliver(shared: &Shared, id: ConnectionId, sender: &FrameSender, text: Utf8Bytes) {
-    // A closed queue is a reader that has gone: nothing is lost.
-    if tokio::time::timeout(STALL, sender.send(text)).await.is_err() {
-        let reason = format!("took nothing for {} s", STALL.as_secs());
-        shared.lock().hub.end_one(id, Ending::Close { code: 1008, reason });
+/// Applies an item and, if it is a frame, sends it to who listens.
+fn send(state: &mut State, shared: &Shared, item: &Item, snapshot_of: Option<Symbol>) {
+    state.clock.follow((shared.wall)(), item.at);
+    state.run_until(item.at);
+    if let ItemKind::Frame { text, frame } = &item.kind {
+        send_frame(state, text, frame);
+    }
+    let State { exchange, hub, .. } = state;
+    let mut is_traded = false;
+    if let ItemKind::Frame { frame: Frame { told: Told::Aggregate(symbol, _), .. }, .. } =
+        &item.kind
+        && let Some(instrument) = exchange.instruments().by_symbol(symbol.as_str())
+    {
+        is_traded = hub.records_trades(instrument.id);
+    }
+    exchange.apply_recorded(item, snapshot_of, is_traded);
+    state.flush();
+}
+
+fn send_frame(state: &mut State, text: &str, frame: &Frame) {
+    let mut combined: Option<Utf8Bytes> = None;
+    let mut raw: Option<Utf8Bytes> = None;
+    for (id, is_combined) in state.hub.recorded_listeners(&frame.stream) {
+        let text = if is_combined {
+            combined.get_or_insert_with(|| Utf8Bytes::from(text))
+        } else {
+            raw.get_or_insert_with(|| Utf8Bytes::from(&text[frame.data.clone()]))
+        };
+        state.hub.send(id, text.clone());
     }
 }

@@ -332,15 +332,27 @@ impl Hub {
 
     /// Who gets a recorded stream, and whether wrapped with its name.
     #[must_use]
-    pub fn recorded_listeners(&self, name: &str) -> Vec<(ConnectionId, FrameSender, bool)> {
+    pub fn recorded_listeners(&self, name: &str) -> Vec<(ConnectionId, bool)> {
         let Some(listeners) = self.recorded_listeners.get(name).filter(|_| !self.is_silent) else {
             return Vec::new();
         };
         let of = |id: &ConnectionId| {
             let connection = self.connections.get(id)?;
-            Some((*id, connection.frames.clone(), connection.is_combined))
+            Some((*id, connection.is_combined))
         };
         listeners.iter().filter_map(of).collect()
+    }
+
+    /// A connection of market streams whose queue has little room, with its queue and the room
+    /// that it should have.
+    #[must_use]
+    pub fn crowded(&self) -> Option<(ConnectionId, FrameSender, usize)> {
+        let room = (self.queue / 2).min(1_024);
+        self.connections
+            .iter()
+            .filter(|(_, connection)| connection.is_for_streams && !connection.frames.is_closed())
+            .find(|(_, connection)| connection.frames.capacity() < room)
+            .map(|(id, connection)| (*id, connection.frames.clone(), room))
     }
 
     fn publish(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{InstrumentId, Instruments};
+use model::{InstrumentId, Instruments, Symbol};
 
 use super::name::{StreamKey, StreamKind};
 
@@ -11,14 +11,24 @@ use super::name::{StreamKey, StreamKind};
 pub struct RecordedStreams {
     names: BTreeSet<String>,
     keys: BTreeSet<StreamKey>,
+    /// Instruments whose trades come one by one without frames.
+    printed: BTreeSet<InstrumentId>,
 }
 
 impl RecordedStreams {
-    /// Streams by their recorded names.
+    /// Streams by their recorded names, and symbols whose trades come without frames.
     #[must_use]
-    pub fn new(names: BTreeSet<String>, instruments: &Instruments) -> Self {
+    pub fn new(
+        names: BTreeSet<String>,
+        printed: &BTreeSet<Symbol>,
+        instruments: &Instruments,
+    ) -> Self {
         let keys = names.iter().filter_map(|name| StreamKey::parse(name, instruments)).collect();
-        Self { names, keys }
+        let id = |symbol: &Symbol| {
+            instruments.by_symbol(symbol.as_str()).map(|instrument| instrument.id)
+        };
+        let printed = printed.iter().filter_map(id).collect();
+        Self { names, keys, printed }
     }
 
     /// Whether the stream was recorded.
@@ -46,14 +56,14 @@ impl RecordedStreams {
         }
         let Some(key) = StreamKey::parse(name, instruments) else { return true };
         let Some(instrument) = key.instrument else { return true };
-        let has_trades = self.has_trades(instrument);
+        let has_trades = self.has_trades(instrument) || self.printed.contains(&instrument);
         let has_prints =
             has_trades || self.has_kind(instrument, |kind| kind == StreamKind::AggregateTrade);
         let has_depth = self.has_kind(instrument, |kind| matches!(kind, StreamKind::Depth { .. }));
         let has_fast_depth =
             self.has_kind(instrument, |kind| kind == StreamKind::Depth { is_fast: true });
         match key.kind {
-            StreamKind::Trade => false,
+            StreamKind::Trade => self.printed.contains(&instrument),
             StreamKind::AggregateTrade => has_trades,
             StreamKind::BookTicker => has_depth,
             StreamKind::Depth { is_fast } => has_depth && (!is_fast || has_fast_depth),
@@ -80,7 +90,7 @@ mod tests {
         instruments.add(bitcoin.instrument(model::VenueId::new("sim").unwrap()));
         let check = |recorded: &[&str], name: &str, can: bool| {
             let names = recorded.iter().map(|kind| format!("btcusdt@{kind}")).collect();
-            let streams = RecordedStreams::new(names, &instruments);
+            let streams = RecordedStreams::new(names, &BTreeSet::new(), &instruments);
             let name = format!("btcusdt@{name}");
             assert_eq!(streams.can_serve(&name, &instruments), can, "{recorded:?} {name}");
         };

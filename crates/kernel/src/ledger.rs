@@ -199,15 +199,6 @@ impl Ledger {
         self.epoch.as_ref()
     }
 
-    /// The epoch that a start at `now` gets: `max(last + 1, unix seconds)`. It goes up even when
-    /// the clock went back or the journal was copied from a host ahead in time.
-    #[must_use]
-    pub fn next_epoch(&self, now: Timestamp) -> u32 {
-        let last = self.epoch.as_ref().map_or(0, |mark| mark.epoch);
-        let secs = u32::try_from(now.as_secs().max(0)).unwrap_or(u32::MAX);
-        secs.max(last.checked_add(1).expect("epochs are seconds since 1970: u32 lasts till 2106"))
-    }
-
     /// What an instrument's number stands for.
     #[must_use]
     pub fn instrument(&self, id: InstrumentId) -> Option<&LedgerInstrument> {
@@ -401,4 +392,13 @@ impl Ledger {
 
 fn next_number(len: usize) -> u16 {
     u16::try_from(len).expect("a ledger numbers at most 65,536 instruments or strategies")
+}
+
+/// The epoch of a start at `now` after an epoch `last`: `max(last + 1, unix seconds)`. It goes up
+/// even when the clock went back or the journal came from a host ahead in time. At the end of its
+/// range it stays, and the ledger refuses it.
+#[must_use]
+pub fn epoch_after(last: Option<u32>, now: Timestamp) -> u32 {
+    let clock = u32::try_from(now.as_secs().max(0)).unwrap_or(u32::MAX);
+    clock.max(last.map_or(1, |last| last.saturating_add(1)))
 }

@@ -5,7 +5,7 @@ use model::{
     VenueOrderId,
 };
 
-use super::{Ledger, LedgerError, MAX_TOMBSTONES};
+use super::{Ledger, LedgerError, MAX_TOMBSTONES, epoch_after};
 use crate::journal::{IntentRecord, Record};
 use crate::messages::Cause;
 use crate::risk::TradingState;
@@ -330,11 +330,15 @@ fn contradictions_are_refused_and_change_nothing() {
 
 #[test]
 fn epochs_go_up_even_when_the_clock_does_not() {
-    let ledger = ledger(&[]);
-    assert_eq!(Ledger::default().next_epoch(at(-5)), 1);
-    assert_eq!(Ledger::default().next_epoch(at(1_790_000_000)), 1_790_000_000);
-    assert_eq!(ledger.next_epoch(at(3)), 11);
-    assert_eq!(ledger.next_epoch(at(12)), 12);
+    #[track_caller]
+    fn check(last: Option<u32>, now: i64, expected: u32) {
+        assert_eq!(epoch_after(last, at(now)), expected);
+    }
+    check(None, -5, 1);
+    check(None, 1_790_000_000, 1_790_000_000);
+    check(Some(10), 3, 11);
+    check(Some(10), 12, 12);
+    check(Some(u32::MAX), 12, u32::MAX);
 }
 
 #[test]

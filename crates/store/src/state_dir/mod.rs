@@ -19,6 +19,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use kernel::ledger::epoch_after;
 use model::{InstanceId, Timestamp, VenueId};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -89,9 +90,7 @@ impl StateDir {
             })?),
             None => None,
         };
-        let after_last = last.max(journal).map_or(1, |last| last.saturating_add(1));
-        let clock = u32::try_from(now.as_secs().max(0)).unwrap_or(u32::MAX);
-        let epoch = after_last.max(clock);
+        let epoch = epoch_after(last.max(journal), now);
         write_atomically(&file, format!("{epoch}\n").as_bytes())
             .map_err(|source| StateDirError::not_writable(&file, source))?;
         Ok(epoch)

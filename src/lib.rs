@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod demo;
 pub mod logging;
 pub mod prices;
 pub mod wiring;

@@ -18,8 +18,8 @@ use crate::latency::Quantiles;
 use crate::outbox::GaugeReading;
 use crate::process::ProcessFigures;
 
-/// How often the snapshot is renewed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the snapshot is renewed: often enough for a chart of a demonstration.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long an actor may take to answer before it counts as stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -103,6 +103,8 @@ pub struct Snapshot {
     pub trading_state: &'static str,
     /// Whether orders can go out.
     pub is_live: bool,
+    /// Fills booked since the start.
+    pub fills: u64,
     /// Orders that are not final.
     pub open_orders: usize,
     /// Those of unknown outcome.
@@ -213,6 +215,7 @@ impl Monitor {
             uptime_s: now.wall.since(self.started_at).as_secs(),
             trading_state: risk.map_or("unknown", |risk| risk.state.name()),
             is_live: execution.is_some_and(|execution| execution.is_live),
+            fills: risk.map_or(0, |risk| risk.fills),
             open_orders: execution.map_or(0, |execution| execution.working.len()),
             unknown_orders: execution.map_or(0, |e| e.working.iter().filter(unknown).count()),
             equity: risk.map(|risk| risk.equity),

@@ -10,7 +10,7 @@ use kernel::journal::{Durability, Record};
 use kernel::messages::ExecutionRequest;
 use kernel::risk::{Authority, RiskEffect, RiskInput, RiskMachine, TradingState};
 use kernel::venue::Wake;
-use model::{Amount, Instruments, OrderEvent, StrategyId};
+use model::{Amount, Instruments, OrderEvent, OrderEventKind, StrategyId};
 
 use crate::clock::Clock;
 use crate::feed::Resynchronise;
@@ -65,6 +65,7 @@ pub struct RiskActor {
     links: Option<RiskLinks>,
     alarm: Alarm,
     effects: Vec<RiskEffect>,
+    fills: u64,
 }
 
 impl RiskActor {
@@ -72,7 +73,7 @@ impl RiskActor {
     #[must_use]
     pub fn new(parts: RiskParts) -> Self {
         let alarm = Alarm::new(parts.clock.clone());
-        Self { parts, links: None, alarm, effects: Vec::new() }
+        Self { parts, links: None, alarm, effects: Vec::new(), fills: 0 }
     }
 
     fn step(&mut self, input: RiskInput<'_>, hops: Hops) {
@@ -155,6 +156,7 @@ impl RiskActor {
         fee_in_quote: Amount,
         hops: Hops,
     ) {
+        self.fills += u64::from(matches!(event.kind, OrderEventKind::Filled { .. }));
         self.parts.order_log.event(strategy, &event, fee_in_quote);
         let observation = Observation::Order { strategy, event: event.clone(), fee_in_quote };
         self.parts.observer.tell(observation);
@@ -358,6 +360,8 @@ pub struct ReadRiskStatus;
 pub struct RiskStatus {
     /// What is allowed at all.
     pub state: TradingState,
+    /// Fills booked since the start.
+    pub fills: u64,
     /// Equity of the allocated capital.
     pub equity: Amount,
     /// Balances as the venue counts them.
@@ -381,6 +385,7 @@ impl Handler<ReadRiskStatus> for RiskActor {
         });
         RiskStatus {
             state: self.parts.machine.state(),
+            fills: self.fills,
             equity: portfolio.equity().equity().to_amount(),
             balances: portfolio.balances().iter().collect(),
             marks: marks.filter_map(|i| Some((i.id, portfolio.marks().mark(i.id)?))).collect(),

@@ -50,6 +50,8 @@ enum Command {
     Check(CheckArgs),
     /// Ask for the last prices of many symbols at once
     Prices(prices::PricesArgs),
+    /// Trade a simulated market for a few minutes and report
+    Demo(demo::DemoArgs),
     /// Run the engine until it is told to stop
     #[command(alias = "trading")]
     Run(run::RunArgs),
@@ -161,6 +163,7 @@ pub fn execute(
     };
     let result = match cli.command {
         Command::Check(arguments) => commands::check::execute(&arguments, kinds),
+        Command::Demo(arguments) => commands::demo::execute(&arguments, kinds),
         Command::Run(arguments) => commands::run::execute(&arguments, kinds),
         Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Logs(command) => commands::logs::execute(&command),

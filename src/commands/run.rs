@@ -142,11 +142,14 @@ pub struct Session {
     /// The engine's parts.
     pub running: Running,
     /// The venue.
-    pub site: Site,
+    pub site: Arc<Site>,
+    /// Balances when the ledger was opened.
+    pub opening: std::collections::BTreeMap<model::Asset, model::Amount>,
     /// Both clocks.
     pub clock: Clock,
     /// The monitor's last snapshot.
     pub snapshot: watch::Receiver<Option<Arc<actors::monitor::Snapshot>>>,
+    monitor_once: Monitor,
     onlooker: tokio::task::JoinHandle<Option<crate::wiring::RunRecord>>,
     stop_onlooker: watch::Sender<bool>,
 }
@@ -173,7 +176,7 @@ impl Session {
             strategies = config.strategies.len()
         );
         let sim_state = state_dir.path().join("exchange");
-        let site = Site::find(config, Some(&sim_state))?;
+        let site = Arc::new(Site::find(config, Some(&sim_state))?);
         site.follow_clock(&clock).await?;
         let symbols = symbols_of(config);
         let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
@@ -189,6 +192,7 @@ impl Session {
             config_hash = %config.hash,
             state_dir = %state_dir.path().display()
         );
+        let opening = opened.ledger.opening_balances().clone();
         let assembly = Assembly {
             config,
             kinds,
@@ -215,7 +219,9 @@ impl Session {
         let snapshot = start_monitor(config, &running, &clock, log);
         let sources = ApiSources { snapshot: snapshot.clone(), recent };
         start_api(config, sources)?;
-        let session = Self { running, site, clock, snapshot, onlooker, stop_onlooker };
+        let monitor_once = monitor_once(config, &running, &clock);
+        let session =
+            Self { running, site, opening, clock, snapshot, monitor_once, onlooker, stop_onlooker };
         session.keep_following(config);
         Ok(session)
     }
@@ -240,13 +246,27 @@ impl Session {
         });
     }
 
-    /// Drains the engine and closes the journal. Returns what the onlooker kept.
-    pub async fn stop(self, config: &Config, reason: &str) -> Option<crate::wiring::RunRecord> {
-        let timeout = config.engine.shutdown.drain_timeout;
-        self.running.engine.drain(reason, timeout).await;
+    /// Asks everybody how things are, now.
+    pub async fn look(&self) -> actors::monitor::Snapshot {
+        self.monitor_once.look().await
+    }
+
+    /// Stops trading in good order; everything keeps being heard.
+    pub async fn drain(&self, config: &Config, reason: &str) {
+        self.running.engine.drain(reason, config.engine.shutdown.drain_timeout).await;
+    }
+
+    /// Closes the journal. Returns what the onlooker kept.
+    pub async fn close(self) -> Option<crate::wiring::RunRecord> {
         self.running.journal.finish();
         self.stop_onlooker.send_replace(true);
         self.onlooker.await.ok().flatten()
+    }
+
+    /// Drains the engine and closes the journal.
+    pub async fn stop(self, config: &Config, reason: &str) {
+        self.drain(config, reason).await;
+        self.close().await;
     }
 }
 
@@ -295,18 +315,35 @@ fn start_monitor(
 ) -> watch::Receiver<Option<Arc<actors::monitor::Snapshot>>> {
     let (publish, snapshot) = watch::channel(None);
     let counters = log.counters();
-    let monitor = Monitor::new(MonitorParts {
+    let log_lines_dropped = Box::new(move || counters.lines_dropped());
+    let parts = monitor_parts(config, running, clock, log_lines_dropped, publish);
+    tokio::task::spawn_local(Monitor::new(parts).run());
+    snapshot
+}
+
+/// A second monitor, for a look at any moment.
+fn monitor_once(config: &Config, running: &Running, clock: &Clock) -> Monitor {
+    let (publish, _) = watch::channel(None);
+    Monitor::new(monitor_parts(config, running, clock, Box::new(|| 0), publish))
+}
+
+fn monitor_parts(
+    config: &Config,
+    running: &Running,
+    clock: &Clock,
+    log_lines_dropped: Box<dyn Fn() -> u64>,
+    publish: watch::Sender<Option<Arc<actors::monitor::Snapshot>>>,
+) -> MonitorParts {
+    MonitorParts {
         engine: Rc::clone(&running.engine),
         clock: clock.clone(),
         instruments: Arc::clone(&running.instruments),
         mode: config.engine.mode.as_str(),
         currency: config.engine.risk.currency.to_string(),
         heartbeat_every: config.engine.monitor.heartbeat_every,
-        log_lines_dropped: Box::new(move || counters.lines_dropped()),
+        log_lines_dropped,
         publish,
-    });
-    tokio::task::spawn_local(monitor.run());
-    snapshot
+    }
 }
 
 fn start_api(config: &Config, sources: ApiSources) -> Result<(), Failure> {

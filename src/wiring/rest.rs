@@ -45,15 +45,32 @@ impl SignedRest<'_> {
     /// # Errors
     /// As [`Self::ask`].
     pub async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.plain(Method::Get, path).await
+    }
+
+    /// Tells a plain path something, such as the simulated exchange's control path.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn post(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.plain(Method::Post, path).await
+    }
+
+    async fn plain(&self, method: Method, path: &str) -> Result<Vec<u8>, Failure> {
         let url = format!("{}{path}", self.urls.rest_url);
-        let headers = Vec::new();
-        let body = String::new();
-        self.send(HttpRequest { method: Method::Get, url, headers, body, timeout: TIMEOUT }).await
+        let (headers, body) = (Vec::new(), String::new());
+        self.send(HttpRequest { method, url, headers, body, timeout: TIMEOUT }).await
     }
 
     async fn send(&self, http: HttpRequest) -> Result<Vec<u8>, Failure> {
         let path = http.url.split('?').next().unwrap_or_default().to_owned();
-        let mut request = Request::get(http.url).timeout(http.timeout);
+        let method = match http.method {
+            Method::Get => hyper::Method::GET,
+            Method::Post => hyper::Method::POST,
+            Method::Put => hyper::Method::PUT,
+            Method::Delete => hyper::Method::DELETE,
+        };
+        let mut request = Request::new(method, http.url).timeout(http.timeout);
         for (name, value) in http.headers {
             let value = value.try_into().map_err(|_| {
                 Failure::new(Exit::Usage, format!("the key for {name} has odd characters"))

@@ -21,7 +21,6 @@ use crate::execution::{
 use crate::feed::{
     FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
 };
-use crate::journal::JournalThread;
 use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
 use crate::observe::Observer;
 use crate::orderlog::OrderLog;
@@ -109,12 +108,31 @@ pub struct Engine {
     risk: Addr<RiskActor>,
     strategies: Vec<(String, Addr<StrategyActor>)>,
     activities: Vec<Arc<Activity>>,
+    last_resort: Addr<LastResort>,
 }
 
 /// Halts the process when an order message was lost.
 struct LastResort {
     on_broken: Box<dyn Fn(&str)>,
+    is_ending: bool,
 }
+
+/// Every actor stops: what they can't deliver to each other any more is no failure.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Ending;
+
+impl Handler<Ending> for LastResort {
+    type Result = ();
+    fn handle(&mut self, _: Ending, _: &mut Context<Self>) {
+        self.is_ending = true;
+    }
+}
+
+/// Stop at once: after a drain.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Terminate;
 
 impl Actor for LastResort {
     type Context = Context<Self>;
@@ -123,6 +141,9 @@ impl Actor for LastResort {
 impl Handler<OrderPathBroken> for LastResort {
     type Result = ();
     fn handle(&mut self, broken: OrderPathBroken, _: &mut Context<Self>) {
+        if self.is_ending {
+            return;
+        }
         let message = broken.reason.as_str();
         log_event!(MAILBOX_OVERFLOWED, message = %message);
         (self.on_broken)(message);
@@ -140,7 +161,8 @@ impl Engine {
         ) -> crate::journal::JournalQueue,
     ) -> Self {
         let clock = parts.clock.clone();
-        let broken = LastResort { on_broken: parts.on_broken }.start().recipient();
+        let last_resort = LastResort { on_broken: parts.on_broken, is_ending: false }.start();
+        let broken = last_resort.clone().recipient();
         let gauges = Gauges::new(&parts.strategies);
         let execution = ExecutionActor::create(|context| {
             ExecutionActor::new(ExecutionParts {
@@ -176,7 +198,7 @@ impl Engine {
         addresses.link(&seated, &gauges, parts.venue_interest);
         let activities = seated.iter().map(|seated| Arc::clone(&seated.activity)).collect();
         let strategies = seated.into_iter().map(|seated| (seated.name, seated.address)).collect();
-        Self { clock, feed, execution, risk, strategies, activities }
+        Self { clock, feed, execution, risk, strategies, activities, last_resort }
     }
 
     /// What the watchdog watches.
@@ -249,6 +271,18 @@ impl Engine {
         let canceled = before.saturating_sub(kept);
         log_event!(SHUTDOWN_DRAINED, canceled, kept, took_ms);
         DrainOutcome { canceled, kept }
+    }
+
+    /// Stops every actor: feed and strategies first, execution last. After it nothing writes to
+    /// the journal any more.
+    pub async fn terminate(&self) {
+        let _ = self.last_resort.send(Ending).await;
+        let _ = self.feed.send(Terminate).await;
+        for (_, address) in &self.strategies {
+            let _ = address.send(Terminate).await;
+        }
+        let _ = self.risk.send(Terminate).await;
+        let _ = self.execution.send(Terminate).await;
     }
 
     async fn working(&self) -> usize {
@@ -444,7 +478,15 @@ impl Addresses<'_> {
     }
 }
 
-/// Ends the journal after the last record.
-pub fn finish_journal(journal: JournalThread) {
-    journal.finish();
+/// The same for each of them.
+macro_rules! terminates {
+    ($($shell:ty),*) => {$(
+        impl Handler<Terminate> for $shell {
+            type Result = ();
+            fn handle(&mut self, _: Terminate, context: &mut Context<Self>) {
+                context.stop();
+            }
+        }
+    )*};
 }
+terminates!(FeedActor, StrategyActor, RiskActor, ExecutionActor);

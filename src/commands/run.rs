@@ -256,8 +256,9 @@ impl Session {
         self.running.engine.drain(reason, config.engine.shutdown.drain_timeout).await;
     }
 
-    /// Closes the journal. Returns what the onlooker kept.
+    /// Stops every actor and closes the journal. Returns what the onlooker kept.
     pub async fn close(self) -> Option<crate::wiring::RunRecord> {
+        self.running.engine.terminate().await;
         self.running.journal.finish();
         self.stop_onlooker.send_replace(true);
         self.onlooker.await.ok().flatten()

@@ -1,13 +1,13 @@
 //! After the run: everything that we believe is held against what the exchange itself says over
 //! its signed REST: orders, trades and balances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use binance::decode::{Account, MyTrade, OrderReply};
 use binance::encode::Call;
 use model::{
-    Amount, Asset, ClientOrderId, Fill, Instrument, Instruments, OrderEventKind, OrderId,
-    Quantity, Side, Timestamp,
+    Amount, Asset, ClientOrderId, Fill, Instrument, Instruments, OrderEventKind, OrderId, Quantity,
+    Side, Timestamp,
 };
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ pub async fn check_against_venue(
     record: &RunRecord,
 ) -> Result<Checked, Failure> {
     let mut checked = Checked::default();
-    let sent = sent_orders(record);
+    let mut beliefs = beliefs(record);
     let mut fills: BTreeMap<(u16, i64, i64), &Fill> = BTreeMap::new();
     for (_, fill) in record.fills() {
         let key = (fill.key.instrument.0, fill.key.trade.0, fill.key.venue_order.0);
@@ -51,8 +51,11 @@ pub async fn check_against_venue(
         }
     }
     for instrument in instruments {
-        check_orders(rest, &now, instrument, &sent, &mut checked).await?;
+        check_orders(rest, &now, instrument, &mut beliefs, &mut checked).await?;
         check_fills(rest, &now, instrument, &mut fills, &mut checked).await?;
+    }
+    for (name, _) in beliefs.iter().filter(|(_, belief)| belief.is_acknowledged) {
+        checked.differences.push(format!("order {name} is unknown to the exchange"));
     }
     for key in fills.keys() {
         checked.differences.push(format!("fill {key:?} is unknown to the exchange"));
@@ -61,16 +64,24 @@ pub async fn check_against_venue(
     Ok(checked)
 }
 
-/// Orders that reached the exchange, with what they executed by our books.
-fn sent_orders(record: &RunRecord) -> BTreeMap<ClientOrderId, Quantity> {
-    let mut accepted: BTreeSet<OrderId> = BTreeSet::new();
-    let mut executed: BTreeMap<OrderId, Quantity> = BTreeMap::new();
+/// What we believe of an order.
+#[derive(Clone, Copy, Default)]
+struct Belief {
+    /// The exchange has told us of it.
+    is_acknowledged: bool,
+    executed: Quantity,
+}
+
+/// Every order that was approved, with what we believe of it.
+fn beliefs(record: &RunRecord) -> BTreeMap<ClientOrderId, Belief> {
+    let mut beliefs: BTreeMap<OrderId, Belief> = BTreeMap::new();
     for (_, event, _) in &record.events {
+        let belief = beliefs.entry(event.order).or_default();
         match &event.kind {
-            OrderEventKind::Accepted { .. } => drop(accepted.insert(event.order)),
+            OrderEventKind::Accepted { .. } => belief.is_acknowledged = true,
             OrderEventKind::Filled { cumulative_quantity, .. } => {
-                accepted.insert(event.order);
-                executed.insert(event.order, *cumulative_quantity);
+                belief.is_acknowledged = true;
+                belief.executed = *cumulative_quantity;
             }
             OrderEventKind::Denied { .. }
             | OrderEventKind::Submitted { .. }
@@ -84,16 +95,15 @@ fn sent_orders(record: &RunRecord) -> BTreeMap<ClientOrderId, Quantity> {
             | OrderEventKind::Absent => {}
         }
     }
-    let named = record.orders.iter().filter(|(order, _)| accepted.contains(order));
-    let executed = |order: &OrderId| executed.get(order).copied().unwrap_or_default();
-    named.map(|(order, (_, name, _))| (*name, executed(order))).collect()
+    let belief = |order: &OrderId| beliefs.get(order).copied().unwrap_or_default();
+    record.orders.iter().map(|(order, (_, name, _))| (*name, belief(order))).collect()
 }
 
 async fn check_orders(
     rest: &SignedRest<'_>,
     now: &impl Fn() -> Timestamp,
     instrument: &Instrument,
-    sent: &BTreeMap<ClientOrderId, Quantity>,
+    beliefs: &mut BTreeMap<ClientOrderId, Belief>,
     checked: &mut Checked,
 ) -> Result<(), Failure> {
     let mut from = None;
@@ -104,10 +114,11 @@ async fn check_orders(
         for order in &orders {
             let Ok(name) = ClientOrderId::new(&order.client_order_id) else { continue };
             let executed = order.executed_qty.unwrap_or_default();
-            match sent.get(&name) {
-                Some(ours) if *ours == executed => checked.orders += 1,
+            match beliefs.remove(&name) {
+                Some(ours) if ours.executed == executed => checked.orders += 1,
                 Some(ours) => checked.differences.push(format!(
-                    "order {name}: executed {executed} at the exchange, {ours} by our books"
+                    "order {name}: executed {executed} at the exchange, {} by our books",
+                    ours.executed
                 )),
                 None => checked.differences.push(format!("order {name} is unknown to us")),
             }
@@ -202,6 +213,7 @@ async fn check_balances(
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body)
-        .map_err(|error| Failure::new(Exit::VenueUnreachable, format!("not as documented: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::new(Exit::VenueUnreachable, format!("not as documented: {error}"))
+    })
 }

@@ -42,12 +42,6 @@ impl Samples {
             prices: prices.map(|reading| (reading.symbol.to_string(), reading.price)).collect(),
         });
     }
-
-    /// The last equity seen.
-    #[must_use]
-    pub fn last_equity(&self) -> Option<Amount> {
-        self.points.iter().rev().find_map(|point| point.equity)
-    }
 }
 
 /// Everything that a report is made of.

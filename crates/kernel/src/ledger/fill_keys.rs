@@ -20,7 +20,7 @@ pub struct FillKeys {
 
 impl FillKeys {
     /// Remembers a key; `false` when it was known.
-    pub(super) fn insert(&mut self, key: &FillKey) -> bool {
+    pub(crate) fn insert(&mut self, key: &FillKey) -> bool {
         if self.contains(key) {
             return false;
         }
@@ -36,6 +36,12 @@ impl FillKeys {
     pub fn contains(&self, key: &FillKey) -> bool {
         let pair = (key.trade, key.venue_order);
         self.floor.is_some_and(|floor| pair <= floor) || self.known.contains(&pair)
+    }
+
+    /// The trade of the `count`th newest fill, or of the oldest known if there are fewer.
+    #[must_use]
+    pub fn newest(&self, count: usize) -> Option<TradeId> {
+        self.known.iter().rev().take(count).next_back().map(|(trade, _)| *trade)
     }
 
     /// The fill with the highest trade number.

@@ -3,142 +3,31 @@
 //!
 //! The intent is durable before the first byte leaves: a submit waits for the journal's word. A
 //! submit is sent once; a lost answer makes the order unknown until the venue is asked.
+//!
+//! Every input is followed by [`ExecutionMachine::settle`], which does whatever is due by then:
+//! handlers only note what is wanted and when.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    Amount, Asset, CancelReason, ClientOrderId, FillKey, InstanceId, InstrumentId, Instruments,
-    OrderEvent, OrderEventKind, OrderId, OrderStatus, StrategyId, Timestamp,
+    ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
+    OrderStatus, Timestamp, VenueOrderId,
 };
 
+use super::budget::Budget;
 use super::command::VenueCommand;
-use super::order::Order;
+use super::lifecycle::{Step, Verdict, verdict};
+use super::messages::{ExecutionEffect, ExecutionIdentity, ExecutionInput};
+use super::order::{Due, Order};
 use super::policy::ExecutionPolicy;
+use super::reads::Reads;
 use super::reconcile::Reconcile;
-use crate::journal::{Durability, Persist, Persisted, Record};
-use crate::messages::ExecutionRequest;
-use crate::venue::{Balance, VenueAction, VenueEvent};
-
-/// What the execution machine is given.
-#[derive(PartialEq, Eq, Debug)]
-pub enum ExecutionInput {
-    /// Do this.
-    Request(ExecutionRequest),
-    /// The venue said something.
-    Venue(VenueEvent),
-    /// Records are durable.
-    Persisted(Persisted),
-    /// Another machine has something to write down; the order of records is execution's.
-    Write {
-        /// What.
-        record: Record,
-        /// When it must be on the disk.
-        durability: Durability,
-    },
-    /// Open or close the last gate before the wire: while closed, no submit leaves.
-    SetGate {
-        /// Whether submits may leave.
-        open: bool,
-    },
-    /// The instant of [`ExecutionMachine::wake_at`] has come.
-    Wake,
-}
-
-/// What the execution machine wants done.
-#[derive(PartialEq, Eq, Debug)]
-pub enum ExecutionEffect {
-    /// Write this; answered by [`ExecutionInput::Persisted`].
-    Persist(Persist),
-    /// Hand this to the venue.
-    Command(VenueCommand),
-    /// Tell risk, which tells the strategy.
-    Tell {
-        /// Whose order.
-        strategy: StrategyId,
-        /// What happened.
-        event: OrderEvent,
-    },
-    /// Balances as the venue counts them.
-    BalancesRead {
-        /// Free and locked by asset.
-        balances: Vec<Balance>,
-        /// Whether these are all, or only those that changed.
-        complete: bool,
-        /// The venue's time.
-        event_at: Timestamp,
-    },
-    /// Money came or went that is no trade of ours.
-    BalanceMoved {
-        /// Which asset.
-        asset: Asset,
-        /// Positive in, negative out.
-        delta: Amount,
-    },
-    /// A fill of the account that belongs to no order of ours.
-    ExternalFilled {
-        /// The execution.
-        fill: model::Fill,
-    },
-    /// Something impossible: no more orders on this instrument until an operator has looked.
-    InstrumentHalted {
-        /// Which.
-        instrument: InstrumentId,
-        /// What happened, for a person.
-        reason: String,
-    },
-    /// The venue and we agree: orders can go out. Comes after each reconcile.
-    Reconciled {
-        /// What was found.
-        summary: ReconcileSummary,
-    },
-    /// Reports may be missing: no new orders until the next `Reconciled`.
-    Detached {
-        /// Why, in words for the log.
-        reason: String,
-    },
-}
-
-/// What a reconcile found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ReconcileSummary {
-    /// Orders of ours that were asked about.
-    pub orders_queried: u32,
-    /// Fills that we had missed.
-    pub fills_adopted: u32,
-    /// Orders of ours that the journal did not know: adopted and cancelled.
-    pub strays_cancelled: u32,
-    /// Open orders of the account that are not ours: counted, never touched.
-    pub foreign_orders: u32,
-    /// Open orders of this product but of another installation.
-    pub other_instances: u32,
-}
-
-/// Who we are to the venue and the journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ExecutionIdentity {
-    /// The installation, part of every client order id.
-    pub instance: InstanceId,
-    /// When the ledger was opened: older trades of the account are not its business.
-    pub opened_at: Timestamp,
-}
-
-/// An order read back from the journal that was not final when the process ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RestoredOrder {
-    /// As it was decided.
-    pub intent: crate::journal::IntentRecord,
-    /// The last state written down.
-    pub status: OrderStatus,
-    /// The venue's number, if it was ever acknowledged.
-    pub venue_order: Option<model::VenueOrderId>,
-    /// When it was signed, if that was written down.
-    pub signed_at: Option<Timestamp>,
-    /// Executed so far.
-    pub executed: model::Quantity,
-    /// Its fills.
-    pub fills: Vec<FillKey>,
-}
+use super::restore::RestoredExecution;
+use super::unclaimed::Unclaimed;
+use crate::journal::{Durability, Persist, Record};
+use crate::ledger::FillKeys;
+use crate::venue::VenueAction;
 
 /// The machine.
 #[derive(Debug)]
@@ -148,19 +37,29 @@ pub struct ExecutionMachine {
     pub(super) instruments: Arc<Instruments>,
     pub(super) orders: BTreeMap<OrderId, Order>,
     pub(super) by_client_id: BTreeMap<ClientOrderId, OrderId>,
-    pub(super) by_venue_id: BTreeMap<(InstrumentId, model::VenueOrderId), OrderId>,
+    pub(super) by_venue_id: BTreeMap<(InstrumentId, VenueOrderId), OrderId>,
     /// Orders that are not final.
     pub(super) working: BTreeSet<OrderId>,
     /// Orders that are, oldest first, to be forgotten one day.
-    pub(super) finished: VecDeque<OrderId>,
-    /// Fills of forgotten and external orders, for repetitions; bounded like `finished`.
-    pub(super) old_fills: VecDeque<FillKey>,
+    finished: VecDeque<OrderId>,
+    /// Fills that are booked, ours and external ones; bounded.
+    pub(super) known_fills: BTreeMap<InstrumentId, FillKeys>,
+    /// Fills that may belong to an order of ours whose number is not known yet.
+    pub(super) unclaimed: Unclaimed,
     /// Submits that wait for the journal, by the sequence of their intent.
     pub(super) waiting: BTreeMap<u64, OrderId>,
     pub(super) durable_sequence: u64,
     pub(super) halted: BTreeSet<InstrumentId>,
+    /// Instruments halted in this step: what has not left yet on them must not leave any more.
+    newly_halted: Vec<InstrumentId>,
     pub(super) reconcile: Reconcile,
+    pub(super) reads: Reads,
+    pub(super) budget: Budget,
     pub(super) gate_open: bool,
+    /// When there is something to do about an order, earliest first.
+    deadlines: BTreeSet<(Due, OrderId)>,
+    /// Orders that may have changed since `deadlines` was brought up to date.
+    touched: Vec<OrderId>,
     sequence: u64,
 }
 
@@ -172,7 +71,7 @@ impl ExecutionMachine {
         identity: ExecutionIdentity,
         policy: ExecutionPolicy,
         instruments: Arc<Instruments>,
-        restored: Vec<RestoredOrder>,
+        restored: RestoredExecution,
         now: Timestamp,
     ) -> Self {
         let mut machine = Self {
@@ -184,56 +83,52 @@ impl ExecutionMachine {
             by_venue_id: BTreeMap::new(),
             working: BTreeSet::new(),
             finished: VecDeque::new(),
-            old_fills: VecDeque::new(),
+            known_fills: restored.fills,
+            unclaimed: Unclaimed::default(),
             waiting: BTreeMap::new(),
             durable_sequence: 0,
             halted: BTreeSet::new(),
+            newly_halted: Vec::new(),
             reconcile: Reconcile::default(),
+            reads: Reads::default(),
+            budget: Budget::default(),
             gate_open: true,
+            deadlines: BTreeSet::new(),
+            touched: Vec::new(),
             sequence: 0,
         };
-        for restored in restored {
-            machine.restore(restored, now);
+        for order in restored.orders {
+            machine.restore(order, now);
         }
+        machine.list_deadlines();
         machine
     }
 
-    fn restore(&mut self, restored: RestoredOrder, now: Timestamp) {
-        let mut order = Order::new(restored.intent);
-        order.venue_order = restored.venue_order;
-        order.signed_at = Some(restored.signed_at.unwrap_or(now));
-        order.executed = restored.executed;
-        order.fills = restored.fills;
-        order.status = match restored.status {
-            OrderStatus::Intended | OrderStatus::Submitted | OrderStatus::Unknown => {
-                OrderStatus::Unknown
-            }
-            acknowledged @ (OrderStatus::PendingNew
-            | OrderStatus::Accepted
-            | OrderStatus::PartiallyFilled
-            | OrderStatus::Filled
-            | OrderStatus::Canceled
-            | OrderStatus::Expired
-            | OrderStatus::ExpiredInMatch
-            | OrderStatus::Rejected
-            | OrderStatus::Absent) => acknowledged,
-        };
-        self.insert(order);
-    }
-
     pub(super) fn insert(&mut self, order: Order) {
-        let id = order.intent.order;
-        self.by_client_id.insert(order.intent.client_order_id, id);
+        let id = order.id;
+        self.by_client_id.insert(order.client_order_id, id);
         if let Some(venue_order) = order.venue_order {
-            self.by_venue_id.insert((order.intent.new.instrument, venue_order), id);
+            self.by_venue_id.insert((order.new.instrument, venue_order), id);
         }
         if order.status.is_final() {
             self.finished.push_back(id);
         } else {
             self.working.insert(id);
         }
+        self.touched.push(id);
         let earlier = self.orders.insert(id, order);
         assert!(earlier.is_none(), "an order id is used once: {id}");
+    }
+
+    /// An order, to be changed: its deadline is looked at again afterwards.
+    pub(super) fn order_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.touched.push(id);
+        self.orders.get_mut(&id)
+    }
+
+    /// The order that goes by a name on the wire.
+    pub(super) fn named(&self, client_order_id: &ClientOrderId) -> Option<OrderId> {
+        self.by_client_id.get(client_order_id).copied()
     }
 
     /// Takes one input and appends what follows from it.
@@ -251,20 +146,40 @@ impl ExecutionMachine {
                 self.persist(record, durability, effects);
             }
             ExecutionInput::SetGate { open } => self.gate_open = open,
-            ExecutionInput::Wake => self.on_wake(now, effects),
+            ExecutionInput::Wake => {}
         }
+        self.settle(now, effects);
+    }
+
+    /// Does what is due. Whatever is done about an order moves its deadline past `now`.
+    fn settle(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
+        self.end_unsent_of_halted(now, effects);
+        if self.reconcile.is_attached() {
+            self.tend_unclaimed(now, effects);
+        }
+        self.list_deadlines();
+        while let Some((_, id)) = self.deadlines.first().copied().filter(|(due, _)| due.at <= now) {
+            self.tend_order(now, id, effects);
+            self.end_unsent_of_halted(now, effects);
+            self.list_deadlines();
+        }
+        if self.reconcile.is_attached() {
+            self.continue_reconcile(now, effects);
+            self.tend_reads(now, effects);
+        }
+        self.forget_old();
     }
 
     /// When the machine wants [`ExecutionInput::Wake`], by the venue's clock.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let orders = self.working.iter().filter_map(|id| self.orders.get(id));
-        let per_order = orders.filter_map(|order| {
-            let awaited = order.awaited.as_ref().map(|awaited| awaited.ask_at);
-            let unanswered = self.answer_due_at(order);
-            [order.inquiry.ask_at, awaited, unanswered].into_iter().flatten().min()
-        });
-        per_order.chain(self.reconcile.wake_at()).min()
+        let orders = self.deadlines.first().map(|(due, _)| due.at);
+        if !self.reconcile.is_attached() {
+            return orders;
+        }
+        let unclaimed = self.unclaimed.wake_at(&self.policy);
+        let reads = self.reads.wake_at(&self.policy);
+        [orders, unclaimed, reads, self.reconcile.wake_at()].into_iter().flatten().min()
     }
 
     /// Whether the venue and we agreed at the last look, and reports are coming.
@@ -273,15 +188,27 @@ impl ExecutionMachine {
         self.reconcile.is_live()
     }
 
+    /// Whether no submit may leave on an instrument any more, until an operator has looked.
+    #[must_use]
+    pub fn is_halted(&self, instrument: InstrumentId) -> bool {
+        self.halted.contains(&instrument)
+    }
+
     /// Orders that are not final, oldest first, with their states.
     pub fn working_orders(&self) -> impl Iterator<Item = (OrderId, OrderStatus)> {
-        self.working.iter().filter_map(|id| self.orders.get(id)).map(|o| (o.intent.order, o.status))
+        self.working.iter().filter_map(|id| self.orders.get(id)).map(|o| (o.id, o.status))
     }
 
     /// How many of the working orders have an unknown outcome.
     #[must_use]
     pub fn unknown_count(&self) -> usize {
         self.working_orders().filter(|(_, status)| *status == OrderStatus::Unknown).count()
+    }
+
+    /// How many orders are remembered, final ones among them.
+    #[must_use]
+    pub fn remembered_count(&self) -> usize {
+        self.orders.len()
     }
 
     pub(super) fn persist(
@@ -312,25 +239,48 @@ impl ExecutionMachine {
         let order = self.orders.get(&id).expect("events are told of orders that are kept");
         let event = OrderEvent {
             order: id,
-            instrument: order.intent.new.instrument,
+            instrument: order.new.instrument,
             received_at: now,
-            correlation: order.intent.correlation,
+            correlation: order.correlation,
             kind,
         };
-        let strategy = order.intent.strategy;
+        let strategy = order.strategy;
         let record = Record::OrderChanged { strategy, event: event.clone() };
         self.persist(record, Durability::Lazy, effects);
         effects.push(ExecutionEffect::Tell { strategy, event });
     }
 
-    /// Moves an order to a state; a final one starts to be forgotten, and what waited for its end
-    /// goes on.
+    /// Applies a step by the table. True if the state changed.
+    pub(super) fn advance(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        step: Step,
+        effects: &mut Vec<ExecutionEffect>,
+    ) -> bool {
+        let Some(order) = self.orders.get(&id) else { return false };
+        match verdict(order.status, step) {
+            Verdict::Becomes(status) => {
+                self.set_status(id, status);
+                true
+            }
+            Verdict::Stays => false,
+            Verdict::Impossible => {
+                let reason = format!("order {id} is {} and met {step:?}", order.status.name());
+                self.doubt(now, id, reason, effects);
+                false
+            }
+        }
+    }
+
+    /// Moves an order to a state; a final one starts to be forgotten.
     pub(super) fn set_status(&mut self, id: OrderId, status: OrderStatus) {
-        let order = self.orders.get_mut(&id).expect("states are set of orders that are kept");
+        let order = self.order_mut(id).expect("states are set of orders that are kept");
         order.status = status;
         if status.is_final() {
             order.inquiry.ask_at = None;
             order.awaited = None;
+            self.reconcile.answered_query(id);
             if self.working.remove(&id) {
                 self.finished.push_back(id);
             }
@@ -340,20 +290,20 @@ impl ExecutionMachine {
         }
     }
 
-    /// Forgets the oldest final orders past the bound, but for their fills.
-    pub(super) fn forget_old(&mut self) {
-        while self.finished.len() > self.policy.final_orders_kept {
-            let Some(id) = self.finished.pop_front() else { break };
-            let Some(order) = self.orders.remove(&id) else { continue };
-            self.by_client_id.remove(&order.intent.client_order_id);
-            if let Some(venue_order) = order.venue_order {
-                self.by_venue_id.remove(&(order.intent.new.instrument, venue_order));
-            }
-            self.old_fills.extend(order.fills);
+    /// Something about an order cannot be: its instrument is halted, and the venue is asked.
+    pub(super) fn doubt(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        reason: String,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        let Some(order) = self.order_mut(id) else { return };
+        if !order.status.is_final() {
+            order.inquiry.ask_at = Some(now);
         }
-        while self.old_fills.len() > self.policy.final_orders_kept {
-            self.old_fills.pop_front();
-        }
+        let instrument = order.new.instrument;
+        self.halt_instrument(instrument, reason, effects);
     }
 
     pub(super) fn halt_instrument(
@@ -363,11 +313,72 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         if self.halted.insert(instrument) {
+            self.newly_halted.push(instrument);
             effects.push(ExecutionEffect::InstrumentHalted { instrument, reason });
         }
     }
 
-    pub(super) fn cancel_reason(order: &Order) -> CancelReason {
-        order.cancel.map_or(CancelReason::Venue, |cancel| cancel.reason)
+    /// On a halted instrument nothing leaves any more, so nothing stays waiting to leave.
+    fn end_unsent_of_halted(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
+        while let Some(instrument) = self.newly_halted.pop() {
+            let unsent: Vec<OrderId> = self
+                .working
+                .iter()
+                .filter_map(|id| self.orders.get(id))
+                .filter(|o| o.status == OrderStatus::Intended && o.new.instrument == instrument)
+                .map(|order| order.id)
+                .collect();
+            for id in unsent {
+                self.end_unsent(now, id, model::CancelReason::Engine, effects);
+            }
+        }
+    }
+
+    /// Whether a fill was booked before; if not, it is from now on.
+    pub(super) fn remember_fill(&mut self, key: &FillKey) -> bool {
+        self.known_fills.entry(key.instrument).or_default().insert(key)
+    }
+
+    pub(super) fn is_known_fill(&self, key: &FillKey) -> bool {
+        self.known_fills.get(&key.instrument).is_some_and(|keys| keys.contains(key))
+    }
+
+    /// Brings the list of deadlines up to date with the orders that were touched.
+    pub(super) fn list_deadlines(&mut self) {
+        let is_attached = self.reconcile.is_attached();
+        while let Some(id) = self.touched.pop() {
+            let Some(order) = self.orders.get_mut(&id) else { continue };
+            let due_at = order.due_at(&self.policy, is_attached);
+            if order.listed_at == due_at {
+                continue;
+            }
+            if let Some(at) = order.listed_at {
+                self.deadlines.remove(&(at, id));
+            }
+            if let Some(at) = due_at {
+                self.deadlines.insert((at, id));
+            }
+            order.listed_at = due_at;
+        }
+    }
+
+    /// Deadlines that count only while attached begin or end to count.
+    pub(super) fn touch_all(&mut self) {
+        self.touched.extend(self.orders.keys());
+    }
+
+    /// Forgets the oldest final orders past the bound; their fills stay known.
+    fn forget_old(&mut self) {
+        while self.finished.len() > self.policy.final_orders_kept {
+            let Some(id) = self.finished.pop_front() else { break };
+            let Some(order) = self.orders.remove(&id) else { continue };
+            self.by_client_id.remove(&order.client_order_id);
+            if let Some(venue_order) = order.venue_order {
+                self.by_venue_id.remove(&(order.new.instrument, venue_order));
+            }
+            if let Some(at) = order.listed_at {
+                self.deadlines.remove(&(at, id));
+            }
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! What execution knows of one order.
 
-use model::{CancelReason, FillKey, OrderQuantity, OrderStatus, Quantity, Timestamp, VenueOrderId};
+use model::{
+    CancelReason, ClientOrderId, CorrelationId, NewOrder, OrderId, OrderQuantity, OrderStatus,
+    Quantity, StrategyId, Timestamp, VenueOrderId,
+};
 
+use super::policy::ExecutionPolicy;
 use crate::journal::IntentRecord;
 use crate::venue::OrderSnapshot;
 
@@ -10,15 +14,40 @@ use crate::venue::OrderSnapshot;
 pub(super) struct Inquiry {
     /// When to ask next; `None` when no question is open.
     pub ask_at: Option<Timestamp>,
-    /// "No such order" answers past the fence, in a row.
+    /// When the question that is under way was asked: there is never more than one, so that
+    /// answers are spaced however slow the venue is.
+    pub asked_at: Option<Timestamp>,
+    /// "No such order" answers in a row to questions asked past the fence.
     pub not_found: u8,
+    /// Since when the venue does not find an order that it has acknowledged.
+    pub contradicted_since: Option<Timestamp>,
     /// Past the fence and not among the open orders.
     pub not_open: bool,
     /// Past the fence and no trade of it.
     pub no_trades: bool,
 }
 
-/// An end that the venue told before all of the order's fills have come.
+impl Inquiry {
+    fn due_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {
+        match self.asked_at {
+            Some(asked_at) => self.ask_at.map(|_| policy.answer_due_at(asked_at)),
+            None => self.ask_at,
+        }
+    }
+
+    /// What spoke for the order's absence says nothing any more.
+    pub const fn void_absence(&mut self) {
+        (self.not_found, self.not_open, self.no_trades) = (0, false, false);
+    }
+
+    /// The venue knows the order: whatever spoke against that is void.
+    pub fn found(&mut self) {
+        let asked_at = self.asked_at;
+        *self = Self { asked_at, ..Self::default() };
+    }
+}
+
+/// A state that the venue told before all of the order's fills have come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct AwaitedFills {
     /// What the venue said.
@@ -34,14 +63,37 @@ pub(super) struct AwaitedFills {
 pub(super) struct PendingCancel {
     /// Who asked.
     pub reason: CancelReason,
-    /// Whether it was handed to the venue.
-    pub sent: bool,
+    /// When it was handed to the venue; `None` while it waits for something to cancel.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// The order that waits for another one to be gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Replacement {
+    /// Which.
+    pub order: OrderId,
+    /// It follows only if the old one has executed no more than this when it is gone.
+    pub executed: Option<Quantity>,
+}
+
+/// When something is due. Of what is due at once, what was wanted first comes first, so that
+/// nothing waits for ever behind what is wanted again and again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Due {
+    pub at: Timestamp,
+    pub wanted_at: Timestamp,
 }
 
 /// One order of ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Order {
-    pub intent: IntentRecord,
+    pub id: OrderId,
+    pub client_order_id: ClientOrderId,
+    pub strategy: StrategyId,
+    pub correlation: CorrelationId,
+    pub new: NewOrder,
+    /// The order that must be gone first.
+    pub replaces: Option<OrderId>,
     /// The journal's sequence of the intent; 0 for an order read back from it.
     pub intent_sequence: u64,
     pub status: OrderStatus,
@@ -51,38 +103,46 @@ pub(super) struct Order {
     /// When it was handed over, to notice an answer that does not come.
     pub handed_over_at: Option<Timestamp>,
     pub executed: Quantity,
-    pub fills: Vec<FillKey>,
     pub cancel: Option<PendingCancel>,
     pub inquiry: Inquiry,
     pub awaited: Option<AwaitedFills>,
-    /// The order that waits for this one to be gone.
-    pub replaced_by: Option<model::OrderId>,
+    pub replaced_by: Option<Replacement>,
     /// Whether the trigger of a stop has been told.
     pub triggered: bool,
+    /// No question about it before this: the budget was used up.
+    pub deferred_until: Timestamp,
+    /// Where it stands in the machine's list of deadlines.
+    pub listed_at: Option<Due>,
 }
 
 impl Order {
-    pub fn new(intent: IntentRecord) -> Self {
+    pub fn new(intent: &IntentRecord) -> Self {
         Self {
-            intent,
+            id: intent.order,
+            client_order_id: intent.client_order_id,
+            strategy: intent.strategy,
+            correlation: intent.correlation,
+            new: intent.new,
+            replaces: intent.replaces,
             intent_sequence: 0,
             status: OrderStatus::Intended,
             venue_order: None,
             signed_at: None,
             handed_over_at: None,
             executed: Quantity::ZERO,
-            fills: Vec::new(),
             cancel: None,
             inquiry: Inquiry::default(),
             awaited: None,
             replaced_by: None,
             triggered: false,
+            deferred_until: Timestamp::EPOCH,
+            listed_at: None,
         }
     }
 
     /// Base quantity asked for; `None` for an order by quote amount.
     pub const fn quantity(&self) -> Option<Quantity> {
-        match self.intent.new.quantity {
+        match self.new.quantity {
             OrderQuantity::Base(quantity) => Some(quantity),
             OrderQuantity::Quote(_) => None,
         }
@@ -91,5 +151,40 @@ impl Order {
     /// Whether the venue has ever acknowledged it.
     pub const fn is_acknowledged(&self) -> bool {
         self.venue_order.is_some()
+    }
+
+    /// When the answer to its submit counts as lost.
+    pub fn answer_due_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {
+        let awaits = self.status == OrderStatus::Submitted;
+        self.handed_over_at.filter(|_| awaits).map(|at| policy.answer_due_at(at))
+    }
+
+    /// When the answer to its cancel counts as lost.
+    pub fn cancel_due_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {
+        let sent_at = self.cancel.and_then(|cancel| cancel.sent_at);
+        sent_at.filter(|_| !self.status.is_final()).map(|at| policy.answer_due_at(at))
+    }
+
+    /// When to ask the venue about it.
+    pub fn inquiry_due_at(&self, policy: &ExecutionPolicy) -> Option<Due> {
+        self.inquiry.due_at(policy).map(|at| self.deferred(at))
+    }
+
+    /// When to ask the venue for fills of it.
+    pub fn fills_due_at(&self) -> Option<Due> {
+        self.awaited.as_ref().map(|awaited| self.deferred(awaited.ask_at))
+    }
+
+    fn deferred(&self, wanted_at: Timestamp) -> Due {
+        Due { at: wanted_at.max(self.deferred_until), wanted_at }
+    }
+
+    /// When there is something to do about it next; while detached there is nobody to ask.
+    pub fn due_at(&self, policy: &ExecutionPolicy, is_attached: bool) -> Option<Due> {
+        let answers = [self.answer_due_at(policy), self.cancel_due_at(policy)];
+        let answers = answers.into_iter().flatten().map(|at| Due { at, wanted_at: at });
+        let questions = [self.inquiry_due_at(policy), self.fills_due_at()];
+        let questions = questions.into_iter().flatten().filter(|_| is_attached);
+        answers.chain(questions).min()
     }
 }

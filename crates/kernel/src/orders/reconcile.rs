@@ -1,16 +1,18 @@
-//! Comparing our orders and fills with the venue's: at start, after each reconnect, and every
-//! minute. Orders go out only after it has ended.
+//! Comparing our orders and fills with the venue's: at start, after each reconnect, and, in a
+//! light form, every minute. Orders go out only after the full one has ended.
 //!
-//! The steps: every order that is not final is asked about; then account, open orders and the
-//! trades of each concerned instrument are read; what we missed is booked, strays of ours are
-//! cancelled, orders of others are counted and left alone.
+//! The steps: every order that is not final is asked about; then account, open orders and trades
+//! are read; what we missed is booked, strays of ours are cancelled, orders of others are counted
+//! and left alone. The light form reads the same without closing the way for new orders, the
+//! trades only of instruments on which something of ours happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ClientOrderId, Fill, InstrumentId, OrderId, OrderStatus, Timestamp, TradeId};
 
-use super::command::VenueCommand;
-use super::machine::{ExecutionEffect, ExecutionMachine, ReconcileSummary};
+use super::machine::ExecutionMachine;
+use super::messages::{ExecutionEffect, ReconcileSummary};
+use super::reads::Read;
 use crate::venue::{OrderSnapshot, VenueAction};
 
 /// Where a reconcile is.
@@ -25,6 +27,8 @@ enum Phase {
     ReadingAccount,
     /// The venue and we agree.
     Live,
+    /// The light form is under way; orders go out meanwhile.
+    Refreshing,
 }
 
 /// The state of the reconcile.
@@ -32,79 +36,92 @@ enum Phase {
 pub(super) struct Reconcile {
     phase: Phase,
     pub summary: ReconcileSummary,
-    queries: BTreeSet<ClientOrderId>,
-    account_awaited: bool,
-    open_orders_awaited: bool,
-    trades_awaited: BTreeSet<InstrumentId>,
-    /// The last trade seen of each instrument: reading goes on after it.
-    pub last_trades: BTreeMap<InstrumentId, TradeId>,
+    queries: BTreeSet<OrderId>,
+    /// Where reading trades goes on for an instrument of which none is known to the ledger.
+    last_seen: BTreeMap<InstrumentId, TradeId>,
+    /// Instruments on which something of ours happened since the last look.
+    active: BTreeSet<InstrumentId>,
     next_at: Option<Timestamp>,
 }
 
 impl Reconcile {
     pub const fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Live)
+        matches!(self.phase, Phase::Live | Phase::Refreshing)
+    }
+
+    /// Whether there is anybody to ask.
+    pub const fn is_attached(&self) -> bool {
+        !matches!(self.phase, Phase::Detached)
     }
 
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.next_at
+        self.next_at.filter(|_| matches!(self.phase, Phase::Live))
     }
 
-    pub fn answered_query(&mut self, client_order_id: &ClientOrderId) {
-        self.queries.remove(client_order_id);
+    /// An order was told of, not found, or ended: nothing more is awaited of it.
+    pub fn answered_query(&mut self, id: OrderId) {
+        self.queries.remove(&id);
+    }
+
+    pub fn note_activity(&mut self, instrument: InstrumentId) {
+        self.active.insert(instrument);
+    }
+
+    pub fn last_seen_trade(&self, instrument: InstrumentId) -> Option<TradeId> {
+        self.last_seen.get(&instrument).copied()
     }
 }
 
 impl ExecutionMachine {
-    /// The last trade that the ledger knows of an instrument, as restored at start.
-    pub fn set_last_trade(&mut self, instrument: InstrumentId, trade: TradeId) {
-        self.reconcile.last_trades.insert(instrument, trade);
-    }
-
+    /// Reports come, perhaps again: until we have compared, no order goes out.
     pub(super) fn start_reconcile(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
+        if self.is_live() {
+            let reason = "connected anew without a word of the end before".to_owned();
+            effects.push(ExecutionEffect::Detached { reason });
+        }
+        self.drop_questions();
         self.reconcile.phase = Phase::AskingOrders;
-        self.reconcile.summary = ReconcileSummary::default();
-        self.reconcile.queries.clear();
-        self.reconcile.next_at = Some(now.after(self.policy.reconcile_every));
-        let asked: Vec<OrderId> = self
+        self.reconcile.next_at = None;
+        let asked: BTreeSet<OrderId> = self
             .working_orders()
             .filter(|(_, status)| *status != OrderStatus::Intended)
             .map(|(id, _)| id)
             .collect();
-        for id in asked {
-            let Some(order) = self.orders.get_mut(&id) else { continue };
-            order.inquiry.ask_at = Some(now.after(self.policy.query_spacing));
-            let instrument = order.intent.new.instrument;
-            let client_order_id = order.intent.client_order_id;
-            self.reconcile.queries.insert(client_order_id);
-            self.reconcile.summary.orders_queried += 1;
-            Self::command(VenueAction::QueryOrder { instrument, client_order_id }, effects);
+        for id in &asked {
+            let Some(order) = self.order_mut(*id) else { continue };
+            order.inquiry.ask_at = Some(now);
+            // Sent again if the answer is that the order still works.
+            if let Some(cancel) = order.cancel.as_mut() {
+                cancel.sent_at = None;
+            }
         }
-        self.continue_reconcile(now, effects);
+        let orders_queried = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+        self.reconcile.summary = ReconcileSummary { orders_queried, ..ReconcileSummary::default() };
+        self.reconcile.queries = asked;
+        self.touch_all();
+        self.list_deadlines();
     }
 
     pub(super) fn on_disconnected(&mut self, reason: String, effects: &mut Vec<ExecutionEffect>) {
+        let was_attached = self.reconcile.is_attached();
+        self.drop_questions();
         self.reconcile.phase = Phase::Detached;
-        self.reconcile.next_at = None;
-        effects.push(ExecutionEffect::Detached { reason });
-    }
-
-    /// Every minute, while live.
-    pub(super) fn reconcile_if_due(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
-        if self.is_live() && self.reconcile.next_at.is_some_and(|at| at <= now) {
-            self.refresh(now, effects);
+        self.touch_all();
+        if was_attached {
+            effects.push(ExecutionEffect::Detached { reason });
         }
     }
 
-    /// The light form: the same reads, without closing the way for new orders meanwhile.
-    fn refresh(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
-        self.reconcile.next_at = Some(now.after(self.policy.reconcile_every));
-        self.reconcile.summary = ReconcileSummary::default();
-        Self::command(VenueAction::ReadAccount, effects);
-        Self::command(VenueAction::ReadOpenOrders, effects);
+    /// A connection ended: what was asked on it is not awaited any more.
+    fn drop_questions(&mut self) {
+        self.reads.forget();
+        self.unclaimed.forget_questions();
+        for order in self.orders.values_mut() {
+            order.inquiry.asked_at = None;
+        }
     }
 
-    /// Goes to the next phase once everything asked in this one is answered.
+    /// Goes on once everything asked in a phase is answered.
     pub(super) fn continue_reconcile(
         &mut self,
         now: Timestamp,
@@ -112,77 +129,71 @@ impl ExecutionMachine {
     ) {
         match self.reconcile.phase {
             Phase::AskingOrders if self.reconcile.queries.is_empty() => {
-                self.read_account(effects);
+                self.reconcile.phase = Phase::ReadingAccount;
+                let all = self.instruments.iter().map(|instrument| instrument.id).collect();
+                self.read_everything(now, all);
             }
-            Phase::ReadingAccount if self.nothing_awaited() => {
-                self.reconcile.phase = Phase::Live;
-                self.reconcile.next_at = Some(now.after(self.policy.reconcile_every));
-                let summary = self.reconcile.summary;
-                effects.push(ExecutionEffect::Reconciled { summary });
+            Phase::ReadingAccount if self.reads.is_idle() && !self.awaits_fills(now) => {
+                self.end_reconcile(now, effects);
             }
-            Phase::Detached | Phase::AskingOrders | Phase::ReadingAccount | Phase::Live => {}
+            Phase::Live if self.reconcile.next_at.is_some_and(|at| at <= now) => {
+                self.reconcile.phase = Phase::Refreshing;
+                self.reconcile.summary = ReconcileSummary::default();
+                let working = self.working.iter().filter_map(|id| self.orders.get(id));
+                let working: Vec<InstrumentId> = working.map(|o| o.new.instrument).collect();
+                let mut active = std::mem::take(&mut self.reconcile.active);
+                active.extend(working);
+                self.read_everything(now, active);
+            }
+            Phase::Refreshing if self.reads.is_idle() => self.end_reconcile(now, effects),
+            Phase::Detached
+            | Phase::AskingOrders
+            | Phase::ReadingAccount
+            | Phase::Live
+            | Phase::Refreshing => {}
         }
     }
 
-    fn nothing_awaited(&self) -> bool {
-        let reconcile = &self.reconcile;
-        !reconcile.account_awaited
-            && !reconcile.open_orders_awaited
-            && reconcile.trades_awaited.is_empty()
+    fn end_reconcile(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
+        self.reconcile.phase = Phase::Live;
+        self.reconcile.next_at = Some(now.after(self.policy.reconcile_every));
+        let summary = self.reconcile.summary;
+        effects.push(ExecutionEffect::Reconciled { summary });
     }
 
-    fn read_account(&mut self, effects: &mut Vec<ExecutionEffect>) {
-        self.reconcile.phase = Phase::ReadingAccount;
-        self.reconcile.account_awaited = true;
-        self.reconcile.open_orders_awaited = true;
-        Self::command(VenueAction::ReadAccount, effects);
-        Self::command(VenueAction::ReadOpenOrders, effects);
-        let instruments: Vec<InstrumentId> =
-            self.instruments.iter().map(|instrument| instrument.id).collect();
+    fn read_everything(&mut self, now: Timestamp, instruments: BTreeSet<InstrumentId>) {
+        self.want_read(now, Read::Account);
+        self.want_read(now, Read::OpenOrders);
         for instrument in instruments {
-            self.reconcile.trades_awaited.insert(instrument);
-            self.read_trades(instrument, effects);
+            self.want_read(now, Read::Trades(instrument));
         }
     }
 
-    fn read_trades(&self, instrument: InstrumentId, effects: &mut Vec<ExecutionEffect>) {
-        let last = self.reconcile.last_trades.get(&instrument);
-        let from = last.map(|trade| TradeId(trade.0 + 1));
-        Self::command(VenueAction::ReadTrades { instrument, from }, effects);
-    }
-
-    pub(super) fn on_account_read(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
-        self.reconcile.account_awaited = false;
-        self.continue_reconcile(now, effects);
+    /// Whether fills that the venue counts are still to come. Past the deadline their instrument
+    /// is halted, and the others need not wait.
+    fn awaits_fills(&self, now: Timestamp) -> bool {
+        let of_orders = self.orders.values().filter_map(|order| order.awaited.as_ref());
+        of_orders.into_iter().any(|awaited| awaited.deadline > now)
     }
 
     pub(super) fn on_trades_read(
         &mut self,
         now: Timestamp,
         instrument: InstrumentId,
-        fills: Vec<Fill>,
+        fills: &[Fill],
         more: bool,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         for fill in fills {
-            let last = self.reconcile.last_trades.entry(instrument).or_insert(fill.key.trade);
-            *last = (*last).max(fill.key.trade);
-            if self.on_fill(now, None, fill, effects) {
-                self.reconcile.summary.fills_adopted += 1;
-            }
+            let seen = self.reconcile.last_seen.entry(instrument).or_insert(fill.key.trade);
+            *seen = (*seen).max(fill.key.trade);
+            self.on_unnamed_fill(now, *fill, effects);
         }
-        if more {
-            self.read_trades(instrument, effects);
-            return;
+        if let Some(last) = fills.last().filter(|_| more) {
+            self.read_next_page(now, instrument, last.key.trade, effects);
+        } else if let Some(asked_at) = self.reads.answered(Read::Trades(instrument)) {
+            self.on_trades_proof(now, asked_at, instrument, effects);
         }
-        self.reconcile.trades_awaited.remove(&instrument);
-        // A fill of the order would have made its number known, and the order acknowledged.
-        self.prove_absence(
-            now,
-            |order| order.inquiry.no_trades |= order.intent.new.instrument == instrument,
-            effects,
-        );
-        self.continue_reconcile(now, effects);
     }
 
     pub(super) fn on_open_orders_read(
@@ -191,6 +202,9 @@ impl ExecutionMachine {
         open: &[OrderSnapshot],
         effects: &mut Vec<ExecutionEffect>,
     ) {
+        let asked_at = self.reads.answered(Read::OpenOrders);
+        let summary = &mut self.reconcile.summary;
+        (summary.strays_cancelled, summary.foreign_orders, summary.other_instances) = (0, 0, 0);
         for snapshot in open {
             if self.by_client_id.contains_key(&snapshot.client_order_id) {
                 self.on_snapshot(now, snapshot, effects);
@@ -199,28 +213,33 @@ impl ExecutionMachine {
             }
         }
         let names: BTreeSet<ClientOrderId> = open.iter().map(|o| o.client_order_id).collect();
-        self.ask_about_missing(now, &names, effects);
-        let is_open = |order: &super::order::Order| names.contains(&order.intent.client_order_id);
-        self.prove_absence(now, |order| order.inquiry.not_open = !is_open(order), effects);
-        self.reconcile.open_orders_awaited = false;
-        self.continue_reconcile(now, effects);
+        self.ask_about_missing(now, &names);
+        if let Some(asked_at) = asked_at {
+            let is_open = |order: &super::order::Order| names.contains(&order.client_order_id);
+            self.on_open_orders_proof(now, asked_at, is_open, effects);
+        }
     }
 
     /// An order that we think works and the venue does not list may have ended unheard.
-    fn ask_about_missing(
-        &mut self,
-        now: Timestamp,
-        open: &BTreeSet<ClientOrderId>,
-        effects: &mut Vec<ExecutionEffect>,
-    ) {
-        for id in &self.working {
-            let Some(order) = self.orders.get_mut(id) else { continue };
-            let listed = open.contains(&order.intent.client_order_id);
-            if order.is_acknowledged() && !listed && order.inquiry.ask_at.is_none() {
+    fn ask_about_missing(&mut self, now: Timestamp, open: &BTreeSet<ClientOrderId>) {
+        let is_missing = |order: &&super::order::Order| {
+            order.is_acknowledged()
+                && order.inquiry.ask_at.is_none()
+                && order.awaited.is_none()
+                && !open.contains(&order.client_order_id)
+        };
+        let missing: Vec<OrderId> = self
+            .working
+            .iter()
+            .filter_map(|id| self.orders.get(id))
+            .filter(is_missing)
+            .map(|order| order.id)
+            .collect();
+        for id in missing {
+            if let Some(order) = self.order_mut(id) {
                 order.inquiry.ask_at = Some(now);
             }
         }
-        self.ask_due(now, effects);
     }
 
     /// An open order that the journal does not know: cancelled if it is ours, else left alone.
@@ -228,50 +247,12 @@ impl ExecutionMachine {
         match OrderId::from_client_order_id(&snapshot.client_order_id) {
             Ok((instance, _, _)) if instance == self.identity.instance => {
                 self.reconcile.summary.strays_cancelled += 1;
-                let action = VenueAction::Cancel {
-                    instrument: snapshot.instrument,
-                    client_order_id: snapshot.client_order_id,
-                };
-                effects.push(ExecutionEffect::Command(VenueCommand::new(action)));
+                let instrument = snapshot.instrument;
+                let client_order_id = snapshot.client_order_id;
+                Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
             }
             Ok(_) => self.reconcile.summary.other_instances += 1,
             Err(_) => self.reconcile.summary.foreign_orders += 1,
-        }
-    }
-
-    /// A read that failed is asked again; questions about single orders repeat by themselves.
-    pub(super) fn on_read_failed(
-        &mut self,
-        now: Timestamp,
-        action: &VenueAction,
-        effects: &mut Vec<ExecutionEffect>,
-    ) {
-        match action {
-            VenueAction::ReadAccount | VenueAction::ReadOpenOrders
-                if self.reconcile.phase == Phase::ReadingAccount =>
-            {
-                Self::command(action.clone(), effects);
-            }
-            VenueAction::ReadTrades { instrument, .. }
-                if self.reconcile.trades_awaited.contains(instrument) =>
-            {
-                Self::command(action.clone(), effects);
-            }
-            VenueAction::QueryOrder { client_order_id, .. } => {
-                if let Some(id) = self.by_client_id.get(client_order_id)
-                    && let Some(order) = self.orders.get_mut(id)
-                    && !order.status.is_final()
-                {
-                    order.inquiry.ask_at = Some(now.after(self.policy.query_spacing));
-                }
-            }
-            VenueAction::ReadAccount
-            | VenueAction::ReadOpenOrders
-            | VenueAction::ReadTrades { .. }
-            | VenueAction::QueryVenueOrder { .. }
-            | VenueAction::ReadOrderTrades { .. }
-            | VenueAction::Submit { .. }
-            | VenueAction::Cancel { .. } => {}
         }
     }
 }

@@ -1,0 +1,13 @@
+//! Tables: what goes in, and what comes out, in words.
+
+mod desk;
+mod on;
+
+mod cancels;
+mod fills;
+mod memory;
+mod questions;
+mod reconciling;
+mod replacements;
+mod restored;
+mod submits;

@@ -17,7 +17,7 @@ use actors::wire::Wire;
 use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
-use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredOrder};
+use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
 use kernel::risk::{RestoredRisk, RiskMachine};
 use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use transport::http::HttpOptions;
 
 use super::ledger::OpenedLedger;
-use super::restore::{enabled, host_books, restored_order, risk_config};
+use super::restore::{enabled, host_books, risk_config};
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, StrategyConfig};
@@ -86,8 +86,7 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let seed = u64::from(epoch);
     let feed = FeedMachine::new(protocol, feed_policy(assembly.config), &plan, seed);
     let identity = ExecutionIdentity { instance: assembly.state_dir.instance(), opened_at };
-    let restored: Vec<RestoredOrder> =
-        ledger.open_orders().chain(ledger.tombstones()).map(restored_order).collect();
+    let restored = RestoredExecution::from(&ledger);
     let mut order_log = OrderLog::new(
         assembly.state_dir.instance(),
         Arc::clone(&instruments),
@@ -99,11 +98,8 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
         order_log.remember(intent.order, role, quantity, order.executed);
     }
     let policy = execution_policy(assembly.config);
-    let mut execution =
+    let execution =
         ExecutionMachine::new(identity, policy, Arc::clone(&instruments), restored, now.venue);
-    for known in ledger.last_trades() {
-        execution.set_last_trade(known.instrument, known.trade);
-    }
     let venue = venue(&assembly, &instruments, seed)?;
     let risk = RiskMachine::new(
         risk_config(assembly.config, &ledger),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::ledger::{Ledger, LedgerOrder};
-use kernel::orders::RestoredOrder;
+use kernel::ledger::Ledger;
 use kernel::risk::{RiskConfig, RiskLimits, StrategyRisk};
 use kernel::strategy::OpenOrder;
 use model::{InstrumentId, OrderStatus, StrategyId};
@@ -59,19 +58,6 @@ fn strategy_risk(strategy: &StrategyConfig) -> StrategyRisk {
             daily_loss: own.daily_loss,
             max_drawdown: own.max_drawdown,
         },
-    }
-}
-
-/// What execution continues an order from.
-#[must_use]
-pub fn restored_order(order: &LedgerOrder) -> RestoredOrder {
-    RestoredOrder {
-        intent: order.intent.clone(),
-        status: order.status,
-        venue_order: order.venue_order,
-        signed_at: order.signed_at,
-        executed: order.executed,
-        fills: order.fills.clone(),
     }
 }
 

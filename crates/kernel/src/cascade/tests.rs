@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use model::*;
 
 use super::*;
-use crate::orders::{ExecutionIdentity, ExecutionPolicy};
+use crate::orders::{ExecutionIdentity, ExecutionPolicy, RestoredExecution};
 use crate::risk::{RestoredRisk, RiskConfig, RiskLimits, StrategyRisk};
 use crate::strategy::{Context, HostSetup, Requirements, Strategy, StrategyError, StrategyResult};
 use crate::venue::{OrderSnapshot, VenueAction, VenueEvent};
@@ -317,8 +317,13 @@ fn run(acts: [&[(i64, Act)]; 2], max_order_notional: Option<&str>) -> Run {
         opened_at: Timestamp::EPOCH,
     };
     let policy = ExecutionPolicy::default();
-    let execution =
-        ExecutionMachine::new(identity, policy, instruments(), Vec::new(), Timestamp::EPOCH);
+    let execution = ExecutionMachine::new(
+        identity,
+        policy,
+        instruments(),
+        RestoredExecution::default(),
+        Timestamp::EPOCH,
+    );
     let cascade = Cascade::new(CascadeParts {
         hosts,
         risk: RiskMachine::new(config, instruments(), RestoredRisk::default()),

@@ -78,9 +78,7 @@ impl Reads {
 
     /// What was asked before will not be answered, and is not wanted any more.
     pub fn forget(&mut self) {
-        for state in self.0.values_mut() {
-            *state = State { not_before: state.not_before, ..State::default() };
-        }
+        self.0.clear();
     }
 
     pub fn wake_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {

@@ -107,8 +107,7 @@ fn a_break_in_the_middle_starts_over() {
             (TradesRead(&[]), ""),
             (OpenOrdersRead(&[(1, Accepted, "0")]), ""),
             (Connected, "query 1"),
-            (Found(1, Accepted, "0"), ""),
-            (Wait(2_000), "+2000 read account, read open, read trades 0"),
+            (Found(1, Accepted, "0"), ALL_READS),
         ],
     );
     check(
@@ -158,7 +157,6 @@ fn trades_before_the_ledger_are_nobodys_business() {
             (AccountRead, "balances"),
             (OpenOrdersRead(&[]), "reconciled q0 f0 s0 x0 i0"),
             (Disconnected, "detached"),
-            (Wait(2_000), ""),
             (Connected, "read account, read open, read trades 0 from 12"),
         ],
     );

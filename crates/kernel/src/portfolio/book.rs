@@ -14,7 +14,7 @@ use super::holding::{Holding, InstrumentHoldings};
 use super::lots::Lot;
 use super::marks::{Marks, Route};
 use super::position::Position;
-use super::reservations::{Margins, Reservations};
+use super::reservations::{Margins, Reservations, Tally};
 use super::value::Value;
 use crate::venue::Balance;
 
@@ -301,12 +301,13 @@ impl Portfolio {
         self.marks.along(self.held[usize::from(instrument.0)].route, quote)
     }
 
-    /// What of an asset no open or unknown order of ours needs. The venue's figures may be a
-    /// moment behind our orders, or ahead of them; the lower reading counts.
+    /// What of an asset no open or unknown order of ours needs, but for the one that is to be
+    /// replaced. The venue's figures may be a moment behind our orders, or ahead of them; the
+    /// lower reading counts.
     #[must_use]
-    pub(crate) fn available(&self, asset: Asset, reserved: Value, unacknowledged: Value) -> Value {
-        let by_total = self.balances.total_value(asset) - reserved;
-        let by_free = self.balances.free_value(asset) - unacknowledged;
+    pub(crate) fn available(&self, asset: Asset, tally: &Tally) -> Value {
+        let by_total = self.balances.total_value(asset) - tally.reserved;
+        let by_free = self.balances.free_value(asset) + tally.released - tally.unacknowledged;
         by_total.min(by_free)
     }
 

@@ -207,6 +207,8 @@ pub struct Tally {
     pub reserved: Value,
     /// The part of it that the venue is not known to have locked.
     pub unacknowledged: Value,
+    /// What the venue has locked of it for the order that is to be replaced: free by then.
+    pub released: Value,
     /// Base that the strategy's own sells on the instrument may still take.
     pub own_sells: Quantity,
     /// Orders on the instrument, for the venue's filter.
@@ -285,7 +287,14 @@ impl Reservations {
     /// One pass over all open orders.
     pub(crate) fn tally(&self, wanted: &TallyFor<'_>) -> Tally {
         let (mut tally, mut others) = (Tally::default(), ScopeTally::default());
-        for order in self.0.iter().filter(|order| Some(order.order) != wanted.replaces) {
+        for order in &self.0 {
+            if Some(order.order) == wanted.replaces {
+                let is_here = order.new.instrument == wanted.instrument.id;
+                if order.is_acknowledged && wanted.pays_as(order, is_here) {
+                    tally.released = Needs::of(order).reserved;
+                }
+                continue;
+            }
             let net = match order.replaces {
                 None => Needs::of(order),
                 Some(_) => Needs::of(order).less(self.cover(order, wanted.replaces)),

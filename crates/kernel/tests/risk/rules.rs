@@ -471,6 +471,27 @@ fn balance_follows_orders_that_the_venue_has_locked() {
     check(&mut desk, buy(BTC, "1", "100"), None);
 }
 
+#[test]
+fn balance_counts_what_a_replaced_order_gives_back() {
+    use tickwright_kernel::venue::Balance;
+    let mut desk = Desk::new(config());
+    desk.wait(1);
+    desk.balances(&[("USDT", "1000")]);
+    let order = desk.place(FIRST, buy(BTC, "9", "100"));
+    desk.accept(order, BTC);
+    desk.wait(1);
+    let event_at = desk.now;
+    let (free, locked) = (amount("100"), amount("900"));
+    let balances = [Balance { asset: "USDT".parse().unwrap(), free, locked }];
+    desk.step(RiskInput::Balances { balances: &balances, is_complete: false, event_at });
+    desk.take();
+    let (_, judged) = desk.replace(FIRST, order, buy(BTC, "10.01", "100"));
+    let reason = judged.unwrap_err();
+    assert_eq!((reason.limit.as_str(), reason.actual.as_str()), ("1000 USDT", "1001 USDT"));
+    let (_, judged) = desk.replace(FIRST, order, buy(BTC, "10", "100"));
+    judged.unwrap();
+}
+
 fn secs_before(desk: &Desk) -> model::Timestamp {
     model::Timestamp::from_nanos(desk.now.as_nanos() - 1_000_000_000)
 }

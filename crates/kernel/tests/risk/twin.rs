@@ -256,16 +256,22 @@ impl Twin {
                 free += *delta + from_locked;
             }
         }
-        let (mut all, mut fresh) = (Decimal::ZERO, Decimal::ZERO);
+        let (mut all, mut fresh, mut back) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
         for order in self.orders.iter().filter(|order| order.open) {
-            if self.pays_with(&order.new) == asset && Some(order.order) != released {
+            if self.pays_with(&order.new) != asset {
+                continue;
+            }
+            if Some(order.order) == released {
+                // The venue locks it now and frees it before the replacement comes.
+                back = if order.acknowledged { self.extra(order, None) } else { Decimal::ZERO };
+            } else {
                 all += self.extra(order, released);
                 if !order.acknowledged {
                     fresh += self.extra(order, released);
                 }
             }
         }
-        (free + locked - all).min(free - fresh)
+        (free + locked - all).min(free + back - fresh)
     }
 
     pub fn touch(&self, new: &NewOrder) -> Option<Price> {

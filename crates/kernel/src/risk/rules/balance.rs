@@ -23,8 +23,7 @@ impl RiskRule for BalanceRule {
             Side::Buy => order.instrument.quote,
             Side::Sell => order.instrument.base,
         };
-        let (reserved, unacknowledged) = (world.tally.reserved, world.tally.unacknowledged);
-        let available = world.portfolio.available(asset, reserved, unacknowledged);
+        let available = world.portfolio.available(asset, world.tally);
         let needed = order.cost.reserved;
         if needed <= available {
             return Ok(());

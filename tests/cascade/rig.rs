@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kernel::cascade::{Cascade, CascadeParts, Unjournaled};
-use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy};
+use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
 use kernel::parameters::Parameters;
 use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, RiskMachine, StrategyRisk};
 use kernel::strategy::{HostSetup, StrategyEntry, StrategyHost, StrategySetup};
@@ -86,7 +86,13 @@ pub fn cascade(
     Cascade::new(CascadeParts {
         hosts,
         risk: RiskMachine::new(config, Arc::clone(instruments), RestoredRisk::default()),
-        execution: ExecutionMachine::new(identity, policy, orders, Vec::new(), now),
+        execution: ExecutionMachine::new(
+            identity,
+            policy,
+            orders,
+            RestoredExecution::default(),
+            now,
+        ),
         venue,
         journal: Unjournaled,
     })

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use crate::clock::Speed;
 use crate::keys::Credentials;
 use crate::limits::LimitsConfig;
+use crate::server::script::FaultScript;
 use crate::symbols::SymbolConfig;
 
 /// Where the market comes from.
@@ -91,6 +92,8 @@ pub struct ExchangeConfig {
     pub pong_within: Duration,
     /// How long a websocket may live (wall time).
     pub connection_life: Duration,
+    /// Faults to inject, each at its time.
+    pub faults: FaultScript,
     /// Frames that may wait for a slow reader before it is cut off.
     pub reader_queue: usize,
 }
@@ -111,6 +114,7 @@ impl Default for ExchangeConfig {
             ping_every: Duration::from_secs(20),
             pong_within: Duration::from_secs(60),
             connection_life: Duration::from_secs(24 * 3_600),
+            faults: FaultScript::default(),
             reader_queue: 8_192,
         }
     }

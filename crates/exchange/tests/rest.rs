@@ -1,5 +1,7 @@
 //! REST over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
 mod common;
 
 use common::{best, config, get, http, place, signed, start, venue_ms};

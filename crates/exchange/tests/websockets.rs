@@ -1,9 +1,12 @@
 //! Streams and the WebSocket API over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
 mod common;
 
 use common::{Ws, best, config, get, http, place, sign_ed25519, start, venue_ms};
 use serde_json::{Value, json};
+use tickwright_exchange::{ExchangeConfig, Speed};
 
 #[tokio::test]
 async fn market_streams_flow_in_the_documented_shapes() {
@@ -184,4 +187,64 @@ async fn the_websocket_api_answers_and_refuses() {
     assert_eq!((&refused["status"], &refused["error"]["code"]), (&400.into(), &(-1022).into()));
     let status = ws.call("session.status", json!({})).await;
     assert_eq!(status["result"]["apiKey"], Value::Null);
+}
+
+#[tokio::test]
+async fn faults_are_injected_by_the_control_path() {
+    let handle = start(config()).await;
+    let control = async |command: &str| {
+        let answer = http(&handle, "POST", &format!("/control/{command}"), &[], "").await;
+        assert_eq!(answer.status, 200, "{command}: {}", answer.body);
+    };
+    // A gap in the changes of a book.
+    let mut depth = Ws::open(&handle, "/ws/btcusdt@depth@100ms").await;
+    let before = depth.json().await;
+    control("frames?fault=skip&matching=depth").await;
+    let mut last = before["u"].as_i64().unwrap();
+    loop {
+        let diff = depth.json().await;
+        let is_gap = diff["U"].as_i64().unwrap() > last + 1;
+        last = diff["u"].as_i64().unwrap();
+        if is_gap {
+            break;
+        }
+    }
+    control("frames?fault=garble&matching=depth").await;
+    while serde_json::from_str::<Value>(&depth.text().await.unwrap()).is_ok() {}
+    // An answer that is lost after the order was accepted.
+    control("fail?point=after&status=0&matching=order").await;
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let order = format!(
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}&newClientOrderId=lost",
+        bid * 0.98
+    );
+    assert_eq!(place(&handle, &order).await.status, 0, "no answer at all");
+    let query = "symbol=BTCUSDT&origClientOrderId=lost";
+    common::signed(&handle, "GET", "/api/v3/order", query).await.ok();
+    control("fail?point=before&status=503").await;
+    assert_eq!(get(&handle, "/api/v3/ping").await.status, 503);
+    control("halt?symbol=BTCUSDT&status=HALT").await;
+    place(&handle, &order.replace("lost", "late")).await.refused(400, -2010, "Market is closed.");
+    // Silence, then the cut.
+    control("silence?on=true").await;
+    while tokio::time::timeout(std::time::Duration::from_millis(600), depth.text()).await.is_ok() {}
+    control("drop_websockets").await;
+    assert_eq!(depth.text().await, None);
+    let unknown = http(&handle, "POST", "/control/nonsense", &[], "").await;
+    assert_eq!(unknown.status, 404);
+}
+
+#[tokio::test]
+async fn the_clock_is_announced_and_runs_at_its_speed() {
+    let handle = start(ExchangeConfig { speed: Speed::parse("20").unwrap(), ..config() }).await;
+    let clock = get(&handle, "/control/clock").await.ok();
+    assert_eq!(clock["speed"], 20);
+    let before = venue_ms(&handle).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let passed = venue_ms(&handle).await - before;
+    assert!((10_000..14_000).contains(&passed), "{passed} ms in half a second");
+    http(&handle, "POST", "/control/pause", &[], "").await.ok();
+    let paused = venue_ms(&handle).await;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(venue_ms(&handle).await, paused);
 }

@@ -17,13 +17,8 @@ const STEP_SECS: f64 = 0.1;
 const HISTORY_STEP_SECS: f64 = 1.0;
 const NANOS: f64 = 1e9;
 /// Arrivals per second at activity 1.
-const NEAR_MAKERS: f64 = 5.0;
-const FAR_MAKERS: f64 = 1.2;
 const TAKERS: f64 = 1.1;
 const HISTORY_TRADES: f64 = 0.5;
-/// Mean life of an order in seconds.
-const NEAR_LIFE_SECS: f64 = 11.0;
-const FAR_LIFE_SECS: f64 = 75.0;
 /// A taker makes further takers likelier: so many expected children, over so many seconds.
 const CHILDREN: f64 = 0.45;
 const CHILDREN_SECS: f64 = 2.5;
@@ -32,12 +27,47 @@ const NOTICE: f64 = 2.5;
 /// Half spread in basis points at volatility 1.
 const HALF_SPREAD_BPS: f64 = 0.7;
 /// Notional in quote asset: medians and spreads of the log-normal sizes.
-const MAKER_NOTIONAL: (f64, f64) = (900.0, 1.0);
-const FAR_NOTIONAL: (f64, f64) = (3_000.0, 1.0);
 const TAKER_NOTIONAL: (f64, f64) = (160.0, 1.35);
 const LARGEST_NOTIONAL: f64 = 80_000.0;
-/// Levels a side of the first book.
-const FIRST_LEVELS: u32 = 50;
+/// Orders a side of the first book, by tier.
+const FIRST_ORDERS: [(Tier, u32); 3] = [(NEAR, 25), (FAR, 45), (DEEP, 90)];
+
+/// A kind of maker.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Tier {
+    /// Orders per second at activity 1.
+    arrivals: f64,
+    /// Mean life of an order.
+    life_secs: f64,
+    /// Median and spread of the notional.
+    notional: (f64, f64),
+    depth: Depth,
+}
+
+/// How far from the fair price a tier quotes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Depth {
+    /// Some half spreads, exponentially fewer.
+    Touch,
+    /// Between two distances in basis points, as many within each factor of the distance.
+    Between(f64, f64),
+}
+
+/// Who makes the spread, who stands behind, and who waits for a crash.
+const NEAR: Tier =
+    Tier { arrivals: 5.0, life_secs: 11.0, notional: (900.0, 1.0), depth: Depth::Touch };
+const FAR: Tier = Tier {
+    arrivals: 1.2,
+    life_secs: 75.0,
+    notional: (2_500.0, 1.0),
+    depth: Depth::Between(4.0, 60.0),
+};
+const DEEP: Tier = Tier {
+    arrivals: 0.5,
+    life_secs: 400.0,
+    notional: (8_000.0, 0.9),
+    depth: Depth::Between(25.0, 450.0),
+};
 
 /// An order of a maker that it has not taken back. It may long be filled: makers don't look.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +75,7 @@ struct LiveOrder {
     key: u64,
     side: Side,
     price: f64,
-    is_far: bool,
+    life_secs: f64,
 }
 
 /// All agents of one symbol.
@@ -182,7 +212,16 @@ impl Agents {
     }
 
     /// Makers quote on either side of the fair price.
-    fn place_one(&mut self, side: Side, bps: f64, is_far: bool, events: &mut Vec<Action>) {
+    fn place_one(&mut self, side: Side, tier: &Tier, events: &mut Vec<Action>) {
+        let bps = match tier.depth {
+            Depth::Touch => {
+                let depth: f64 = Exp1.sample(&mut self.random);
+                self.half_spread() * (1.0 + 1.6 * depth)
+            }
+            Depth::Between(nearest, farthest) => {
+                nearest * (farthest / nearest).powf(self.random.random::<f64>())
+            }
+        };
         let price = self.offset_price(side.opposite(), bps);
         // Half of the makers like round numbers, which gives levels a queue.
         let grid = if self.random.random::<bool>() { self.flow.round } else { self.flow.tick };
@@ -190,9 +229,9 @@ impl Agents {
             Side::Buy => price.floor_to(grid).max(self.flow.tick),
             Side::Sell => price.ceil_to(grid),
         };
-        let quantity = self.size(if is_far { FAR_NOTIONAL } else { MAKER_NOTIONAL }, price);
+        let quantity = self.size(tier.notional, price);
         let key = self.key();
-        self.live.push(LiveOrder { key, side, price: price.to_f64(), is_far });
+        self.live.push(LiveOrder { key, side, price: price.to_f64(), life_secs: tier.life_secs });
         events.push(Action::Place { key, side, price, quantity });
     }
 
@@ -201,15 +240,11 @@ impl Agents {
     }
 
     fn place_orders(&mut self, secs: f64, events: &mut Vec<Action>) {
-        for _ in 0..self.count(NEAR_MAKERS * self.flow.activity * secs) {
-            let side = self.side();
-            let depth: f64 = Exp1.sample(&mut self.random);
-            self.place_one(side, self.half_spread() * (1.0 + 1.6 * depth), false, events);
-        }
-        for _ in 0..self.count(FAR_MAKERS * self.flow.activity * secs) {
-            let side = self.side();
-            let tail: f64 = self.random.random_range(0.004..1.0_f64);
-            self.place_one(side, (4.0 * tail.powf(-0.8)).min(320.0), true, events);
+        for tier in [NEAR, FAR, DEEP] {
+            for _ in 0..self.count(tier.arrivals * self.flow.activity * secs) {
+                let side = self.side();
+                self.place_one(side, &tier, events);
+            }
         }
     }
 
@@ -221,8 +256,7 @@ impl Agents {
                 Side::Buy => order.price > fair,
                 Side::Sell => order.price < fair,
             };
-            let life = if order.is_far { FAR_LIFE_SECS } else { NEAR_LIFE_SECS };
-            let hazard = if is_passed { NOTICE } else { 1.0 / life };
+            let hazard = if is_passed { NOTICE } else { 1.0 / order.life_secs };
             let stays = random.random::<f64>() >= hazard * secs;
             if !stays {
                 events.push(Action::Cancel { key: order.key });
@@ -253,13 +287,14 @@ impl Agents {
         }
     }
 
-    /// The first book: a ladder on both sides, all at one instant.
+    /// The first book, all at one instant.
     fn open_book(&mut self) {
         let mut events = Vec::new();
-        for level in 0..FIRST_LEVELS {
-            let bps = self.half_spread() * 1.08_f64.powi(i32::try_from(level).unwrap_or(0));
-            for side in [Side::Buy, Side::Sell] {
-                self.place_one(side, bps, level > 20, &mut events);
+        for (tier, orders) in FIRST_ORDERS {
+            for _ in 0..orders {
+                for side in [Side::Buy, Side::Sell] {
+                    self.place_one(side, &tier, &mut events);
+                }
             }
         }
         let at = self.horizon;

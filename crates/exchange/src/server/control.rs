@@ -14,6 +14,7 @@
 //! | `POST /control/silence?on=true` | connections stay up, nothing is sent |
 //! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
 //! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
+//! | `POST /control/frames?fault=skip\|duplicate\|swap\|garble\|oversize[&count=1][&matching=PART]` | damages the next market frames |
 //! | `POST /control/advance[?frames=N]` | lets a replay in step send N more frames |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
@@ -22,19 +23,23 @@
 //! | `POST /control/clear` | ends all faults |
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
 use model::{Amount, Asset, InstrumentStatus};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::faults::{Failure, FailurePoint, PlannedFailure};
 use super::http::{Answer, json as answer};
+use super::script::FaultScript;
 use super::state::{Shared, State};
 use super::ws::query_value;
 use crate::clock::Speed;
 use crate::machine::DEFAULT_ACCOUNT;
+use crate::streams::faults::FrameFault;
 use crate::streams::hub::Ending;
 
 /// A refusal: status and words.
@@ -55,11 +60,34 @@ pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>
         announce_shutdown(shared).await;
         return answer(200, "{}");
     }
-    let result = act(shared, request.method().as_str(), command, &query);
-    shared.wake.notify_waiters();
-    match result {
+    match act_and_wake(shared, request.method().as_str(), command, &query) {
         Ok(value) => answer(200, value.to_string()),
         Err((status, words)) => answer(status, json!({"error": words}).to_string()),
+    }
+}
+
+fn act_and_wake(
+    shared: &Shared,
+    method: &str,
+    command: &str,
+    query: &str,
+) -> Result<Value, Refusal> {
+    let result = act(shared, method, command, query);
+    shared.wake.notify_waiters();
+    result
+}
+
+/// Carries out a script of faults, each at its time after the start of the script.
+pub async fn play(shared: Arc<Shared>, script: FaultScript) {
+    let start = Instant::now();
+    for fault in script.0 {
+        tokio::time::sleep_until(start + fault.after).await;
+        let (command, query) = fault.request.split_once('?').unwrap_or((&fault.request, ""));
+        if command == "server_shutdown" {
+            announce_shutdown(&shared).await;
+        } else if let Err((_, words)) = act_and_wake(&shared, "POST", command, query) {
+            tracing::warn!(request = fault.request, error = words, "a scripted fault was refused");
+        }
     }
 }
 
@@ -121,6 +149,14 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             state.faults.set_delay(millis(query, "ms")?, &matching);
         }
         ("POST", "fail") => plan_failure(state, query)?,
+        ("POST", "frames") => {
+            let fault = FrameFault::parse(&need(query, "fault")?).ok_or((
+                400,
+                "parameter `fault` is skip, duplicate, swap, garble or oversize".to_owned(),
+            ))?;
+            let matching = query_value(query, "matching").unwrap_or_default();
+            state.hub.frame_faults.plan(fault, &matching, count_of(query));
+        }
         ("POST", "advance") => {
             let frames = query_value(query, "frames").and_then(|count| count.parse().ok());
             shared.credit.add_permits(frames.unwrap_or(1).min(1_000_000));
@@ -147,12 +183,17 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
         }
         ("POST", "clear") => {
             state.faults.clear();
+            state.hub.frame_faults.clear();
             state.hub.is_silent = false;
         }
         (_, command) => return Err((404, format!("there is no command `{command}`"))),
     }
     let clock = serde_json::to_value(state.clock.announcement()).unwrap_or_default();
     Ok(if command == "clock" { clock } else { json!({"clock": clock}) })
+}
+
+fn count_of(query: &str) -> usize {
+    query_value(query, "count").and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 fn set_speed(state: &mut State, wall: model::Timestamp, speed: Speed) -> Result<(), Refusal> {
@@ -175,7 +216,7 @@ fn plan_failure(state: &mut State, query: &str) -> Result<(), Refusal> {
         Ok(status @ 400..=599) => Failure::Status(status),
         Ok(_) | Err(_) => return Err((400, "parameter `status` is 0 or 400 to 599".to_owned())),
     };
-    let count = query_value(query, "count").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let count = count_of(query);
     let matching = query_value(query, "matching").unwrap_or_default();
     state.faults.plan(&PlannedFailure { point, failure, matching }, count);
     Ok(())

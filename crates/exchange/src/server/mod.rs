@@ -5,6 +5,7 @@ pub mod faults;
 mod http;
 pub mod listener;
 mod replay;
+pub mod script;
 mod state;
 mod ws;
 mod ws_api;
@@ -83,6 +84,23 @@ impl ExchangeHandle {
         format!("ws://{}/ws-api/v3", self.address)
     }
 
+    /// What a program that started the exchange has to know: the one line of
+    /// `tickwright exchange`. `private_key_file` is where the Ed25519 key was written.
+    #[must_use]
+    pub fn announcement(&self, private_key_file: &std::path::Path) -> serde_json::Value {
+        serde_json::json!({
+            "event": "exchange.ready",
+            "rest_url": self.rest_url(),
+            "ws_url": self.ws_url(),
+            "ws_api_url": self.ws_api_url(),
+            "api_key": self.credentials.api_key,
+            "api_secret": self.credentials.api_secret,
+            "ed25519_api_key": self.credentials.ed25519_api_key,
+            "ed25519_private_key_file": private_key_file,
+            "clock": self.clock(),
+        })
+    }
+
     /// The venue's clock.
     #[must_use]
     pub fn clock(&self) -> ClockAnnouncement {
@@ -133,6 +151,10 @@ pub fn serve<L: Listener>(
         tokio::spawn(Arc::clone(&shared).drive()),
         tokio::spawn(accept(Arc::clone(&shared), listener, stopped)),
     ];
+    let faults = shared.config.faults.clone();
+    if !faults.0.is_empty() {
+        tasks.push(tokio::spawn(control::play(Arc::clone(&shared), faults)));
+    }
     if let Some(scan) = scan {
         tasks.push(tokio::spawn(replay::run(Arc::clone(&shared), scan)));
     }

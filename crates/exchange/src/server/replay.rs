@@ -145,12 +145,14 @@ fn send(state: &mut State, shared: &Shared, item: &Item, snapshot_of: Option<Sym
 fn send_frame(state: &mut State, text: &str, frame: &Frame) {
     let mut combined: Option<Utf8Bytes> = None;
     let mut raw: Option<Utf8Bytes> = None;
+    let mut frames = Vec::new();
     for (id, is_combined) in state.hub.recorded_listeners(&frame.stream) {
         let text = if is_combined {
             combined.get_or_insert_with(|| Utf8Bytes::from(text))
         } else {
             raw.get_or_insert_with(|| Utf8Bytes::from(&text[frame.data.clone()]))
         };
-        state.hub.send(id, text.clone());
+        frames.push((id, text.clone()));
     }
+    state.hub.send_market(&frame.stream, frames);
 }

@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::api::TimeUnit;
 use crate::machine::{Exchange, Output, UserEvent};
+use crate::streams::faults::{self, FrameFault, FrameFaults};
 use crate::streams::name::StreamKey;
 use crate::streams::recorded::RecordedStreams;
 use crate::streams::{payload, user};
@@ -106,6 +107,10 @@ pub struct Hub {
     recorded: Option<RecordedStreams>,
     next_id: u64,
     queue: usize,
+    /// Faults of frames to come.
+    pub frame_faults: FrameFaults,
+    /// Frames held back until the next one of their stream.
+    held: BTreeMap<String, Vec<(ConnectionId, Utf8Bytes)>>,
     /// A fault: connections stay up and nothing is sent on them.
     pub is_silent: bool,
 }
@@ -138,7 +143,7 @@ impl<F: Fn(TimeUnit) -> Option<String>> Forms<'_, F> {
 impl Hub {
     /// A hub whose readers may have so many frames waiting.
     #[must_use]
-    pub const fn new(queue: usize) -> Self {
+    pub fn new(queue: usize) -> Self {
         Self {
             connections: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -146,6 +151,8 @@ impl Hub {
             recorded: None,
             next_id: 0,
             queue,
+            frame_faults: FrameFaults::default(),
+            held: BTreeMap::new(),
             is_silent: false,
         }
     }
@@ -366,7 +373,7 @@ impl Hub {
         };
         let name = key.name(instruments);
         let mut forms = Forms { name: &name, make, raw: [None, None], combined: [None, None] };
-        let mut slow = Vec::new();
+        let mut frames = Vec::with_capacity(listeners.len());
         for id in listeners {
             let Some(connection) = self.connections.get(id) else { continue };
             let frame = if connection.is_combined {
@@ -374,13 +381,41 @@ impl Hub {
             } else {
                 forms.raw(connection.unit)
             };
-            let Some(frame) = frame else { continue };
-            if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
-                slow.push(*id);
+            frames.extend(frame.map(|frame| (*id, frame)));
+        }
+        self.send_market(&name, frames);
+    }
+
+    /// Sends the frames of one event of a stream, as faults leave them.
+    pub fn send_market(&mut self, stream: &str, frames: Vec<(ConnectionId, Utf8Bytes)>) {
+        if frames.is_empty() {
+            return;
+        }
+        let held = if self.held.is_empty() { None } else { self.held.remove(stream) };
+        let fault = if held.is_some() { None } else { self.frame_faults.take(stream) };
+        match fault {
+            None => self.send_all(frames),
+            Some(FrameFault::Skip) => {}
+            Some(FrameFault::Duplicate) => {
+                self.send_all(frames.clone());
+                self.send_all(frames);
+            }
+            Some(FrameFault::Swap) => {
+                self.held.insert(stream.to_owned(), frames);
+            }
+            Some(fault @ (FrameFault::Garble | FrameFault::Oversize)) => {
+                let damage = |(id, frame)| (id, faults::damaged(fault, &frame).unwrap_or(frame));
+                self.send_all(frames.into_iter().map(damage).collect());
             }
         }
-        for id in slow {
-            self.end_one(id, Ending::too_slow(self.queue));
+        if let Some(held) = held {
+            self.send_all(held);
+        }
+    }
+
+    fn send_all(&mut self, frames: Vec<(ConnectionId, Utf8Bytes)>) {
+        for (id, frame) in frames {
+            self.send(id, frame);
         }
     }
 

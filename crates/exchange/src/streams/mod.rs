@@ -1,5 +1,6 @@
 //! Market streams: their names, their payloads, and who listens.
 
+pub mod faults;
 pub mod hub;
 pub mod name;
 pub mod payload;

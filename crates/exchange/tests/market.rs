@@ -1,0 +1,350 @@
+//! The synthetic market as a machine, without sockets: does it look like a market, is it the
+//! same for the same seed, and does nobody gain or lose a satoshi by accounting.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{
+    Amount, Asset, ClientOrderId, OrderKind, OrderQuantity, Price, Quantity, Side, Symbol,
+    TimeInForce, Timestamp,
+};
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use tickwright_exchange::accounts::Balance;
+use tickwright_exchange::machine::{
+    CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceOrder, Record, UserEvent,
+};
+use tickwright_exchange::orders::{SelfTradePrevention, Status};
+use tickwright_exchange::{ExchangeConfig, SyntheticConfig};
+
+const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn market(seed: u64) -> Exchange {
+    let synthetic =
+        SyntheticConfig { seed, history: Duration::from_secs(600), ..SyntheticConfig::default() };
+    let config = ExchangeConfig::synthetic(seed);
+    let mut exchange = Exchange::synthetic(&config, &synthetic, START, 1);
+    exchange.open_account(DEFAULT_ACCOUNT, [], &config.balances);
+    exchange.take_outputs();
+    exchange
+}
+
+fn run(exchange: &mut Exchange, until: Timestamp) -> Vec<Output> {
+    while exchange.advance(until).is_some() {}
+    exchange.take_outputs()
+}
+
+#[derive(Default)]
+struct Seen {
+    prices: Vec<f64>,
+    spreads_bps: Vec<f64>,
+    changes: u32,
+}
+
+#[test]
+fn it_looks_like_a_market_on_every_seed() {
+    for seed in 1..=20 {
+        let mut exchange = market(seed);
+        let symbols = exchange.instruments().len();
+        let mut seen: Vec<Seen> = (0..symbols).map(|_| Seen::default()).collect();
+        for output in run(&mut exchange, START.after(Duration::from_secs(180))) {
+            match output {
+                Output::Trade { instrument, print } => {
+                    seen[usize::from(instrument.0)].prices.push(print.price.to_f64());
+                }
+                Output::Quote { instrument, quote } => {
+                    assert!(quote.bid.price.is_positive() && quote.ask.price.is_positive());
+                    assert!(quote.bid.price < quote.ask.price, "seed {seed}: {quote:?}");
+                    let (bid, ask) = (quote.bid.price.to_f64(), quote.ask.price.to_f64());
+                    let seen = &mut seen[usize::from(instrument.0)];
+                    seen.spreads_bps.push((ask - bid) / bid * 1e4);
+                    seen.changes += 1;
+                }
+                Output::Aggregate { .. } | Output::Depth { .. } | Output::User { .. } => {}
+            }
+        }
+        for (index, seen) in seen.iter().enumerate() {
+            let name = exchange.instruments().iter().nth(index).unwrap().symbol;
+            let high = seen.prices.iter().copied().fold(f64::MIN, f64::max);
+            let low = seen.prices.iter().copied().fold(f64::MAX, f64::min);
+            let range_bps = (high / low - 1.0) * 1e4;
+            let spread = seen.spreads_bps.iter().sum::<f64>() / seen.spreads_bps.len() as f64;
+            let widest = seen.spreads_bps.iter().copied().fold(f64::MIN, f64::max);
+            let what = format!(
+                "seed {seed} {name}: {} trades, range {range_bps:.1} bp, spread {spread:.2} bp, widest {widest:.2} bp, {} quotes",
+                seen.prices.len(),
+                seen.changes
+            );
+            eprintln!("{what}");
+            assert!((150..3_000).contains(&seen.prices.len()), "{what}");
+            assert!((20.0..300.0).contains(&range_bps), "{what}");
+            assert!((0.3..8.0).contains(&spread) && widest > spread * 1.5, "{what}");
+            assert!(seen.changes > 300, "{what}");
+        }
+    }
+}
+
+#[test]
+fn the_flow_is_the_seeds_alone() {
+    let mark = Duration::from_secs(60);
+    let untouched = market(3).flow_hash(mark).unwrap();
+    let mut traded = market(3);
+    for step in 0..50 {
+        let now = START.after(Duration::from_millis(step * 1_000));
+        run(&mut traded, now);
+        let _ = traded.place(
+            DEFAULT_ACCOUNT,
+            &order("BTCUSDT", Side::Buy, OrderKind::Market, "0.05"),
+            now,
+        );
+    }
+    assert_eq!(traded.flow_hash(mark), Some(untouched));
+    run(&mut traded, START.after(Duration::from_secs(90)));
+    assert_eq!(traded.flow_hash(mark), Some(untouched), "asked after the mark has passed");
+    assert_ne!(market(4).flow_hash(mark), Some(untouched));
+    // But our orders are part of the market: what trades after them is not the same.
+    let last = |exchange: &Exchange| {
+        exchange.market_of(symbol("BTCUSDT")).unwrap().matcher.last_trade_id()
+    };
+    let mut alone = market(3);
+    run(&mut alone, START.after(Duration::from_secs(90)));
+    assert_ne!(last(&alone), last(&traded));
+}
+
+fn symbol(name: &str) -> Symbol {
+    Symbol::new(name).unwrap()
+}
+
+fn order(name: &str, side: Side, kind: OrderKind, quantity: &str) -> PlaceOrder {
+    PlaceOrder {
+        symbol: symbol(name),
+        side,
+        kind,
+        quantity: OrderQuantity::Base(quantity.parse().unwrap()),
+        client_id: None,
+        prevention: SelfTradePrevention::default(),
+        strategy_id: None,
+        strategy_type: None,
+    }
+}
+
+/// A random order around the market.
+fn random_order(exchange: &Exchange, random: &mut Pcg64Mcg) -> PlaceOrder {
+    let names = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"];
+    let name = names[random.random_range(0..names.len())];
+    let market = exchange.market_of(symbol(name)).unwrap();
+    let (tick, step) = {
+        let filters = &market.instrument().filters;
+        (filters.price.tick, filters.lot_size.step)
+    };
+    let side = if random.random() { Side::Buy } else { Side::Sell };
+    let last = market.matcher.last_price().unwrap().to_f64();
+    let near = |random: &mut Pcg64Mcg, bps: f64| {
+        let price = last * (1.0 + random.random_range(-bps..bps) / 1e4);
+        Price::from_f64_rounded(price).unwrap().floor_to(tick)
+    };
+    let time_in_force = [
+        TimeInForce::GoodTilCanceled,
+        TimeInForce::GoodTilCanceled,
+        TimeInForce::ImmediateOrCancel,
+        TimeInForce::FillOrKill,
+    ][random.random_range(0..4)];
+    let (price, stop_price) = (near(random, 8.0), near(random, 20.0));
+    let kind = match random.random_range(0..7) {
+        0 => OrderKind::Market,
+        1 | 2 => OrderKind::Limit { price, time_in_force },
+        3 => OrderKind::LimitMaker { price },
+        4 => OrderKind::StopLoss { stop_price },
+        5 => OrderKind::StopLossLimit { stop_price, price, time_in_force },
+        _ => OrderKind::TakeProfitLimit { stop_price, price, time_in_force },
+    };
+    let notional = random.random_range(20.0..4_000.0);
+    let quantity = Quantity::from_f64_rounded(notional / last).unwrap().floor_to(step);
+    let quantity = if kind == OrderKind::Market && random.random_range(0..3) == 0 {
+        OrderQuantity::Quote(Amount::new(rust_decimal::Decimal::new(
+            random.random_range(1_000..200_000),
+            2,
+        )))
+    } else {
+        OrderQuantity::Base(quantity)
+    };
+    PlaceOrder { kind, quantity, ..order(name, side, OrderKind::Market, "1") }
+}
+
+/// What the account must hold by its own trades.
+fn expected(opening: &BTreeMap<Asset, Amount>, exchange: &Exchange) -> BTreeMap<Asset, Amount> {
+    let mut totals = opening.clone();
+    for trade in exchange.account(DEFAULT_ACCOUNT).orders.all_trades() {
+        let instrument = exchange.instruments().by_symbol(trade.symbol.as_str()).unwrap();
+        let base = Amount::from(trade.quantity);
+        let (base_change, quote_change) = match trade.side {
+            Side::Buy => (base, -trade.quote),
+            Side::Sell => (-base, trade.quote),
+        };
+        *totals.entry(instrument.base).or_default() += base_change;
+        *totals.entry(instrument.quote).or_default() += quote_change;
+        *totals.entry(trade.fee_asset).or_default() -= trade.fee;
+    }
+    totals
+}
+
+fn totals(exchange: &Exchange) -> BTreeMap<Asset, Amount> {
+    exchange
+        .account(DEFAULT_ACCOUNT)
+        .balances()
+        .map(|(asset, balance)| (asset, balance.free + balance.locked))
+        .collect()
+}
+
+fn check_books(exchange: &Exchange, opening: &BTreeMap<Asset, Amount>, when: &str) {
+    assert_eq!(totals(exchange), expected(opening, exchange), "{when}");
+    let account = exchange.account(DEFAULT_ACCOUNT);
+    let mut locked: BTreeMap<Asset, Amount> = BTreeMap::new();
+    for order in account.orders.open() {
+        let instrument = exchange.instruments().get(order.instrument);
+        let asset = if order.side == Side::Buy { instrument.quote } else { instrument.base };
+        *locked.entry(asset).or_default() += order.locked;
+    }
+    for (asset, balance) in account.balances() {
+        assert!(!balance.free.is_negative(), "{when}: {asset} {balance:?}");
+        assert_eq!(
+            balance.locked,
+            locked.get(&asset).copied().unwrap_or_default(),
+            "{when}: {asset}"
+        );
+    }
+    for order in account.orders.everything() {
+        let filled: Quantity = account
+            .orders
+            .all_trades()
+            .filter(|trade| trade.order == order.id)
+            .map(|trade| trade.quantity)
+            .sum();
+        assert_eq!(filled, order.executed, "{when}: {order:?}");
+        assert!(order.executed <= order.quantity, "{when}: {order:?}");
+        let is_whole = order.executed == order.quantity && order.quantity.is_positive();
+        assert_eq!(order.status == Status::Filled, is_whole, "{when}: {order:?}");
+    }
+}
+
+/// Trades at random for a while and returns every record.
+fn trade_at_random(exchange: &mut Exchange, seed: u64, secs: u64) -> (Vec<Record>, u32) {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let mut records = exchange.take_records();
+    let mut placed = 0;
+    for step in 0..secs * 5 {
+        let now = START.after(Duration::from_millis(step * 200));
+        run(exchange, now);
+        let open: Vec<i64> =
+            exchange.account(DEFAULT_ACCOUNT).orders.open().map(|order| order.id).collect();
+        if !open.is_empty() && random.random_range(0..3) == 0 {
+            let id = open[random.random_range(0..open.len())];
+            let name = exchange.account(DEFAULT_ACCOUNT).orders.get(id).unwrap().symbol;
+            let cancel = CancelOrder {
+                symbol: name,
+                order: OrderRef { id: Some(id), client_id: None },
+                cancel_id: None,
+                restriction: None,
+            };
+            exchange.cancel(DEFAULT_ACCOUNT, &cancel, now).unwrap();
+        } else {
+            let order = random_order(exchange, &mut random);
+            placed += u32::from(exchange.place(DEFAULT_ACCOUNT, &order, now).is_ok());
+        }
+        records.extend(exchange.take_records());
+    }
+    (records, placed)
+}
+
+#[test]
+fn not_a_satoshi_is_gained_or_lost() {
+    for seed in 1..=10 {
+        let mut exchange = market(seed);
+        let opening = totals(&exchange);
+        let (_, placed) = trade_at_random(&mut exchange, seed, 120);
+        assert!(placed > 100, "seed {seed}: {placed}");
+        check_books(&exchange, &opening, &format!("seed {seed}"));
+        let trades = exchange.account(DEFAULT_ACCOUNT).orders.all_trades();
+        let (makers, takers): (Vec<_>, Vec<_>) = trades.partition(|trade| trade.is_maker);
+        assert!(makers.len() > 20 && takers.len() > 20, "{} {}", makers.len(), takers.len());
+    }
+}
+
+#[test]
+fn what_was_stored_is_put_back() {
+    let mut exchange = market(5);
+    let opening = totals(&exchange);
+    let (records, _) = trade_at_random(&mut exchange, 5, 60);
+    let text = serde_json::to_string(&records).unwrap();
+    let records: Vec<Record> = serde_json::from_str(&text).unwrap();
+    let config = ExchangeConfig::synthetic(5);
+    let synthetic = SyntheticConfig {
+        seed: 5,
+        history: Duration::from_secs(600),
+        ..SyntheticConfig::default()
+    };
+    let later = START.after(Duration::from_secs(3_600));
+    let mut again = Exchange::synthetic(&config, &synthetic, later, 2);
+    let before = exchange.account(DEFAULT_ACCOUNT);
+    let open = before.orders.open().count();
+    assert!(open > 1, "{open}");
+    again.restore(DEFAULT_ACCOUNT, [], records, later);
+    check_books(&again, &opening, "restored");
+    // Trades of before are there; what is still open keeps its number.
+    for trade in before.orders.all_trades() {
+        assert!(again.account(DEFAULT_ACCOUNT).orders.all_trades().any(|other| other == trade));
+    }
+    for order in before.orders.open() {
+        let restored = again.account(DEFAULT_ACCOUNT).orders.get(order.id).unwrap();
+        assert!(restored.executed >= order.executed);
+    }
+    // And the market goes on with them on it.
+    while again.advance(later.after(Duration::from_secs(60))).is_some() {}
+    check_books(&again, &opening, "a minute later");
+}
+
+#[test]
+fn reports_come_step_by_step_and_positions_last() {
+    let mut exchange = market(2);
+    let id = ClientOrderId::new("steps").unwrap();
+    let order =
+        PlaceOrder { client_id: Some(id), ..order("BTCUSDT", Side::Buy, OrderKind::Market, "1") };
+    exchange.place(DEFAULT_ACCOUNT, &order, START).unwrap();
+    let steps: Vec<String> = exchange
+        .take_outputs()
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::User { event: UserEvent::Execution(report), .. } => {
+                Some(format!("{} {}", report.kind.name(), report.order.status.name()))
+            }
+            Output::User { event: UserEvent::Position { balances, .. }, .. } => {
+                let names: Vec<&str> = balances.iter().map(|(asset, _)| asset.as_str()).collect();
+                Some(names.join(" "))
+            }
+            Output::User { event: UserEvent::BalanceUpdate { .. }, .. }
+            | Output::Trade { .. }
+            | Output::Aggregate { .. }
+            | Output::Quote { .. }
+            | Output::Depth { .. } => None,
+        })
+        .collect();
+    assert_eq!(steps[0], "NEW NEW");
+    let trades = steps.len() - 2;
+    assert!(trades > 1, "{steps:?}");
+    assert!(steps[1..trades].iter().all(|step| step == "TRADE PARTIALLY_FILLED"), "{steps:?}");
+    assert_eq!(steps[trades], "TRADE FILLED");
+    assert_eq!(steps[trades + 1], "BTC USDT");
+}
+
+#[test]
+fn a_balance_is_reported_as_it_is() {
+    let mut exchange = market(1);
+    let usdt = Asset::new("USDT").unwrap();
+    exchange.deposit(DEFAULT_ACCOUNT, usdt, "12.5".parse().unwrap(), START).unwrap();
+    let balance = exchange.account(DEFAULT_ACCOUNT).balance(usdt);
+    assert_eq!(balance, Balance { free: "100012.5".parse().unwrap(), locked: Amount::ZERO });
+    let too_much = exchange.deposit(DEFAULT_ACCOUNT, usdt, "-1000000".parse().unwrap(), START);
+    assert_eq!(too_much.unwrap_err().code, -2010);
+}

@@ -86,3 +86,91 @@ impl<S: Strategy> Strategy for PerSymbol<S> {
         states.into_iter().try_for_each(|(id, state)| self.tell(id, |own| own.restore(state)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use kernel::strategy::HostInput;
+    use model::{MarketEvent, Side};
+
+    use super::*;
+    use crate::testing::{ID, Market, Step, held};
+
+    const OTHER: InstrumentId = InstrumentId(1);
+
+    fn market(kind: &str, given: &[(&str, &str)]) -> Market {
+        let (positions, orders) = (BTreeMap::new(), Vec::new());
+        let mut market = Market::trading(vec![ID, OTHER], kind, given, positions, orders);
+        market.give(HostInput::Start);
+        market
+    }
+
+    fn of_other(event: MarketEvent) -> MarketEvent {
+        match event {
+            MarketEvent::Trade(trade) => MarketEvent::Trade(Trade { instrument: OTHER, ..trade }),
+            MarketEvent::Quote(quote) => MarketEvent::Quote(Quote { instrument: OTHER, ..quote }),
+            MarketEvent::Bar(_) | MarketEvent::Book(_) | MarketEvent::Depth(_) => event,
+        }
+    }
+
+    fn ordered(market: &Market) -> Vec<(InstrumentId, Side)> {
+        market.host.open_orders().map(|open| (open.new.instrument, open.new.side)).collect()
+    }
+
+    #[test]
+    fn each_symbol_is_decided_apart() {
+        let given = [
+            ("source", "trades"),
+            ("fast", "1"),
+            ("slow", "2"),
+            ("quantity", "1"),
+            ("warm_up", "0"),
+        ];
+        let mut market = market("ema_cross", &given);
+        for (price, other) in [("100", "100"), ("101", "99"), ("102", "98"), ("103", "99")] {
+            market.step(Step::Trade(price));
+            let event = market.trade(other.parse().unwrap());
+            market.market(of_other(event));
+        }
+        assert_eq!(ordered(&market), [(ID, Side::Buy), (OTHER, Side::Buy)]);
+    }
+
+    #[test]
+    fn timers_find_their_symbol() {
+        let given = [("quantity", "1"), ("requote_ms", "1000"), ("requote_bps", "0")];
+        let mut market = market("market_maker", &given);
+        let event = market.quote("95", "105");
+        market.market(of_other(event));
+        assert_eq!(ordered(&market), [(OTHER, Side::Buy)]);
+        // An event of an order goes to its symbol's machine, which waits for its time.
+        let order = market.host.open_orders().next().unwrap().order;
+        let kind = model::OrderEventKind::Canceled { reason: model::CancelReason::Requested };
+        let event = OrderEvent {
+            order,
+            instrument: OTHER,
+            received_at: market.now,
+            correlation: model::CorrelationId(1),
+            kind,
+        };
+        market.give(HostInput::Order { event, fee_in_quote: model::Amount::ZERO });
+        assert_eq!(ordered(&market), []);
+        market.step(Step::Pass(1_000));
+        assert_eq!(ordered(&market), [(OTHER, Side::Buy)]);
+    }
+
+    #[test]
+    fn snapshots_go_back_to_their_symbol() {
+        let given = [("quantity", "1"), ("reference_bars", "1")];
+        let mut before = market("dip_buyer", &given);
+        before.step(Step::Bar("100"));
+        before.step(Step::Trade("90"));
+        before.step(Step::Fill(1, "1", "90"));
+        let snapshot = before.host.snapshot().unwrap();
+        let traded = vec![ID, OTHER];
+        let mut after = Market::trading(traded, "dip_buyer", &given, held("1", "90"), Vec::new());
+        after.host.restore(snapshot.clone()).unwrap();
+        after.give(HostInput::Start);
+        assert_eq!(after.host.snapshot(), Some(snapshot));
+    }
+}

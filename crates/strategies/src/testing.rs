@@ -123,11 +123,22 @@ impl Market {
         positions: BTreeMap<InstrumentId, kernel::portfolio::Position>,
         open_orders: Vec<OpenOrder>,
     ) -> Self {
+        Self::trading(vec![ID], kind, given, positions, open_orders)
+    }
+
+    /// The same for several instruments.
+    pub fn trading(
+        traded: Vec<InstrumentId>,
+        kind: &str,
+        given: &[(&str, &str)],
+        positions: BTreeMap<InstrumentId, kernel::portfolio::Position>,
+        open_orders: Vec<OpenOrder>,
+    ) -> Self {
         let instruments = instruments();
         let parameters = parameters(kind, given).unwrap();
         let setup = StrategySetup {
             instruments: &instruments,
-            traded: &[ID],
+            traded: &traded,
             capital: Amount::ONE,
             parameters: &parameters,
         };
@@ -139,7 +150,7 @@ impl Market {
             epoch: 1,
             last_number: open_orders.iter().map(|open| open.order.number).max().unwrap_or(0),
             instruments: Arc::clone(&instruments),
-            traded: vec![ID],
+            traded,
             capital: Amount::ONE,
             positions,
             open_orders,
@@ -214,7 +225,7 @@ impl Market {
         })
     }
 
-    fn quote(&self, bid: &str, ask: &str) -> MarketEvent {
+    pub fn quote(&self, bid: &str, ask: &str) -> MarketEvent {
         let level = |price: &str| Level { price: price.parse().unwrap(), quantity: Quantity::ONE };
         MarketEvent::Quote(Quote {
             instrument: ID,

@@ -27,7 +27,7 @@ use crate::keys::{Credentials, KeyError};
 use crate::machine::{DEFAULT_ACCOUNT, Exchange};
 use crate::persist::{Loaded, Store, StoreError, fresh_credentials};
 use crate::replay::{ReplayError, Scan};
-use crate::streams::hub::Hub;
+use crate::streams::hub::{Ending, Hub};
 use crate::streams::recorded::RecordedStreams;
 use listener::Listener;
 use state::{Shared, State};
@@ -131,6 +131,7 @@ impl Drop for ExchangeHandle {
         for task in &self.tasks {
             task.abort();
         }
+        self.shared.lock().hub.end_all(&Ending::Drop);
     }
 }
 
@@ -194,6 +195,10 @@ fn start(
         MarketConfig::Synthetic(market) => {
             if market.symbols.is_empty() {
                 return Err(StartError::Config("a synthetic market needs a symbol".to_owned()));
+            }
+            if config.speed == Speed::Max {
+                let words = "a synthetic market has no end: full speed is for replays".to_owned();
+                return Err(StartError::Config(words));
             }
             Exchange::synthetic(config, market, now, run)
         }

@@ -1,0 +1,135 @@
+//! What survives the process, and who is cut off.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Ws, best, config, get, place, signed, start};
+use futures_util::StreamExt;
+use tickwright_exchange::{ExchangeConfig, Speed, StartError};
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test]
+async fn accounts_orders_trades_and_keys_survive_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = || ExchangeConfig { state_dir: Some(directory.path().to_owned()), ..config() };
+    let first = start(kept()).await;
+    let (bid, _) = best(&first, "ETHUSDT").await;
+    place(&first, "symbol=ETHUSDT&side=BUY&type=MARKET&quantity=0.5").await.ok();
+    let resting = format!(
+        "symbol=ETHUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price={:.2}&newClientOrderId=rests",
+        bid * 0.9
+    );
+    let order = place(&first, &resting).await.ok();
+    let stop = format!(
+        "symbol=ETHUSDT&side=SELL&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.1&price={0:.2}&stopPrice={0:.2}",
+        bid * 0.9
+    );
+    place(&first, &stop).await.ok();
+    let trades = signed(&first, "GET", "/api/v3/myTrades", "symbol=ETHUSDT").await.ok();
+    let account = signed(&first, "GET", "/api/v3/account", "").await.ok();
+    let credentials = first.credentials.clone();
+    // No good-bye: whatever was answered must be on the disk.
+    drop(first);
+
+    let again = start(kept()).await;
+    assert_eq!(again.credentials, credentials);
+    assert_eq!(
+        signed(&again, "GET", "/api/v3/account", "").await.ok()["balances"],
+        account["balances"]
+    );
+    assert_eq!(signed(&again, "GET", "/api/v3/myTrades", "symbol=ETHUSDT").await.ok(), trades);
+    let open = signed(&again, "GET", "/api/v3/openOrders", "symbol=ETHUSDT").await.ok();
+    assert_eq!(open.as_array().unwrap().len(), 2, "{open}");
+    assert_eq!(open[0]["orderId"], order["orderId"]);
+    let new = place(&again, "symbol=ETHUSDT&side=SELL&type=MARKET&quantity=0.1").await.ok();
+    assert!(new["orderId"].as_i64() > open[1]["orderId"].as_i64());
+    let old = trades[0]["id"].as_i64().unwrap();
+    assert!(new["fills"][0]["tradeId"].as_i64().unwrap() > old, "ids go on over restarts");
+    let cancel = "symbol=ETHUSDT&origClientOrderId=rests";
+    assert_eq!(signed(&again, "DELETE", "/api/v3/order", cancel).await.ok()["status"], "CANCELED");
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_cut_off_with_a_word() {
+    let quick =
+        ExchangeConfig { reader_queue: 64, speed: Speed::parse("500").unwrap(), ..config() };
+    let handle = start(quick).await;
+    let streams: Vec<String> = ["btcusdt", "ethusdt", "solusdt", "bnbusdt"]
+        .iter()
+        .flat_map(|symbol| {
+            ["trade", "bookTicker", "depth@100ms", "depth20@100ms"]
+                .map(|kind| format!("{symbol}@{kind}"))
+        })
+        .collect();
+    let mut idle = Ws::open(&handle, &format!("/stream?streams={}", streams.join("/"))).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let reason = loop {
+        match idle.0.next().await {
+            Some(Ok(Message::Close(frame))) => {
+                break frame.map(|frame| (u16::from(frame.code), frame.reason.to_string()));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => break None,
+        }
+    };
+    // The queue is in the kernel's buffers when the cut comes: what was sent before is read
+    // first, and then either the word or the cut, whichever the socket had room for.
+    if let Some((code, reason)) = reason {
+        assert_eq!((code, reason.as_str()), (1008, "too slow: 64 frames were waiting"));
+    }
+    get(&handle, "/api/v3/ping").await.ok();
+}
+
+#[tokio::test]
+async fn websockets_are_pinged_and_have_a_limited_life() {
+    let short = ExchangeConfig {
+        ping_every: Duration::from_millis(250),
+        pong_within: Duration::from_millis(500),
+        connection_life: Duration::from_millis(1_400),
+        ..config()
+    };
+    let handle = start(short).await;
+    let mut ws = Ws::open(&handle, "/ws").await;
+    let (mut pings, mut reason) = (0, String::new());
+    while let Some(Ok(message)) = ws.0.next().await {
+        match message {
+            Message::Ping(_) => pings += 1,
+            Message::Close(frame) => reason = frame.unwrap().reason.to_string(),
+            Message::Text(_) | Message::Binary(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+    }
+    assert!(pings >= 4, "{pings}");
+    assert_eq!(reason, "the connection has reached its age limit");
+    // Whoever does not read does not answer pings.
+    let mute = Ws::open(&handle, "/ws").await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let mut mute = mute;
+    let last = loop {
+        match mute.0.next().await {
+            Some(Ok(Message::Close(frame))) => break frame.unwrap().reason.to_string(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error.to_string(),
+            None => break String::new(),
+        }
+    };
+    assert_eq!(last, "pong timeout");
+}
+
+#[tokio::test]
+async fn what_can_not_be_is_refused_at_the_start() {
+    let endless = ExchangeConfig { speed: Speed::Max, ..config() };
+    let address = "127.0.0.1:0".parse().unwrap();
+    let refused = tickwright_exchange::bind(endless, address).await;
+    assert!(matches!(refused, Err(StartError::Config(_))));
+    let handle = start(config()).await;
+    let taken = tickwright_exchange::bind(config(), handle.address).await;
+    assert!(matches!(taken, Err(StartError::Listen(_))));
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("exchange.log"), "nonsense\nmore\n").unwrap();
+    let damaged = ExchangeConfig { state_dir: Some(directory.path().to_owned()), ..config() };
+    let refused = tickwright_exchange::bind(damaged, address).await;
+    assert!(refused.unwrap_err().to_string().contains("line 1"));
+}

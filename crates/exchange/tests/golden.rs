@@ -1,0 +1,203 @@
+//! Answers and events have the documented shapes: the same names, and the same kinds of values.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found something")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Ws, best, config, get, place, sign_ed25519, signed, start, venue_ms};
+use serde_json::{Value, json};
+
+/// A documented payload, if the documents are there.
+fn golden(name: &str) -> Option<Value> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/docs");
+    let path = directory.join(format!("{name}.json"));
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not there", path.display());
+        return None;
+    }
+    Some(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+}
+
+/// Differences between a documented value and ours: names missing or added, other kinds.
+fn differences(at: &str, documented: &Value, ours: &Value, out: &mut Vec<String>) {
+    match (documented, ours) {
+        (Value::Object(documented), Value::Object(ours)) => {
+            for (name, value) in documented {
+                match ours.get(name) {
+                    Some(mine) => differences(&format!("{at}.{name}"), value, mine, out),
+                    None => out.push(format!("{at}.{name} is missing")),
+                }
+            }
+            for name in ours.keys().filter(|name| !documented.contains_key(*name)) {
+                out.push(format!("{at}.{name} is not documented"));
+            }
+        }
+        (Value::Array(documented), Value::Array(ours)) => {
+            if let (Some(documented), Some(ours)) = (documented.first(), ours.first()) {
+                differences(&format!("{at}[]"), documented, ours, out);
+            }
+        }
+        (documented, ours) => {
+            let kind = std::mem::discriminant(documented) == std::mem::discriminant(ours);
+            if !kind && !documented.is_null() && !ours.is_null() {
+                out.push(format!("{at}: {documented} is documented, {ours} is ours"));
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check(name: &str, ours: &Value, known: &[&str]) {
+    let Some(documented) = golden(name) else { return };
+    let mut found = Vec::new();
+    differences("", &documented, ours, &mut found);
+    assert_eq!(found, known, "{name}: {ours}");
+}
+
+#[tokio::test]
+async fn rest_answers_have_the_documented_shapes() {
+    let handle = start(config()).await;
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let public = [
+        ("rest-api__test-connectivity__01", "ping"),
+        ("rest-api__check-server-time__01", "time"),
+        ("rest-api__order-book__01", "depth?symbol=BTCUSDT"),
+        ("rest-api__recent-trades-list__01", "trades?symbol=BTCUSDT"),
+        ("rest-api__compressed-aggregate-trades-list__01", "aggTrades?symbol=BTCUSDT"),
+        ("rest-api__kline-candlestick-data__01", "klines?symbol=BTCUSDT&interval=1m"),
+        ("rest-api__current-average-price__01", "avgPrice?symbol=BTCUSDT"),
+        ("rest-api__24hr-ticker-price-change-statistics__01", "ticker/24hr?symbol=BTCUSDT"),
+        ("rest-api__24hr-ticker-price-change-statistics__02", "ticker/24hr"),
+        (
+            "rest-api__24hr-ticker-price-change-statistics__03",
+            "ticker/24hr?symbol=BTCUSDT&type=MINI",
+        ),
+        ("rest-api__symbol-price-ticker__01", "ticker/price?symbol=BTCUSDT"),
+        ("rest-api__symbol-price-ticker__02", "ticker/price"),
+        ("rest-api__symbol-order-book-ticker__01", "ticker/bookTicker?symbol=BTCUSDT"),
+        ("rest-api__symbol-order-book-ticker__02", "ticker/bookTicker"),
+    ];
+    for (name, target) in public {
+        check(name, &get(&handle, &format!("/api/v3/{target}")).await.ok(), &[]);
+    }
+    let info = get(&handle, "/api/v3/exchangeInfo").await.ok();
+    let known = [
+        ".rateLimits[].interval is not documented",
+        ".rateLimits[].intervalNum is not documented",
+        ".rateLimits[].limit is not documented",
+        ".rateLimits[].rateLimitType is not documented",
+        ".sors is missing",
+    ];
+    check("rest-api__exchange-information__01", &info, &known);
+    let filters = info["symbols"][0]["filters"].as_array().unwrap();
+    for (file, name) in [
+        ("filters__price-filter__01", "PRICE_FILTER"),
+        ("filters__lot-size__01", "LOT_SIZE"),
+        ("filters__market-lot-size__01", "MARKET_LOT_SIZE"),
+        ("filters__percent-price-by-side__01", "PERCENT_PRICE_BY_SIDE"),
+        ("filters__notional__01", "NOTIONAL"),
+        ("filters__iceberg-parts__01", "ICEBERG_PARTS"),
+        ("filters__trailing-delta__01", "TRAILING_DELTA"),
+        ("filters__max-num-orders__01", "MAX_NUM_ORDERS"),
+        ("filters__max-num-order-lists__01", "MAX_NUM_ORDER_LISTS"),
+        ("filters__max-num-algo-orders__01", "MAX_NUM_ALGO_ORDERS"),
+        ("filters__max-num-order-amends__01", "MAX_NUM_ORDER_AMENDS"),
+    ] {
+        let filter = filters.iter().find(|filter| filter["filterType"] == name).unwrap();
+        check(file, filter, &[]);
+    }
+    let market = "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01";
+    check("rest-api__new-order__03", &place(&handle, market).await.ok(), &[]);
+    let result = format!("{market}&newOrderRespType=RESULT");
+    check("rest-api__new-order__02", &place(&handle, &result).await.ok(), &[]);
+    let ack = format!("{market}&newOrderRespType=ACK");
+    check("rest-api__new-order__01", &place(&handle, &ack).await.ok(), &[]);
+    let limit = format!(
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}&newClientOrderId=g",
+        bid * 0.98
+    );
+    place(&handle, &limit).await.ok();
+    let private = [
+        ("rest-api__query-order__01", "order", "symbol=BTCUSDT&origClientOrderId=g"),
+        ("rest-api__current-open-orders__01", "openOrders", ""),
+        ("rest-api__all-orders__01", "allOrders", "symbol=BTCUSDT"),
+        ("rest-api__account-trade-list__01", "myTrades", "symbol=BTCUSDT"),
+        ("rest-api__account-information__01", "account", ""),
+        ("rest-api__query-commission-rates__01", "account/commission", "symbol=BTCUSDT"),
+        ("rest-api__query-unfilled-order-count__01", "rateLimit/order", ""),
+    ];
+    for (name, path, params) in private {
+        check(name, &signed(&handle, "GET", &format!("/api/v3/{path}"), params).await.ok(), &[]);
+    }
+    let cancel = "symbol=BTCUSDT&origClientOrderId=g";
+    check(
+        "rest-api__cancel-order__01",
+        &signed(&handle, "DELETE", "/api/v3/order", cancel).await.ok(),
+        &[],
+    );
+    let rates = format!("{limit}&computeCommissionRates=true");
+    let test = signed(&handle, "POST", "/api/v3/order/test", &rates).await.ok();
+    check("rest-api__test-new-order__02", &test, &[]);
+}
+
+#[tokio::test]
+async fn stream_events_have_the_documented_shapes() {
+    let handle = start(config()).await;
+    let events = [
+        ("aggregate-trade-streams__01", "btcusdt@aggTrade"),
+        ("trade-streams__01", "btcusdt@trade"),
+        ("diff-depth-stream__01", "btcusdt@depth@100ms"),
+        ("individual-symbol-book-ticker-streams__01", "btcusdt@bookTicker"),
+        ("individual-symbol-mini-ticker-stream__01", "btcusdt@miniTicker"),
+        ("individual-symbol-ticker-streams__01", "btcusdt@ticker"),
+        ("individual-symbol-rolling-window-statistics-streams__01", "btcusdt@ticker_1h"),
+        ("average-price__01", "btcusdt@avgPrice"),
+        ("partial-book-depth-streams__01", "btcusdt@depth5@100ms"),
+        ("kline-candlestick-streams-for-utc__01", "btcusdt@kline_1m"),
+        ("kline-candlestick-streams-with-timezone-offset__01", "btcusdt@kline_1h@+08:00"),
+    ];
+    let names: Vec<&str> = events.iter().map(|(_, stream)| *stream).collect();
+    let target = format!("/stream?streams={}", names.join("/").replace('+', "%2B"));
+    let mut ws = Ws::open(&handle, &target).await;
+    let mut seen = std::collections::BTreeMap::new();
+    while seen.len() < events.len() {
+        let frame = ws.json().await;
+        seen.entry(frame["stream"].as_str().unwrap().to_owned()).or_insert(frame["data"].clone());
+    }
+    for (name, stream) in events {
+        check(&format!("web-socket-streams__{name}"), &seen[stream], &[]);
+    }
+}
+
+#[tokio::test]
+async fn the_websocket_api_has_the_documented_shapes() {
+    let handle = start(config()).await;
+    let mut ws = Ws::open(&handle, "/ws-api/v3").await;
+    let at = venue_ms(&handle).await;
+    let logon = ws.call("session.logon", sign_ed25519(&handle.credentials, json!({}), at)).await;
+    check("web-socket-api__log-in-with-api-key__02", &logon, &[".rateLimits is not documented"]);
+    let subscribed = ws.call("userDataStream.subscribe", json!({})).await;
+    let known = [".rateLimits is not documented"];
+    check("web-socket-api__subscribe-to-user-data-stream__02", &subscribed, &known);
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let order = json!({
+        "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+        "quantity": "0.01", "price": format!("{:.2}", bid * 0.99), "timestamp": at,
+        "newOrderRespType": "RESULT",
+    });
+    check("web-socket-api__place-new-order__03", &ws.call("order.place", order).await, &[]);
+    let report = ws.json().await;
+    let known = [".event.v is missing"];
+    check("user-data-stream__order-update__01", &report, &known);
+    check("user-data-stream__account-update__01", &ws.json().await, &[]);
+    let refused = ws.call("order.place", json!({"symbol": "BTCUSDT", "timestamp": at})).await;
+    check("web-socket-api__response-format__02", &refused, &[]);
+    check("web-socket-api__check-server-time__02", &ws.call("time", json!({})).await, &[]);
+    let unsubscribed = ws.call("userDataStream.unsubscribe", json!({})).await;
+    let known = [".rateLimits is not documented"];
+    check("web-socket-api__unsubscribe-from-user-data-stream__02", &unsubscribed, &known);
+    let logout = ws.call("session.logout", json!({})).await;
+    check("web-socket-api__log-out-of-the-session__02", &logout, &known);
+}

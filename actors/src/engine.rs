@@ -252,6 +252,7 @@ impl Engine {
         for (_, address) in &self.strategies {
             let _ = address.send(StopStrategy).await;
         }
+        self.log_feed().await;
         let before = self.working().await;
         let timeout_ms = timeout.as_millis() as u64;
         log_event!(SHUTDOWN_DRAINING, reason = %reason, open_orders = before, timeout_ms);
@@ -283,6 +284,26 @@ impl Engine {
         }
         let _ = self.risk.send(Terminate).await;
         let _ = self.execution.send(Terminate).await;
+    }
+
+    async fn log_feed(&self) {
+        let Ok(status) = self.feed.send(ReadFeedStatus).await else { return };
+        let stats = status.stats;
+        log_event!(
+            FEED_SUMMARY,
+            frames = stats.frames,
+            trades = stats.trades,
+            quotes = stats.quotes,
+            depth_applied = stats.depth_applied,
+            bars = stats.bars,
+            books_compared = stats.books_compared,
+            books_agreed = stats.books_agreed,
+            duplicates = stats.duplicates,
+            malformed = stats.malformed,
+            trades_missed = stats.trades_missed,
+            books_lost = stats.books_lost,
+            reconnects = stats.reconnects
+        );
     }
 
     async fn working(&self) -> usize {

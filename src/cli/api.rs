@@ -22,10 +22,15 @@ pub struct ApiArgs {
     /// The port, instead of `api.port` in the file; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+
+    /// Trade with real money: needed besides `mode = "live"`
+    #[arg(long)]
+    pub live: bool,
 }
 
 const HELP: &str = "\
-Serves health, status, prices, strategies, orders, fills and positions as JSON, read only.
+Runs the engine as `run` does, with the HTTP API on: health, status, prices, strategies, orders,
+fills and positions as JSON, read only, on http://127.0.0.1:8000 unless told otherwise.
 
 Examples:
   tickwright api
@@ -37,6 +42,7 @@ impl ApiArgs {
     pub fn overrides(&self) -> Vec<Override> {
         let bind = self.bind.map(|bind| Override::of_flag("--bind", "api.bind", bind.to_string()));
         let port = self.port.map(|port| Override::of_flag("--port", "api.port", port.to_string()));
-        bind.into_iter().chain(port).collect()
+        let on = Override::of_flag("api", "api.enabled", "true");
+        bind.into_iter().chain(port).chain([on]).collect()
     }
 }

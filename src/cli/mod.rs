@@ -10,6 +10,7 @@ pub mod demo;
 mod document;
 pub mod exchange;
 pub mod exit;
+pub mod feed;
 pub mod logs;
 pub mod prices;
 pub mod run;
@@ -36,6 +37,8 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Start here:
+  tickwright demo                        see it trade a simulated market
+  tickwright run                         run the engine on the simulated exchange
   tickwright check                       is my configuration right?
   tickwright prices BTCUSDT ETHUSDT      what do they cost?
   tickwright logs summary FILE           what did the engine do?
@@ -55,6 +58,12 @@ enum Command {
     /// Run the engine until it is told to stop
     #[command(alias = "trading")]
     Run(run::RunArgs),
+    /// Run the engine with its HTTP API on
+    Api(api::ApiArgs),
+    /// Run the simulated exchange by itself
+    Exchange(exchange::ExchangeArgs),
+    /// Check what the engine's feed makes of a recording
+    Feed(feed::FeedArgs),
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -166,6 +175,9 @@ pub fn execute(
         Command::Demo(arguments) => commands::demo::execute(&arguments, kinds),
         Command::Run(arguments) => commands::run::execute(&arguments, kinds),
         Command::Prices(arguments) => commands::prices::execute(&arguments),
+        Command::Api(arguments) => commands::api::execute(&arguments, kinds),
+        Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
+        Command::Feed(arguments) => commands::feed::execute(&arguments),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

@@ -1,7 +1,10 @@
 //! One function per command of the command line.
 
+pub mod api;
 pub mod check;
 pub mod demo;
+pub mod exchange;
+pub mod feed;
 pub mod logs;
 pub mod prices;
 pub mod run;

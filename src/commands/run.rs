@@ -34,11 +34,23 @@ const LOG_FLUSH: Duration = Duration::from_secs(2);
 /// With the exit code of what failed.
 pub fn execute(args: &RunArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
     let config = args.config.load(args.overrides(), kinds)?;
-    refuse_what_is_not_meant(&config, args.live)?;
+    trade(&config, args.live, kinds)
+}
+
+/// Trades with a configuration until a signal.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn trade(
+    config: &Config,
+    live_flag: bool,
+    kinds: &'static [StrategyEntry],
+) -> Result<Exit, Failure> {
+    refuse_what_is_not_meant(config, live_flag)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
-    let log = start_log(&config)?;
+    let log = start_log(config)?;
     end_process_on_panic(i32::from(Exit::Internal.code()));
-    let exit = actix::System::new().block_on(run(&config, kinds, &state_dir, &log));
+    let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
     log.flush(LOG_FLUSH);
     exit
 }

@@ -171,6 +171,7 @@ pub struct FeedConfig {
     pub reconnect_max: Duration,
     #[serde(rename = "rotate_after_ms", deserialize_with = "millis")]
     pub rotate_after: Duration,
+    pub books: bool,
     pub depth_snapshot_limit: u32,
 }
 

@@ -182,6 +182,12 @@ pub static ENGINE_KEYS: &[Key] = &[
         "The age at which a connection is replaced without a gap. The venue cuts it at 24 h.",
     ),
     Key::new(
+        "feed.books",
+        Kind::Boolean,
+        Default("false"),
+        "Keep the order book of every symbol in step, even if no strategy asks for it.",
+    ),
+    Key::new(
         "feed.depth_snapshot_limit",
         Kind::Integer { min: 5, max: 5_000 },
         Default("1_000"),

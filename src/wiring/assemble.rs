@@ -78,7 +78,7 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let clock = assembly.clock.clone();
     let now = clock.now();
     let seats = seats(&assembly, &ledger, epoch, &instruments)?;
-    let plan = plan(&seats);
+    let plan = plan(&seats, assembly.config.engine.feed.books);
     let urls = assembly.site.urls.clone();
     let snapshot_levels = assembly.config.engine.feed.depth_snapshot_limit;
     let protocol: Box<dyn FeedProtocol> =
@@ -298,7 +298,7 @@ fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
 }
 
 /// The streams that the strategies need. Quotes are always among them: risk marks by them.
-fn plan(seats: &[StrategySeat]) -> FeedPlan {
+fn plan(seats: &[StrategySeat], all_books: bool) -> FeedPlan {
     let mut streams = std::collections::BTreeSet::new();
     let mut bars: std::collections::BTreeSet<(InstrumentId, Interval)> = Default::default();
     for seat in seats {
@@ -306,7 +306,7 @@ fn plan(seats: &[StrategySeat]) -> FeedPlan {
             streams.insert(Stream { instrument, kind: StreamKind::Quote });
             // Marks, stop triggers and bars all come from trades.
             streams.insert(Stream { instrument, kind: StreamKind::Trade });
-            if seat.interest.books {
+            if all_books || seat.interest.books {
                 streams.insert(Stream { instrument, kind: StreamKind::Depth });
             }
             bars.extend(seat.interest.bars.iter().map(|interval| (instrument, *interval)));

@@ -18,4 +18,4 @@ pub use embedded::EmbeddedExchange;
 pub use ledger::OpenedLedger;
 pub use onlooker::{Onlooker, RunRecord};
 pub use rest::SignedRest;
-pub use site::{Site, follow};
+pub use site::{Site, follow, simulated};

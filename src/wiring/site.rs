@@ -18,7 +18,7 @@ use transport::{Dialer, Tls, TlsOptions};
 use super::embedded::EmbeddedExchange;
 use super::rest::SignedRest;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, Endpoint, Mode, SigningKey, Speed};
+use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed};
 
 /// A venue, reached.
 pub struct Site {
@@ -47,7 +47,11 @@ impl Site {
         let engine = &config.engine;
         let embedded = match engine.venue.endpoint {
             Endpoint::Sim => {
-                let settings = simulated(config, sim_state)?;
+                if engine.sim.speed == Speed::Max {
+                    let message = "sim: speed = \"max\" is for replays; give a factor";
+                    return Err(Failure::new(Exit::Usage, message));
+                }
+                let settings = simulated(&engine.sim, sim_state)?;
                 let started = EmbeddedExchange::start(settings, 0);
                 let started = started.map_err(|error| Failure::new(Exit::Storage, error))?;
                 Some(Arc::new(started))
@@ -122,8 +126,11 @@ pub fn follow(clock: &Clock, body: &[u8]) {
     }
 }
 
-fn simulated(config: &Config, state_dir: Option<&Path>) -> Result<ExchangeConfig, Failure> {
-    let sim = &config.engine.sim;
+/// The simulated exchange that a configuration asks for, with a synthetic market.
+///
+/// # Errors
+/// [`Exit::Usage`] for a symbol or a speed that it cannot have.
+pub fn simulated(sim: &SimConfig, state_dir: Option<&Path>) -> Result<ExchangeConfig, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("sim: {error}"));
     let mut symbols = Vec::with_capacity(sim.symbols.len());
     for wanted in &sim.symbols {
@@ -134,9 +141,7 @@ fn simulated(config: &Config, state_dir: Option<&Path>) -> Result<ExchangeConfig
         symbols.push(symbol);
     }
     let speed = match sim.speed {
-        Speed::Max => {
-            return Err(usage(&"speed = \"max\" is for replays; give a factor"));
-        }
+        Speed::Max => Ok(exchange::Speed::Max),
         Speed::Times(times) => exchange::Speed::parse(&times.to_string()),
     };
     let balances: BTreeMap<_, _> =

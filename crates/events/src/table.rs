@@ -107,6 +107,9 @@ FEED_BOOK_LOST = "feed.book_lost" WARN [symbol reason]
 FEED_REQUEST_FAILED = "feed.request_failed" WARN [symbol reason]
     "A request for a snapshot, for history or for a bar failed; it is tried again.",
     "Nothing if it does not repeat.";
+FEED_SUMMARY = "feed.summary" INFO [frames trades quotes depth_applied bars books_compared books_agreed duplicates malformed trades_missed books_lost reconnects]
+    "What the feed received since the start, written when the engine stops. `books_agreed` of `books_compared` book updates had the best bid and ask of the newest quote.",
+    "Nothing, if `trades_missed` and `books_lost` are what `feed.gap` and `feed.book_lost` told.";
 STREAM_STALE = "stream.stale" WARN [symbol stream age_ms]
     "A stream has been silent for longer than its limit (`feed.*_stale_after_ms`). New entries on the symbol are denied; the connection is replaced.",
     "Nothing if `stream.recovered` follows. Otherwise check the venue for a halt of the symbol.";

@@ -224,7 +224,7 @@ mod tests {
         let demo: demo::DemoArgs = parse("--seed 7 --speed max").unwrap();
         assert_eq!(flags(demo.overrides()), ["sim.seed=7", "sim.speed=max"]);
         let api: api::ApiArgs = parse("--port 0").unwrap();
-        assert_eq!(flags(api.overrides()), ["api.port=0"]);
+        assert_eq!(flags(api.overrides()), ["api.port=0", "api.enabled=true"]);
         let line = "--symbol btcusdt --symbol ETHUSDT --replay a.gz --start-after-streams 3";
         let exchange: exchange::ExchangeArgs = parse(line).unwrap();
         assert_eq!(exchange.symbols[0].as_str(), "BTCUSDT");

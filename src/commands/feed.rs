@@ -1,5 +1,6 @@
 //! `tickwright feed`: what the engine's feed makes of a recording, over a real websocket.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +24,12 @@ use crate::wiring::{EmbeddedExchange, SignedRest};
 
 /// How often the counters are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Streams of each symbol: trades, quotes, book.
-const KINDS: [StreamKind; 3] = [StreamKind::Trade, StreamKind::Quote, StreamKind::Depth];
+/// Streams that are listened to, with the venue's names for them.
+const KINDS: [(StreamKind, &str); 3] = [
+    (StreamKind::Trade, "trade"),
+    (StreamKind::Quote, "bookTicker"),
+    (StreamKind::Depth, "depth@100ms"),
+];
 
 /// Replays and counts.
 ///
@@ -35,12 +40,16 @@ pub fn execute(args: &FeedArgs) -> Result<Exit, Failure> {
 }
 
 async fn run(args: &FeedArgs) -> Result<Exit, Failure> {
-    let exchange = start_exchange(args)?;
+    let scan =
+        exchange::replay::scan(&args.replay).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let recorded: BTreeSet<String> =
+        scan.streams.iter().filter(|stream| is_wanted(args, stream)).cloned().collect();
+    let exchange = start_exchange(args, recorded.len())?;
     let handle = exchange.handle();
     let urls = EndpointUrls::new(&handle.rest_url(), &handle.ws_url(), &handle.ws_api_url());
     let dialer = Dialer::tcp(None);
     let instruments = Arc::new(instruments(args, &urls, &dialer).await?);
-    let feed = start_feed(&urls, &dialer, &instruments);
+    let feed = start_feed(&urls, &dialer, &instruments, &recorded);
     let started = tokio::time::Instant::now();
     let stats = loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -59,18 +68,14 @@ async fn run(args: &FeedArgs) -> Result<Exit, Failure> {
     Ok(if is_whole { Exit::Ok } else { Exit::Partial })
 }
 
-fn start_exchange(args: &FeedArgs) -> Result<EmbeddedExchange, Failure> {
-    let replay = |streams| ReplayConfig {
-        files: args.replay.clone(),
-        start_after_streams: streams,
-        lockstep: false,
-    };
-    // The first subscription would start the replay: it waits for all that will be asked for.
-    let scan =
-        exchange::replay::scan(&args.replay).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let wanted = scan.streams.iter().filter(|stream| is_wanted(args, stream)).count();
+/// The first subscription would start the replay: it waits for all that will be asked for.
+fn start_exchange(args: &FeedArgs, streams: usize) -> Result<EmbeddedExchange, Failure> {
     let config = ExchangeConfig {
-        market: MarketConfig::Replay(replay(wanted)),
+        market: MarketConfig::Replay(ReplayConfig {
+            files: args.replay.clone(),
+            start_after_streams: streams,
+            lockstep: false,
+        }),
         speed: exchange::Speed::Max,
         ..ExchangeConfig::default()
     };
@@ -82,7 +87,7 @@ fn is_wanted(args: &FeedArgs, stream: &str) -> bool {
     let Some((symbol, kind)) = stream.split_once('@') else { return false };
     let named = |wanted: &model::Symbol| wanted.as_str().eq_ignore_ascii_case(symbol);
     let of_symbol = args.symbols.is_empty() || args.symbols.iter().any(named);
-    of_symbol && matches!(kind, "trade" | "bookTicker" | "depth@100ms")
+    of_symbol && KINDS.iter().any(|(_, name)| *name == kind)
 }
 
 async fn instruments(
@@ -105,15 +110,23 @@ async fn instruments(
     Ok(instruments)
 }
 
+/// A feed for the streams that were recorded, by their names.
 fn start_feed(
     urls: &EndpointUrls,
     dialer: &Dialer,
     instruments: &Arc<Instruments>,
+    recorded: &BTreeSet<String>,
 ) -> Addr<FeedActor> {
-    let of = |instrument: &model::Instrument| {
-        KINDS.map(|kind| Stream { instrument: instrument.id, kind })
-    };
-    let plan = FeedPlan { streams: instruments.iter().flat_map(of).collect(), bars: Vec::new() };
+    let mut streams = Vec::new();
+    for instrument in instruments.iter() {
+        let symbol = instrument.symbol.as_str().to_lowercase();
+        for (kind, name) in KINDS {
+            if recorded.contains(&format!("{symbol}@{name}")) {
+                streams.push(Stream { instrument: instrument.id, kind });
+            }
+        }
+    }
+    let plan = FeedPlan { streams, bars: Vec::new() };
     let protocol: Box<dyn FeedProtocol> =
         Box::new(BinanceFeed::new(urls.clone(), instruments, 5_000));
     let machine = FeedMachine::new(protocol, FeedPolicy::default(), &plan, 1);

@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use tickwright_events::log_event;
-//! log_event!(FEED_RECONNECTING, connection = 1, attempt = 3, delay_ms = 400);
+//! log_event!(FEED_DISCONNECTED, connection = 1, reason = "reset", retry_in_ms = 400);
 //! ```
 
 mod document;

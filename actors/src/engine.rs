@@ -11,7 +11,7 @@ use kernel::messages::{CancelScope, ExecutionRequest};
 use kernel::orders::ExecutionMachine;
 use kernel::risk::{Authority, RiskMachine, TradingState};
 use kernel::venue::Venue;
-use model::{Instruments, StrategyId};
+use model::{Instruments, OrderStatus, StrategyId};
 
 use crate::clock::Clock;
 use crate::execution::{
@@ -261,11 +261,13 @@ impl Engine {
         let _ = self.execution.send(ExecutionRequested { request, hops: Hops::default() }).await;
         let mut kept = self.working().await;
         let mut settled = 0;
-        // Protective orders stay: the drain is over when nothing changes any more.
+        // Protective orders stay: the drain is over when nothing changes any more, and the
+        // outcome of nothing is unknown.
         while kept > 0 && settled < 10 && self.clock.wall().since(started_at) < timeout {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
             let now = self.working().await;
-            settled = if now == kept { settled + 1 } else { 0 };
+            let is_settled = now == kept && self.unanswered().await == 0;
+            settled = if is_settled { settled + 1 } else { 0 };
             kept = now;
         }
         let took_ms = self.clock.wall().since(started_at).as_millis() as u64;
@@ -304,6 +306,25 @@ impl Engine {
             books_lost = stats.books_lost,
             reconnects = stats.reconnects
         );
+    }
+
+    /// Working orders that the venue has not acknowledged.
+    async fn unanswered(&self) -> usize {
+        let status = self.execution.send(ReadExecutionStatus).await;
+        let waits = |status: OrderStatus| match status {
+            OrderStatus::Intended | OrderStatus::Submitted | OrderStatus::Unknown => true,
+            OrderStatus::PendingNew
+            | OrderStatus::Accepted
+            | OrderStatus::PartiallyFilled
+            | OrderStatus::Filled
+            | OrderStatus::Canceled
+            | OrderStatus::Expired
+            | OrderStatus::ExpiredInMatch
+            | OrderStatus::Rejected
+            | OrderStatus::Absent => false,
+        };
+        let count = |s: ExecutionStatus| s.working.iter().filter(|order| waits(order.1)).count();
+        status.map_or(0, count)
     }
 
     async fn working(&self) -> usize {

@@ -183,3 +183,33 @@ async fn archived_klines_come_out_as_they_went_in() {
         compared += 1;
     }
 }
+
+#[tokio::test]
+async fn in_step_a_frame_comes_for_each_advance() {
+    let Some(path) = recording("ws_binance_spot_BTCUSDT_20240808.gz") else { return };
+    let market = MarketConfig::Replay(ReplayConfig {
+        files: vec![path],
+        start_after_streams: 1,
+        lockstep: true,
+    });
+    let config = ExchangeConfig { market, speed: Speed::Max, ..ExchangeConfig::default() };
+    let handle = start(config).await;
+    let mut ws =
+        Ws::open(&handle, "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms")
+            .await;
+    get(&handle, "/api/v3/depth?symbol=BTCUSDT&limit=1000").await.ok();
+    for frames in [1, 3] {
+        common::http(&handle, "POST", &format!("/control/advance?frames={frames}"), &[], "")
+            .await
+            .ok();
+        for _ in 0..frames {
+            ws.json().await;
+        }
+        let more = tokio::time::timeout(std::time::Duration::from_millis(100), ws.text()).await;
+        assert!(more.is_err(), "nothing more without an advance");
+    }
+    // Four frames were sent: venue time is the receive time of the fourth.
+    let clock = get(&handle, "/control/clock").await.ok();
+    assert_eq!(clock["venue_at_ns"], 1_723_161_254_087_896_568_i64);
+    assert_eq!(clock["speed"], "max");
+}

@@ -204,3 +204,21 @@ fn pure_crates_reach_nothing_impure() {
     let found: Vec<&&str> = BANNED.iter().filter(|banned| everything.contains(**banned)).collect();
     assert!(found.is_empty(), "{found:?} got into the program");
 }
+/// A page that shows another picture than the manifests would be believed.
+#[test]
+fn architecture_md_shows_the_arrows_as_they_are() {
+    let page = super::tree::read("ARCHITECTURE.md");
+    let graph = Graph::load();
+    let ours = graph.ours();
+    let members: BTreeSet<&str> = ours.keys().copied().collect();
+    for (name, dependencies) in &ours {
+        let arrows: Vec<&str> = dependencies.intersection(&members).copied().collect();
+        let arrows = if arrows.is_empty() { "–".to_owned() } else { arrows.join(", ") };
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {name}"));
+        let shown = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+        if *name != "tickwright" && *name != "testkit" {
+            assert_eq!(shown, arrows, "the last column of {name} in ARCHITECTURE.md");
+        }
+    }
+}

@@ -38,10 +38,10 @@ impl FillKeys {
         self.floor.is_some_and(|floor| pair <= floor) || self.known.contains(&pair)
     }
 
-    /// The trade of the `count`th newest fill, or of the oldest known if there are fewer.
+    /// The trade of the `count`th newest fill; `None` if there are fewer.
     #[must_use]
-    pub fn newest(&self, count: usize) -> Option<TradeId> {
-        self.known.iter().rev().take(count).next_back().map(|(trade, _)| *trade)
+    pub fn nth_newest(&self, count: usize) -> Option<TradeId> {
+        self.known.iter().rev().nth(count.checked_sub(1)?).map(|(trade, _)| *trade)
     }
 
     /// The fill with the highest trade number.

@@ -117,12 +117,17 @@ impl ExecutionMachine {
         }
     }
 
-    /// Trades are read again from a little before the newest that is known.
+    /// Where a read of trades begins. What was read to the end before need not be read again, but
+    /// for the newest few. What reports told says nothing: trades before it may have been missed.
     fn first_trade_wanted(&self, read: Read) -> Option<TradeId> {
         let Read::Trades(instrument) = read else { return None };
         let known = self.known_fills.get(&instrument);
-        let newest = known.and_then(|keys| keys.newest(self.policy.trades_reread.max(1)));
-        newest.or_else(|| self.reconcile.last_seen_trade(instrument))
+        let overlap = known.and_then(|keys| keys.nth_newest(self.policy.trades_reread));
+        let read_to = self.reconcile.trades_read_to(instrument);
+        match (overlap, read_to) {
+            (Some(overlap), Some(read_to)) => Some(overlap.min(read_to)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// The next page of a read of trades, from the last trade of the page before: with a

@@ -3,8 +3,8 @@
 //!
 //! The steps: every order that is not final is asked about; then account, open orders and trades
 //! are read; what we missed is booked, strays of ours are cancelled, orders of others are counted
-//! and left alone. The light form reads the same without closing the way for new orders, the
-//! trades only of instruments on which something of ours happened.
+//! and left alone. The light form reads the same without closing the way for new orders; after
+//! the first one, trades only of instruments on which something of ours happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,8 +37,8 @@ pub(super) struct Reconcile {
     phase: Phase,
     pub summary: ReconcileSummary,
     queries: BTreeSet<OrderId>,
-    /// Where reading trades goes on for an instrument of which none is known to the ledger.
-    last_seen: BTreeMap<InstrumentId, TradeId>,
+    /// The last trade of each instrument up to which all have been read in this run.
+    read_to: BTreeMap<InstrumentId, TradeId>,
     /// Instruments on which something of ours happened since the last look.
     active: BTreeSet<InstrumentId>,
     next_at: Option<Timestamp>,
@@ -67,8 +67,8 @@ impl Reconcile {
         self.active.insert(instrument);
     }
 
-    pub fn last_seen_trade(&self, instrument: InstrumentId) -> Option<TradeId> {
-        self.last_seen.get(&instrument).copied()
+    pub fn trades_read_to(&self, instrument: InstrumentId) -> Option<TradeId> {
+        self.read_to.get(&instrument).copied()
     }
 }
 
@@ -130,7 +130,10 @@ impl ExecutionMachine {
         match self.reconcile.phase {
             Phase::AskingOrders if self.reconcile.queries.is_empty() => {
                 self.reconcile.phase = Phase::ReadingAccount;
-                let all = self.instruments.iter().map(|instrument| instrument.id).collect();
+                let all = self.instruments.iter().map(|instrument| instrument.id);
+                let all: BTreeSet<InstrumentId> = all.collect();
+                // Reads may lag: the first light look reads it all once more.
+                self.reconcile.active.clone_from(&all);
                 self.read_everything(now, all);
             }
             Phase::ReadingAccount if self.reads.is_idle() && !self.awaits_fills(now) => {
@@ -185,8 +188,8 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         for fill in fills {
-            let seen = self.reconcile.last_seen.entry(instrument).or_insert(fill.key.trade);
-            *seen = (*seen).max(fill.key.trade);
+            let read_to = self.reconcile.read_to.entry(instrument).or_insert(fill.key.trade);
+            *read_to = (*read_to).max(fill.key.trade);
             self.on_unnamed_fill(now, *fill, effects);
         }
         if let Some(last) = fills.last().filter(|_| more) {

@@ -60,7 +60,7 @@ fn after_a_reconnect_everything_is_compared() {
         "it ends by report while the question fails",
         &[
             (QueryFailed(1), ""),
-            (Fill(1, 11, "1"), &format!("1 filled 1 to 1 complete, {ALL_READS} from 11")),
+            (Fill(1, 11, "1"), &format!("1 filled 1 to 1 complete, {ALL_READS}")),
         ],
     );
     reconnected(
@@ -192,10 +192,11 @@ fn every_minute_a_light_look_closes_nothing() {
         .concat(),
     );
     check(
-        "nothing of ours happened: no trades are read",
+        "nothing of ours happened: trades are read once more, then no more",
         &[
-            (Wait(58_000), "+58000 read account, read open"),
+            (Wait(58_000), "+58000 read account, read open, read trades 0"),
             (AccountRead, "balances"),
+            (TradesRead(&[]), ""),
             (OpenOrdersRead(&[]), "reconciled q0 f0 s0 x0 i0"),
             (Wait(60_000), "+60000 read account, read open"),
         ],
@@ -224,7 +225,8 @@ fn strays_are_cancelled_and_strangers_counted() {
             orders: open.to_vec(),
         })
     };
-    assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open");
+    assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");
+    assert_eq!(desk.on(TradesRead(&[])), "");
     assert_eq!(desk.step(read(&open)), ["CANCEL 7"]);
     assert_eq!(desk.step(read(&open)), ["CANCEL 7"], "counted anew with each list");
     assert_eq!(desk.on(AccountRead), "balances, reconciled q0 f0 s1 x2 i1");

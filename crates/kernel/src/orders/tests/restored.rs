@@ -124,7 +124,7 @@ fn an_order_is_asked_about_whatever_the_journal_says() {
             (Connected, "query 1"),
             (
                 Found(1, OrderStatus::Filled, "1"),
-                "read fills 1, read account, read open, read trades 0 from 11",
+                "read fills 1, read account, read open, read trades 0",
             ),
             (OrderTradesRead(&[(1, 11, "0.4"), (1, 12, "0.6")]), "1 filled 0.6 to 1 complete"),
             (Fill(1, 11, "0.4"), ""),
@@ -220,7 +220,7 @@ fn what_was_booked_before_the_restart_is_not_booked_again() {
         "own and external fills",
         &[intent(1), accepted(1), filled(1, 11, "1"), external],
         &[
-            (Connected, "read account, read open, read trades 0 from 11"),
+            (Connected, "read account, read open, read trades 0"),
             (TradesRead(&[(1, 11, "1"), (40, 12, "0.5")]), ""),
             (Fill(1, 11, "1"), ""),
             (Manual(12, "0.5"), ""),

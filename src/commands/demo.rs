@@ -7,7 +7,7 @@ use std::time::Duration;
 use actors::guard::end_process_on_panic;
 use actors::messages::StrategyOrder;
 use kernel::strategy::StrategyEntry;
-use model::Timestamp;
+use model::{Side, Timestamp};
 use report::run::RunReport;
 use report::summary::Summary;
 use report::terminal::{self, Colour};
@@ -21,6 +21,7 @@ use crate::config::{Config, Override};
 use crate::demo::{
     Checked, HELP, Key, Keyboard, Material, Progress, Samples, build_report, check_against_venue,
 };
+use crate::wiring::RunRecord;
 
 /// Seconds of market per second, unless the person says otherwise.
 const DEFAULT_SPEED: &str = "10";
@@ -185,6 +186,8 @@ impl Watching {
 struct Outcome {
     report: RunReport,
     checked: Checked,
+    /// Fills of each strategy that bought, and that sold, in config order.
+    sides: Vec<(usize, usize)>,
     path: String,
 }
 
@@ -228,11 +231,25 @@ async fn finish(
     let path = args.report.display().to_string();
     std::fs::write(&args.report, html)
         .map_err(|error| Failure::new(Exit::Storage, format!("{path}: {error}")))?;
-    Ok(Outcome { report, checked, path })
+    let sides = sides(config, &record);
+    Ok(Outcome { report, checked, sides, path })
 }
 
 fn command(args: &DemoArgs, config: &Config) -> String {
     format!("tickwright demo --seed {} --minutes {}", config.engine.sim.seed, args.minutes)
+}
+
+/// Strategies are numbered in config order: the ledger of a demonstration is new.
+fn sides(config: &Config, record: &RunRecord) -> Vec<(usize, usize)> {
+    let mut sides = vec![(0, 0); config.strategies.len()];
+    for (strategy, fill) in record.fills() {
+        let (buys, sells) = &mut sides[usize::from(strategy.0)];
+        match fill.side {
+            Side::Buy => *buys += 1,
+            Side::Sell => *sells += 1,
+        }
+    }
+    sides
 }
 
 impl Outcome {
@@ -242,6 +259,10 @@ impl Outcome {
             let mut object = serde_json::to_value(&summary)
                 .map_err(|error| Failure::new(Exit::Internal, error))?;
             object["checked"] = json!(self.checked);
+            for (number, (buys, sells)) in self.sides.iter().enumerate() {
+                object["strategies"][number]["buys"] = json!(buys);
+                object["strategies"][number]["sells"] = json!(sells);
+            }
             println!("{object}");
             return Ok(());
         }

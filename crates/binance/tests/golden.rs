@@ -121,7 +121,7 @@ fn rest_answers_are_read() {
             read += 1;
         }
     }
-    assert!(documents.is_empty() || read >= 40, "only {read} payloads were read");
+    assert!(documents.is_empty() || read >= 36, "only {read} payloads were read");
 }
 
 #[test]
@@ -147,7 +147,10 @@ fn websocket_api_answers_are_read() {
         if response.status == 418 {
             assert!(response.retry_after().is_some(), "{name}");
         }
+        // Cancelling one order of a list answers with the list, which the engine never places.
+        let is_list = json["result"].get("contingencyType").is_some();
         if let Some(result) = response.result
+            && !is_list
             && let Some(result) = read_answer(topic, result.as_bytes())
         {
             assert_eq!(result, Ok(()), "{name}");

@@ -76,8 +76,8 @@ async fn run(
     let market = Duration::from_secs(u64::from(args.minutes) * 60);
     let mut watching = Watching::start(args, config, market);
     watching.until_over(&session, started_at, market).await;
-    watching.progress.finish();
-    let outcome = finish(args, config, session, watching.samples, started_at, market).await?;
+    let samples = watching.finish();
+    let outcome = finish(args, config, session, samples, started_at, market).await?;
     outcome.show(args)?;
     Ok(if outcome.checked.differences.is_empty() { Exit::Ok } else { Exit::Internal })
 }
@@ -138,6 +138,12 @@ impl Watching {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
+    }
+
+    /// Gives the terminal back, so that lines break where they should.
+    fn finish(self) -> Samples {
+        self.progress.finish();
+        self.samples
     }
 
     /// True when the person wants to stop.

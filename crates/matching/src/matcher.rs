@@ -132,14 +132,36 @@ impl<L: Liquidity> Matcher<L> {
         submission: &Submission,
         out: &mut Vec<MatchEvent>,
     ) -> Result<(), Reject> {
+        self.enter(now, submission, out)?;
+        self.fire_triggers(out);
+        Ok(())
+    }
+
+    /// Places an order as [`Self::place`] does, but leaves the waiting orders that it reaches to
+    /// [`Self::fire_next`]: for a caller whose orders depend on each other, and who must take
+    /// back one before another fires.
+    ///
+    /// # Errors
+    /// See [`Reject`]; nothing has changed then.
+    pub fn enter(
+        &mut self,
+        now: Timestamp,
+        submission: &Submission,
+        out: &mut Vec<MatchEvent>,
+    ) -> Result<(), Reject> {
         self.desk.now = now;
         let quantity = self.check(submission)?;
         let slot = self.accept(submission, quantity, out);
         if self.desk.orders.get(slot).stage == Stage::Working {
             self.work(slot, out);
-            self.fire_triggers(out);
         }
         Ok(())
+    }
+
+    /// Sets off the next waiting order that the last price has reached. False when there is none.
+    pub fn fire_next(&mut self, now: Timestamp, out: &mut Vec<MatchEvent>) -> bool {
+        self.desk.now = now;
+        self.fire_one(out)
     }
 
     /// Takes an order back.
@@ -372,20 +394,25 @@ impl<L: Liquidity> Matcher<L> {
     /// Sets off the orders whose stop the last price has reached, and those that these reach.
     /// Ends, because an order fires only once.
     pub(crate) fn fire_triggers(&mut self, out: &mut Vec<MatchEvent>) {
-        while let Some(last_price) = self.desk.last_price
-            && let Some(Waiting { slot, budget }) = self.triggers.pop_reached(last_price)
-        {
-            self.desk.start_working(slot);
-            let order = self.desk.orders.get(slot);
-            let (key, owner) = (order.key, order.owner);
-            out.push(MatchEvent::Triggered { key, owner, last_price });
-            match budget {
-                Some(budget) if order.side == Side::Buy && order.kind.limit_price().is_none() => {
-                    self.work_within(slot, units_of(budget), out);
-                }
-                Some(_) | None => self.work(slot, out),
+        while self.fire_one(out) {}
+    }
+
+    fn fire_one(&mut self, out: &mut Vec<MatchEvent>) -> bool {
+        let Some(last_price) = self.desk.last_price else { return false };
+        let Some(Waiting { slot, budget }) = self.triggers.pop_reached(last_price) else {
+            return false;
+        };
+        self.desk.start_working(slot);
+        let order = self.desk.orders.get(slot);
+        let (key, owner) = (order.key, order.owner);
+        out.push(MatchEvent::Triggered { key, owner, last_price });
+        match budget {
+            Some(budget) if order.side == Side::Buy && order.kind.limit_price().is_none() => {
+                self.work_within(slot, units_of(budget), out);
             }
+            Some(_) | None => self.work(slot, out),
         }
+        true
     }
 
     /// Lets a triggered market buy spend no more than its budget.

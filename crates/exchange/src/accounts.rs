@@ -74,6 +74,12 @@ impl Account {
         let balance = self.balances.entry(asset).or_default();
         balance.free += free;
         balance.locked += locked;
+        for amount in [&mut balance.free, &mut balance.locked] {
+            // A decimal zero may carry a sign, which nobody wants to read.
+            if amount.is_zero() {
+                *amount = Amount::ZERO;
+            }
+        }
         self.touched.insert(asset);
         self.updated_at = now;
     }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod flow;
 pub mod keys;
 pub mod limits;
+pub mod lists;
 pub mod machine;
 pub mod market;
 pub mod orders;

@@ -8,9 +8,13 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::lists::OrderList;
+
 /// Closed orders kept in memory and in the state directory. Older ones are archived, which here
 /// means forgotten.
 const CLOSED_KEPT: usize = 20_000;
+/// Order lists of an account kept.
+const LISTS_KEPT: usize = 5_000;
 /// Trades of an account kept.
 const TRADES_KEPT: usize = 50_000;
 
@@ -18,6 +22,8 @@ const TRADES_KEPT: usize = 50_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
+    /// A leg of a list that waits for another order.
+    PendingNew,
     /// On the book, or waiting for its stop.
     New,
     /// Part executed, the rest works.
@@ -37,7 +43,7 @@ impl Status {
     #[must_use]
     pub const fn is_open(self) -> bool {
         match self {
-            Self::New | Self::PartiallyFilled => true,
+            Self::PendingNew | Self::New | Self::PartiallyFilled => true,
             Self::Filled | Self::Canceled | Self::Expired | Self::ExpiredInMatch => false,
         }
     }
@@ -46,6 +52,7 @@ impl Status {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PendingNew => "PENDING_NEW",
             Self::New => "NEW",
             Self::PartiallyFilled => "PARTIALLY_FILLED",
             Self::Filled => "FILLED",
@@ -117,8 +124,12 @@ pub struct Order {
     pub strategy_type: Option<i64>,
     /// Why it expired, if it did.
     pub expiry_reason: Option<String>,
-    /// Quote (buy) or base (sell) still locked for it.
+    /// Quote (buy) or base (sell) still locked for it. Two orders of which one cancels the
+    /// other share what the greater one needs.
     pub locked: Amount,
+    /// The list that it is a leg of.
+    #[serde(default)]
+    pub list_id: Option<i64>,
 }
 
 impl Order {
@@ -150,6 +161,12 @@ impl Order {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         self.working_at.is_none()
+    }
+
+    /// The number of its list; -1 without one.
+    #[must_use]
+    pub fn list_number(&self) -> i64 {
+        self.list_id.unwrap_or(-1)
     }
 }
 
@@ -220,6 +237,7 @@ pub struct MyTrade {
 pub struct OrderBook {
     open: BTreeMap<i64, Order>,
     closed: BTreeMap<i64, Order>,
+    lists: BTreeMap<i64, OrderList>,
     /// The latest order with a client id.
     by_client_id: BTreeMap<(model::Symbol, ClientOrderId), i64>,
     trades: BTreeMap<(model::Symbol, TradeId, i64), MyTrade>,
@@ -307,6 +325,25 @@ impl OrderBook {
             .collect();
         all.sort_by_key(|order| order.id);
         all.into_iter()
+    }
+
+    /// Adds a list, or changes it.
+    pub fn insert_list(&mut self, list: OrderList) {
+        self.lists.insert(list.id, list);
+        while self.lists.len() > LISTS_KEPT {
+            self.lists.pop_first();
+        }
+    }
+
+    /// A list by number.
+    #[must_use]
+    pub fn list(&self, id: i64) -> Option<&OrderList> {
+        self.lists.get(&id)
+    }
+
+    /// Lists from a number on, oldest first.
+    pub fn lists_from(&self, id: i64) -> impl DoubleEndedIterator<Item = &OrderList> {
+        self.lists.range(id..).map(|(_, list)| list)
     }
 
     /// Every order, for storing.

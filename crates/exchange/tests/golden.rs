@@ -201,3 +201,40 @@ async fn the_websocket_api_has_the_documented_shapes() {
     let logout = ws.call("session.logout", json!({})).await;
     check("web-socket-api__log-out-of-the-session__02", &logout, &known);
 }
+
+#[tokio::test]
+async fn lists_and_replacements_have_the_documented_shapes() {
+    let handle = start(config()).await;
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let limit = format!(
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}&newClientOrderId=g",
+        bid * 0.98
+    );
+    let pair = format!(
+        "symbol=BTCUSDT&side=SELL&quantity=0.01&aboveType=LIMIT_MAKER&abovePrice={:.2}\
+         &belowType=STOP_LOSS_LIMIT&belowStopPrice={1:.2}&belowPrice={1:.2}&belowTimeInForce=GTC",
+        bid * 1.02,
+        bid * 0.98
+    );
+    let list = signed(&handle, "POST", "/api/v3/orderList/oco", &pair).await.ok();
+    let known = [".orderReports[].icebergQty is missing"];
+    check("rest-api__new-order-list-oco__01", &list, &known);
+    let named = format!("orderListId={}", list["orderListId"]);
+    check(
+        "rest-api__query-order-list__01",
+        &signed(&handle, "GET", "/api/v3/orderList", &named).await.ok(),
+        &[],
+    );
+    let cancel = format!("symbol=BTCUSDT&{named}");
+    let canceled = signed(&handle, "DELETE", "/api/v3/orderList", &cancel).await.ok();
+    check("rest-api__cancel-order-list__01", &canceled, &[]);
+    place(&handle, &limit).await.ok();
+    let replace = limit.replace(
+        "&newClientOrderId=g",
+        "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=g",
+    );
+    let replaced = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await.ok();
+    check("rest-api__cancel-an-existing-order-and-send-a-new-order__01", &replaced, &[]);
+    let failed = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await;
+    check("rest-api__cancel-an-existing-order-and-send-a-new-order__02", &failed.json(), &[]);
+}

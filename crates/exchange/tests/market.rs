@@ -14,7 +14,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickwright_exchange::accounts::Balance;
 use tickwright_exchange::machine::{
-    CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceOrder, Record, UserEvent,
+    CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceList, PlaceOrder, Record,
+    UserEvent,
 };
 use tickwright_exchange::orders::{SelfTradePrevention, Status};
 use tickwright_exchange::{ExchangeConfig, SyntheticConfig};
@@ -173,6 +174,35 @@ fn random_order(exchange: &Exchange, random: &mut Pcg64Mcg) -> PlaceOrder {
     PlaceOrder { kind, quantity, ..order(name, side, OrderKind::Market, "1") }
 }
 
+/// A random pair, alone or behind an order that must fill first.
+fn random_list(exchange: &Exchange, random: &mut Pcg64Mcg) -> PlaceList {
+    let name = ["BTCUSDT", "ETHUSDT"][random.random_range(0..2)];
+    let market = exchange.market_of(symbol(name)).unwrap();
+    let tick = market.instrument().filters.price.tick;
+    let last = market.matcher.last_price().unwrap().to_f64();
+    let side = if random.random() { Side::Buy } else { Side::Sell };
+    let at = |bps: f64| Price::from_f64_rounded(last * (1.0 + bps / 1e4)).unwrap().floor_to(tick);
+    let away = if side == Side::Sell { 1.0 } else { -1.0 };
+    let (target, stop) = (random.random_range(3.0..12.0), random.random_range(3.0..12.0));
+    let stop_price = at(-away * stop);
+    let stop_kind = if random.random() {
+        OrderKind::StopLoss { stop_price }
+    } else {
+        let (price, time_in_force) = (at(-away * (stop + 5.0)), TimeInForce::GoodTilCanceled);
+        OrderKind::StopLossLimit { stop_price, price, time_in_force }
+    };
+    let legs = vec![
+        order(name, side, stop_kind, "0.02"),
+        order(name, side, OrderKind::LimitMaker { price: at(away * target) }, "0.02"),
+    ];
+    let entry = OrderKind::Limit {
+        price: at(away * random.random_range(-3.0..3.0)),
+        time_in_force: TimeInForce::GoodTilCanceled,
+    };
+    let working = random.random::<bool>().then(|| order(name, side.opposite(), entry, "0.02"));
+    PlaceList { symbol: symbol(name), client_id: None, working, legs }
+}
+
 /// What the account must hold by its own trades.
 fn expected(opening: &BTreeMap<Asset, Amount>, exchange: &Exchange) -> BTreeMap<Asset, Amount> {
     let mut totals = opening.clone();
@@ -215,6 +245,15 @@ fn check_books(exchange: &Exchange, opening: &BTreeMap<Asset, Amount>, when: &st
             "{when}: {asset}"
         );
     }
+    for list in account.orders.lists_from(0) {
+        let orders: Vec<_> =
+            list.orders.iter().map(|id| account.orders.get(*id).unwrap()).collect();
+        let is_open = orders.iter().any(|order| order.status.is_open());
+        assert_eq!(list.is_done, !is_open, "{when}: {list:?} {orders:?}");
+        let legs: Vec<_> = list.legs().map(|id| account.orders.get(id).unwrap()).collect();
+        let executed = legs.iter().filter(|leg| leg.executed.is_positive()).count();
+        assert!(executed <= 1, "{when}: one cancels the other: {legs:?}");
+    }
     for order in account.orders.everything() {
         let filled: Quantity = account
             .orders
@@ -253,6 +292,10 @@ fn trade_at_random(exchange: &mut Exchange, seed: u64, secs: u64) -> (Vec<Record
             let order = random_order(exchange, &mut random);
             placed += u32::from(exchange.place(DEFAULT_ACCOUNT, &order, now).is_ok());
         }
+        if random.random_range(0..4) == 0 {
+            let list = random_list(exchange, &mut random);
+            placed += u32::from(exchange.place_list(DEFAULT_ACCOUNT, &list, now).is_ok());
+        }
         records.extend(exchange.take_records());
     }
     (records, placed)
@@ -269,6 +312,9 @@ fn not_a_satoshi_is_gained_or_lost() {
         let trades = exchange.account(DEFAULT_ACCOUNT).orders.all_trades();
         let (makers, takers): (Vec<_>, Vec<_>) = trades.partition(|trade| trade.is_maker);
         assert!(makers.len() > 20 && takers.len() > 20, "{} {}", makers.len(), takers.len());
+        let lists: Vec<_> = exchange.account(DEFAULT_ACCOUNT).orders.lists_from(0).collect();
+        let done = lists.iter().filter(|list| list.is_done).count();
+        assert!(lists.len() > 20 && done > 10, "seed {seed}: {done} of {}", lists.len());
     }
 }
 
@@ -323,7 +369,10 @@ fn reports_come_step_by_step_and_positions_last() {
                 let names: Vec<&str> = balances.iter().map(|(asset, _)| asset.as_str()).collect();
                 Some(names.join(" "))
             }
-            Output::User { event: UserEvent::BalanceUpdate { .. }, .. }
+            Output::User {
+                event: UserEvent::BalanceUpdate { .. } | UserEvent::List { .. },
+                ..
+            }
             | Output::Trade { .. }
             | Output::Aggregate { .. }
             | Output::Quote { .. }

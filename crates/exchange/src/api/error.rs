@@ -409,6 +409,23 @@ impl ApiError {
         Self::bad_request(-2013, "Order does not exist.")
     }
 
+    /// -2018: no such list.
+    #[must_use]
+    pub fn no_such_list() -> Self {
+        Self::bad_request(-2018, "Order list does not exist.")
+    }
+
+    /// -1128 with the parameter that is missing.
+    #[must_use]
+    pub fn recommended_combination(name: &str) -> Self {
+        Self::bad_request(
+            -1128,
+            format!(
+                "Combination of optional parameters invalid. Recommendation: '{name}' should also be sent."
+            ),
+        )
+    }
+
     /// -2014.
     #[must_use]
     pub fn bad_key_format() -> Self {
@@ -419,6 +436,41 @@ impl ApiError {
     #[must_use]
     pub fn key_rejected() -> Self {
         Self::with_status(401, -2015, "Invalid API-key, IP, or permissions for action.")
+    }
+
+    /// -2021: one half of a cancel-and-replace failed; `data` holds both answers.
+    #[must_use]
+    pub fn replace_half_failed(data: String) -> Self {
+        let error = Self::with_status(409, -2021, "Order cancel-replace partially failed.");
+        Self { data: Some(data), ..error }
+    }
+
+    /// -2022: both halves of a cancel-and-replace failed; `data` holds both answers.
+    #[must_use]
+    pub fn replace_failed(data: String) -> Self {
+        Self { data: Some(data), ..Self::bad_request(-2022, "Order cancel-replace failed.") }
+    }
+
+    /// -2010: the prices of a pair are on the wrong sides of the last price.
+    #[must_use]
+    pub fn bad_price_relation() -> Self {
+        Self::order_rejected("The relationship of the prices for the orders is not correct.")
+    }
+
+    /// A pair of kinds that no list has: -1158, -1165 to -1168, -1196 to -1199.
+    #[must_use]
+    pub fn bad_pair(code: i32) -> Self {
+        let msg = match code {
+            -1158 => "Order type not supported in OCO.",
+            -1165 => "A limit order in a buy OCO must be below.",
+            -1166 => "A limit order in a sell OCO must be above.",
+            -1168 => "At least one OCO order must be contingent.",
+            -1196 => "A stop loss order in a buy OCO must be above.",
+            -1197 => "A stop loss order in a sell OCO must be below.",
+            -1198 => "A take profit order in a buy OCO must be below.",
+            _ => "A take profit order in a sell OCO must be above.",
+        };
+        Self::bad_request(code, msg)
     }
 
     /// -2035.

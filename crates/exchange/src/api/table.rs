@@ -3,7 +3,7 @@
 use super::Request;
 use super::auth::Security;
 use super::error::ApiError;
-use super::handlers::{account, general, market, ticker, trade};
+use super::handlers::{account, general, lists, market, ticker, trade};
 use super::params::Params;
 use crate::machine::Exchange;
 
@@ -140,6 +140,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
     ),
     trading("DELETE", "/api/v3/order", "order.cancel", 0, trade::cancel),
     trading("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", 0, trade::cancel_all),
+    trading("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, trade::replace),
+    trading("POST", "/api/v3/orderList/oco", "orderList.place.oco", 2, lists::oco),
+    trading("POST", "/api/v3/order/oco", "orderList.place", 2, lists::old_oco),
+    trading("POST", "/api/v3/orderList/oto", "orderList.place.oto", 2, lists::oto),
+    trading("POST", "/api/v3/orderList/otoco", "orderList.place.otoco", 3, lists::otoco),
+    trading("DELETE", "/api/v3/orderList", "orderList.cancel", 0, lists::cancel),
+    private("/api/v3/orderList", "orderList.status", Fixed(4), lists::query),
+    private("/api/v3/openOrderList", "openOrderLists.status", Fixed(6), lists::open),
+    private("/api/v3/allOrderList", "allOrderLists", Fixed(20), lists::all),
 ];
 
 /// REST paths that are documented as gone: they answer 410 with -1125.

@@ -3,7 +3,7 @@
 use model::{ClientOrderId, Symbol, Timestamp};
 
 use super::Exchange;
-use super::settle::key_of;
+use super::settle::{Cause, key_of};
 use crate::api::error::ApiError;
 use crate::orders::{Order, Status};
 
@@ -126,7 +126,9 @@ impl Exchange {
             .collect())
     }
 
-    fn cancel_open(
+    /// Takes back an open order, and with it the list that it is a leg of. An order that ended
+    /// with its list before its turn came is left as it is.
+    pub(super) fn cancel_open(
         &mut self,
         account: u32,
         id: i64,
@@ -134,14 +136,21 @@ impl Exchange {
         now: Timestamp,
     ) -> Order {
         let order = self.account(account).orders.get(id).expect("found among the open orders");
-        let instrument = order.instrument;
-        let mut events = std::mem::take(&mut self.scratch);
-        self.markets[usize::from(instrument.0)]
-            .matcher
-            .cancel(now, key_of(id), &mut events)
-            .expect("the matcher holds every open order");
-        self.settle(now, instrument, &mut events, Some(cancel_id));
-        self.scratch = events;
-        self.account(account).orders.get(id).expect("it was just canceled").clone()
+        let working = match order.status {
+            // It waits for another order: the matcher holds that one.
+            Status::PendingNew => self.working_order_of(order),
+            Status::New | Status::PartiallyFilled => Some(order.clone()),
+            Status::Filled | Status::Canceled | Status::Expired | Status::ExpiredInMatch => None,
+        };
+        if let Some(order) = working {
+            self.cancel_in_matcher(&order, key_of(order.id), now, Cause::Cancel(cancel_id));
+        }
+        self.account(account).orders.get(id).expect("closed orders are kept").clone()
+    }
+
+    fn working_order_of(&self, order: &Order) -> Option<Order> {
+        let orders = &self.account(order.account).orders;
+        let list = orders.list(order.list_id?)?;
+        orders.get(list.working?).filter(|working| working.status.is_open()).cloned()
     }
 }

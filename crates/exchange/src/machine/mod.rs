@@ -4,6 +4,7 @@
 //! [`Exchange::take_outputs`], what must be stored through [`Exchange::take_records`].
 
 mod cancel;
+mod lists;
 mod output;
 mod place;
 mod replay;
@@ -29,8 +30,10 @@ use crate::limits::{AddressLimits, LimitsConfig};
 use crate::market::Market;
 use crate::market::tape::Print;
 use crate::orders::MyTrade;
+use settle::Cause;
 
 pub use cancel::{CancelOrder, CancelRestriction, NotFound, OrderRef};
+pub use lists::{ListRef, PlaceList};
 pub use output::{ExecutionReport, ExecutionType, Output, Record, UserEvent};
 pub use place::{PlaceOrder, Placed};
 
@@ -80,11 +83,13 @@ pub struct Exchange {
     started_at: Timestamp,
     next_boundary: Timestamp,
     next_order_id: i64,
+    next_list_id: i64,
     next_execution_id: i64,
     next_generated_id: u64,
     outputs: Vec<Output>,
     records: Vec<Record>,
     operation: Operation,
+    touched_lists: BTreeSet<(u32, i64)>,
     scratch: Vec<MatchEvent>,
 }
 
@@ -136,11 +141,13 @@ impl Exchange {
             started_at: now,
             next_boundary: now.floor_to(BOUNDARY).after(BOUNDARY),
             next_order_id: 1,
+            next_list_id: 1,
             next_execution_id: 1,
             next_generated_id: 1,
             outputs: Vec::new(),
             records: Vec::new(),
             operation: Operation::default(),
+            touched_lists: BTreeSet::new(),
             scratch: Vec::new(),
         }
     }
@@ -372,37 +379,36 @@ impl Exchange {
 
     fn apply_flow(&mut self, now: Timestamp, event: &FlowEvent) {
         let instrument = instrument_id(event.symbol);
-        let mut events = std::mem::take(&mut self.scratch);
-        let matcher = &mut self.markets[event.symbol].matcher;
         let limit = |side, price, quantity, time_in_force| {
             let kind = OrderKind::Limit { price, time_in_force };
             NewOrder::new(instrument, side, kind, OrderQuantity::Base(quantity))
         };
-        let placed = match event.action {
+        let (key, order) = match event.action {
             Action::Print { price, quantity, aggressor } => {
                 let market = &mut self.markets[event.symbol];
                 let id = TradeId(market.matcher.last_trade_id() + 1);
-                market.record_history(Print { id, price, quantity, aggressor, at: now });
-                Ok(())
+                return market.record_history(Print { id, price, quantity, aggressor, at: now });
             }
+            Action::Cancel { key } => return self.cancel_background(now, instrument, key),
             Action::Place { key, side, price, quantity } => {
-                let order = limit(side, price, quantity, TimeInForce::GoodTilCanceled);
-                let submission = Submission::new(OrderKey(key), Owner::BACKGROUND, order);
-                matcher.place(now, &submission, &mut events)
+                (key, limit(side, price, quantity, TimeInForce::GoodTilCanceled))
             }
             Action::Take { key, side, limit: price, quantity } => {
-                let order = limit(side, price, quantity, TimeInForce::ImmediateOrCancel);
-                let submission = Submission::new(OrderKey(key), Owner::BACKGROUND, order);
-                matcher.place(now, &submission, &mut events)
-            }
-            Action::Cancel { key } => {
-                // It may long be filled: makers don't look.
-                let _ = matcher.cancel(now, OrderKey(key), &mut events);
-                Ok(())
+                (key, limit(side, price, quantity, TimeInForce::ImmediateOrCancel))
             }
         };
-        debug_assert!(placed.is_ok(), "nothing of the flow is refused: {placed:?}");
-        self.settle(now, instrument, &mut events, None);
+        let submission = Submission::new(OrderKey(key), Owner::BACKGROUND, order);
+        let submitted = self.submit(now, &submission);
+        debug_assert!(submitted.is_ok(), "nothing of the flow is refused: {submitted:?}");
+    }
+
+    fn cancel_background(&mut self, now: Timestamp, instrument: InstrumentId, key: u64) {
+        let mut events = std::mem::take(&mut self.scratch);
+        let matcher = &mut self.markets[usize::from(instrument.0)].matcher;
+        // It may long be filled: makers don't look.
+        if matcher.cancel(now, OrderKey(key), &mut events).is_ok() {
+            self.settle(now, instrument, &mut events, Cause::Market);
+        }
         self.scratch = events;
     }
 

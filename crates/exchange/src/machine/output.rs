@@ -4,6 +4,7 @@ use model::{Amount, Asset, ClientOrderId, InstrumentId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Balance;
+use crate::lists::OrderList;
 use crate::market::tape::{AggregateTrade, Print};
 use crate::market::{BestQuote, DepthDiff};
 use crate::orders::{MyTrade, Order};
@@ -61,6 +62,15 @@ pub enum UserEvent {
     Position {
         /// The balances.
         balances: Vec<(Asset, Balance)>,
+        /// When.
+        at: Timestamp,
+    },
+    /// An order list began or ended.
+    List {
+        /// The list.
+        list: OrderList,
+        /// Its orders with their client ids.
+        orders: Vec<(i64, ClientOrderId)>,
         /// When.
         at: Timestamp,
     },
@@ -126,6 +136,8 @@ pub enum Record {
     Order(Order),
     /// An execution.
     Trade(MyTrade),
+    /// An order list's new state.
+    List(OrderList),
     /// An asset's new balance.
     Balance {
         /// Whose.

@@ -60,18 +60,13 @@ impl Exchange {
         let order = new_order(account, instrument, id, client_id, request, now);
         let submission = self.submission(&order, request.quantity, now);
         self.open(&order, now);
-        let mut events = std::mem::take(&mut self.scratch);
-        let matcher = &mut self.markets[usize::from(instrument.0)].matcher;
-        let last_trade = matcher.last_trade_id();
-        let placed = matcher.place(now, &submission, &mut events);
-        if let Err(reject) = placed {
-            self.scratch = events;
+        let last_trade = self.market(instrument).matcher.last_trade_id();
+        self.next_order_id += 1;
+        if let Err(reject) = self.submit(now, &submission) {
+            self.next_order_id -= 1;
             self.withdraw(&order, now);
             return Err(refusal(&reject));
         }
-        self.next_order_id += 1;
-        self.settle(now, instrument, &mut events, None);
-        self.scratch = events;
         let orders = &self.account(account).orders;
         let order = orders.get(id).expect("it was just placed").clone();
         let trades = orders
@@ -92,6 +87,22 @@ impl Exchange {
         request: &PlaceOrder,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        self.check_filters(request, now)?;
+        self.check_client_id(account, request)?;
+        let instrument = self.market_of(request.symbol)?.instrument();
+        let order = NewOrder::new(instrument.id, request.side, request.kind, request.quantity);
+        let free = self.account(account).balance(paid_asset(instrument, request.side)).free;
+        if self.cost(&order) > free {
+            return Err(ApiError::insufficient_balance());
+        }
+        Ok(())
+    }
+
+    /// What concerns the order and its symbol alone.
+    ///
+    /// # Errors
+    /// -1121, -2010 when the symbol takes no orders, -1013.
+    pub fn check_filters(&self, request: &PlaceOrder, now: Timestamp) -> Result<(), ApiError> {
         let market = self.market_of(request.symbol)?;
         let instrument = market.instrument();
         if instrument.status != InstrumentStatus::Trading {
@@ -101,21 +112,35 @@ impl Exchange {
         let reference = market.reference_price(now, reference_mins(instrument));
         instrument
             .check(&order, reference)
-            .map_err(|violation| ApiError::filter(violation.filter_name()))?;
-        let account = self.account(account);
-        if let Some(id) = &request.client_id
-            && account
-                .orders
-                .by_client_id(request.symbol, id)
-                .is_some_and(|order| order.status.is_open())
-        {
-            return Err(ApiError::duplicate_order());
-        }
-        let free = account.balance(paid_asset(instrument, request.side)).free;
-        if self.cost(&order) > free {
-            return Err(ApiError::insufficient_balance());
-        }
-        Ok(())
+            .map_err(|violation| ApiError::filter(violation.filter_name()))
+    }
+
+    /// An id may be used again once the order that had it has ended.
+    pub(super) fn check_client_id(
+        &self,
+        account: u32,
+        request: &PlaceOrder,
+    ) -> Result<(), ApiError> {
+        let Some(id) = &request.client_id else { return Ok(()) };
+        let earlier = self.account(account).orders.by_client_id(request.symbol, id);
+        let is_taken = earlier.is_some_and(|order| order.status.is_open());
+        if is_taken { Err(ApiError::duplicate_order()) } else { Ok(()) }
+    }
+
+    /// What the matcher would refuse.
+    pub(super) fn check_match(
+        &self,
+        account: u32,
+        request: &PlaceOrder,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let market = self.market_of(request.symbol)?;
+        let instrument = market.instrument().id;
+        let id = self.next_order_id;
+        let name = ClientOrderId::new("check").expect("a plain name");
+        let order = new_order(account, instrument, id, name, request, now);
+        let submission = self.submission(&order, request.quantity, now);
+        market.matcher.check(&submission).map_err(|reject| refusal(&reject))
     }
 
     /// What an order needs of its paying asset now.
@@ -136,7 +161,12 @@ impl Exchange {
         }
     }
 
-    fn submission(&self, order: &Order, quantity: OrderQuantity, now: Timestamp) -> Submission {
+    pub(super) fn submission(
+        &self,
+        order: &Order,
+        quantity: OrderQuantity,
+        now: Timestamp,
+    ) -> Submission {
         let market = self.market(order.instrument);
         let instrument = market.instrument();
         let held = self.account(order.account).balance(instrument.base);
@@ -147,7 +177,7 @@ impl Exchange {
             order: NewOrder::new(order.instrument, order.side, order.kind, quantity),
             held: Quantity::from_decimal(held).unwrap_or(Quantity::MAX),
             reference: market.reference_price(now, reference_mins(instrument)),
-            budget: Some(order.locked),
+            budget: Some(lock_for(&order.kind, order.side, order.remaining())),
         }
     }
 
@@ -173,7 +203,7 @@ impl Exchange {
     }
 }
 
-fn new_order(
+pub(super) fn new_order(
     account: u32,
     instrument: InstrumentId,
     id: i64,
@@ -206,6 +236,7 @@ fn new_order(
         strategy_type: request.strategy_type,
         expiry_reason: None,
         locked: lock_for(&request.kind, request.side, quantity),
+        list_id: None,
     }
 }
 

@@ -6,6 +6,7 @@ use model::{
     Amount, DepthUpdate, InstrumentId, Level, MarketEvent, Quote, Symbol, Timestamp, Trade, VenueId,
 };
 
+use super::settle::Cause;
 use super::{Exchange, IDS_PER_RUN};
 use crate::config::ExchangeConfig;
 use crate::market::tape::Print;
@@ -119,7 +120,7 @@ impl Exchange {
     fn meet(&mut self, instrument: InstrumentId, event: &MarketEvent, now: Timestamp) {
         let mut events = std::mem::take(&mut self.scratch);
         self.markets[usize::from(instrument.0)].matcher.on_market(now, event, &mut events);
-        self.settle(now, instrument, &mut events, None);
+        self.settle(now, instrument, &mut events, Cause::Market);
         self.scratch = events;
     }
 

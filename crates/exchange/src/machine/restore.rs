@@ -34,11 +34,20 @@ impl Exchange {
                     let order = self.resolved(order);
                     self.entry(order.account, now).orders.insert(order);
                 }
+                Record::List(list) => {
+                    self.next_list_id = self.next_list_id.max(list.id + 1);
+                    self.entry(list.account, now).orders.insert_list(list);
+                }
                 Record::Trade(trade) => self.entry(trade.account, now).orders.record(trade),
             }
         }
-        let open: Vec<Order> =
-            self.accounts.values().flat_map(|account| account.orders.open()).cloned().collect();
+        let open: Vec<Order> = self
+            .accounts
+            .values()
+            .flat_map(|account| account.orders.open())
+            .filter(|order| order.status != Status::PendingNew)
+            .cloned()
+            .collect();
         for order in open {
             self.put_back(&order, now);
         }
@@ -56,6 +65,7 @@ impl Exchange {
                 balance,
             });
             records.extend(balances);
+            records.extend(account.orders.lists_from(i64::MIN).cloned().map(Record::List));
             records.extend(account.orders.everything().cloned().map(Record::Order));
             records.extend(account.orders.all_trades().cloned().map(Record::Trade));
         }
@@ -87,20 +97,13 @@ impl Exchange {
         );
         let mut submission = Submission::new(key_of(order.id), Owner(order.account), wanted);
         submission.budget = Some(order.locked);
-        let index = usize::from(order.instrument.0);
-        let mut events = std::mem::take(&mut self.scratch);
-        let matcher = &mut self.markets[index].matcher;
-        let mut placed = matcher.place(now, &submission, &mut events);
+        let mut placed = self.submit(now, &submission);
         if placed.is_err()
             && let Some(fired) = fired_kind(&kind)
         {
             submission.order.kind = fired;
-            placed = matcher.place(now, &submission, &mut events);
+            placed = self.submit(now, &submission);
         }
-        if placed.is_ok() {
-            self.settle(now, order.instrument, &mut events, None);
-        }
-        self.scratch = events;
         if placed.is_err() {
             self.end_without_market(order, now);
         }

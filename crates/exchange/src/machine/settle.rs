@@ -1,6 +1,6 @@
 //! From what matching says to balances, orders, reports and market data.
 
-use matching::{ExpiryReason, MatchEvent, OrderKey, Owner, Party};
+use matching::{ExpiryReason, MatchEvent, OrderKey, Owner, Party, Reject, Submission};
 use model::{Amount, ClientOrderId, InstrumentId, OrderKind, Side, Timestamp};
 
 use super::{CLIENT_KEYS, Exchange, ExecutionReport, ExecutionType, Output, Record, UserEvent};
@@ -49,15 +49,52 @@ pub(super) fn lock_for(kind: &OrderKind, side: Side, quantity: model::Quantity) 
     }
 }
 
+/// Why the matcher was called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cause {
+    /// The market moved, or an order was placed.
+    Market,
+    /// A client took an order back; its name for the cancel.
+    Cancel(ClientOrderId),
+    /// The other leg of the order's list began to trade.
+    List,
+}
+
+impl Cause {
+    pub(super) const fn cancel_id(self) -> Option<ClientOrderId> {
+        match self {
+            Self::Cancel(id) => Some(id),
+            Self::Market | Self::List => None,
+        }
+    }
+}
+
 impl Exchange {
-    /// Books everything that one call of the matcher did. `cancel_id` is the client id of the
-    /// cancel request that caused it, if one did.
+    /// Puts an order into its matcher and books what comes of it: first of the order, then of
+    /// each waiting order that it sets off, one by one, so that a list's other leg is gone
+    /// before it could fire, too.
+    pub(super) fn submit(&mut self, now: Timestamp, submission: &Submission) -> Result<(), Reject> {
+        let instrument = submission.order.instrument;
+        let index = usize::from(instrument.0);
+        let mut events = std::mem::take(&mut self.scratch);
+        let entered = self.markets[index].matcher.enter(now, submission, &mut events);
+        if entered.is_ok() {
+            self.settle(now, instrument, &mut events, Cause::Market);
+            while self.markets[index].matcher.fire_next(now, &mut events) {
+                self.settle(now, instrument, &mut events, Cause::Market);
+            }
+        }
+        self.scratch = events;
+        entered
+    }
+
+    /// Books everything that one call of the matcher did.
     pub(super) fn settle(
         &mut self,
         now: Timestamp,
         instrument: InstrumentId,
         events: &mut Vec<MatchEvent>,
-        cancel_id: Option<ClientOrderId>,
+        cause: Cause,
     ) {
         let index = usize::from(instrument.0);
         let mut taker = None;
@@ -86,13 +123,14 @@ impl Exchange {
                     self.expire(now, owner, key, reason);
                 }
                 MatchEvent::Canceled { key, owner, .. } => {
-                    self.note_cancel(now, owner, key, cancel_id);
+                    self.note_cancel(now, owner, key, cause);
                 }
                 MatchEvent::LevelChanged(change) => self.markets[index].note_level(&change),
             }
         }
         self.publish_trades(instrument);
         self.publish_quote(instrument);
+        self.run_lists(now, cause);
         self.report_positions(now);
     }
 
@@ -140,19 +178,20 @@ impl Exchange {
         });
     }
 
-    fn note_cancel(
-        &mut self,
-        now: Timestamp,
-        owner: Owner,
-        key: OrderKey,
-        cancel_id: Option<ClientOrderId>,
-    ) {
+    fn note_cancel(&mut self, now: Timestamp, owner: Owner, key: OrderKey, cause: Cause) {
         if owner == Owner::BACKGROUND {
             return;
         }
         self.release(now, owner, key);
-        let change = |order: &mut Order| order.status = Status::Canceled;
-        self.step_with(now, owner, key, ExecutionType::Canceled, None, cancel_id, change);
+        if cause == Cause::List {
+            return self.step(now, owner, key, ExecutionType::Expired, None, |order| {
+                order.status = Status::Expired;
+                order.expiry_reason = Some("OCO_TRIGGER".to_owned());
+            });
+        }
+        self.step(now, owner, key, ExecutionType::Canceled, cause.cancel_id(), |order| {
+            order.status = Status::Canceled;
+        });
     }
 
     /// Gives back what an ending order still holds.
@@ -216,6 +255,7 @@ impl Exchange {
         };
         account.orders.record(trade.clone());
         self.operation.trades.push(trade.clone());
+        self.touch_list(party.owner.0, id);
         self.report(now, party.owner, id, ExecutionType::Trade, Some(trade), None);
     }
 
@@ -226,20 +266,6 @@ impl Exchange {
         owner: Owner,
         key: OrderKey,
         kind: ExecutionType,
-        trade: Option<MyTrade>,
-        change: impl FnOnce(&mut Order),
-    ) {
-        self.step_with(now, owner, key, kind, trade, None, change);
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one step, told completely")]
-    fn step_with(
-        &mut self,
-        now: Timestamp,
-        owner: Owner,
-        key: OrderKey,
-        kind: ExecutionType,
-        trade: Option<MyTrade>,
         cancel_id: Option<ClientOrderId>,
         change: impl FnOnce(&mut Order),
     ) {
@@ -250,7 +276,20 @@ impl Exchange {
             order.updated_at = now;
         });
         changed.expect("a matcher only holds open orders");
-        self.report(now, owner, id, kind, trade, cancel_id);
+        self.touch_list(owner.0, id);
+        self.report_step(now, owner.0, id, kind, cancel_id);
+    }
+
+    /// Reports an order as it is, without an execution.
+    pub(super) fn report_step(
+        &mut self,
+        now: Timestamp,
+        account: u32,
+        id: i64,
+        kind: ExecutionType,
+        cancel_id: Option<ClientOrderId>,
+    ) {
+        self.report(now, Owner(account), id, kind, None, cancel_id);
     }
 
     fn report(

@@ -87,17 +87,30 @@ impl Source {
         on_either!(self, matcher => matcher.preview(side, limit, quantity))
     }
 
-    /// Places an order.
+    /// Everything that can refuse an order, without placing it.
     ///
     /// # Errors
     /// See [`Reject`].
-    pub fn place(
+    pub fn check(&self, submission: &Submission) -> Result<(), Reject> {
+        on_either!(self, matcher => matcher.check(submission).map(drop))
+    }
+
+    /// Places an order; waiting orders that it reaches fire by [`Self::fire_next`].
+    ///
+    /// # Errors
+    /// See [`Reject`].
+    pub fn enter(
         &mut self,
         now: Timestamp,
         submission: &Submission,
         out: &mut Vec<MatchEvent>,
     ) -> Result<(), Reject> {
-        on_either!(self, matcher => matcher.place(now, submission, out))
+        on_either!(self, matcher => matcher.enter(now, submission, out))
+    }
+
+    /// Sets off the next waiting order that the last price has reached. False without one.
+    pub fn fire_next(&mut self, now: Timestamp, out: &mut Vec<MatchEvent>) -> bool {
+        on_either!(self, matcher => matcher.fire_next(now, out))
     }
 
     /// Takes an order back.

@@ -33,6 +33,18 @@ pub fn event(event: &UserEvent, unit: TimeUnit) -> String {
             let at = unit.of(*at);
             json!({"e": "outboundAccountPosition", "E": at, "u": at, "B": balances})
         }
+        UserEvent::List { list, orders, at } => {
+            let orders: Vec<Value> = orders
+                .iter()
+                .map(|(id, client_id)| json!({"s": list.symbol, "i": id, "c": client_id}))
+                .collect();
+            let at = unit.of(*at);
+            json!({
+                "e": "listStatus", "E": at, "s": list.symbol, "g": list.id,
+                "c": list.contingency.name(), "l": list.status_type(), "L": list.order_status(),
+                "r": "NONE", "C": list.client_id, "T": at, "O": orders,
+            })
+        }
         UserEvent::BalanceUpdate { asset, delta, at } => {
             let at = unit.of(*at);
             json!({"e": "balanceUpdate", "E": at, "a": asset, "d": Eight(*delta), "T": at})
@@ -127,7 +139,7 @@ impl<'a> Report<'a> {
             p: order.price(),
             P: order.kind.stop_price().unwrap_or(Price::ZERO),
             F: Quantity::ZERO,
-            g: -1,
+            g: order.list_number(),
             C: if cancel_id.is_some() { order.client_id.as_str() } else { "" },
             x: kind.name(),
             X: order.status.name(),

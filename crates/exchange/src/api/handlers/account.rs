@@ -138,7 +138,12 @@ pub fn trades(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
         newest.reverse();
         newest
     };
-    let answers: Vec<_> =
-        wanted.into_iter().map(|trade| TradeAnswer::of(trade, request.unit)).collect();
+    let answers: Vec<_> = wanted
+        .into_iter()
+        .map(|trade| {
+            let list = orders.get(trade.order).map_or(-1, crate::orders::Order::list_number);
+            TradeAnswer::of(trade, list, request.unit)
+        })
+        .collect();
     Ok(json(&answers))
 }

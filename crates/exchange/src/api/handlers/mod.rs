@@ -3,7 +3,9 @@
 
 pub mod account;
 pub mod general;
+pub mod lists;
 pub mod market;
+pub mod read;
 pub mod render;
 pub mod ticker;
 pub mod trade;

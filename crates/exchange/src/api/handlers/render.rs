@@ -36,7 +36,7 @@ impl Ack {
         Self {
             symbol: order.symbol,
             order_id: order.id,
-            order_list_id: -1,
+            order_list_id: order.list_number(),
             client_order_id: order.client_id,
             transact_time: unit.of(order.updated_at),
         }
@@ -180,7 +180,7 @@ impl CancelAnswer {
             symbol: order.symbol,
             orig_client_order_id: order.client_id,
             order_id: order.id,
-            order_list_id: -1,
+            order_list_id: order.list_number(),
             client_order_id: cancel_id,
             transact_time: unit.of(order.updated_at),
             facts: Facts::of(order),
@@ -217,7 +217,7 @@ impl OrderAnswer {
         Self {
             symbol: order.symbol,
             order_id: order.id,
-            order_list_id: -1,
+            order_list_id: order.list_number(),
             client_order_id: order.client_id,
             facts: Facts::of(order),
             stop_price: order.kind.stop_price().unwrap_or(Price::ZERO),
@@ -251,14 +251,14 @@ pub struct TradeAnswer {
 }
 
 impl TradeAnswer {
-    /// The trade.
+    /// The trade; `list` is the number of the order's list, -1 without one.
     #[must_use]
-    pub fn of(trade: &MyTrade, unit: TimeUnit) -> Self {
+    pub fn of(trade: &MyTrade, list: i64, unit: TimeUnit) -> Self {
         Self {
             symbol: trade.symbol,
             id: trade.id,
             order_id: trade.order,
-            order_list_id: -1,
+            order_list_id: list,
             price: trade.price,
             qty: trade.quantity,
             quote_qty: Eight(trade.quote),

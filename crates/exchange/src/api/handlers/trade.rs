@@ -1,236 +1,97 @@
-//! Placing, querying and canceling orders.
+//! Placing, querying, replacing and canceling orders.
 
 use std::time::Duration;
 
-use model::{Amount, ClientOrderId, OrderKind, OrderQuantity, Price, Quantity, Side, TimeInForce};
 use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::json;
+use super::lists;
+use super::read::{Detail, client_id, order_ref, read_detail, read_order, read_restriction};
 use super::render::{Ack, CancelAnswer, NewOrderAnswer, OrderAnswer};
-use crate::api::Request;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
-use crate::machine::{CancelOrder, CancelRestriction, Exchange, NotFound, OrderRef, PlaceOrder};
-use crate::orders::{Order, SelfTradePrevention};
+use crate::api::{Request, TimeUnit};
+use crate::machine::{CancelOrder, Exchange, NotFound, Placed};
+use crate::orders::Order;
 use crate::symbols::eight;
-
-/// How much of a new order is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Detail {
-    Ack,
-    Result,
-    Full,
-}
-
-fn client_id(params: &Params, name: &str) -> Result<Option<ClientOrderId>, ApiError> {
-    let legal = "^[a-zA-Z0-9-_.:/]{1,36}$";
-    let Some(text) = params.text(name)? else { return Ok(None) };
-    let is_legal = text.len() <= 36
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte));
-    if !is_legal {
-        return Err(ApiError::illegal_characters(name, legal));
-    }
-    ClientOrderId::new(text).map(Some).map_err(|_| ApiError::illegal_characters(name, legal))
-}
-
-fn side(params: &Params) -> Result<Side, ApiError> {
-    match params.required_text("side")? {
-        "BUY" => Ok(Side::Buy),
-        "SELL" => Ok(Side::Sell),
-        _ => Err(ApiError::bad_side()),
-    }
-}
-
-fn time_in_force(params: &Params) -> Result<Option<TimeInForce>, ApiError> {
-    match params.text("timeInForce")? {
-        None => Ok(None),
-        Some("GTC") => Ok(Some(TimeInForce::GoodTilCanceled)),
-        Some("IOC") => Ok(Some(TimeInForce::ImmediateOrCancel)),
-        Some("FOK") => Ok(Some(TimeInForce::FillOrKill)),
-        Some(_) => Err(ApiError::bad_time_in_force()),
-    }
-}
-
-/// The numbers of a new order as sent.
-struct Numbers {
-    quantity: Option<Quantity>,
-    quote: Option<Price>,
-    price: Option<Price>,
-    stop_price: Option<Price>,
-    time_in_force: Option<TimeInForce>,
-}
-
-impl Numbers {
-    fn read(params: &Params) -> Result<Self, ApiError> {
-        let time_in_force = time_in_force(params)?;
-        let numbers = Self {
-            quantity: params.quantity("quantity")?,
-            // An amount of the quote asset has as many decimals as a price.
-            quote: params.price("quoteOrderQty")?,
-            price: params.price("price")?,
-            stop_price: params.price("stopPrice")?,
-            time_in_force,
-        };
-        if numbers.quantity.is_some_and(Quantity::is_zero) {
-            return Err(ApiError::invalid_message("Invalid quantity."));
-        }
-        if numbers.quote.is_some_and(Price::is_zero) {
-            return Err(ApiError::invalid_message("Invalid quote order quantity."));
-        }
-        if numbers.price.is_some_and(Price::is_zero) {
-            return Err(ApiError::invalid_message("Invalid price."));
-        }
-        if numbers.stop_price.is_some_and(Price::is_zero) {
-            return Err(ApiError::invalid_message("Invalid stopPrice."));
-        }
-        Ok(numbers)
-    }
-
-    /// Refuses what the kind does not have.
-    fn refuse(&self, names: &[&str]) -> Result<(), ApiError> {
-        for name in names {
-            let is_sent = match *name {
-                "quoteOrderQty" => self.quote.is_some(),
-                "price" => self.price.is_some(),
-                "stopPrice" => self.stop_price.is_some(),
-                "timeInForce" => self.time_in_force.is_some(),
-                _ => false,
-            };
-            if is_sent {
-                return Err(ApiError::not_required(name));
-            }
-        }
-        Ok(())
-    }
-
-    fn price(&self) -> Result<Price, ApiError> {
-        self.price.ok_or_else(|| ApiError::mandatory("price"))
-    }
-
-    fn time_in_force(&self) -> Result<TimeInForce, ApiError> {
-        self.time_in_force.ok_or_else(|| ApiError::mandatory("timeInForce"))
-    }
-
-    fn quantity(&self) -> Result<OrderQuantity, ApiError> {
-        let quantity = self.quantity.ok_or_else(|| ApiError::mandatory("quantity"))?;
-        Ok(OrderQuantity::Base(quantity))
-    }
-
-    fn stop_price(&self) -> Result<Price, ApiError> {
-        self.stop_price.ok_or_else(|| ApiError::either("stopPrice", "trailingDelta"))
-    }
-
-    fn market_quantity(&self) -> Result<OrderQuantity, ApiError> {
-        match (self.quantity, self.quote) {
-            (Some(quantity), None) => Ok(OrderQuantity::Base(quantity)),
-            (None, Some(quote)) => Ok(OrderQuantity::Quote(Amount::new(quote.to_decimal()))),
-            (Some(_), Some(_)) => Err(ApiError::bad_combination()),
-            (None, None) => Err(ApiError::either("quantity", "quoteOrderQty")),
-        }
-    }
-
-    fn kind(&self, name: &str) -> Result<(OrderKind, OrderQuantity), ApiError> {
-        match name {
-            "MARKET" => {
-                self.refuse(&["price", "timeInForce", "stopPrice"])?;
-                return Ok((OrderKind::Market, self.market_quantity()?));
-            }
-            "LIMIT" | "LIMIT_MAKER" => self.refuse(&["quoteOrderQty", "stopPrice"])?,
-            _ => self.refuse(&["quoteOrderQty"])?,
-        }
-        let kind = match name {
-            "LIMIT" => {
-                let time_in_force = self.time_in_force()?;
-                OrderKind::Limit { price: self.price()?, time_in_force }
-            }
-            "LIMIT_MAKER" => {
-                self.refuse(&["timeInForce"])?;
-                OrderKind::LimitMaker { price: self.price()? }
-            }
-            "STOP_LOSS" | "TAKE_PROFIT" => {
-                self.refuse(&["price", "timeInForce"])?;
-                let stop_price = self.stop_price()?;
-                if name == "STOP_LOSS" {
-                    OrderKind::StopLoss { stop_price }
-                } else {
-                    OrderKind::TakeProfit { stop_price }
-                }
-            }
-            "STOP_LOSS_LIMIT" | "TAKE_PROFIT_LIMIT" => {
-                let time_in_force = self.time_in_force()?;
-                let (price, stop_price) = (self.price()?, self.stop_price()?);
-                if name == "STOP_LOSS_LIMIT" {
-                    OrderKind::StopLossLimit { stop_price, price, time_in_force }
-                } else {
-                    OrderKind::TakeProfitLimit { stop_price, price, time_in_force }
-                }
-            }
-            _ => return Err(ApiError::bad_order_type()),
-        };
-        Ok((kind, self.quantity()?))
-    }
-}
-
-/// Options that this exchange leaves out: they are refused, not ignored.
-const LEFT_OUT: [&str; 5] =
-    ["icebergQty", "trailingDelta", "pegPriceType", "pegOffsetType", "pegOffsetValue"];
-
-fn read_order(exchange: &Exchange, params: &Params) -> Result<(PlaceOrder, Detail), ApiError> {
-    let symbol = params.symbol()?;
-    exchange.market_of(symbol)?;
-    let side = side(params)?;
-    let type_name = params.required_text("type")?;
-    let numbers = Numbers::read(params)?;
-    for name in LEFT_OUT {
-        if params.text(name)?.is_some() {
-            return Err(ApiError::unsupported());
-        }
-    }
-    let (kind, quantity) = numbers.kind(type_name)?;
-    let strategy_type = params.integer("strategyType")?;
-    if strategy_type.is_some_and(|number| number < 1_000_000) {
-        return Err(ApiError::strategy_type_too_small());
-    }
-    let prevention = match params.text("selfTradePreventionMode")? {
-        None | Some("NONE") => SelfTradePrevention::None,
-        Some(_) => {
-            return Err(ApiError::invalid_message(
-                "This symbol does not allow the specified self-trade prevention mode.",
-            ));
-        }
-    };
-    let detail = match params.text("newOrderRespType")? {
-        None if matches!(kind, OrderKind::Market | OrderKind::Limit { .. }) => Detail::Full,
-        None | Some("ACK") => Detail::Ack,
-        Some("RESULT") => Detail::Result,
-        Some("FULL") => Detail::Full,
-        Some(_) => return Err(ApiError::invalid_parameter("newOrderRespType")),
-    };
-    let order = PlaceOrder {
-        symbol,
-        side,
-        kind,
-        quantity,
-        client_id: client_id(params, "newClientOrderId")?,
-        prevention,
-        strategy_id: params.integer("strategyId")?,
-        strategy_type,
-    };
-    Ok((order, detail))
-}
 
 /// `POST /api/v3/order`
 pub fn place(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
-    let (order, detail) = read_order(exchange, request.params)?;
+    let order = read_order(exchange, request.params)?;
+    let detail = read_detail(request.params, &order.kind)?;
     request.params.finish()?;
     let placed = exchange.place(request.account, &order, request.now)?;
-    let unit = request.unit;
-    Ok(match detail {
+    Ok(placed_json(&placed, detail, request.unit))
+}
+
+fn placed_json(placed: &Placed, detail: Detail, unit: TimeUnit) -> String {
+    match detail {
         Detail::Ack => json(&Ack::of(&placed.order, unit)),
         Detail::Result => json(&NewOrderAnswer::of(&placed.order, None, unit)),
         Detail::Full => json(&NewOrderAnswer::of(&placed.order, Some(&placed.trades), unit)),
-    })
+    }
+}
+
+/// `POST /api/v3/order/cancelReplace`
+pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let stops_on_failure = match params.required_text("cancelReplaceMode")? {
+        "STOP_ON_FAILURE" => true,
+        "ALLOW_FAILURE" => false,
+        _ => return Err(ApiError::invalid_parameter("cancelReplaceMode")),
+    };
+    match params.text("orderRateLimitExceededMode")? {
+        None | Some("DO_NOTHING" | "CANCEL_ONLY") => {}
+        Some(_) => return Err(ApiError::invalid_parameter("orderRateLimitExceededMode")),
+    }
+    let order = read_order(exchange, params)?;
+    let detail = read_detail(params, &order.kind)?;
+    let cancel = CancelOrder {
+        symbol: order.symbol,
+        order: order_ref(params, "cancelOrderId", "cancelOrigClientOrderId")?,
+        cancel_id: client_id(params, "cancelNewClientOrderId")?,
+        restriction: read_restriction(params)?,
+    };
+    params.finish()?;
+    // Filters come before either leg is tried.
+    exchange.check_filters(&order, request.now)?;
+    let unit = request.unit;
+    let canceled = exchange.cancel(request.account, &cancel, request.now);
+    let canceled = canceled.map(|(order, id)| canceled_json(exchange, &order, id, unit));
+    let is_attempted = canceled.is_ok() || !stops_on_failure;
+    let placed = is_attempted.then(|| exchange.place(request.account, &order, request.now));
+    let placed = placed.map(|placed| placed.map(|placed| placed_json(&placed, detail, unit)));
+    let word = |is_ok: bool| if is_ok { "SUCCESS" } else { "FAILURE" };
+    let text = |result: &Result<String, ApiError>| match result {
+        Ok(text) => text.clone(),
+        Err(error) => error.to_json(),
+    };
+    let data = format!(
+        r#"{{"cancelResult":"{}","newOrderResult":"{}","cancelResponse":{},"newOrderResponse":{}}}"#,
+        word(canceled.is_ok()),
+        placed.as_ref().map_or("NOT_ATTEMPTED", |placed| word(placed.is_ok())),
+        text(&canceled),
+        placed.as_ref().map_or_else(|| "null".to_owned(), text),
+    );
+    match (canceled.is_ok(), placed.is_some_and(|placed| placed.is_ok())) {
+        (true, true) => Ok(data),
+        (false, false) => Err(ApiError::replace_failed(data)),
+        (true, false) | (false, true) => Err(ApiError::replace_half_failed(data)),
+    }
+}
+
+/// The answer to a cancel: of the order, or of the whole list that it is a leg of.
+fn canceled_json(
+    exchange: &Exchange,
+    order: &Order,
+    cancel_id: model::ClientOrderId,
+    unit: TimeUnit,
+) -> String {
+    match order.list_id.and_then(|list| exchange.account(order.account).orders.list(list)) {
+        Some(list) => json(&lists::canceled(exchange, list, cancel_id, unit)),
+        None => json(&CancelAnswer::of(order, cancel_id, unit)),
+    }
 }
 
 /// Weight of order/test.
@@ -240,7 +101,8 @@ pub fn test_weight(params: &Params) -> u32 {
 
 /// `POST /api/v3/order/test`
 pub fn test(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
-    let (order, _) = read_order(exchange, request.params)?;
+    let order = read_order(exchange, request.params)?;
+    read_detail(request.params, &order.kind)?;
     let with_rates = request.params.boolean("computeCommissionRates")?.unwrap_or(false);
     request.params.finish()?;
     exchange.check(request.account, &order, request.now)?;
@@ -262,22 +124,11 @@ pub fn test(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Ap
     })))
 }
 
-fn order_ref(params: &Params) -> Result<OrderRef, ApiError> {
-    let order = OrderRef {
-        id: params.integer("orderId")?,
-        client_id: client_id(params, "origClientOrderId")?,
-    };
-    if order.id.is_none() && order.client_id.is_none() {
-        return Err(ApiError::either("origClientOrderId", "orderId"));
-    }
-    Ok(order)
-}
-
 /// `GET /api/v3/order`
 pub fn query(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     let symbol = request.params.symbol()?;
     exchange.market_of(symbol)?;
-    let order = order_ref(request.params)?;
+    let order = order_ref(request.params, "orderId", "origClientOrderId")?;
     request.params.finish()?;
     match exchange.find_order(request.account, symbol, order) {
         Ok(order) => Ok(json(&OrderAnswer::of(order, request.unit))),
@@ -291,18 +142,13 @@ pub fn cancel(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
     let params = request.params;
     let symbol = params.symbol()?;
     exchange.market_of(symbol)?;
-    let order = order_ref(params)?;
+    let order = order_ref(params, "orderId", "origClientOrderId")?;
     let cancel_id = client_id(params, "newClientOrderId")?;
-    let restriction = match params.text("cancelRestrictions")? {
-        None => None,
-        Some("ONLY_NEW") => Some(CancelRestriction::OnlyNew),
-        Some("ONLY_PARTIALLY_FILLED") => Some(CancelRestriction::OnlyPartiallyFilled),
-        Some(_) => return Err(ApiError::bad_cancel_restrictions()),
-    };
+    let restriction = read_restriction(params)?;
     params.finish()?;
     let request_cancel = CancelOrder { symbol, order, cancel_id, restriction };
     let (order, cancel_id) = exchange.cancel(request.account, &request_cancel, request.now)?;
-    Ok(json(&CancelAnswer::of(&order, cancel_id, request.unit)))
+    Ok(canceled_json(exchange, &order, cancel_id, request.unit))
 }
 
 /// `DELETE /api/v3/openOrders`
@@ -310,11 +156,15 @@ pub fn cancel_all(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
     let symbol = request.params.symbol()?;
     request.params.finish()?;
     let canceled = exchange.cancel_all(request.account, symbol, request.now)?;
-    let answers: Vec<_> = canceled
-        .iter()
-        .map(|(order, cancel_id)| CancelAnswer::of(order, *cancel_id, request.unit))
-        .collect();
-    Ok(json(&answers))
+    let mut answers: Vec<String> = Vec::with_capacity(canceled.len());
+    for (order, cancel_id) in &canceled {
+        let answer = canceled_json(exchange, order, *cancel_id, request.unit);
+        // Each list once, however many legs it has.
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    Ok(format!("[{}]", answers.join(",")))
 }
 
 /// Weight of openOrders.

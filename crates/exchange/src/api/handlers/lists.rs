@@ -1,0 +1,361 @@
+//! Order lists: OCO, OTO, OTOCO.
+
+use model::{ClientOrderId, OrderKind, OrderQuantity, Side, Symbol};
+use serde::Serialize;
+
+use super::json;
+use super::read::{Leg, client_id, read_prevention, side};
+use super::render::{CancelAnswer, NewOrderAnswer};
+use crate::api::error::ApiError;
+use crate::api::params::Params;
+use crate::api::{Request, TimeUnit};
+use crate::lists::OrderList;
+use crate::machine::{Exchange, ListRef, PlaceList, PlaceOrder};
+use crate::orders::Order;
+
+/// An order of a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member {
+    symbol: Symbol,
+    order_id: i64,
+    client_order_id: ClientOrderId,
+}
+
+/// A list, with or without what became of its orders.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAnswer<R> {
+    order_list_id: i64,
+    contingency_type: &'static str,
+    list_status_type: &'static str,
+    list_order_status: &'static str,
+    list_client_order_id: ClientOrderId,
+    transaction_time: i64,
+    symbol: Symbol,
+    orders: Vec<Member>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    order_reports: Vec<R>,
+}
+
+fn answer<R>(
+    exchange: &Exchange,
+    list: &OrderList,
+    unit: TimeUnit,
+    report: impl Fn(&Order) -> Option<R>,
+) -> ListAnswer<R> {
+    let book = &exchange.account(list.account).orders;
+    let orders: Vec<&Order> = list.orders.iter().filter_map(|id| book.get(*id)).collect();
+    let member = |order: &&Order| Member {
+        symbol: order.symbol,
+        order_id: order.id,
+        client_order_id: order.client_id,
+    };
+    ListAnswer {
+        order_list_id: list.id,
+        contingency_type: list.contingency.name(),
+        list_status_type: list.status_type(),
+        list_order_status: list.order_status(),
+        list_client_order_id: list.client_id,
+        transaction_time: unit.of(list.updated_at),
+        symbol: list.symbol,
+        orders: orders.iter().map(member).collect(),
+        order_reports: orders.into_iter().filter_map(report).collect(),
+    }
+}
+
+/// The answer to the cancel of a list.
+#[must_use]
+pub fn canceled(
+    exchange: &Exchange,
+    list: &OrderList,
+    cancel_id: ClientOrderId,
+    unit: TimeUnit,
+) -> ListAnswer<CancelAnswer> {
+    answer(exchange, list, unit, |order| Some(CancelAnswer::of(order, cancel_id, unit)))
+}
+
+/// Which leg of a pair.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Above,
+    Below,
+}
+
+/// Whether a kind may stand at a place of a pair.
+fn check_place(kind: &OrderKind, side: Side, place: Place) -> Result<(), ApiError> {
+    let code = match (kind, side, place) {
+        (OrderKind::LimitMaker { .. }, Side::Buy, Place::Above) => -1165,
+        (OrderKind::LimitMaker { .. }, Side::Sell, Place::Below) => -1166,
+        (OrderKind::StopLoss { .. } | OrderKind::StopLossLimit { .. }, Side::Buy, Place::Below) => {
+            -1196
+        }
+        (
+            OrderKind::StopLoss { .. } | OrderKind::StopLossLimit { .. },
+            Side::Sell,
+            Place::Above,
+        ) => -1197,
+        (
+            OrderKind::TakeProfit { .. } | OrderKind::TakeProfitLimit { .. },
+            Side::Buy,
+            Place::Above,
+        ) => -1198,
+        (
+            OrderKind::TakeProfit { .. } | OrderKind::TakeProfitLimit { .. },
+            Side::Sell,
+            Place::Below,
+        ) => -1199,
+        (OrderKind::Market | OrderKind::Limit { .. }, _, _) => -1158,
+        (
+            OrderKind::LimitMaker { .. }
+            | OrderKind::StopLoss { .. }
+            | OrderKind::StopLossLimit { .. }
+            | OrderKind::TakeProfit { .. }
+            | OrderKind::TakeProfitLimit { .. },
+            _,
+            _,
+        ) => return Ok(()),
+    };
+    Err(ApiError::bad_pair(code))
+}
+
+fn read_leg(
+    params: &Params,
+    symbol: Symbol,
+    side: Side,
+    prefix: &'static str,
+    quantity: &'static str,
+) -> Result<PlaceOrder, ApiError> {
+    let leg = Leg { params, prefix, quantity };
+    let (kind, quantity) = leg.kind()?;
+    let (strategy_id, strategy_type) = leg.strategy()?;
+    Ok(PlaceOrder {
+        symbol,
+        side,
+        kind,
+        quantity,
+        client_id: leg.client_id()?,
+        prevention: read_prevention(params)?,
+        strategy_id,
+        strategy_type,
+    })
+}
+
+/// Two legs of which one cancels the other; the contingent one stands first, as the venue has it.
+fn read_pair(
+    params: &Params,
+    symbol: Symbol,
+    side: Side,
+    prefixes: [&'static str; 2],
+    quantity: &'static str,
+) -> Result<Vec<PlaceOrder>, ApiError> {
+    let above = read_leg(params, symbol, side, prefixes[0], quantity)?;
+    let below = read_leg(params, symbol, side, prefixes[1], quantity)?;
+    let is_limit = |order: &PlaceOrder| matches!(order.kind, OrderKind::LimitMaker { .. });
+    if is_limit(&above) && is_limit(&below) {
+        return Err(ApiError::bad_pair(-1168));
+    }
+    check_place(&above.kind, side, Place::Above)?;
+    check_place(&below.kind, side, Place::Below)?;
+    Ok(if is_limit(&above) { vec![below, above] } else { vec![above, below] })
+}
+
+fn place(
+    exchange: &mut Exchange,
+    request: &Request<'_>,
+    list: &PlaceList,
+) -> Result<String, ApiError> {
+    // Lists are always answered in full; ACK says less of each order on the venue.
+    request.params.text("newOrderRespType")?;
+    request.params.finish()?;
+    let (list, _) = exchange.place_list(request.account, list, request.now)?;
+    let unit = request.unit;
+    Ok(json(&answer(exchange, &list, unit, |order| Some(NewOrderAnswer::of(order, None, unit)))))
+}
+
+/// `POST /api/v3/orderList/oco`
+pub fn oco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    exchange.market_of(symbol)?;
+    let side = side(params, "side")?;
+    let list = PlaceList {
+        symbol,
+        client_id: client_id(params, "listClientOrderId")?,
+        working: None,
+        legs: read_pair(params, symbol, side, ["above", "below"], "quantity")?,
+    };
+    place(exchange, request, &list)
+}
+
+/// `POST /api/v3/order/oco`, deprecated: a limit maker and a stop by older names.
+pub fn old_oco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    exchange.market_of(symbol)?;
+    let side = side(params, "side")?;
+    let quantity = params.quantity("quantity")?.ok_or_else(|| ApiError::mandatory("quantity"))?;
+    let price = params.price("price")?.ok_or_else(|| ApiError::mandatory("price"))?;
+    let stop_price = params.price("stopPrice")?.ok_or_else(|| ApiError::mandatory("stopPrice"))?;
+    let stop_limit = params.price("stopLimitPrice")?;
+    let time_in_force = match (params.text("stopLimitTimeInForce")?, stop_limit) {
+        (None, None) => None,
+        (Some("GTC"), Some(_)) => Some(model::TimeInForce::GoodTilCanceled),
+        (Some("IOC"), Some(_)) => Some(model::TimeInForce::ImmediateOrCancel),
+        (Some("FOK"), Some(_)) => Some(model::TimeInForce::FillOrKill),
+        (None, Some(_)) => {
+            return Err(ApiError::recommended_combination("stopLimitTimeInForce"));
+        }
+        (Some(_), _) => return Err(ApiError::bad_time_in_force()),
+    };
+    let stop = match (stop_limit, time_in_force) {
+        (Some(price), Some(time_in_force)) => {
+            OrderKind::StopLossLimit { stop_price, price, time_in_force }
+        }
+        (_, _) => OrderKind::StopLoss { stop_price },
+    };
+    let prevention = read_prevention(params)?;
+    let leg = |kind, client_id| PlaceOrder {
+        symbol,
+        side,
+        kind,
+        quantity: OrderQuantity::Base(quantity),
+        client_id,
+        prevention,
+        strategy_id: None,
+        strategy_type: None,
+    };
+    let legs = vec![
+        leg(stop, client_id(params, "stopClientOrderId")?),
+        leg(OrderKind::LimitMaker { price }, client_id(params, "limitClientOrderId")?),
+    ];
+    let name = client_id(params, "listClientOrderId")?;
+    let list = PlaceList { symbol, client_id: name, working: None, legs };
+    place(exchange, request, &list)
+}
+
+fn read_working(params: &Params, symbol: Symbol) -> Result<PlaceOrder, ApiError> {
+    let side = side(params, "workingSide")?;
+    let working = read_leg(params, symbol, side, "working", "workingQuantity")?;
+    match working.kind {
+        OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => Ok(working),
+        OrderKind::Market
+        | OrderKind::StopLoss { .. }
+        | OrderKind::StopLossLimit { .. }
+        | OrderKind::TakeProfit { .. }
+        | OrderKind::TakeProfitLimit { .. } => Err(ApiError::bad_order_type()),
+    }
+}
+
+/// `POST /api/v3/orderList/oto`
+pub fn oto(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    exchange.market_of(symbol)?;
+    let working = read_working(params, symbol)?;
+    let side = side(params, "pendingSide")?;
+    let list = PlaceList {
+        symbol,
+        client_id: client_id(params, "listClientOrderId")?,
+        working: Some(working),
+        legs: vec![read_leg(params, symbol, side, "pending", "pendingQuantity")?],
+    };
+    place(exchange, request, &list)
+}
+
+/// `POST /api/v3/orderList/otoco`
+pub fn otoco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    exchange.market_of(symbol)?;
+    let working = read_working(params, symbol)?;
+    let side = side(params, "pendingSide")?;
+    let prefixes = ["pendingAbove", "pendingBelow"];
+    let list = PlaceList {
+        symbol,
+        client_id: client_id(params, "listClientOrderId")?,
+        working: Some(working),
+        legs: read_pair(params, symbol, side, prefixes, "pendingQuantity")?,
+    };
+    place(exchange, request, &list)
+}
+
+/// `DELETE /api/v3/orderList`
+pub fn cancel(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    exchange.market_of(symbol)?;
+    let list = ListRef {
+        id: params.integer("orderListId")?,
+        client_id: client_id(params, "listClientOrderId")?,
+    };
+    let cancel_id = client_id(params, "newClientOrderId")?;
+    params.finish()?;
+    if list.id.is_none() && list.client_id.is_none() {
+        return Err(ApiError::either("orderListId", "listClientOrderId"));
+    }
+    let account = request.account;
+    let (id, cancel_id) = exchange.cancel_list(account, symbol, list, cancel_id, request.now)?;
+    let list = exchange.account(account).orders.list(id).ok_or_else(ApiError::unknown_order)?;
+    Ok(json(&canceled(exchange, list, cancel_id, request.unit)))
+}
+
+fn plain(exchange: &Exchange, list: &OrderList, unit: TimeUnit) -> ListAnswer<()> {
+    answer(exchange, list, unit, |_| None)
+}
+
+/// `GET /api/v3/orderList`
+pub fn query(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let list = ListRef {
+        id: params.integer("orderListId")?,
+        client_id: client_id(params, "origClientOrderId")?,
+    };
+    params.finish()?;
+    if list.id.is_none() && list.client_id.is_none() {
+        return Err(ApiError::either("orderListId", "origClientOrderId"));
+    }
+    let list = exchange.find_list(request.account, list).ok_or_else(ApiError::no_such_list)?;
+    Ok(json(&plain(exchange, list, request.unit)))
+}
+
+/// `GET /api/v3/openOrderList`
+pub fn open(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    request.params.finish()?;
+    let lists: Vec<_> = exchange
+        .account(request.account)
+        .orders
+        .lists_from(i64::MIN)
+        .filter(|list| !list.is_done)
+        .map(|list| plain(exchange, list, request.unit))
+        .collect();
+    Ok(json(&lists))
+}
+
+/// `GET /api/v3/allOrderList`
+pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let from_id = params.integer("fromId")?;
+    let (from, to) = (params.instant("startTime")?, params.instant("endTime")?);
+    let limit = params.limit(500, 1_000)?;
+    params.finish()?;
+    if from_id.is_some() && (from.is_some() || to.is_some()) {
+        return Err(ApiError::bad_combination());
+    }
+    let wanted = exchange
+        .account(request.account)
+        .orders
+        .lists_from(from_id.unwrap_or(i64::MIN))
+        .filter(|list| from.is_none_or(|from| list.updated_at >= from))
+        .filter(|list| to.is_none_or(|to| list.updated_at.as_millis() <= to.as_millis()));
+    let lists: Vec<&OrderList> = if from_id.is_some() || from.is_some() {
+        wanted.take(limit).collect()
+    } else {
+        let mut newest: Vec<_> = wanted.rev().take(limit).collect();
+        newest.reverse();
+        newest
+    };
+    let answers: Vec<_> =
+        lists.into_iter().map(|list| plain(exchange, list, request.unit)).collect();
+    Ok(json(&answers))
+}

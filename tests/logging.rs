@@ -34,8 +34,8 @@ fn logged(options: &LogOptions, scenario: impl FnOnce()) -> Vec<serde_json::Valu
 fn events_become_lines_with_their_fields() {
     let directory = tempfile::tempdir().unwrap();
     let lines = logged(&options(&directory.path().join("a.log")), || {
-        let holder: Option<u32> = None;
-        log_event!(STATE_LOCKED, path = "state", holder_pid = holder);
+        let cause: Option<&str> = None;
+        log_event!(ALERT_FAILED, subject = "state", error = cause);
         let price: Option<&str> = Some("61837.63");
         log_event!(
             ORDER_INTENDED,
@@ -52,8 +52,8 @@ fn events_become_lines_with_their_fields() {
         tracing::warn!(target: "hyper", peer = 3, "trouble");
     });
     let expected = serde_json::json!([
-        {"at": "2024-08-08T23:54:13.937085Z", "level": "error", "event": "state.locked",
-         "path": "state"},
+        {"at": "2024-08-08T23:54:13.937085Z", "level": "error", "event": "alert.failed",
+         "subject": "state"},
         {"at": "2024-08-08T23:54:13.937085Z", "level": "info", "event": "order.intended",
          "correlation": 7, "order_id": "tw-1", "strategy": "a", "symbol": "BTCUSDT", "side": "buy",
          "kind": "limit", "price": "61837.63", "quantity": "0.01"},

@@ -235,7 +235,31 @@ impl Session {
         let session =
             Self { running, site, opening, clock, snapshot, monitor_once, onlooker, stop_onlooker };
         session.keep_following(config);
+        session.tell_when_ready(symbols.len(), started_at);
         Ok(session)
+    }
+
+    /// One line when every strategy trades, or cannot.
+    fn tell_when_ready(&self, symbols: usize, started_at: model::Timestamp) {
+        let (mut snapshot, clock) = (self.snapshot.clone(), self.clock.clone());
+        tokio::task::spawn_local(async move {
+            let settled = |strategy: &actors::monitor::StrategyReading| {
+                matches!(strategy.stage, "running" | "quarantined")
+            };
+            let ready = snapshot.wait_for(|snapshot| {
+                let all = |s: &Arc<actors::monitor::Snapshot>| {
+                    s.is_live && s.strategies.iter().all(settled)
+                };
+                snapshot.as_ref().is_some_and(all)
+            });
+            let Ok(strategies) =
+                ready.await.map(|ready| ready.as_ref().map_or(0, |s| s.strategies.len()))
+            else {
+                return;
+            };
+            let took_ms = clock.wall().since(started_at).as_millis() as u64;
+            log_event!(ENGINE_READY, strategies, symbols, took_ms);
+        });
     }
 
     /// A venue's clock may change its speed, or be paused.

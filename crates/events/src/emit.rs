@@ -8,19 +8,19 @@
 ///
 /// ```
 /// # use tickwright_events::log_event;
-/// let holder: Option<u32> = None;
-/// log_event!(STATE_LOCKED, path = %"state", holder_pid = holder);
+/// let errors: Option<u32> = None;
+/// log_event!(LOG_DROPPED, lines = 3, write_errors = errors);
 /// ```
 ///
 /// A field that is missing, or that the table does not know, does not compile:
 ///
 /// ```compile_fail
 /// # use tickwright_events::log_event;
-/// log_event!(STATE_LOCKED, path = %"state");
+/// log_event!(LOG_DROPPED, lines = 3);
 /// ```
 /// ```compile_fail
 /// # use tickwright_events::log_event;
-/// log_event!(STATE_LOCKED, path = %"state", holder_pid = 7, colour = "red");
+/// log_event!(LOG_DROPPED, lines = 3, write_errors = 7, colour = "red");
 /// ```
 #[macro_export]
 macro_rules! log_event {

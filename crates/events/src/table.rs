@@ -69,9 +69,6 @@ ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
 CONFIG_LOADED = "config.loaded" INFO [hash strategies]
     "The configuration was read and found valid. `strategies` is the count of enabled ones.",
     "Nothing.";
-STATE_LOCKED = "state.locked" ERROR [path holder_pid]
-    "Another process holds the state directory, so this one ended before doing anything.",
-    "Stop the other instance, or give this one its own `state_dir` and account.";
 
 JOURNAL_OPENED = "journal.opened" INFO [path durability ledger]
     "The journal is open for writing. `ledger` names the venue identity it belongs to.",
@@ -229,16 +226,10 @@ RECONCILE_STARTED = "reconcile.started" INFO [trigger]
 RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled foreign_orders other_instances took_ms]
     "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
-RECONCILE_MISMATCH = "reconcile.mismatch" ERROR [asset ledger venue difference consequence]
-    "The venue's balance differs from ours in a way that our records do not explain.",
-    "Explain the difference. When it is right, accept it; no opposite fill is ever invented.";
 
 EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url]
     "The simulated exchange listens.",
     "Nothing.";
-EXCHANGE_FAULT_INJECTED = "exchange.fault_injected" WARN [fault detail]
-    "The simulated exchange misbehaved as it was told to.",
-    "Nothing: it was asked for.";
 
 API_STARTED = "api.started" INFO [url]
     "The HTTP API listens.",

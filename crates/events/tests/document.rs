@@ -71,7 +71,6 @@ fn every_emission_is_declared() {
 }
 
 #[test]
-#[ignore = "until the engine is wired: then remove this line, and every event must have an emitter"]
 fn every_event_is_emitted_somewhere() {
     let emitted = emitted();
     let missing: Vec<&&str> = tickwright_events::table::CONSTANTS

@@ -297,7 +297,14 @@ impl Handler<AccountTold> for RiskActor {
 impl Handler<TradingLink> for RiskActor {
     type Result = ();
     fn handle(&mut self, link: TradingLink, _: &mut Context<Self>) {
-        let is_live = matches!(link, TradingLink::Reconciled { .. });
+        let is_live = match &link {
+            TradingLink::Reconciled { .. } => true,
+            TradingLink::Detached { reason } => {
+                let subject = "user data lost".to_owned();
+                self.parts.observer.tell(Observation::Alert { subject, text: reason.clone() });
+                false
+            }
+        };
         self.step(RiskInput::ExecutionHealth { is_live }, Hops::default());
     }
 }
@@ -306,6 +313,11 @@ impl Handler<StreamHealthChanged> for RiskActor {
     type Result = ();
     fn handle(&mut self, health: StreamHealthChanged, _: &mut Context<Self>) {
         let StreamHealthChanged { instrument, is_stale } = health;
+        if is_stale {
+            let subject = format!("{} is stale", self.parts.instruments.get(instrument).symbol);
+            let text = "a stream has been silent for longer than its limit".to_owned();
+            self.parts.observer.tell(Observation::Alert { subject, text });
+        }
         self.step(RiskInput::StreamHealth { instrument, is_stale }, Hops::default());
     }
 }

@@ -185,6 +185,14 @@ impl Liquidity for Book {
         desk.change_level(side, price, self.levels[level as usize].shown(), out);
     }
 
+    fn shrink(&mut self, slot: Slot, less: Quantity, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
+        let order = desk.orders.get(slot);
+        let (side, level) = (order.side, order.place.level);
+        let queue = &mut self.levels[level as usize];
+        queue.total -= i128::from(less.units());
+        desk.change_level(side, queue.price, queue.shown(), out);
+    }
+
     fn remove(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
         let (side, level, remaining) = (order.side, order.place.level, order.remaining());

@@ -74,6 +74,16 @@ impl Desk {
         self.open.get_mut(&owner).expect("an owner with an open order is counted")
     }
 
+    /// Makes an open order smaller.
+    pub(crate) fn shrink(&mut self, slot: Slot, less: Quantity) {
+        let order = self.orders.get_mut(slot);
+        order.quantity -= less;
+        let (owner, side) = (order.owner, order.side);
+        if owner != Owner::BACKGROUND && side == Side::Buy {
+            self.counts_of(slot).buying -= i128::from(less.units());
+        }
+    }
+
     /// Forgets an order that ended.
     pub(crate) fn close(&mut self, slot: Slot) {
         let (owner, side, stage, remaining) = {

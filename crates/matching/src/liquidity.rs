@@ -47,6 +47,9 @@ pub trait Liquidity {
     /// Puts the remainder of a limit order at the end of its level's queue.
     fn rest(&mut self, order: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>);
 
+    /// Takes a part of a resting order's remainder away; its place in the queue stays.
+    fn shrink(&mut self, order: Slot, less: Quantity, desk: &mut Desk, out: &mut Vec<MatchEvent>);
+
     /// Takes a resting order out of its queue.
     fn remove(&mut self, order: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>);
 

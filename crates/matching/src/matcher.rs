@@ -191,6 +191,30 @@ impl<L: Liquidity> Matcher<L> {
         Ok(())
     }
 
+    /// Makes an open order smaller by so much; it keeps its place in the queue, or its trigger.
+    ///
+    /// # Errors
+    /// [`UnknownOrder`] when it is not open, or would have nothing left: cancel it then.
+    pub fn shrink(
+        &mut self,
+        now: Timestamp,
+        key: OrderKey,
+        less: Quantity,
+        out: &mut Vec<MatchEvent>,
+    ) -> Result<(), UnknownOrder> {
+        self.desk.now = now;
+        let slot = self.desk.slot(key).ok_or(UnknownOrder(key))?;
+        let order = self.desk.orders.get(slot);
+        if less >= order.remaining() || !less.is_positive() {
+            return Err(UnknownOrder(key));
+        }
+        if order.stage == Stage::Working {
+            self.liquidity.shrink(slot, less, &mut self.desk, out);
+        }
+        self.desk.shrink(slot, less);
+        Ok(())
+    }
+
     /// Changes what a waiting stop or target without a limit may spend when it fires as a buy:
     /// see [`Submission::budget`]. Nothing happens to any other order.
     pub fn set_budget(&mut self, key: OrderKey, budget: Amount) {

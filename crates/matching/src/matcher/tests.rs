@@ -290,3 +290,27 @@ fn a_preview_costs_what_the_order_then_costs() {
     let preview = scene.matcher.preview(Side::Buy, limit, OrderQuantity::Base(qty("1.5")));
     assert_eq!((preview.quantity, preview.is_exhausted), (qty("1"), true));
 }
+
+#[test]
+fn a_smaller_order_keeps_its_place() {
+    let mut scene = Scene::new();
+    for (key, text) in [(1, "sell 3 @ 101"), (2, "sell 1 @ 101")] {
+        scene.place(key, ALICE, text).unwrap();
+    }
+    scene.out.clear();
+    let less = qty("1");
+    scene.matcher.shrink(NOW, OrderKey(1), less, &mut scene.out).unwrap();
+    let shown = scene.matcher.best(Side::Sell).unwrap().quantity;
+    assert_eq!((shown, scene.out.len()), (qty("3"), 1));
+    scene.place(4, BOB, "buy 2.5 market").unwrap();
+    let expected = [
+        "4 accepted",
+        "4(0.5 left) took 2 @ 101.00 from 1(0 left)",
+        "4(0 left) took 0.5 @ 101.00 from 2(0.5 left)",
+    ];
+    assert_eq!(told(&scene.out), expected);
+    for too_much in ["0.5", "0", "7"] {
+        assert!(scene.matcher.shrink(NOW, OrderKey(2), qty(too_much), &mut Vec::new()).is_err());
+    }
+    assert!(scene.matcher.shrink(NOW, OrderKey(9), less, &mut Vec::new()).is_err());
+}

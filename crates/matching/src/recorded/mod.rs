@@ -193,6 +193,9 @@ impl Liquidity for Recorded {
         self.resting_mut(side).insert(key, Resting { slot, queue });
     }
 
+    /// Nobody else sees an order of ours: there is no level to change.
+    fn shrink(&mut self, _: Slot, _: Quantity, _: &mut Desk, _: &mut Vec<MatchEvent>) {}
+
     fn remove(&mut self, slot: Slot, desk: &mut Desk, _out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
         let (side, rank) = (order.side, rank(order.side, order.limit()));

@@ -130,6 +130,26 @@ pub struct Order {
     /// The list that it is a leg of.
     #[serde(default)]
     pub list_id: Option<i64>,
+    /// How it was made smaller, oldest first.
+    #[serde(default)]
+    pub amendments: Vec<Amendment>,
+}
+
+/// How an order was made smaller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Amendment {
+    /// Number of the report of it.
+    pub execution_id: i64,
+    /// The order's name before.
+    pub from_id: ClientOrderId,
+    /// The order's name after.
+    pub to_id: ClientOrderId,
+    /// The order's quantity before.
+    pub from: Quantity,
+    /// The order's quantity after.
+    pub to: Quantity,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Order {
@@ -274,6 +294,15 @@ impl OrderBook {
             self.insert(order);
         }
         Some(result)
+    }
+
+    /// Gives an open order another name.
+    pub fn rename(&mut self, id: i64, name: ClientOrderId) {
+        if let Some(order) = self.open.get_mut(&id) {
+            self.by_client_id.remove(&(order.symbol, order.client_id));
+            order.client_id = name;
+            self.by_client_id.insert((order.symbol, name), id);
+        }
     }
 
     /// Takes out an order that was never accepted.

@@ -317,7 +317,7 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
         "quoteOrderQtyMarketAllowed": true,
         "allowTrailingStop": false,
         "cancelReplaceAllowed": true,
-        "amendAllowed": false,
+        "amendAllowed": true,
         "pegInstructionsAllowed": false,
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,

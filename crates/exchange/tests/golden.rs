@@ -237,4 +237,11 @@ async fn lists_and_replacements_have_the_documented_shapes() {
     check("rest-api__cancel-an-existing-order-and-send-a-new-order__01", &replaced, &[]);
     let failed = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await;
     check("rest-api__cancel-an-existing-order-and-send-a-new-order__02", &failed.json(), &[]);
+    place(&handle, &limit.replace("=g", "=h")).await.ok();
+    let amend = "symbol=BTCUSDT&origClientOrderId=h&newQty=0.005";
+    let amended = signed(&handle, "PUT", "/api/v3/order/amend/keepPriority", amend).await.ok();
+    check("rest-api__order-amend-keep-priority__01", &amended, &[]);
+    let history = format!("symbol=BTCUSDT&orderId={}", amended["amendedOrder"]["orderId"]);
+    let history = signed(&handle, "GET", "/api/v3/order/amendments", &history).await.ok();
+    check("rest-api__query-order-amendments__01", &history, &[]);
 }

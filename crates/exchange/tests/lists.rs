@@ -220,3 +220,55 @@ async fn orders_are_replaced_in_both_modes() {
     replace("STOP_ON_FAILURE", "x=1", &order).await.refused(400, -1102, "cancelOrigClientOrderId");
     assert!(get(&handle, "/api/v3/ping").await.status == 200);
 }
+
+#[tokio::test]
+async fn an_order_is_made_smaller_and_keeps_its_number() {
+    let handle = start(config()).await;
+    let mut ws = Ws::open(&handle, "/ws-api/v3").await;
+    let at = venue_ms(&handle).await;
+    ws.call("userDataStream.subscribe.signature", sign_ed25519(&handle.credentials, json!({}), at))
+        .await;
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let order = format!(
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}&newClientOrderId=big",
+        bid * 0.98
+    );
+    let placed = place(&handle, &order).await.ok();
+    let amend = async |params: &str| {
+        signed(
+            &handle,
+            "PUT",
+            "/api/v3/order/amend/keepPriority",
+            &format!("symbol=BTCUSDT&{params}"),
+        )
+        .await
+    };
+    let id = format!("orderId={}", placed["orderId"]);
+    let amended = amend(&format!("{id}&newQty=0.004&newClientOrderId=small")).await.ok();
+    assert_eq!(
+        (&amended["amendedOrder"]["qty"], &amended["amendedOrder"]["origClientOrderId"]),
+        (&"0.00400000".into(), &"big".into())
+    );
+    let report = ws.find(|frame| frame["event"]["x"] == "REPLACED").await;
+    assert_eq!(
+        (&report["event"]["c"], &report["event"]["C"], &report["event"]["q"]),
+        (&"small".into(), &"big".into(), &"0.00400000".into())
+    );
+    assert_eq!(amended["executionId"], report["event"]["I"]);
+    let found = signed(&handle, "GET", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=small")
+        .await
+        .ok();
+    assert_eq!(found["orderId"], placed["orderId"]);
+    amend(&format!("{id}&newQty=0.02")).await.refused(400, -2038, "quantity increase");
+    amend(&format!("{id}&newQty=0.004")).await.refused(400, -2038, "change no state");
+    amend("orderId=99&newQty=0.004").await.refused(400, -2038, "Unknown order sent.");
+    amend(&format!("{id}&newQty=0.00001")).await.refused(400, -1013, "NOTIONAL");
+    let history =
+        signed(&handle, "GET", "/api/v3/order/amendments", &format!("symbol=BTCUSDT&{id}"))
+            .await
+            .ok();
+    assert_eq!(
+        (history.as_array().unwrap().len(), &history[0]["newQty"]),
+        (1, &"0.00400000".into())
+    );
+}

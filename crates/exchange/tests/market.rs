@@ -14,8 +14,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use tickwright_exchange::accounts::Balance;
 use tickwright_exchange::machine::{
-    CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceList, PlaceOrder, Record,
-    UserEvent,
+    AmendOrder, CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceList, PlaceOrder,
+    Record, UserEvent,
 };
 use tickwright_exchange::orders::{SelfTradePrevention, Status};
 use tickwright_exchange::{ExchangeConfig, SyntheticConfig};
@@ -272,7 +272,7 @@ fn check_books(exchange: &Exchange, opening: &BTreeMap<Asset, Amount>, when: &st
 fn trade_at_random(exchange: &mut Exchange, seed: u64, secs: u64) -> (Vec<Record>, u32) {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let mut records = exchange.take_records();
-    let mut placed = 0;
+    let (mut placed, mut amended) = (0, 0);
     for step in 0..secs * 5 {
         let now = START.after(Duration::from_millis(step * 200));
         run(exchange, now);
@@ -287,7 +287,19 @@ fn trade_at_random(exchange: &mut Exchange, seed: u64, secs: u64) -> (Vec<Record
                 cancel_id: None,
                 restriction: None,
             };
-            exchange.cancel(DEFAULT_ACCOUNT, &cancel, now).unwrap();
+            if random.random_range(0..3) == 0 {
+                let quantity = exchange.account(DEFAULT_ACCOUNT).orders.get(id).unwrap().quantity;
+                let step = Quantity::from_units(quantity.units() / 10);
+                let amend = AmendOrder {
+                    symbol: name,
+                    order: cancel.order,
+                    new_client_id: None,
+                    quantity: (quantity - step).floor_to("0.001".parse().unwrap()),
+                };
+                amended += u32::from(exchange.amend(DEFAULT_ACCOUNT, &amend, now).is_ok());
+            } else {
+                exchange.cancel(DEFAULT_ACCOUNT, &cancel, now).unwrap();
+            }
         } else {
             let order = random_order(exchange, &mut random);
             placed += u32::from(exchange.place(DEFAULT_ACCOUNT, &order, now).is_ok());
@@ -298,6 +310,7 @@ fn trade_at_random(exchange: &mut Exchange, seed: u64, secs: u64) -> (Vec<Record
         }
         records.extend(exchange.take_records());
     }
+    assert!(amended > 3, "{amended}");
     (records, placed)
 }
 

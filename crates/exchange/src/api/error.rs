@@ -485,6 +485,12 @@ impl ApiError {
         Self::bad_request(-2036, "User Data Stream subscription not active.")
     }
 
+    /// -2038 with the matching engine's words.
+    #[must_use]
+    pub fn amend_rejected(msg: &str) -> Self {
+        Self::bad_request(-2038, msg)
+    }
+
     /// -2039.
     #[must_use]
     pub fn id_pair_mismatch() -> Self {

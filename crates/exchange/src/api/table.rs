@@ -3,7 +3,7 @@
 use super::Request;
 use super::auth::Security;
 use super::error::ApiError;
-use super::handlers::{account, general, lists, market, ticker, trade};
+use super::handlers::{account, amend, general, lists, market, ticker, trade};
 use super::params::Params;
 use crate::machine::Exchange;
 
@@ -146,6 +146,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
     trading("POST", "/api/v3/orderList/oto", "orderList.place.oto", 2, lists::oto),
     trading("POST", "/api/v3/orderList/otoco", "orderList.place.otoco", 3, lists::otoco),
     trading("DELETE", "/api/v3/orderList", "orderList.cancel", 0, lists::cancel),
+    row(
+        "PUT",
+        "/api/v3/order/amend/keepPriority",
+        "order.amend.keepPriority",
+        Fixed(4),
+        Security::Trade,
+        amend::amend,
+    ),
+    private("/api/v3/order/amendments", "order.amendments", Fixed(4), amend::history),
     private("/api/v3/orderList", "orderList.status", Fixed(4), lists::query),
     private("/api/v3/openOrderList", "openOrderLists.status", Fixed(6), lists::open),
     private("/api/v3/allOrderList", "allOrderLists", Fixed(20), lists::all),

@@ -75,7 +75,7 @@ impl Exchange {
             is_done: false,
             updated_at: now,
         };
-        self.publish_list(list.clone(), now);
+        self.publish_list(list.clone(), false, now);
         match list.working {
             Some(working) => {
                 for leg in list.legs() {
@@ -125,13 +125,13 @@ impl Exchange {
         if need > free(side) { Err(ApiError::insufficient_balance()) } else { Ok(()) }
     }
 
-    fn publish_list(&mut self, list: OrderList, now: Timestamp) {
+    pub(super) fn publish_list(&mut self, list: OrderList, is_update: bool, now: Timestamp) {
         let account = list.account;
         let orders = &self.account(account).orders;
         let ids = list.orders.iter().filter_map(|id| orders.get(*id));
         let orders = ids.map(|order| (order.id, order.client_id)).collect();
         self.records.push(Record::List(list.clone()));
-        let event = UserEvent::List { list: list.clone(), orders, at: now };
+        let event = UserEvent::List { list: list.clone(), orders, is_update, at: now };
         self.outputs.push(Output::User { account, event });
         self.account_mut(account).orders.insert_list(list);
     }
@@ -238,7 +238,7 @@ impl Exchange {
         if !list.is_done && orders.iter().all(|order| !order.status.is_open()) {
             list.is_done = true;
             list.updated_at = now;
-            self.publish_list(list, now);
+            self.publish_list(list, false, now);
         }
     }
 

@@ -3,6 +3,7 @@
 //! `now` is venue time and is passed in. Public and private events come out through
 //! [`Exchange::take_outputs`], what must be stored through [`Exchange::take_records`].
 
+mod amend;
 mod cancel;
 mod lists;
 mod output;
@@ -32,6 +33,7 @@ use crate::market::tape::Print;
 use crate::orders::MyTrade;
 use settle::Cause;
 
+pub use amend::AmendOrder;
 pub use cancel::{CancelOrder, CancelRestriction, NotFound, OrderRef};
 pub use lists::{ListRef, PlaceList};
 pub use output::{ExecutionReport, ExecutionType, Output, Record, UserEvent};

@@ -65,8 +65,10 @@ pub enum UserEvent {
         /// When.
         at: Timestamp,
     },
-    /// An order list began or ended.
+    /// An order list began, changed or ended.
     List {
+        /// Whether only a name in it changed.
+        is_update: bool,
         /// The list.
         list: OrderList,
         /// Its orders with their client ids.
@@ -96,6 +98,8 @@ pub enum ExecutionType {
     Trade,
     /// Ended by its time in force or by the venue.
     Expired,
+    /// Made smaller.
+    Replaced,
 }
 
 impl ExecutionType {
@@ -107,6 +111,7 @@ impl ExecutionType {
             Self::Canceled => "CANCELED",
             Self::Trade => "TRADE",
             Self::Expired => "EXPIRED",
+            Self::Replaced => "REPLACED",
         }
     }
 }
@@ -122,6 +127,8 @@ pub struct ExecutionReport {
     pub trade: Option<MyTrade>,
     /// The cancel's own client id, for a cancel.
     pub cancel_id: Option<ClientOrderId>,
+    /// The order's name before, for an amendment.
+    pub earlier_id: Option<ClientOrderId>,
     /// Counts up with each report.
     pub execution_id: i64,
     /// When.

@@ -237,6 +237,7 @@ pub(super) fn new_order(
         expiry_reason: None,
         locked: lock_for(&request.kind, request.side, quantity),
         list_id: None,
+        amendments: Vec::new(),
     }
 }
 

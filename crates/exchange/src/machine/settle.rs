@@ -292,6 +292,23 @@ impl Exchange {
         self.report(now, Owner(account), id, kind, None, cancel_id);
     }
 
+    /// Reports an amendment.
+    pub(super) fn report_replaced(
+        &mut self,
+        now: Timestamp,
+        account: u32,
+        id: i64,
+        earlier_id: ClientOrderId,
+        kind: ExecutionType,
+    ) {
+        self.report(now, Owner(account), id, kind, None, None);
+        if let Some(Output::User { event: UserEvent::Execution(report), .. }) =
+            self.outputs.last_mut()
+        {
+            report.earlier_id = Some(earlier_id);
+        }
+    }
+
     fn report(
         &mut self,
         now: Timestamp,
@@ -306,7 +323,15 @@ impl Exchange {
         let account = self.account(owner.0);
         let order = account.orders.get(id).expect("it was just changed").clone();
         self.operation.orders.insert((owner.0, id));
-        let report = ExecutionReport { order, kind, trade, cancel_id, execution_id, at: now };
+        let report = ExecutionReport {
+            order,
+            kind,
+            trade,
+            cancel_id,
+            earlier_id: None,
+            execution_id,
+            at: now,
+        };
         let event = UserEvent::Execution(Box::new(report));
         self.outputs.push(Output::User { account: owner.0, event });
     }

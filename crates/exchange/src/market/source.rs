@@ -4,8 +4,8 @@ use matching::{
     Book, Fees, MatchEvent, Matcher, OrderKey, Preview, Recorded, Reject, Submission, UnknownOrder,
 };
 use model::{
-    Filters, Instrument, InstrumentStatus, Level, MarketEvent, OrderQuantity, Price, Side,
-    Timestamp,
+    Filters, Instrument, InstrumentStatus, Level, MarketEvent, OrderQuantity, Price, Quantity,
+    Side, Timestamp,
 };
 
 #[expect(clippy::large_enum_variant, reason = "there is one a symbol, and it is used all the time")]
@@ -111,6 +111,20 @@ impl Source {
     /// Sets off the next waiting order that the last price has reached. False without one.
     pub fn fire_next(&mut self, now: Timestamp, out: &mut Vec<MatchEvent>) -> bool {
         on_either!(self, matcher => matcher.fire_next(now, out))
+    }
+
+    /// Makes an open order smaller without losing its place.
+    ///
+    /// # Errors
+    /// [`UnknownOrder`].
+    pub fn shrink(
+        &mut self,
+        now: Timestamp,
+        key: OrderKey,
+        less: Quantity,
+        out: &mut Vec<MatchEvent>,
+    ) -> Result<(), UnknownOrder> {
+        on_either!(self, matcher => matcher.shrink(now, key, less, out))
     }
 
     /// Takes an order back.

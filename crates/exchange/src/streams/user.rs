@@ -33,15 +33,16 @@ pub fn event(event: &UserEvent, unit: TimeUnit) -> String {
             let at = unit.of(*at);
             json!({"e": "outboundAccountPosition", "E": at, "u": at, "B": balances})
         }
-        UserEvent::List { list, orders, at } => {
+        UserEvent::List { list, orders, is_update, at } => {
             let orders: Vec<Value> = orders
                 .iter()
                 .map(|(id, client_id)| json!({"s": list.symbol, "i": id, "c": client_id}))
                 .collect();
             let at = unit.of(*at);
+            let kind = if *is_update { "UPDATED" } else { list.status_type() };
             json!({
                 "e": "listStatus", "E": at, "s": list.symbol, "g": list.id,
-                "c": list.contingency.name(), "l": list.status_type(), "L": list.order_status(),
+                "c": list.contingency.name(), "l": kind, "L": list.order_status(),
                 "r": "NONE", "C": list.client_id, "T": at, "O": orders,
             })
         }
@@ -122,7 +123,8 @@ impl Serialize for Fee {
 
 impl<'a> Report<'a> {
     fn of(report: &'a ExecutionReport, unit: TimeUnit) -> Self {
-        let ExecutionReport { order, kind, trade, cancel_id, execution_id, at } = report;
+        let ExecutionReport { order, kind, trade, cancel_id, earlier_id, execution_id, at } =
+            report;
         let trade = trade.as_ref();
         let is_on_book = order.status.is_open()
             && !order.is_waiting()
@@ -140,7 +142,11 @@ impl<'a> Report<'a> {
             P: order.kind.stop_price().unwrap_or(Price::ZERO),
             F: Quantity::ZERO,
             g: order.list_number(),
-            C: if cancel_id.is_some() { order.client_id.as_str() } else { "" },
+            C: match (cancel_id, earlier_id) {
+                (Some(_), _) => order.client_id.as_str(),
+                (None, Some(earlier)) => earlier.as_str(),
+                (None, None) => "",
+            },
             x: kind.name(),
             X: order.status.name(),
             r: "NONE",

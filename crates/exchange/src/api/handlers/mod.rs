@@ -2,6 +2,7 @@
 //! is left over ([`super::params::Params::finish`]), and only then acts.
 
 pub mod account;
+pub mod amend;
 pub mod general;
 pub mod lists;
 pub mod market;

@@ -160,7 +160,7 @@ fn twenty_prices_come_eight_times_faster_in_parallel() {
 fn a_stalled_and_an_unknown_symbol_leave_eighteen_prices() {
     let venue = Venue::start(DELAY);
     let url = venue.url();
-    let arguments = ["--endpoint", &url, "--timeout", "600ms", "--json"];
+    let arguments = ["--endpoint", &url, "--timeout", "1500ms", "--json"];
     let asked = symbols(&["STALLED", "UNKNOWN"], 20);
     let (out, err) = check(&arguments, &asked, 5);
     let answer = json(&out);
@@ -171,7 +171,7 @@ fn a_stalled_and_an_unknown_symbol_leave_eighteen_prices() {
     let (out, err) = check(&arguments[..4], &asked, 5);
     assert_eq!(out.lines().count(), 18, "{out}");
     assert!(out.starts_with("S02USDT  7.50000000\n"), "{out}");
-    assert!(err.contains("STALLED: stalled: no answer within 600ms\n"), "{err}");
+    assert!(err.contains("STALLED: stalled: no answer within 1.5s\n"), "{err}");
     assert!(err.contains("UNKNOWN: unknown_symbol: the venue lists no such symbol\n"), "{err}");
     assert!(err.contains("18 of 20 prices in "), "{err}");
 }

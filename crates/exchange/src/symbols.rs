@@ -231,7 +231,9 @@ fn size_filter(name: &str, filter: SizeFilter) -> Value {
     })
 }
 
-fn filters(filters: &Filters) -> Vec<Value> {
+/// The filters as exchangeInfo lists them.
+#[must_use]
+pub fn filters(filters: &Filters) -> Vec<Value> {
     let mut list = vec![
         json!({
             "filterType": "PRICE_FILTER",

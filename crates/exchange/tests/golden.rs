@@ -74,6 +74,13 @@ async fn rest_answers_have_the_documented_shapes() {
             "rest-api__24hr-ticker-price-change-statistics__03",
             "ticker/24hr?symbol=BTCUSDT&type=MINI",
         ),
+        (
+            "rest-api__rolling-window-price-change-statistics__01",
+            "ticker?symbol=BTCUSDT&windowSize=4h",
+        ),
+        ("rest-api__rolling-window-price-change-statistics__02", "ticker?symbols=[%22BTCUSDT%22]"),
+        ("rest-api__trading-day-ticker__01", "ticker/tradingDay?symbol=BTCUSDT"),
+        ("rest-api__trading-day-ticker__03", "ticker/tradingDay?symbol=BTCUSDT&type=MINI"),
         ("rest-api__symbol-price-ticker__01", "ticker/price?symbol=BTCUSDT"),
         ("rest-api__symbol-price-ticker__02", "ticker/price"),
         ("rest-api__symbol-order-book-ticker__01", "ticker/bookTicker?symbol=BTCUSDT"),

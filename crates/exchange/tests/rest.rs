@@ -232,3 +232,45 @@ async fn too_much_weight_is_refused_with_a_time_to_retry() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
 }
+
+#[tokio::test]
+async fn what_is_left_out_is_refused_or_empty() {
+    let handle = start(config()).await;
+    for path in ["executionRules", "historicalBlockTrades?symbol=BTCUSDT"] {
+        get(&handle, &format!("/api/v3/{path}")).await.ok();
+    }
+    get(&handle, "/api/v3/referencePrice?symbol=BTCUSDT").await.refused(
+        400,
+        -2043,
+        "reference price",
+    );
+    get(&handle, "/api/v3/ticker?symbol=BTCUSDT&windowSize=8d").await.refused(
+        400,
+        -1130,
+        "windowSize",
+    );
+    for path in ["myFilters", "myPreventedMatches", "myAllocations"] {
+        signed(&handle, "GET", &format!("/api/v3/{path}"), "symbol=BTCUSDT").await.ok();
+    }
+    let rights = signed(&handle, "GET", "/sapi/v1/account/apiRestrictions", "").await.ok();
+    assert_eq!(
+        (&rights["enableSpotAndMarginTrading"], &rights["enableWithdrawals"]),
+        (&true.into(), &false.into())
+    );
+    signed(&handle, "POST", "/api/v3/sor/order", "").await.refused(400, -1020, "not supported");
+    signed(&handle, "POST", "/api/v3/orderList/opo", "").await.refused(400, -2010, "OPO");
+    let (bid, _) = best(&handle, "BTCUSDT").await;
+    let order = format!(
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}",
+        bid * 0.98
+    );
+    for (option, words) in [
+        ("icebergQty=0.001", "Iceberg"),
+        ("trailingDelta=100", "Trailing"),
+        ("pegPriceType=PRIMARY_PEG", "Pegged"),
+    ] {
+        place(&handle, &format!("{order}&{option}")).await.refused(400, -2010, words);
+    }
+    let mode = format!("{order}&selfTradePreventionMode=EXPIRE_TAKER");
+    place(&handle, &mode).await.refused(400, -1013, "self-trade prevention");
+}

@@ -56,6 +56,8 @@ pub struct Request<'a> {
     pub params: &'a Params,
     /// The caller's account; 0 for endpoints without security.
     pub account: u32,
+    /// The caller's key; empty for endpoints without security.
+    pub key: &'a str,
     /// Venue time.
     pub now: Timestamp,
     /// Unit of the times in the answer.
@@ -112,7 +114,11 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
     {
         return Reply { result: Err(error), counted };
     }
-    let request = Request { params, account, now, unit: call.unit };
+    let key = match call.credential {
+        Credential::Signed { api_key, .. } => api_key.unwrap_or(""),
+        Credential::Session { api_key } => api_key,
+    };
+    let request = Request { params, account, key, now, unit: call.unit };
     let result = (endpoint.handler)(exchange, &request);
     match (&result, counted) {
         (Ok(_), _) if endpoint.is_free_on_success => {

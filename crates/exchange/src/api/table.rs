@@ -3,7 +3,7 @@
 use super::Request;
 use super::auth::Security;
 use super::error::ApiError;
-use super::handlers::{account, amend, general, lists, market, ticker, trade};
+use super::handlers::{account, amend, general, lists, market, rare, ticker, trade};
 use super::params::Params;
 use crate::machine::Exchange;
 
@@ -117,6 +117,38 @@ pub const ENDPOINTS: &[Endpoint] = &[
     public("/api/v3/ticker/24hr", "ticker.24hr", By(ticker::day_weight), ticker::day),
     public("/api/v3/ticker/price", "ticker.price", By(ticker::list_weight), ticker::price),
     public("/api/v3/ticker/bookTicker", "ticker.book", By(ticker::list_weight), ticker::book),
+    public("/api/v3/ticker", "ticker", By(ticker::windows_weight), ticker::window),
+    public(
+        "/api/v3/ticker/tradingDay",
+        "ticker.tradingDay",
+        By(ticker::windows_weight),
+        ticker::trading_day,
+    ),
+    public("/api/v3/executionRules", "executionRules", Fixed(40), rare::execution_rules),
+    public("/api/v3/referencePrice", "referencePrice", Fixed(2), rare::reference_price),
+    public(
+        "/api/v3/referencePrice/calculation",
+        "referencePrice.calculation",
+        Fixed(2),
+        rare::reference_price,
+    ),
+    public(
+        "/api/v3/historicalBlockTrades",
+        "blockTrades.historical",
+        Fixed(25),
+        rare::none_of_symbol,
+    ),
+    private("/api/v3/myFilters", "myFilters", Fixed(40), rare::filters),
+    private("/api/v3/myPreventedMatches", "myPreventedMatches", Fixed(20), rare::none_of_symbol),
+    private("/api/v3/myAllocations", "myAllocations", Fixed(20), rare::none_of_symbol),
+    Endpoint {
+        ws: None,
+        ..private("/sapi/v1/account/apiRestrictions", "", Fixed(1), rare::key_rights)
+    },
+    trading("POST", "/api/v3/orderList/opo", "orderList.place.opo", 0, rare::opo),
+    trading("POST", "/api/v3/orderList/opoco", "orderList.place.opoco", 0, rare::opo),
+    trading("POST", "/api/v3/sor/order", "sor.order.place", 0, rare::unsupported),
+    trading("POST", "/api/v3/sor/order/test", "sor.order.test", 0, rare::unsupported),
     private("/api/v3/account", "account.status", Fixed(20), account::status),
     private("/api/v3/account/commission", "account.commission", Fixed(20), account::commission),
     private(
@@ -215,7 +247,11 @@ mod tests {
         for (place, endpoint) in ENDPOINTS.iter().enumerate() {
             let later = &ENDPOINTS[place + 1..];
             assert!(later.iter().all(|other| other.rest != endpoint.rest), "{:?}", endpoint.rest);
-            assert!(later.iter().all(|other| other.ws != endpoint.ws), "{:?}", endpoint.ws);
+            assert!(
+                later.iter().all(|other| other.ws.is_none() || other.ws != endpoint.ws),
+                "{:?}",
+                endpoint.ws
+            );
         }
     }
 

@@ -6,6 +6,7 @@ pub mod amend;
 pub mod general;
 pub mod lists;
 pub mod market;
+pub mod rare;
 pub mod read;
 pub mod render;
 pub mod ticker;

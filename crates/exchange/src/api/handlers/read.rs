@@ -231,11 +231,9 @@ impl Leg<'_> {
 
     /// Options that this exchange leaves out: they are refused, not ignored.
     fn refuse_left_out(&self) -> Result<(), ApiError> {
-        for base in
-            ["icebergQty", "trailingDelta", "pegPriceType", "pegOffsetType", "pegOffsetValue"]
-        {
+        for (base, words) in LEFT_OUT {
             if self.params.text(&self.name(base))?.is_some() {
-                return Err(ApiError::unsupported());
+                return Err(ApiError::order_rejected(words));
             }
         }
         Ok(())
@@ -292,6 +290,15 @@ impl Leg<'_> {
         })
     }
 }
+
+/// Options that no symbol allows here, and the venue's words for it.
+const LEFT_OUT: [(&str, &str); 5] = [
+    ("icebergQty", "Iceberg orders are not supported for this symbol."),
+    ("trailingDelta", "Trailing stop orders are not supported for this symbol."),
+    ("pegPriceType", "Pegged orders are not supported for this symbol."),
+    ("pegOffsetType", "Pegged orders are not supported for this symbol."),
+    ("pegOffsetValue", "Pegged orders are not supported for this symbol."),
+];
 
 /// The venue's order types.
 const KINDS: [&str; 7] = [

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use model::{Price, Quantity, Symbol, Timestamp};
+use model::{Interval, Price, Quantity, Symbol, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
 use super::general::select;
 use super::json;
+use super::market::parse_offset;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::machine::Exchange;
 use crate::market::Market;
-use crate::market::kline::Kline;
+use crate::market::kline::{Kline, KlineInterval};
 
 /// A day: the window of the 24hr tickers.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -95,11 +96,7 @@ pub fn book(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Ap
 
 /// `GET /api/v3/ticker/24hr`
 pub fn day(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
-    let is_mini = match request.params.text("type")? {
-        None | Some("FULL") => false,
-        Some("MINI") => true,
-        Some(_) => return Err(ApiError::bad_ticker_type()),
-    };
+    let is_mini = is_mini(request.params)?;
     let (now, unit) = (request.now, request.unit);
     one_or_many(exchange, request, |market| {
         let statistics = Statistics::of(market, now, DAY)?;
@@ -184,6 +181,15 @@ impl Statistics {
         })
     }
 
+    /// What the window tickers say: no quotes, no last trade.
+    fn plain(&self, unit: TimeUnit) -> Value {
+        let mut answer = self.mini(unit);
+        answer["priceChange"] = json!(self.change());
+        answer["priceChangePercent"] = json!(self.change_percent());
+        answer["weightedAvgPrice"] = json!(self.average());
+        answer
+    }
+
     fn full(&self, market: &Market, unit: TimeUnit) -> Value {
         let (first, last) = self.trade_ids();
         let quote = market.best();
@@ -211,4 +217,76 @@ impl Statistics {
             "count": self.window.count,
         })
     }
+}
+
+/// Weight of the tickers that count 4 for each symbol.
+pub fn windows_weight(params: &Params) -> u32 {
+    let symbols = params.peek("symbols").map_or(1, |list| list.matches(',').count() + 1);
+    u32::try_from(symbols).unwrap_or(u32::MAX).saturating_mul(4).min(200)
+}
+
+/// A window of `1m` to `59m`, `1h` to `23h` or `1d` to `7d`.
+#[must_use]
+pub fn parse_window(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let (most, secs) = match unit {
+        'm' => (59, 60),
+        'h' => (23, 3_600),
+        'd' => (7, 86_400),
+        _ => return None,
+    };
+    (1..=most).contains(&count).then(|| Duration::from_secs(count * secs))
+}
+
+/// Refuses a ticker for all symbols, which the window tickers don't have.
+fn need_symbols(params: &Params) -> Result<(), ApiError> {
+    if params.peek("symbol").is_none() && params.peek("symbols").is_none() {
+        return Err(ApiError::either("symbol", "symbols"));
+    }
+    Ok(())
+}
+
+fn is_mini(params: &Params) -> Result<bool, ApiError> {
+    match params.text("type")? {
+        None | Some("FULL") => Ok(false),
+        Some("MINI") => Ok(true),
+        Some(_) => Err(ApiError::bad_ticker_type()),
+    }
+}
+
+/// `GET /api/v3/ticker`
+pub fn window(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    need_symbols(request.params)?;
+    let length = match request.params.text("windowSize")? {
+        None => DAY,
+        Some(text) => {
+            parse_window(text).ok_or_else(|| ApiError::invalid_parameter("windowSize"))?
+        }
+    };
+    let is_mini = is_mini(request.params)?;
+    let (now, unit) = (request.now, request.unit);
+    one_or_many(exchange, request, |market| {
+        let statistics = Statistics::of(market, now, length)?;
+        Some(if is_mini { statistics.mini(unit) } else { statistics.plain(unit) })
+    })
+}
+
+/// `GET /api/v3/ticker/tradingDay`
+pub fn trading_day(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    need_symbols(request.params)?;
+    let offset = match request.params.text("timeZone")? {
+        None => 0,
+        Some(text) => parse_offset(text).ok_or_else(|| ApiError::invalid_parameter("timeZone"))?,
+    };
+    let is_mini = is_mini(request.params)?;
+    let (now, unit) = (request.now, request.unit);
+    let day = KlineInterval::Fixed(Interval::DAY);
+    let open_at = day.open_of(now, offset);
+    one_or_many(exchange, request, |market| {
+        let mut statistics = Statistics::of(market, now, now.since(open_at))?;
+        statistics.open_at = open_at;
+        statistics.close_at = open_at.after(DAY).before(Duration::from_millis(1));
+        Some(if is_mini { statistics.mini(unit) } else { statistics.plain(unit) })
+    })
 }

@@ -1,0 +1,88 @@
+//! What few clients ask for, and what this exchange leaves out: that is answered with the
+//! documented error or an empty list, never with silence.
+
+use serde_json::json;
+
+use super::general::select;
+use crate::api::Request;
+use crate::api::error::ApiError;
+use crate::machine::Exchange;
+use crate::symbols;
+
+/// `GET /api/v3/executionRules`: no symbol has any.
+pub fn execution_rules(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let symbol = request.params.optional_symbol()?;
+    let symbols = request.params.symbols()?;
+    request.params.text("symbolStatus")?;
+    request.params.finish()?;
+    let wanted = symbol.map(|symbol| vec![symbol]).or(symbols);
+    select(exchange, wanted.as_deref())?;
+    Ok(json!({"symbolRules": []}).to_string())
+}
+
+/// `GET /api/v3/referencePrice` and its calculation: no symbol has one.
+pub fn reference_price(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let symbol = request.params.symbol()?;
+    request.params.text("symbolStatus")?;
+    request.params.finish()?;
+    exchange.market_of(symbol)?;
+    Err(ApiError::no_reference_price())
+}
+
+/// Lists of a symbol that are always empty here: block trades, prevented matches, allocations.
+pub fn none_of_symbol(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    for name in
+        ["preventedMatchId", "orderId", "fromPreventedMatchId", "fromAllocationId", "fromId"]
+    {
+        params.integer(name)?;
+    }
+    params.instant("startTime")?;
+    params.instant("endTime")?;
+    params.limit(500, 1_000)?;
+    params.finish()?;
+    exchange.market_of(symbol)?;
+    Ok("[]".to_owned())
+}
+
+/// `GET /api/v3/myFilters`
+pub fn filters(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let symbol = request.params.symbol()?;
+    request.params.finish()?;
+    let instrument = exchange.market_of(symbol)?.instrument();
+    let filters = symbols::filters(&instrument.filters);
+    let answer = json!({"exchangeFilters": [], "symbolFilters": filters, "assetFilters": []});
+    Ok(answer.to_string())
+}
+
+/// `GET /sapi/v1/account/apiRestrictions`: the key's own rights.
+pub fn key_rights(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    request.params.finish()?;
+    let (key, _) = exchange.key(request.key).ok_or_else(ApiError::key_rejected)?;
+    let rights = key.permissions;
+    Ok(json!({
+        "ipRestrict": false,
+        "createTime": request.unit.of(exchange.started_at()),
+        "enableReading": true,
+        "enableSpotAndMarginTrading": rights.trade,
+        "enableWithdrawals": rights.withdraw,
+        "enableInternalTransfer": rights.withdraw,
+        "permitsUniversalTransfer": rights.withdraw,
+        "enableMargin": false,
+        "enableFutures": false,
+        "enableVanillaOptions": false,
+        "enablePortfolioMarginTrading": false,
+    })
+    .to_string())
+}
+
+/// Lists whose pending quantity comes from what the working order buys.
+pub fn opo(_exchange: &mut Exchange, _request: &Request<'_>) -> Result<String, ApiError> {
+    Err(ApiError::order_rejected("OPO orders are not supported for this symbol."))
+}
+
+/// Smart order routing.
+pub fn unsupported(_exchange: &mut Exchange, _request: &Request<'_>) -> Result<String, ApiError> {
+    Err(ApiError::unsupported())
+}

@@ -23,6 +23,8 @@ use crate::wiring::{Alerter, Assembly, Onlooker, OpenedLedger, Running, Site, as
 
 /// How often a venue with a clock of its own is asked for it.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is asked while its clock stands, or jumps with each frame of a replay.
+const STANDING_CLOCK_EVERY: Duration = Duration::from_millis(20);
 /// How often the kill switch is looked at.
 const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
 /// How long the log gets to write its last lines.
@@ -271,7 +273,9 @@ impl Session {
             (self.clock.clone(), self.site.http.clone(), self.site.urls.clone());
         tokio::task::spawn_local(async move {
             loop {
-                tokio::time::sleep(CLOCK_EVERY).await;
+                let stands = clock.speed() <= 0.0;
+                let pause = if stands { STANDING_CLOCK_EVERY } else { CLOCK_EVERY };
+                tokio::time::sleep(pause).await;
                 let rest =
                     crate::wiring::SignedRest { http: &http, urls: &urls, credentials: None };
                 // An exchange that is gone for a moment keeps its last clock.

@@ -119,8 +119,8 @@ pub fn follow(clock: &Clock, body: &[u8]) {
         speed: serde_json::Value,
     }
     if let Ok(announced) = serde_json::from_slice::<Announced>(body) {
-        // At full speed the venue's clock follows the events; real time is the nearest there is.
-        let speed = announced.speed.as_f64().unwrap_or(1.0);
+        // At full speed the venue's clock jumps with each frame: it stands still in between.
+        let speed = announced.speed.as_f64().unwrap_or(0.0);
         let venue_at = Timestamp::from_nanos(announced.venue_at_ns);
         clock.follow(venue_at, Timestamp::from_nanos(announced.wall_at_ns), speed);
     }

@@ -224,13 +224,17 @@ impl FeedActor {
                 }
             }
             FeedNotice::Stale { stream, .. } => self.tell_health(stream.instrument, true),
-            FeedNotice::Recovered { stream } => self.tell_health(stream.instrument, false),
+            FeedNotice::Recovered { stream } => {
+                // Another stream of the instrument may be silent still.
+                self.tell_health(stream.instrument, self.machine.is_stale(stream.instrument));
+            }
             FeedNotice::Connected { .. }
             | FeedNotice::Disconnected { .. }
             | FeedNotice::Rotated { .. }
             | FeedNotice::Refused(_)
             | FeedNotice::Malformed(_)
             | FeedNotice::TradesMissed { .. }
+            | FeedNotice::TradesRestarted { .. }
             | FeedNotice::BookSynchronised { .. }
             | FeedNotice::BookLost { .. }
             | FeedNotice::RequestFailed { .. } => {}
@@ -266,6 +270,11 @@ impl FeedActor {
             FeedNotice::TradesMissed { instrument, after, before } => {
                 let symbol = self.symbol(*instrument);
                 let (expected, received) = (after.0 + 1, before.0);
+                log_event!(FEED_GAP, symbol = %symbol, stream = "trade", expected, received);
+            }
+            FeedNotice::TradesRestarted { instrument, last, first } => {
+                let symbol = self.symbol(*instrument);
+                let (expected, received) = (last.0 + 1, first.0);
                 log_event!(FEED_GAP, symbol = %symbol, stream = "trade", expected, received);
             }
             FeedNotice::BookSynchronised { instrument, update_id } => {
@@ -364,13 +373,9 @@ impl WireShell for FeedActor {
     }
 
     fn on_wire(&mut self, input: WireInput<'_>, context: &mut Context<Self>) {
-        let is_frame = matches!(input, WireInput::Text { .. });
         self.step(FeedInput::Wire(input), context);
-        // A frame only moves deadlines later: the armed timer will look again by itself, unless
-        // there is none yet.
-        if !is_frame || !self.alarm.is_armed() {
-            arm(self, context);
-        }
+        // A frame may bring a deadline nearer: the first trade of a bar does.
+        arm(self, context);
     }
 }
 
@@ -380,7 +385,7 @@ impl Sleeper for FeedActor {
     }
 
     fn wakes(&self) -> Vec<Wake> {
-        self.machine.wake_at()
+        self.machine.wake_at().collect()
     }
 
     fn on_wake(&mut self, context: &mut Context<Self>) {

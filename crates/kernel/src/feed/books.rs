@@ -20,6 +20,8 @@ pub(super) struct BookTrack {
     pub requested: Option<RequestId>,
     /// Wall time of the next request, if one is wanted.
     pub request_at: Option<Timestamp>,
+    /// Requests that failed in a row.
+    pub attempt: u32,
     quotes: VecDeque<Quote>,
 }
 
@@ -29,6 +31,7 @@ impl BookTrack {
             sync: BookSync::new(instrument),
             requested: None,
             request_at: None,
+            attempt: 0,
             quotes: VecDeque::new(),
         }
     }

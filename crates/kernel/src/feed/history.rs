@@ -1,8 +1,11 @@
 //! Requests of the feed: snapshots of books, history for warm-up, bars with missing trades.
+//! Failures are tried again with growing pauses, and a venue that says "too many" is left alone
+//! for as long as it says.
 
-use model::{Bar, InstrumentId, Interval, MarketEvent, Timestamp};
+use std::time::Duration;
 
 use market::SnapshotOutcome;
+use model::{InstrumentId, Interval, MarketEvent, Timestamp};
 
 use super::machine::{FeedEffect, FeedMachine};
 use super::notice::FeedNotice;
@@ -17,26 +20,47 @@ pub(super) enum Fetch {
     Snapshot { instrument: InstrumentId },
     /// History for a strategy.
     History { id: u64, instrument: InstrumentId, what: WarmUp },
-    /// One bar that was not built from all of its trades.
-    MissingBar { instrument: InstrumentId, interval: Interval, open_at: Timestamp },
-    /// A failed request that waits for its next try, at a wall instant.
-    Retry { at: Timestamp, what: Box<Fetch> },
+    /// Bars that were not built from all of their trades: so many, the last of them opened then.
+    MissingBars {
+        track: usize,
+        instrument: InstrumentId,
+        interval: Interval,
+        count: u32,
+        until: Timestamp,
+    },
 }
 
 impl Fetch {
-    fn instrument(&self) -> InstrumentId {
+    const fn instrument(&self) -> InstrumentId {
         match self {
             Self::Snapshot { instrument }
             | Self::History { instrument, .. }
-            | Self::MissingBar { instrument, .. } => *instrument,
-            Self::Retry { what, .. } => what.instrument(),
+            | Self::MissingBars { instrument, .. } => *instrument,
         }
     }
 }
 
+/// A request under way, and how many times it failed before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Request {
+    what: Fetch,
+    attempt: u32,
+}
+
+/// A request that waits for its time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Retry {
+    at: Timestamp,
+    request: Request,
+}
+
+/// How long requests rest when the venue refuses more of them without saying how long.
+const USUAL_REST: Duration = Duration::from_secs(60);
+
 impl<P: FeedProtocol> FeedMachine<P> {
     pub(super) fn fetch_history(
         &mut self,
+        wall: Timestamp,
         id: u64,
         instrument: InstrumentId,
         what: WarmUp,
@@ -47,13 +71,24 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 effects.push(FeedEffect::HistoryFetched { id, events: Vec::new() });
             }
             WarmUp::Trades(_) | WarmUp::Bars(_, _) => {
-                self.request_fetch(Fetch::History { id, instrument, what }, effects);
+                self.request(wall, Fetch::History { id, instrument, what }, 0, effects);
             }
         }
     }
 
-    pub(super) fn request_fetch(&mut self, fetch: Fetch, effects: &mut Vec<FeedEffect>) {
-        let http = match &fetch {
+    /// Makes a request, or keeps it while requests rest.
+    pub(super) fn request(
+        &mut self,
+        wall: Timestamp,
+        what: Fetch,
+        attempt: u32,
+        effects: &mut Vec<FeedEffect>,
+    ) {
+        if let Some(at) = self.rest_until.filter(|until| *until > wall) {
+            self.retries.push(Retry { at, request: Request { what, attempt } });
+            return;
+        }
+        let http = match &what {
             Fetch::Snapshot { instrument } => self.protocol.snapshot_request(*instrument),
             Fetch::History { instrument, what: WarmUp::Bars(interval, count), .. } => {
                 // One more than asked for: the open bar comes too and is left out.
@@ -62,85 +97,87 @@ impl<P: FeedProtocol> FeedMachine<P> {
             Fetch::History { instrument, what: WarmUp::Trades(count), .. } => {
                 self.protocol.trades_request(*instrument, *count)
             }
-            Fetch::MissingBar { instrument, interval, open_at } => {
-                self.protocol.bars_request(*instrument, *interval, 1, Some(*open_at))
+            Fetch::History { what: WarmUp::None, .. } => {
+                unreachable!("answered before a request is made")
             }
-            Fetch::History { what: WarmUp::None, .. } | Fetch::Retry { .. } => {
-                unreachable!("answered or unwrapped before a request is made")
+            Fetch::MissingBars { instrument, interval, count, until, .. } => {
+                self.protocol.bars_request(*instrument, *interval, *count, Some(*until))
             }
         };
         self.last_request += 1;
         let request = RequestId(self.last_request);
-        if let Fetch::Snapshot { instrument } = fetch
+        if let Fetch::Snapshot { instrument } = what
             && let Some(track) = self.books.get_mut(&instrument)
         {
             track.requested = Some(request);
-            track.request_at = None;
         }
-        self.fetches.insert(request, fetch);
+        self.requests.insert(request, Request { what, attempt });
         effects.push(FeedEffect::Wire(WireEffect::Request { request, http }));
     }
 
     /// Makes the requests whose time has come.
     pub(super) fn tend_requests(&mut self, wall: Timestamp, effects: &mut Vec<FeedEffect>) {
+        if self.rest_until.is_some_and(|until| until > wall) {
+            return;
+        }
         let due = |track: &super::books::BookTrack| track.request_at.is_some_and(|at| at <= wall);
         let snapshots: Vec<InstrumentId> =
             self.books.iter().filter(|(_, track)| due(track)).map(|(id, _)| *id).collect();
         for instrument in snapshots {
-            self.request_fetch(Fetch::Snapshot { instrument }, effects);
+            let attempt = self.books.get_mut(&instrument).map_or(0, |track| {
+                track.request_at = None;
+                track.attempt
+            });
+            self.request(wall, Fetch::Snapshot { instrument }, attempt, effects);
         }
-        let retries: Vec<RequestId> = self
-            .fetches
-            .iter()
-            .filter(|(_, fetch)| matches!(fetch, Fetch::Retry { at, .. } if *at <= wall))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in retries {
-            if let Some(Fetch::Retry { what, .. }) = self.fetches.remove(&id) {
-                self.request_fetch(*what, effects);
-            }
+        self.fetch_missing_bars(wall, effects);
+        let is_due = |retry: &mut Retry| retry.at <= wall;
+        let due: Vec<Retry> = self.retries.extract_if(.., is_due).collect();
+        for Retry { request, .. } in due {
+            self.request(wall, request.what, request.attempt, effects);
         }
     }
 
     pub(super) fn requests_wake_at(&self) -> Option<Timestamp> {
         let snapshots = self.books.values().filter_map(|track| track.request_at);
-        let retries = self.fetches.values().filter_map(|fetch| match fetch {
-            Fetch::Retry { at, .. } => Some(*at),
-            Fetch::Snapshot { .. } | Fetch::History { .. } | Fetch::MissingBar { .. } => None,
-        });
-        snapshots.chain(retries).min()
+        let bars = self.bars.iter().filter_map(|track| track.fetch_at);
+        let retries = self.retries.iter().map(|retry| retry.at);
+        let next = snapshots.chain(bars).chain(retries).min()?;
+        Some(self.rest_until.map_or(next, |until| next.max(until)))
     }
 
     pub(super) fn on_answer(
         &mut self,
         now: Moment,
-        request: RequestId,
+        id: RequestId,
         answer: &HttpAnswer,
         effects: &mut Vec<FeedEffect>,
     ) {
         if answer.status != 200 {
-            let reason = format!("HTTP {}", answer.status);
-            self.on_request_failed(now.wall, request, reason, effects);
+            if let Some(rest) = rest_asked_for(answer) {
+                self.rest_until = Some(now.wall.after(rest));
+            }
+            self.on_request_failed(now, id, format!("HTTP {}", answer.status), effects);
             return;
         }
-        let Some(fetch) = self.fetches.get(&request).cloned() else { return };
-        let read = match &fetch {
+        let Some(Request { what, .. }) = self.requests.get(&id).cloned() else { return };
+        let read = match what {
             Fetch::Snapshot { instrument } => {
-                self.on_snapshot(now, request, *instrument, answer, effects)
+                self.on_snapshot(now, id, instrument, answer, effects)
             }
             Fetch::History { id, instrument, what } => {
-                self.read_history(now, *instrument, *what, answer).map(|events| {
-                    effects.push(FeedEffect::HistoryFetched { id: *id, events });
+                self.read_history(now, instrument, what, answer).map(|events| {
+                    effects.push(FeedEffect::HistoryFetched { id, events });
                 })
             }
-            Fetch::MissingBar { instrument, interval, open_at } => {
-                self.read_missing_bar(now, (*instrument, *interval, *open_at), answer, effects)
-            }
-            Fetch::Retry { .. } => return,
+            Fetch::MissingBars { track, instrument, interval, .. } => self
+                .protocol
+                .decode_bars(instrument, interval, &answer.body, now.venue)
+                .map(|bars| self.fill_missing_bars(track, &bars, now, effects)),
         };
         match read {
-            Ok(()) => drop(self.fetches.remove(&request)),
-            Err(error) => self.on_request_failed(now.wall, request, error.to_string(), effects),
+            Ok(()) => drop(self.requests.remove(&id)),
+            Err(error) => self.on_request_failed(now, id, error.to_string(), effects),
         }
     }
 
@@ -162,6 +199,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         track.requested = None;
         match track.on_snapshot(&snapshot, &mut self.stats) {
             SnapshotOutcome::Synchronised { applied: _ } => {
+                track.attempt = 0;
                 let update_id = track.sync.book().map_or(0, market::OrderBook::update_id);
                 let notice = FeedNotice::BookSynchronised { instrument, update_id };
                 effects.push(FeedEffect::Notice(notice));
@@ -201,50 +239,41 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    fn read_missing_bar(
-        &mut self,
-        now: Moment,
-        (instrument, interval, open_at): (InstrumentId, Interval, Timestamp),
-        answer: &HttpAnswer,
-        effects: &mut Vec<FeedEffect>,
-    ) -> Result<(), DecodeError> {
-        let bars = self.protocol.decode_bars(instrument, interval, &answer.body, now.venue)?;
-        let wanted: Option<Bar> = bars.into_iter().find(|bar| bar.open_at == open_at);
-        match wanted {
-            Some(bar) => self.publish_bar(Bar { received_at: now.venue, ..bar }, effects),
-            None => {
-                let reason = format!("the venue has no bar of {open_at}");
-                let notice = FeedNotice::RequestFailed { instrument, reason };
-                effects.push(FeedEffect::Notice(notice));
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn on_request_failed(
         &mut self,
-        wall: Timestamp,
-        request: RequestId,
+        now: Moment,
+        id: RequestId,
         reason: String,
         effects: &mut Vec<FeedEffect>,
     ) {
-        let Some(fetch) = self.fetches.remove(&request) else { return };
-        let instrument = fetch.instrument();
+        let Some(Request { what, attempt }) = self.requests.remove(&id) else { return };
+        let instrument = what.instrument();
         effects.push(FeedEffect::Notice(FeedNotice::RequestFailed { instrument, reason }));
-        let retry_at = wall.after(self.policy.snapshot_retry);
-        match fetch {
+        let retry_at = now.wall.after(self.policy.request_pause(attempt));
+        match what {
             Fetch::Snapshot { .. } => {
                 if let Some(track) = self.books.get_mut(&instrument)
-                    && track.requested == Some(request)
+                    && track.requested == Some(id)
                 {
                     track.requested = None;
                     track.request_at = Some(retry_at);
+                    track.attempt = attempt.saturating_add(1);
                 }
             }
-            Fetch::History { .. } | Fetch::MissingBar { .. } | Fetch::Retry { .. } => {
-                let what = Box::new(fetch);
-                self.fetches.insert(request, Fetch::Retry { at: retry_at, what });
+            Fetch::History { .. } => {
+                let request = Request { what, attempt: attempt.saturating_add(1) };
+                self.retries.push(Retry { at: retry_at, request });
             }
+            Fetch::MissingBars { track, .. } => self.retry_missing_bars(track, now, effects),
         }
+    }
+}
+
+/// How long the venue wants no more requests, if it says so: past a limit, or banned.
+fn rest_asked_for(answer: &HttpAnswer) -> Option<Duration> {
+    let told = answer.header("retry-after").and_then(|secs| secs.trim().parse().ok());
+    match answer.status {
+        429 | 418 => Some(told.map_or(USUAL_REST, Duration::from_secs)),
+        _ => told.map(Duration::from_secs),
     }
 }

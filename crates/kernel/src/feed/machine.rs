@@ -12,8 +12,9 @@ use model::{
 
 use super::bars::BarTrack;
 use super::books::BookTrack;
-use super::history::Fetch;
-use super::links::Group;
+use super::health::Heard;
+use super::history::{Request, Retry};
+use super::links::{Group, Part};
 use super::notice::{FeedNotice, FeedStats};
 use super::policy::FeedPolicy;
 use super::protocol::{FeedMessage, FeedProtocol, Stream, StreamKind};
@@ -68,13 +69,6 @@ pub enum FeedEffect {
     Notice(FeedNotice),
 }
 
-/// When a stream last spoke.
-#[derive(Clone, Copy, Debug)]
-struct Heard {
-    at: Timestamp,
-    is_stale: bool,
-}
-
 /// The machine.
 #[derive(Debug)]
 pub struct FeedMachine<P> {
@@ -83,14 +77,25 @@ pub struct FeedMachine<P> {
     pub(super) groups: Vec<Group>,
     pub(super) books: BTreeMap<InstrumentId, BookTrack>,
     pub(super) bars: Vec<BarTrack>,
-    pub(super) fetches: BTreeMap<RequestId, Fetch>,
+    /// Requests under way.
+    pub(super) requests: BTreeMap<RequestId, Request>,
+    /// Requests to be made again.
+    pub(super) retries: Vec<Retry>,
+    /// Wall time until which the venue wants no requests.
+    pub(super) rest_until: Option<Timestamp>,
     pub(super) stats: FeedStats,
     pub(super) last_connection: u32,
     pub(super) last_control: u64,
     pub(super) last_request: u64,
-    last_trades: BTreeMap<InstrumentId, TradeId>,
+    /// The instant of the input that is being handled.
+    pub(super) now: Moment,
+    /// The last trade of each instrument, with its time.
+    last_trades: BTreeMap<InstrumentId, (TradeId, Timestamp)>,
     last_quotes: BTreeMap<InstrumentId, i64>,
-    heard: BTreeMap<Stream, Heard>,
+    last_bars: BTreeMap<(InstrumentId, Interval), Timestamp>,
+    pub(super) heard: BTreeMap<Stream, Heard>,
+    /// No stream can be stale before this.
+    pub(super) look_for_stale_at: Option<Timestamp>,
     jitter: u64,
 }
 
@@ -102,21 +107,28 @@ impl<P: FeedProtocol> FeedMachine<P> {
         let groups = plan.streams.chunks(most).map(|chunk| Group::new(chunk.to_vec())).collect();
         let depth = plan.streams.iter().filter(|stream| stream.kind == StreamKind::Depth);
         let books = depth.map(|s| (s.instrument, BookTrack::new(s.instrument))).collect();
-        let bars = plan.bars.iter().map(|(id, interval)| BarTrack::new(*id, *interval)).collect();
+        let track =
+            |(id, interval): &(InstrumentId, Interval)| BarTrack::new(*id, *interval, &policy);
+        let bars = plan.bars.iter().map(track).collect();
         Self {
             protocol,
             policy,
             groups,
             books,
             bars,
-            fetches: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            retries: Vec::new(),
+            rest_until: None,
             stats: FeedStats::default(),
             last_connection: 0,
             last_control: 0,
             last_request: 0,
+            now: Moment::default(),
             last_trades: BTreeMap::new(),
             last_quotes: BTreeMap::new(),
+            last_bars: BTreeMap::new(),
             heard: BTreeMap::new(),
+            look_for_stale_at: None,
             jitter: seed | 1,
         }
     }
@@ -127,14 +139,6 @@ impl<P: FeedProtocol> FeedMachine<P> {
         &self.stats
     }
 
-    /// How long ago each stream spoke last, by wall time, and whether it is stale.
-    pub fn stream_ages(
-        &self,
-        wall: Timestamp,
-    ) -> impl Iterator<Item = (Stream, std::time::Duration, bool)> {
-        self.heard.iter().map(move |(s, heard)| (*s, wall.since(heard.at), heard.is_stale))
-    }
-
     /// Whether every book that was asked for is in step.
     #[must_use]
     pub fn books_are_synchronised(&self) -> bool {
@@ -143,11 +147,15 @@ impl<P: FeedProtocol> FeedMachine<P> {
 
     /// Takes one input and appends what follows from it.
     pub fn step(&mut self, now: Moment, input: FeedInput<'_>, effects: &mut Vec<FeedEffect>) {
+        self.now = now;
         match input {
-            FeedInput::Start => self.open_all(now.wall, effects),
+            FeedInput::Start => {
+                self.expect_all(now.wall);
+                self.open_all(now.wall, effects);
+            }
             FeedInput::Wire(wire) => self.on_wire(now, wire, effects),
             FeedInput::FetchHistory { id, instrument, what } => {
-                self.fetch_history(id, instrument, what, effects);
+                self.fetch_history(now.wall, id, instrument, what, effects);
             }
             FeedInput::Wake => {
                 self.tend_links(now.wall, effects);
@@ -159,13 +167,10 @@ impl<P: FeedProtocol> FeedMachine<P> {
     }
 
     /// When the feed wants [`FeedInput::Wake`]: one instant by each clock.
-    #[must_use]
-    pub fn wake_at(&self) -> Vec<Wake> {
-        let stale = self.heard.iter().filter(|(_, heard)| !heard.is_stale);
-        let stale = stale.map(|(s, heard)| heard.at.after(self.policy.stale_after(s.kind)));
-        let wall = stale.chain(self.links_wake_at()).chain(self.requests_wake_at()).min();
-        let venue = self.bars_wake_at();
-        wall.map(Wake::Wall).into_iter().chain(venue.map(Wake::Venue)).collect()
+    pub fn wake_at(&self) -> impl Iterator<Item = Wake> + use<P> {
+        let wall = [self.look_for_stale_at, self.links_wake_at(), self.requests_wake_at()];
+        let wall = wall.into_iter().flatten().min().map(Wake::Wall);
+        wall.into_iter().chain(self.bars_wake_at().map(Wake::Venue))
     }
 
     fn on_wire(&mut self, now: Moment, wire: WireInput<'_>, effects: &mut Vec<FeedEffect>) {
@@ -179,12 +184,17 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 self.on_answer(now, request, &answer, effects);
             }
             WireInput::RequestFailed { request, reason, .. } => {
-                self.on_request_failed(now.wall, request, reason, effects);
+                self.on_request_failed(now, request, reason, effects);
             }
-            WireInput::Pinged { .. } | WireInput::Sent { .. } | WireInput::SendFailed { .. } => {}
+            WireInput::SendFailed { connection, .. } => {
+                // Only subscriptions are sent, and without them the connection is of no use.
+                self.give_up(connection, "a subscription could not be sent", now.wall, effects);
+            }
+            WireInput::Pinged { .. } | WireInput::Sent { .. } => {}
         }
     }
 
+    /// A frame. One of a connection that was given up is nobody's business any more.
     fn on_text(
         &mut self,
         now: Moment,
@@ -192,6 +202,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         text: &str,
         effects: &mut Vec<FeedEffect>,
     ) {
+        let Some((index, part)) = self.part_of(connection) else { return };
         let message = match self.protocol.decode(text, now.venue) {
             Ok(message) => message,
             Err(error) => {
@@ -201,31 +212,24 @@ impl<P: FeedProtocol> FeedMachine<P> {
             }
         };
         match message {
-            FeedMessage::Trade(trade) => {
-                self.hear(connection, trade.instrument, StreamKind::Trade, now.wall, effects);
-                self.on_trade(now, trade, effects);
-            }
-            FeedMessage::Quote(quote) => {
-                self.hear(connection, quote.instrument, StreamKind::Quote, now.wall, effects);
-                self.on_quote(quote, effects);
-            }
-            FeedMessage::Bar { bar, is_closed } => {
-                let kind = StreamKind::Bar(bar.interval);
-                self.hear(connection, bar.instrument, kind, now.wall, effects);
-                if is_closed {
-                    self.publish_bar(bar, effects);
+            FeedMessage::Trade(_)
+            | FeedMessage::Quote(_)
+            | FeedMessage::Bar { .. }
+            | FeedMessage::Depth(_) => {
+                self.stats.frames += 1;
+                self.hear_link(index, part, now.wall);
+                match part {
+                    Part::Current => self.on_data(now, message, effects),
+                    Part::Successor => self.hold(index, message, now.wall, effects),
                 }
             }
-            FeedMessage::Depth(update) => {
-                self.hear(connection, update.instrument, StreamKind::Depth, now.wall, effects);
-                self.on_depth(now.wall, Arc::new(update), effects);
-            }
             FeedMessage::ControlDone { id } => {
-                self.on_control_answer(Some(id), now.wall, effects);
+                self.on_control_answer(connection, Some(id), now.wall, effects);
             }
             FeedMessage::ControlRefused(refused) => {
-                self.on_control_answer(refused.id, now.wall, effects);
+                let id = refused.id;
                 effects.push(FeedEffect::Notice(FeedNotice::Refused(refused)));
+                self.on_control_answer(connection, id, now.wall, effects);
             }
             FeedMessage::ShutdownAnnounced => {
                 self.on_shutdown_announced(connection, now.wall, effects);
@@ -234,59 +238,71 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    /// Data came on a stream: it and its connection are alive.
-    fn hear(
+    /// Stream data, in the order in which it is to be published.
+    pub(super) fn on_data(
         &mut self,
-        connection: ConnectionId,
-        instrument: InstrumentId,
-        kind: StreamKind,
-        wall: Timestamp,
+        now: Moment,
+        message: FeedMessage,
         effects: &mut Vec<FeedEffect>,
     ) {
-        self.stats.frames += 1;
-        for group in &mut self.groups {
-            for link in group.link.iter_mut().chain(&mut group.successor) {
-                if link.connection == connection {
-                    link.heard_at = wall;
-                }
-            }
+        let Some(stream) = stream_of(&message) else { return };
+        if !self.hear_stream(stream, now.wall, effects) {
+            return;
         }
-        let stream = Stream { instrument, kind };
-        let heard = Heard { at: wall, is_stale: false };
-        if self.heard.insert(stream, heard).is_some_and(|before| before.is_stale) {
-            effects.push(FeedEffect::Notice(FeedNotice::Recovered { stream }));
+        match message {
+            FeedMessage::Trade(trade) => self.on_trade(now, trade, effects),
+            FeedMessage::Quote(quote) => self.on_quote(quote, effects),
+            FeedMessage::Bar { bar, is_closed: true } => self.publish_bar(bar, effects),
+            FeedMessage::Depth(update) => self.on_depth(now.wall, Arc::new(update), effects),
+            FeedMessage::Bar { is_closed: false, .. }
+            | FeedMessage::ControlDone { .. }
+            | FeedMessage::ControlRefused(_)
+            | FeedMessage::ShutdownAnnounced
+            | FeedMessage::Ignored => {}
         }
     }
 
     fn on_trade(&mut self, now: Moment, trade: Trade, effects: &mut Vec<FeedEffect>) {
-        if let Some(last) = self.last_trades.get(&trade.instrument).copied() {
-            if trade.id <= last {
+        let instrument = trade.instrument;
+        if let Some((last, last_at)) = self.last_trades.get(&instrument).copied() {
+            if trade.id <= last && trade.event_at <= last_at {
                 self.stats.duplicates += 1;
                 return;
             }
-            let missed = u64::try_from(trade.id.0 - last.0 - 1).unwrap_or(0);
-            if missed > 0 {
-                self.stats.trades_missed += missed;
-                let instrument = trade.instrument;
-                let notice = FeedNotice::TradesMissed { instrument, after: last, before: trade.id };
-                effects.push(FeedEffect::Notice(notice));
-                self.doubt_bars(instrument);
-            }
+            self.look_for_gap(&trade, last, effects);
         }
-        self.last_trades.insert(trade.instrument, trade.id);
+        self.last_trades.insert(instrument, (trade.id, trade.event_at));
         self.stats.trades += 1;
         // A bar that this trade proves closed is published before the trade.
         self.build_bars(now, &trade, effects);
         effects.push(FeedEffect::Publish(MarketEvent::Trade(trade)));
     }
 
+    /// A trade that is news by its time, but not by its number, is the first after a reset.
+    fn look_for_gap(&mut self, trade: &Trade, last: TradeId, effects: &mut Vec<FeedEffect>) {
+        let instrument = trade.instrument;
+        if trade.id <= last {
+            let notice = FeedNotice::TradesRestarted { instrument, last, first: trade.id };
+            effects.push(FeedEffect::Notice(notice));
+            self.doubt_bars(instrument);
+            return;
+        }
+        let missed = u64::try_from(trade.id.0 - last.0 - 1).unwrap_or(0);
+        if missed > 0 {
+            self.stats.trades_missed += missed;
+            let notice = FeedNotice::TradesMissed { instrument, after: last, before: trade.id };
+            effects.push(FeedEffect::Notice(notice));
+            self.doubt_bars(instrument);
+        }
+    }
+
     fn on_quote(&mut self, quote: Quote, effects: &mut Vec<FeedEffect>) {
-        let last = self.last_quotes.insert(quote.instrument, quote.update_id);
-        if let Some(last) = last.filter(|last| quote.update_id <= *last) {
-            self.last_quotes.insert(quote.instrument, last);
+        let last = self.last_quotes.get(&quote.instrument);
+        if last.is_some_and(|last| quote.update_id <= *last) {
             self.stats.duplicates += 1;
             return;
         }
+        self.last_quotes.insert(quote.instrument, quote.update_id);
         self.stats.quotes += 1;
         if let Some(track) = self.books.get_mut(&quote.instrument) {
             track.on_quote(quote);
@@ -338,17 +354,16 @@ impl<P: FeedProtocol> FeedMachine<P> {
         effects.push(FeedEffect::Publish(MarketEvent::Book(state)));
     }
 
+    /// Publishes a bar, once.
     pub(super) fn publish_bar(&mut self, bar: Bar, effects: &mut Vec<FeedEffect>) {
+        let series = (bar.instrument, bar.interval);
+        if self.last_bars.get(&series).is_some_and(|last| bar.open_at <= *last) {
+            self.stats.duplicates += 1;
+            return;
+        }
+        self.last_bars.insert(series, bar.open_at);
         self.stats.bars += 1;
         effects.push(FeedEffect::Publish(MarketEvent::Bar(bar)));
-    }
-
-    /// From now on the streams of a group count as expected.
-    pub(super) fn on_group_connected(&mut self, index: usize, wall: Timestamp) {
-        for stream in &self.groups[index].streams {
-            let heard = self.heard.entry(*stream).or_insert(Heard { at: wall, is_stale: false });
-            heard.at = wall.max(heard.at);
-        }
     }
 
     /// What depended on a connection starts over.
@@ -361,19 +376,9 @@ impl<P: FeedProtocol> FeedMachine<P> {
                         track.restart();
                     }
                 }
-                StreamKind::Trade => self.doubt_bars(stream.instrument),
-                StreamKind::Quote | StreamKind::Bar(_) => {}
-            }
-        }
-    }
-
-    fn notice_stale(&mut self, wall: Timestamp, effects: &mut Vec<FeedEffect>) {
-        for (stream, heard) in &mut self.heard {
-            let silent_for = wall.since(heard.at);
-            if !heard.is_stale && silent_for >= self.policy.stale_after(stream.kind) {
-                heard.is_stale = true;
-                let notice = FeedNotice::Stale { stream: *stream, silent_for };
-                effects.push(FeedEffect::Notice(notice));
+                StreamKind::Trade => self.deafen_bars(stream.instrument),
+                StreamKind::Quote => drop(self.last_quotes.remove(&stream.instrument)),
+                StreamKind::Bar(_) => {}
             }
         }
     }
@@ -386,4 +391,19 @@ impl<P: FeedProtocol> FeedMachine<P> {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// The stream that data belongs to; `None` for what is no data.
+const fn stream_of(message: &FeedMessage) -> Option<Stream> {
+    let (instrument, kind) = match message {
+        FeedMessage::Trade(trade) => (trade.instrument, StreamKind::Trade),
+        FeedMessage::Quote(quote) => (quote.instrument, StreamKind::Quote),
+        FeedMessage::Bar { bar, .. } => (bar.instrument, StreamKind::Bar(bar.interval)),
+        FeedMessage::Depth(update) => (update.instrument, StreamKind::Depth),
+        FeedMessage::ControlDone { .. }
+        | FeedMessage::ControlRefused(_)
+        | FeedMessage::ShutdownAnnounced
+        | FeedMessage::Ignored => return None,
+    };
+    Some(Stream { instrument, kind })
 }

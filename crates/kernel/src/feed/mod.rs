@@ -3,12 +3,16 @@
 
 mod bars;
 mod books;
+mod health;
 mod history;
 mod links;
 mod machine;
 mod notice;
 mod policy;
 mod protocol;
+mod rotation;
+#[cfg(test)]
+mod tests;
 
 pub use machine::{FeedEffect, FeedInput, FeedMachine, FeedPlan};
 pub use notice::{FeedNotice, FeedStats};

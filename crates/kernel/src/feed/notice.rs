@@ -24,7 +24,7 @@ pub enum FeedNotice {
         connection: ConnectionId,
         /// Why.
         reason: String,
-        /// When the next attempt comes.
+        /// When the next attempt comes; zero if another connection takes its place.
         retry_in: Duration,
     },
     /// A connection was replaced in good order, without losing an event.
@@ -44,6 +44,15 @@ pub enum FeedNotice {
         after: TradeId,
         /// The first that came after.
         before: TradeId,
+    },
+    /// Trade numbers began anew, as after the reset of a test network.
+    TradesRestarted {
+        /// Whose.
+        instrument: InstrumentId,
+        /// The last of the old ones.
+        last: TradeId,
+        /// The first of the new ones.
+        first: TradeId,
     },
     /// A book is in step with the venue.
     BookSynchronised {
@@ -101,6 +110,8 @@ pub struct FeedStats {
     pub malformed: u64,
     /// Trades known to be missing.
     pub trades_missed: u64,
+    /// Trades that came after a bar of theirs was closed.
+    pub late_trades: u64,
     /// Books lost.
     pub books_lost: u64,
     /// Connections opened after the first.

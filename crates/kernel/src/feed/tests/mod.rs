@@ -1,0 +1,10 @@
+//! Tables: what goes in, and what comes out, in words; and rotation under any interleaving.
+
+mod desk;
+
+mod bars;
+mod books;
+mod connections;
+mod health;
+mod requests;
+mod rotation;

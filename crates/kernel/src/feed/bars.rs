@@ -37,6 +37,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         for index in 0..self.bars.len() {
             let track = &mut self.bars[index];
             if track.instrument == trade.instrument {
+                self.has_new_deadline |= track.builder.wake_at().is_none();
                 track.builder.on_trade(trade, &mut track.closed);
                 self.deliver_closed(index, now, effects);
             }

@@ -8,6 +8,7 @@ use model::Timestamp;
 use super::machine::{FeedEffect, FeedMachine};
 use super::notice::FeedNotice;
 use super::protocol::{FeedProtocol, Stream};
+use super::takeover::Held;
 use crate::wire::{ConnectionId, WireEffect};
 
 /// One websocket.
@@ -39,6 +40,8 @@ pub(super) struct Group {
     pub link: Option<Link>,
     /// The connection that is to take over.
     pub successor: Option<Link>,
+    /// What came on the successor so far, until it takes over.
+    pub held: Held,
     attempt: u32,
     reopen_at: Option<Timestamp>,
     announced: bool,
@@ -46,7 +49,15 @@ pub(super) struct Group {
 
 impl Group {
     pub const fn new(streams: Vec<Stream>) -> Self {
-        Self { streams, link: None, successor: None, attempt: 0, reopen_at: None, announced: false }
+        Self {
+            streams,
+            link: None,
+            successor: None,
+            held: Held::new(),
+            attempt: 0,
+            reopen_at: None,
+            announced: false,
+        }
     }
 
     fn links(&mut self) -> impl Iterator<Item = &mut Link> {
@@ -129,6 +140,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 }
             }
         }
+        self.has_new_deadline = true;
         self.settle(wall, effects);
     }
 
@@ -136,13 +148,8 @@ impl<P: FeedProtocol> FeedMachine<P> {
     fn settle(&mut self, wall: Timestamp, effects: &mut Vec<FeedEffect>) {
         for index in 0..self.groups.len() {
             let group = &mut self.groups[index];
-            if let Some(successor) = group.successor.take_if(|link| link.is_subscribed()) {
-                let connection = successor.connection;
-                if let Some(old) = group.link.replace(successor) {
-                    let close = WireEffect::Close { connection: old.connection };
-                    effects.push(FeedEffect::Wire(close));
-                }
-                effects.push(FeedEffect::Notice(FeedNotice::Rotated { connection }));
+            if group.successor.as_ref().is_some_and(Link::is_subscribed) {
+                group.held.begin(wall.after(self.policy.overlap));
             }
             let ready = group.link.as_ref().filter(|link| link.is_subscribed());
             if let Some(link) = ready
@@ -174,13 +181,20 @@ impl<P: FeedProtocol> FeedMachine<P> {
             let group = &mut self.groups[index];
             if group.successor.take_if(|link| link.connection == connection).is_some() {
                 // The old one still works: the next rotation comes with the next wake.
+                group.held = Held::new();
                 continue;
             }
             if group.link.take_if(|link| link.connection == connection).is_none() {
                 continue;
             }
+            if group.successor.as_ref().is_some_and(Link::is_subscribed) {
+                // All that came on the old one was read before its end: nothing is missing.
+                self.take_over(index, effects);
+                continue;
+            }
             group.announced = false;
             group.link = group.successor.take();
+            group.held = Held::new();
             let retry_in = self.policy.reconnect_pause(group.attempt, jitter);
             if group.link.is_none() {
                 group.reopen_at = Some(wall.after(retry_in));
@@ -202,6 +216,9 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 self.stats.reconnects += 1;
                 let link = self.open_link(index, wall, effects);
                 self.groups[index].link = Some(link);
+            }
+            if self.groups[index].held.is_over(wall) {
+                self.take_over(index, effects);
             }
             self.give_up_silent(index, wall, effects);
             self.rotate_if_due(index, wall, effects);
@@ -272,7 +289,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
             let rotation = group.link.as_ref().filter(|_| group.successor.is_none());
             let rotation = rotation.map(|link| link.asked_at.after(policy.rotate_after));
             let links = group.link.iter().chain(&group.successor).map(of_link);
-            links.chain(group.reopen_at).chain(rotation)
+            links.chain(group.reopen_at).chain(rotation).chain(group.held.ends_at())
         });
         groups.min()
     }

@@ -75,6 +75,22 @@ struct Heard {
     is_stale: bool,
 }
 
+/// Quotes carry no time. After so many with older ids in a row, more than any replay of a
+/// connection brings, it is the ids that have started again.
+const OLDER_QUOTES_IN_A_ROW: u32 = 1_000;
+
+/// The newest quote of an instrument.
+#[derive(Clone, Copy, Debug)]
+struct LastQuote {
+    update_id: i64,
+    /// How many older ones came since.
+    older: u32,
+}
+
+impl LastQuote {
+    const NONE: Self = Self { update_id: i64::MIN, older: 0 };
+}
+
 /// The machine.
 #[derive(Debug)]
 pub struct FeedMachine<P> {
@@ -88,10 +104,13 @@ pub struct FeedMachine<P> {
     pub(super) last_connection: u32,
     pub(super) last_control: u64,
     pub(super) last_request: u64,
-    last_trades: BTreeMap<InstrumentId, TradeId>,
-    last_quotes: BTreeMap<InstrumentId, i64>,
+    last_trades: BTreeMap<InstrumentId, (TradeId, Timestamp)>,
+    last_quotes: BTreeMap<InstrumentId, LastQuote>,
+    last_bars: BTreeMap<(InstrumentId, Interval), Timestamp>,
     heard: BTreeMap<Stream, Heard>,
     jitter: u64,
+    /// Whether a frame may have brought a deadline nearer since somebody asked.
+    pub(super) has_new_deadline: bool,
 }
 
 impl<P: FeedProtocol> FeedMachine<P> {
@@ -116,8 +135,10 @@ impl<P: FeedProtocol> FeedMachine<P> {
             last_request: 0,
             last_trades: BTreeMap::new(),
             last_quotes: BTreeMap::new(),
+            last_bars: BTreeMap::new(),
             heard: BTreeMap::new(),
             jitter: seed | 1,
+            has_new_deadline: false,
         }
     }
 
@@ -168,6 +189,13 @@ impl<P: FeedProtocol> FeedMachine<P> {
         wall.map(Wake::Wall).into_iter().chain(venue.map(Wake::Venue)).collect()
     }
 
+    /// Whether a frame may have brought [`Self::wake_at`] nearer since the last call. Nearly all of
+    /// them only move it away, which nobody has to know at once.
+    #[must_use]
+    pub const fn take_new_deadline(&mut self) -> bool {
+        std::mem::replace(&mut self.has_new_deadline, false)
+    }
+
     fn on_wire(&mut self, now: Moment, wire: WireInput<'_>, effects: &mut Vec<FeedEffect>) {
         match wire {
             WireInput::Opened { connection } => self.on_opened(connection, now.wall, effects),
@@ -200,6 +228,19 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 return;
             }
         };
+        if let Some(message) = self.hold(now, connection, message, effects) {
+            self.on_message(now, connection, message, effects);
+        }
+    }
+
+    /// Takes a message of a connection in use.
+    pub(super) fn on_message(
+        &mut self,
+        now: Moment,
+        connection: ConnectionId,
+        message: FeedMessage,
+        effects: &mut Vec<FeedEffect>,
+    ) {
         match message {
             FeedMessage::Trade(trade) => {
                 self.hear(connection, trade.instrument, StreamKind::Trade, now.wall, effects);
@@ -212,7 +253,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
             FeedMessage::Bar { bar, is_closed } => {
                 let kind = StreamKind::Bar(bar.interval);
                 self.hear(connection, bar.instrument, kind, now.wall, effects);
-                if is_closed {
+                if is_closed && self.is_next_bar(&bar) {
                     self.publish_bar(bar, effects);
                 }
             }
@@ -259,13 +300,15 @@ impl<P: FeedProtocol> FeedMachine<P> {
     }
 
     fn on_trade(&mut self, now: Moment, trade: Trade, effects: &mut Vec<FeedEffect>) {
-        if let Some(last) = self.last_trades.get(&trade.instrument).copied() {
-            if trade.id <= last {
+        if let Some((last, last_at)) = self.last_trades.get(&trade.instrument).copied() {
+            // Ids that go back while time goes on have started again, as at a reset of the venue.
+            let is_restart = trade.id <= last && trade.event_at > last_at;
+            if trade.id <= last && !is_restart {
                 self.stats.duplicates += 1;
                 return;
             }
             let missed = u64::try_from(trade.id.0 - last.0 - 1).unwrap_or(0);
-            if missed > 0 {
+            if missed > 0 || is_restart {
                 self.stats.trades_missed += missed;
                 let instrument = trade.instrument;
                 let notice = FeedNotice::TradesMissed { instrument, after: last, before: trade.id };
@@ -273,7 +316,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 self.doubt_bars(instrument);
             }
         }
-        self.last_trades.insert(trade.instrument, trade.id);
+        self.last_trades.insert(trade.instrument, (trade.id, trade.event_at));
         self.stats.trades += 1;
         // A bar that this trade proves closed is published before the trade.
         self.build_bars(now, &trade, effects);
@@ -281,12 +324,13 @@ impl<P: FeedProtocol> FeedMachine<P> {
     }
 
     fn on_quote(&mut self, quote: Quote, effects: &mut Vec<FeedEffect>) {
-        let last = self.last_quotes.insert(quote.instrument, quote.update_id);
-        if let Some(last) = last.filter(|last| quote.update_id <= *last) {
-            self.last_quotes.insert(quote.instrument, last);
+        let last = self.last_quotes.entry(quote.instrument).or_insert(LastQuote::NONE);
+        if quote.update_id <= last.update_id && last.older < OLDER_QUOTES_IN_A_ROW {
+            last.older += 1;
             self.stats.duplicates += 1;
             return;
         }
+        *last = LastQuote { update_id: quote.update_id, older: 0 };
         self.stats.quotes += 1;
         if let Some(track) = self.books.get_mut(&quote.instrument) {
             track.on_quote(quote);
@@ -336,6 +380,15 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
         let state = Arc::new(book.state(self.policy.book_levels));
         effects.push(FeedEffect::Publish(MarketEvent::Book(state)));
+    }
+
+    /// A bar that came on a connection and on its replacement is published once.
+    fn is_next_bar(&mut self, bar: &Bar) -> bool {
+        let last = self.last_bars.entry((bar.instrument, bar.interval)).or_insert(Timestamp::EPOCH);
+        let is_next = bar.open_at > *last;
+        self.stats.duplicates += u64::from(!is_next);
+        *last = bar.open_at.max(*last);
+        is_next
     }
 
     pub(super) fn publish_bar(&mut self, bar: Bar, effects: &mut Vec<FeedEffect>) {

@@ -9,6 +9,7 @@ mod machine;
 mod notice;
 mod policy;
 mod protocol;
+mod takeover;
 
 pub use machine::{FeedEffect, FeedInput, FeedMachine, FeedPlan};
 pub use notice::{FeedNotice, FeedStats};

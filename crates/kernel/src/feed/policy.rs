@@ -25,6 +25,9 @@ pub struct FeedPolicy {
     pub reconnect_max: Duration,
     /// A connection is replaced after so long, before the venue ends it.
     pub rotate_after: Duration,
+    /// How long a connection and its replacement are both kept: what was under way on the old one
+    /// when the new one was subscribed arrives meanwhile.
+    pub overlap: Duration,
     /// Least time between two control messages: the venue takes five a second.
     pub control_spacing: Duration,
     /// Pause before a snapshot that was too old or failed is asked for again.
@@ -47,6 +50,7 @@ impl Default for FeedPolicy {
             reconnect_initial: Duration::from_millis(250),
             reconnect_max: Duration::from_secs(30),
             rotate_after: Duration::from_secs(23 * 3_600),
+            overlap: Duration::from_secs(1),
             control_spacing: Duration::from_millis(250),
             snapshot_retry: Duration::from_millis(500),
             book_levels: 20,

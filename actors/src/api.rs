@@ -100,29 +100,51 @@ pub enum ApiError {
     },
 }
 
-/// Starts the API on a thread of its own. Returns the address it listens on.
-///
-/// # Errors
-/// See [`ApiError`].
-pub fn start(address: SocketAddr, sources: ApiSources) -> Result<SocketAddr, ApiError> {
-    let failed = |source: std::io::Error| {
-        if source.kind() == std::io::ErrorKind::AddrInUse {
-            ApiError::PortInUse(address)
-        } else {
-            ApiError::Listen { address, source }
+impl ApiError {
+    fn listening(address: SocketAddr) -> impl Fn(std::io::Error) -> Self {
+        move |source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => Self::PortInUse(address),
+            _ => Self::Listen { address, source },
         }
-    };
-    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    std::thread::Builder::new()
-        .name("api".to_owned())
-        .spawn(move || runtime.block_on(serve(listener, sources)))
-        .map_err(failed)?;
-    log_event!(API_STARTED, url = %format!("http://{bound}"));
-    Ok(bound)
+    }
+}
+
+/// The API's place, taken before anything trades: a port in use is found out first.
+#[derive(Debug)]
+pub struct ApiListener {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl ApiListener {
+    /// Listens. Who connects waits until the API is served.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub fn bind(address: SocketAddr) -> Result<Self, ApiError> {
+        let failed = ApiError::listening(address);
+        let listener = std::net::TcpListener::bind(address).map_err(&failed)?;
+        listener.set_nonblocking(true).map_err(&failed)?;
+        let address = listener.local_addr().map_err(&failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Serves the API on a thread of its own. Returns the address it listens on.
+    ///
+    /// # Errors
+    /// [`ApiError::Listen`] when the system gives no thread.
+    pub fn serve(self, sources: ApiSources) -> Result<SocketAddr, ApiError> {
+        let Self { listener, address } = self;
+        let failed = ApiError::listening(address);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(&failed)?;
+        std::thread::Builder::new()
+            .name("api".to_owned())
+            .spawn(move || runtime.block_on(serve(listener, sources)))
+            .map_err(&failed)?;
+        log_event!(API_STARTED, url = %format!("http://{address}"));
+        Ok(address)
+    }
 }
 
 /// Most connections at once; one more waits in the system's queue.

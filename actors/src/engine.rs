@@ -15,8 +15,8 @@ use model::{Instruments, OrderStatus, StrategyId};
 
 use crate::clock::Clock;
 use crate::execution::{
-    ExecutionActor, ExecutionLinks, ExecutionParts, ExecutionStatus, ReadExecutionStatus, SetGate,
-    StartExecution,
+    CountWorking, ExecutionActor, ExecutionLinks, ExecutionParts, ExecutionStatus,
+    ReadExecutionStatus, SetGate, StartExecution,
 };
 use crate::feed::{
     FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
@@ -97,7 +97,7 @@ pub struct EngineParts {
     /// Onlookers.
     pub observer: Observer,
     /// Told when the order path is broken: must end the process.
-    pub on_broken: Box<dyn Fn(&str)>,
+    pub on_broken: Box<dyn Fn(&OrderPathBroken)>,
 }
 
 /// A running engine.
@@ -113,7 +113,7 @@ pub struct Engine {
 
 /// Halts the process when an order message was lost.
 struct LastResort {
-    on_broken: Box<dyn Fn(&str)>,
+    on_broken: Box<dyn Fn(&OrderPathBroken)>,
     is_ending: bool,
 }
 
@@ -146,7 +146,7 @@ impl Handler<OrderPathBroken> for LastResort {
         }
         let message = broken.reason.as_str();
         log_event!(MAILBOX_OVERFLOWED, message = %message);
-        (self.on_broken)(message);
+        (self.on_broken)(&broken);
     }
 }
 
@@ -244,8 +244,8 @@ impl Engine {
     }
 
     /// Stops in good order: the gate is closed, strategies are stopped, entries and exits are
-    /// cancelled and their cancels confirmed; protective orders stay. Returns what was left
-    /// working when all was confirmed or the time was up.
+    /// cancelled and their cancels confirmed; protective orders stay. Returns when all is
+    /// confirmed or the time is up.
     pub async fn drain(&self, reason: &str, timeout: Duration) -> DrainOutcome {
         let started_at = self.clock.wall();
         let _ = self.execution.send(SetGate { open: false }).await;
@@ -253,27 +253,26 @@ impl Engine {
             let _ = address.send(StopStrategy).await;
         }
         self.log_feed().await;
-        let before = self.working().await;
+        let scope = CancelScope::EntriesAndExits(None);
+        let before = self.working(CancelScope::Everything(None)).await;
         let timeout_ms = timeout.as_millis() as u64;
         log_event!(SHUTDOWN_DRAINING, reason = %reason, open_orders = before, timeout_ms);
-        let scope = CancelScope::EntriesAndExits(None);
         let request = ExecutionRequest::CancelAll { scope };
         let _ = self.execution.send(ExecutionRequested { request, hops: Hops::default() }).await;
-        let mut kept = self.working().await;
-        let mut settled = 0;
-        // Protective orders stay: the drain is over when nothing changes any more, and the
-        // outcome of nothing is unknown.
-        while kept > 0 && settled < 10 && self.clock.wall().since(started_at) < timeout {
+        let mut unconfirmed = self.working(scope).await;
+        // Protective orders stay, but it must be known that they are there.
+        while (unconfirmed > 0 || self.unanswered().await > 0)
+            && self.clock.wall().since(started_at) < timeout
+        {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
-            let now = self.working().await;
-            let is_settled = now == kept && self.unanswered().await == 0;
-            settled = if is_settled { settled + 1 } else { 0 };
-            kept = now;
+            unconfirmed = self.working(scope).await;
         }
+        let working = self.working(CancelScope::Everything(None)).await;
+        let kept = working.saturating_sub(unconfirmed);
         let took_ms = self.clock.wall().since(started_at).as_millis() as u64;
-        let canceled = before.saturating_sub(kept);
-        log_event!(SHUTDOWN_DRAINED, canceled, kept, took_ms);
-        DrainOutcome { canceled, kept }
+        let canceled = before.saturating_sub(working);
+        log_event!(SHUTDOWN_DRAINED, canceled, kept, unconfirmed, took_ms);
+        DrainOutcome { canceled, kept, unconfirmed }
     }
 
     /// Stops every actor: feed and strategies first, execution last. After it nothing writes to
@@ -327,22 +326,25 @@ impl Engine {
         status.map_or(0, count)
     }
 
-    async fn working(&self) -> usize {
-        let status = self.execution.send(ReadExecutionStatus).await;
-        status.map_or(0, |status| status.working.len())
+    /// Orders of a scope that may work at the venue.
+    async fn working(&self, scope: CancelScope) -> usize {
+        // An executor that is gone has ended the process already.
+        self.execution.send(CountWorking { scope }).await.unwrap_or(0)
     }
 }
 
 /// How often a drain looks whether it is over.
-const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a drain came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DrainOutcome {
     /// Orders that ended.
     pub canceled: usize,
-    /// Orders that were left working: protective ones, or those that did not end in time.
+    /// Protective orders that were left working.
     pub kept: usize,
+    /// Entries and exits that may work on: their end was not confirmed in time.
+    pub unconfirmed: usize,
 }
 
 /// How everything is.
@@ -414,7 +416,7 @@ impl Addresses<'_> {
         let intents = Arc::clone(&gauges.intents[&strategy]);
         let links = StrategyLinks {
             risk: Outbox::new(self.risk.clone().recipient(), intents),
-            execution: self.execution.clone().recipient(),
+            quarantine: self.risk.clone().recipient(),
             journal: self.execution.clone().recipient(),
             feed: self.feed.clone().recipient(),
             order_path_broken: self.broken.clone(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use events::log_event;
 use kernel::journal::Record;
+use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
 use kernel::venue::{Venue, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
@@ -21,7 +22,7 @@ use crate::messages::{
     WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::{OrderPathBroken, report_broken};
+use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
 
@@ -203,7 +204,10 @@ impl ExecutionActor {
                     self.hops.insert(intent.client_order_id, hops);
                 }
                 if let Err(refused) = self.journal.write(persist) {
-                    self.report_broken(format!("execution → journal: {refused}"));
+                    self.report_broken_by(
+                        BrokenBy::Journal,
+                        format!("execution → journal: {refused}"),
+                    );
                 }
             }
             ExecutionEffect::Command(command) => self.work.push_back(Work::Command(command)),
@@ -312,7 +316,11 @@ impl ExecutionActor {
     }
 
     fn report_broken(&self, reason: String) {
-        report_broken(&self.links().broken, reason);
+        self.report_broken_by(BrokenBy::Mailbox, reason);
+    }
+
+    fn report_broken_by(&self, by: BrokenBy, reason: String) {
+        report_broken(&self.links().broken, by, reason);
     }
 }
 
@@ -365,7 +373,7 @@ impl Handler<JournalAnswered> for ExecutionActor {
                 arm(self, context);
             }
             JournalAnswered::Failed(reason) => {
-                self.report_broken(format!("journal failed: {reason}"));
+                self.report_broken_by(BrokenBy::Journal, format!("journal failed: {reason}"));
             }
         }
     }
@@ -454,6 +462,21 @@ impl Sleeper for ExecutionActor {
             self.work.push_back(Work::Execution(ExecutionInput::Wake));
         }
         self.work_off(context);
+    }
+}
+
+/// Asks how many orders of a scope are not final.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "usize")]
+pub struct CountWorking {
+    /// Which orders.
+    pub scope: CancelScope,
+}
+
+impl Handler<CountWorking> for ExecutionActor {
+    type Result = usize;
+    fn handle(&mut self, count: CountWorking, _: &mut Context<Self>) -> usize {
+        self.machine.working_in(count.scope)
     }
 }
 

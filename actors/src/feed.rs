@@ -6,7 +6,8 @@ use std::sync::Arc;
 use actix::prelude::*;
 use events::log_event;
 use kernel::feed::{
-    FeedEffect, FeedInput, FeedMachine, FeedNotice, FeedProtocol, FeedStats, Stream, StreamKind,
+    DecodeError, FeedEffect, FeedInput, FeedMachine, FeedNotice, FeedProtocol, FeedStats, Stream,
+    StreamKind,
 };
 use kernel::venue::Wake;
 use kernel::wire::WireInput;
@@ -134,6 +135,8 @@ pub struct FeedActor {
     listeners: FeedListeners,
     sequence: u64,
     announced: bool,
+    /// When a malformed frame was logged last.
+    malformed_at: Option<model::Timestamp>,
     effects: Vec<FeedEffect>,
 }
 
@@ -156,6 +159,7 @@ impl FeedActor {
             listeners: FeedListeners::default(),
             sequence: 0,
             announced: false,
+            malformed_at: None,
             effects: Vec::new(),
         }
     }
@@ -247,7 +251,18 @@ impl FeedActor {
         }
     }
 
-    fn log(&self, notice: &FeedNotice) {
+    /// A venue that changed its protocol sends nothing else any more: a line a second tells it.
+    fn log_malformed(&mut self, error: &DecodeError) {
+        const EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+        let wall = self.clock.wall();
+        if self.malformed_at.is_none_or(|at| at.after(EVERY) <= wall) {
+            self.malformed_at = Some(wall);
+            let count = self.machine.stats().malformed;
+            log_event!(FRAME_MALFORMED, error = %error, count);
+        }
+    }
+
+    fn log(&mut self, notice: &FeedNotice) {
         match notice {
             FeedNotice::Connected { connection, streams } => {
                 log_event!(FEED_CONNECTED, connection = connection.0, streams = *streams);
@@ -263,10 +278,7 @@ impl FeedActor {
             FeedNotice::Refused(refused) => {
                 log_event!(FEED_REFUSED, code = refused.code, reason = %refused.message);
             }
-            FeedNotice::Malformed(error) => {
-                let count = self.machine.stats().malformed;
-                log_event!(FRAME_MALFORMED, error = %error, count);
-            }
+            FeedNotice::Malformed(error) => self.log_malformed(error),
             FeedNotice::TradesMissed { instrument, after, before } => {
                 let symbol = self.symbol(*instrument);
                 let (expected, received) = (after.0 + 1, before.0);

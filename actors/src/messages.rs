@@ -122,6 +122,18 @@ pub struct OrderTold {
     pub hops: Hops,
 }
 
+/// A strategy failed for good: risk denies it from now on and cancels its entries.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct StrategyQuarantined {
+    /// Which.
+    pub strategy: StrategyId,
+    /// Its name, as its file says.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// What execution tells risk besides order events.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]

@@ -16,12 +16,12 @@ use crate::clock::Clock;
 use crate::feed::Resynchronise;
 use crate::messages::{
     AccountTold, ExecutionRequested, Hops, IntentSubmitted, MarketArrived, OrderTold,
-    StreamHealthChanged, TradingLink, WriteRecord,
+    StrategyQuarantined, StreamHealthChanged, TradingLink, WriteRecord,
 };
 use crate::observe::{Observation, Observer};
 use crate::orderlog::OrderLog;
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::{OrderPathBroken, report_broken};
+use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
 use crate::timer::{Alarm, Sleeper, arm};
 
 /// Who risk talks to.
@@ -105,8 +105,7 @@ impl RiskActor {
                     actual = %actual
                 );
                 let subject = format!("{rule} tripped for {scope}");
-                let text = format!("limit {limit}, actual {actual}");
-                self.parts.observer.tell(Observation::Alert { subject, text });
+                self.alert(subject, format!("limit {limit}, actual {actual}"));
             }
             RiskEffect::EquitySampled { strategy, equity, capital, at } => {
                 self.parts.observer.tell(Observation::Equity { strategy, equity, at });
@@ -197,12 +196,17 @@ impl RiskActor {
         }
     }
 
+    /// Something that a person should know now.
+    fn alert(&mut self, subject: String, text: String) {
+        self.parts.observer.tell(Observation::Alert { subject, text });
+    }
+
     fn links(&self) -> &RiskLinks {
         self.links.as_ref().expect("linked before the first input")
     }
 
     fn report_broken(&self, reason: String) {
-        report_broken(&self.links().broken, reason);
+        report_broken(&self.links().broken, BrokenBy::Mailbox, reason);
     }
 }
 
@@ -285,8 +289,7 @@ impl Handler<AccountTold> for RiskActor {
             AccountTold::InstrumentHalted { instrument, reason } => {
                 let symbol = self.parts.instruments.get(instrument).symbol;
                 log_event!(RISK_INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);
-                let subject = format!("{symbol} halted");
-                self.parts.observer.tell(Observation::Alert { subject, text: reason });
+                self.alert(format!("{symbol} is halted"), reason);
                 let input = RiskInput::InstrumentHealth { instrument, is_halted: true };
                 self.step(input, Hops::default());
             }
@@ -294,14 +297,22 @@ impl Handler<AccountTold> for RiskActor {
     }
 }
 
+impl Handler<StrategyQuarantined> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, quarantined: StrategyQuarantined, _: &mut Context<Self>) {
+        let StrategyQuarantined { strategy, name, reason } = quarantined;
+        self.alert(format!("strategy {name} is quarantined"), reason);
+        self.step(RiskInput::StrategyQuarantined { strategy }, Hops::default());
+    }
+}
+
 impl Handler<TradingLink> for RiskActor {
     type Result = ();
     fn handle(&mut self, link: TradingLink, _: &mut Context<Self>) {
-        let is_live = match &link {
+        let is_live = match link {
             TradingLink::Reconciled { .. } => true,
             TradingLink::Detached { reason } => {
-                let subject = "user data lost".to_owned();
-                self.parts.observer.tell(Observation::Alert { subject, text: reason.clone() });
+                self.alert("user data is lost".to_owned(), reason);
                 false
             }
         };
@@ -314,9 +325,9 @@ impl Handler<StreamHealthChanged> for RiskActor {
     fn handle(&mut self, health: StreamHealthChanged, _: &mut Context<Self>) {
         let StreamHealthChanged { instrument, is_stale } = health;
         if is_stale {
-            let subject = format!("{} is stale", self.parts.instruments.get(instrument).symbol);
-            let text = "a stream has been silent for longer than its limit".to_owned();
-            self.parts.observer.tell(Observation::Alert { subject, text });
+            let symbol = self.parts.instruments.get(instrument).symbol;
+            let text = "new entries on it are denied until it speaks again".to_owned();
+            self.alert(format!("market data of {symbol} is stale"), text);
         }
         self.step(RiskInput::StreamHealth { instrument, is_stale }, Hops::default());
     }

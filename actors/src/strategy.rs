@@ -12,7 +12,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use events::log_event;
 use kernel::journal::{Durability, Record};
-use kernel::messages::{CancelScope, ExecutionRequest};
 use kernel::strategy::{
     HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost, WarmUp,
 };
@@ -23,8 +22,8 @@ use crate::clock::Clock;
 use crate::feed::Resynchronise;
 use crate::guard::guarded;
 use crate::messages::{
-    ExecutionRequested, FeedConnected, FetchHistory, HistoryFetched, Hops, IntentSubmitted,
-    MarketArrived, OrderTold, StrategyOrder, TradingLink, WriteRecord,
+    FeedConnected, FetchHistory, HistoryFetched, Hops, IntentSubmitted, MarketArrived, OrderTold,
+    StrategyOrder, StrategyQuarantined, TradingLink, WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
 use crate::timer::{Alarm, Sleeper, arm};
@@ -94,8 +93,9 @@ impl Stage {
 pub struct StrategyLinks {
     /// The risk gate.
     pub risk: Outbox<IntentSubmitted>,
-    /// Execution, for what a quarantine cancels.
-    pub execution: Recipient<ExecutionRequested>,
+    /// The risk gate again, for a quarantine: on the way that intents go, so that it comes after
+    /// every intent that was sent before.
+    pub quarantine: Recipient<StrategyQuarantined>,
     /// The journal, by way of execution.
     pub journal: Recipient<WriteRecord>,
     /// The feed, for history.
@@ -104,19 +104,31 @@ pub struct StrategyLinks {
     pub order_path_broken: Recipient<OrderPathBroken>,
 }
 
-/// An order message could not be delivered: nothing is safe any more but to halt.
+/// What broke the order path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrokenBy {
+    /// A record could not be written.
+    Journal,
+    /// A message could not be delivered.
+    Mailbox,
+}
+
+/// An order message could not be delivered, or a record not be written: nothing is safe any more
+/// but to halt.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
 pub struct OrderPathBroken {
-    /// Which mailbox, and why.
+    /// What broke it.
+    pub by: BrokenBy,
+    /// Which mailbox or file, and why.
     pub reason: String,
 }
 
 /// Tells that the order path is broken. The one message that must arrive whatever its mailbox
 /// says, because it ends the process; hence the one use of `do_send`.
 #[expect(clippy::disallowed_methods, reason = "must arrive past every bound")]
-pub fn report_broken(recipient: &Recipient<OrderPathBroken>, reason: String) {
-    recipient.do_send(OrderPathBroken { reason });
+pub fn report_broken(recipient: &Recipient<OrderPathBroken>, by: BrokenBy, reason: String) {
+    recipient.do_send(OrderPathBroken { by, reason });
 }
 
 /// What a shell is built with.
@@ -263,7 +275,7 @@ impl StrategyActor {
         self.parts.activity.leave();
         match result {
             Ok(Ok(())) => self.pass_on(hops),
-            Ok(Err(HostError::Flooded { limit })) => self.flood(limit, context),
+            Ok(Err(HostError::Flooded { limit })) => self.flood(limit),
             Ok(Err(error @ (HostError::Strategy(_) | HostError::Fill(_)))) => {
                 self.fail(handling, &error.to_string(), context);
             }
@@ -283,19 +295,19 @@ impl StrategyActor {
                 HostOutput::Intent(intent) => {
                     if let Err(refused) = self.links.risk.send(IntentSubmitted { intent, hops }) {
                         let reason = format!("{} → risk: {refused}", self.parts.name);
-                        report_broken(&self.links.order_path_broken, reason);
+                        report_broken(&self.links.order_path_broken, BrokenBy::Mailbox, reason);
                     }
                 }
             }
         }
     }
 
-    fn flood(&mut self, limit: usize, context: &mut Context<Self>) {
+    fn flood(&mut self, limit: usize) {
         // The host stops counting at the first one too many.
         log_event!(STRATEGY_FLOODED, strategy = %self.parts.name, effects = limit + 1, limit);
         self.outputs.clear();
         self.throw_away();
-        self.quarantine(&format!("more than {limit} effects in one step"), context);
+        self.quarantine(&format!("more than {limit} effects in one step"));
     }
 
     fn throw_away(&mut self) {
@@ -320,7 +332,7 @@ impl StrategyActor {
         self.failed_at = now;
         self.failures += 1;
         if self.failures > self.parts.policy.restarts_before_quarantine {
-            return self.quarantine(&format!("failed {} times: {message}", self.failures), context);
+            return self.quarantine(&format!("failed {} times: {message}", self.failures));
         }
         self.stage = Stage::BackingOff;
         let doubled = self.parts.policy.restart_initial * 2_u32.pow((self.failures - 1).min(16));
@@ -334,8 +346,9 @@ impl StrategyActor {
         });
     }
 
-    /// Entries are cancelled, protective orders and exits left alone; the others trade on.
-    fn quarantine(&mut self, reason: &str, _: &mut Context<Self>) {
+    /// Entries are cancelled, protective orders and exits left alone; the others trade on. Told
+    /// again at every start, until somebody releases it.
+    fn quarantine(&mut self, reason: &str) {
         self.stage = Stage::Quarantined;
         let (strategy, restarts) = (self.parts.setup.strategy, self.failures);
         log_event!(
@@ -351,14 +364,13 @@ impl StrategyActor {
             at: self.clock.now().venue,
         };
         let write = WriteRecord { record, durability: Durability::Synced };
-        let scope = CancelScope::Entries(Some(strategy));
-        let request = ExecutionRequest::CancelAll { scope };
-        let cancel = ExecutionRequested { request, hops: Hops::default() };
+        let name = self.parts.name.clone();
+        let told = StrategyQuarantined { strategy, name, reason: reason.to_owned() };
         let sent = self.links.journal.try_send(write).is_ok()
-            && self.links.execution.try_send(cancel).is_ok();
+            && self.links.quarantine.try_send(told).is_ok();
         if !sent {
-            let reason = format!("{} → execution: quarantine not delivered", self.parts.name);
-            report_broken(&self.links.order_path_broken, reason);
+            let reason = format!("{} → risk: quarantine not delivered", self.parts.name);
+            report_broken(&self.links.order_path_broken, BrokenBy::Mailbox, reason);
         }
     }
 
@@ -417,6 +429,9 @@ impl Actor for StrategyActor {
         let capacity = self.parts.market_gauge.bound() + self.parts.order_gauge.bound() + 64;
         context.set_mailbox_capacity(capacity);
         context.run_interval(self.parts.policy.snapshot_every, |shell, _| shell.write_snapshot());
+        if let Some(reason) = self.parts.quarantine.take() {
+            self.quarantine(&reason);
+        }
     }
 }
 

@@ -4,10 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::api::ApiSources;
+use actors::api::{ApiListener, ApiSources};
 use actors::clock::Clock;
+use actors::engine::DrainOutcome;
 use actors::guard::end_process_on_panic;
 use actors::monitor::{Monitor, MonitorParts};
+use actors::strategy::{BrokenBy, OrderPathBroken};
 use events::log_event;
 use kernel::risk::{Authority, TradingState};
 use kernel::strategy::StrategyEntry;
@@ -19,7 +21,9 @@ use crate::cli::run::RunArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Mode};
 use crate::logging::{self, LogGuard, LogOptions};
-use crate::wiring::{Alerter, Assembly, Onlooker, OpenedLedger, Running, Site, assemble};
+use crate::wiring::{
+    Alerter, Assembly, ExchangeInfoError, Onlooker, OpenedLedger, Running, Site, assemble,
+};
 
 /// How often a venue with a clock of its own is asked for it.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
@@ -53,6 +57,10 @@ pub fn trade(
     let log = start_log(config)?;
     end_process_on_panic(i32::from(Exit::Internal.code()));
     let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
+    if let Err(failure) = &exit {
+        let (reason, exit_code) = (&failure.message, failure.exit.code());
+        log_event!(ENGINE_STOPPED, reason = %reason, exit_code);
+    }
     log.flush(LOG_FLUSH);
     exit
 }
@@ -89,7 +97,15 @@ async fn run(
     log: &LogGuard,
 ) -> Result<Exit, Failure> {
     let mut stop = Stop::listen()?;
-    let session = Session::start(config, kinds, state_dir, log, false).await?;
+    let session = tokio::select! {
+        biased;
+        reason = stop.asked() => {
+            log_event!(ENGINE_STOPPED, reason = %reason, exit_code = Exit::Ok.code());
+            return Ok(Exit::Ok);
+        }
+        // Given up in the middle, it has not traded yet: nothing is awaited after the actors start.
+        session = Session::start(config, kinds, state_dir, log, false) => session?,
+    };
     let reason = tokio::select! {
         biased;
         reason = stop.asked() => reason,
@@ -98,14 +114,22 @@ async fn run(
     log_event!(ENGINE_STOPPING, reason = %reason);
     let drained = tokio::select! {
         biased;
-        ended = session.stop(config, &reason) => Some(ended),
-        _ = stop.asked() => None,
+        outcome = session.stop(config, &reason) => Ok(outcome),
+        again = stop.asked() => Err(again),
     };
     let exit = match drained {
-        Some(_) => Exit::Ok,
-        None => {
-            log_event!(SHUTDOWN_FORCED, reason = "second signal");
-            Exit::Ok
+        Ok(DrainOutcome { unconfirmed: 0, .. }) => Exit::Ok,
+        Ok(DrainOutcome { unconfirmed, .. }) => {
+            eprintln!(
+                "tickwright: {unconfirmed} orders may still work at the venue: the time for their \
+                 cancels was up. The next start finds them"
+            );
+            Exit::Partial
+        }
+        Err(again) => {
+            log_event!(SHUTDOWN_FORCED, reason = %again);
+            eprintln!("tickwright: stopped at once: orders may still work at the venue");
+            Exit::Partial
         }
     };
     log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
@@ -180,6 +204,7 @@ impl Session {
         log: &LogGuard,
         keeps_record: bool,
     ) -> Result<Self, Failure> {
+        let listener = listen_for_api(config)?;
         let clock = Clock::system();
         let started_at = clock.wall();
         let took = || clock.wall().since(started_at).as_millis() as u64;
@@ -194,7 +219,8 @@ impl Session {
         site.follow_clock(&clock).await?;
         let symbols = symbols_of(config);
         let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
-        let info = site.exchange_info(&symbols).await?;
+        let info = site.exchange_info(&symbols).await;
+        let info = info.map_err(|error| name_files(config, error))?;
         let now = clock.now().venue;
         let opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
         log_event!(
@@ -231,8 +257,11 @@ impl Session {
         let (stop_onlooker, stopped) = watch::channel(false);
         let onlooker = tokio::task::spawn_local(onlooker.run(stopped));
         let snapshot = start_monitor(config, &running, &clock, log);
-        let sources = ApiSources { snapshot: snapshot.clone(), recent };
-        start_api(config, sources)?;
+        if let Some(listener) = listener {
+            let sources = ApiSources { snapshot: snapshot.clone(), recent };
+            let served = listener.serve(sources);
+            served.map_err(|error| Failure::new(Exit::Internal, error))?;
+        }
         let monitor_once = monitor_once(config, &running, &clock);
         let session =
             Self { running, site, opening, clock, snapshot, monitor_once, onlooker, stop_onlooker };
@@ -292,8 +321,8 @@ impl Session {
     }
 
     /// Stops trading in good order; everything keeps being heard.
-    pub async fn drain(&self, config: &Config, reason: &str) {
-        self.running.engine.drain(reason, config.engine.shutdown.drain_timeout).await;
+    pub async fn drain(&self, config: &Config, reason: &str) -> DrainOutcome {
+        self.running.engine.drain(reason, config.engine.shutdown.drain_timeout).await
     }
 
     /// Stops every actor and closes the journal. Returns what the onlooker kept.
@@ -305,26 +334,46 @@ impl Session {
     }
 
     /// Drains the engine and closes the journal.
-    pub async fn stop(self, config: &Config, reason: &str) {
-        self.drain(config, reason).await;
+    pub async fn stop(self, config: &Config, reason: &str) -> DrainOutcome {
+        let outcome = self.drain(config, reason).await;
         self.close().await;
+        outcome
     }
 }
 
 fn symbols_of(config: &Config) -> Vec<model::Symbol> {
     let mut symbols: Vec<model::Symbol> =
-        config.strategies.iter().flat_map(|strategy| strategy.symbols.clone()).collect();
+        config.enabled().flat_map(|strategy| strategy.symbols.clone()).collect();
     symbols.sort_unstable();
     symbols.dedup();
     symbols
 }
 
+/// A symbol that the venue does not have stands in a strategy's file.
+fn name_files(config: &Config, error: ExchangeInfoError) -> Failure {
+    let ExchangeInfoError::UnknownSymbols(unknown) = &error else { return error.into() };
+    let of_file = |strategy: &crate::config::StrategyConfig| {
+        let symbols = strategy.symbols.iter().map(model::Symbol::as_str);
+        let missing: Vec<&str> =
+            symbols.filter(|symbol| unknown.iter().any(|name| name == symbol)).collect();
+        let file = strategy.file.display();
+        (!missing.is_empty())
+            .then(|| format!("{file}: symbols: the venue has no {}", missing.join(", ")))
+    };
+    let lines: Vec<String> = config.enabled().filter_map(of_file).collect();
+    Failure::new(Exit::Usage, lines.join("\n"))
+}
+
 /// The order path is broken: nothing is safe but to end, replay and reconcile.
-fn end_process(reason: &str) {
-    eprintln!("tickwright: the order path is broken: {reason}");
+fn end_process(broken: &OrderPathBroken) {
+    let exit = match broken.by {
+        BrokenBy::Journal => Exit::Storage,
+        BrokenBy::Mailbox => Exit::Internal,
+    };
+    eprintln!("tickwright: the order path is broken: {}; {}", broken.reason, exit.meaning());
     // Long enough for the log's own thread to write the line.
     std::thread::sleep(Duration::from_millis(100));
-    std::process::exit(i32::from(Exit::Storage.code()));
+    std::process::exit(i32::from(exit.code()));
 }
 
 /// A strategy that does not come back gets a strike and ends the process; the next start counts.
@@ -387,12 +436,12 @@ fn monitor_parts(
     }
 }
 
-fn start_api(config: &Config, sources: ApiSources) -> Result<(), Failure> {
+/// Before anything trades: a port that is in use ends the start.
+fn listen_for_api(config: &Config) -> Result<Option<ApiListener>, Failure> {
     let api = &config.engine.api;
     if !api.enabled {
-        return Ok(());
+        return Ok(None);
     }
-    let address = std::net::SocketAddr::new(api.bind, api.port);
-    let started = actors::api::start(address, sources);
-    started.map(|_| ()).map_err(|error| Failure::new(Exit::PortInUse, error))
+    let listening = ApiListener::bind(std::net::SocketAddr::new(api.bind, api.port));
+    listening.map(Some).map_err(|error| Failure::new(Exit::PortInUse, error))
 }

@@ -169,6 +169,11 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
         feed.reconnect_initial <= feed.reconnect_max,
     );
     at_most(
+        "venue.probe_every_ms",
+        "venue.silent_after_ms",
+        engine.venue.probe_every <= engine.venue.silent_after,
+    );
+    at_most(
         "supervision.restart_initial_ms",
         "supervision.restart_max_ms",
         supervision.restart_initial <= supervision.restart_max,

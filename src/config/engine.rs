@@ -134,6 +134,14 @@ pub struct VenueConfig {
     pub recv_window: Duration,
     #[serde(rename = "fence_margin_ms", deserialize_with = "millis")]
     pub fence_margin: Duration,
+    #[serde(rename = "answer_timeout_ms", deserialize_with = "millis")]
+    pub answer_timeout: Duration,
+    #[serde(rename = "probe_every_ms", deserialize_with = "millis")]
+    pub probe_every: Duration,
+    #[serde(rename = "silent_after_ms", deserialize_with = "millis")]
+    pub silent_after: Duration,
+    #[serde(rename = "reconcile_every_ms", deserialize_with = "millis")]
+    pub reconcile_every: Duration,
     /// As the venue spells it.
     pub self_trade_prevention: String,
 }
@@ -165,6 +173,8 @@ pub struct FeedConfig {
     pub depth_stale_after: Duration,
     #[serde(rename = "kline_stale_after_ms", deserialize_with = "millis")]
     pub kline_stale_after: Duration,
+    #[serde(rename = "silent_after_ms", deserialize_with = "millis")]
+    pub silent_after: Duration,
     #[serde(rename = "reconnect_initial_ms", deserialize_with = "millis")]
     pub reconnect_initial: Duration,
     #[serde(rename = "reconnect_max_ms", deserialize_with = "millis")]

@@ -131,6 +131,34 @@ pub static ENGINE_KEYS: &[Key] = &[
          believed. Lower it in tests only.",
     ),
     Key::new(
+        "venue.answer_timeout_ms",
+        milliseconds(100, 60_000),
+        Default("10_000"),
+        "How long the venue may take to answer; an order whose answer takes longer is unknown and \
+         asked about.",
+    ),
+    Key::new(
+        "venue.probe_every_ms",
+        milliseconds(100, 600_000),
+        Default("10_000"),
+        "How often the trading connection is asked for the time: that it answers, and how far its \
+         clock is from ours.",
+    ),
+    Key::new(
+        "venue.silent_after_ms",
+        milliseconds(200, 3_600_000),
+        Default("20_000"),
+        "A trading connection that says nothing for so long is given up, though TCP be up. More \
+         than `probe_every_ms`.",
+    ),
+    Key::new(
+        "venue.reconcile_every_ms",
+        milliseconds(1_000, DAY_MS),
+        Default("60_000"),
+        "How often orders, fills and balances are compared with the venue's while all seems well, \
+         by the venue's clock.",
+    ),
+    Key::new(
         "venue.self_trade_prevention",
         Kind::Choice(&["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "NONE"]),
         Default("\"EXPIRE_MAKER\""),
@@ -162,6 +190,12 @@ pub static ENGINE_KEYS: &[Key] = &[
         milliseconds(100, DAY_MS),
         Default("60_000"),
         "The same for klines.",
+    ),
+    Key::new(
+        "feed.silent_after_ms",
+        milliseconds(100, DAY_MS),
+        Default("10_000"),
+        "A connection on which nothing at all comes for so long is given up, though TCP be up.",
     ),
     Key::new(
         "feed.reconnect_initial_ms",

@@ -12,7 +12,7 @@ use actors::guard::guarded;
 use actors::journal::{JournalThread, answers_to};
 use actors::observe::{Observation, Observer};
 use actors::orderlog::OrderLog;
-use actors::strategy::SupervisionPolicy;
+use actors::strategy::{OrderPathBroken, SupervisionPolicy};
 use actors::wire::Wire;
 use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
@@ -52,7 +52,7 @@ pub struct Assembly<'a> {
     /// Both clocks.
     pub clock: Clock,
     /// Called when the order path is broken: must end the process.
-    pub on_broken: Box<dyn Fn(&str)>,
+    pub on_broken: Box<dyn Fn(&OrderPathBroken)>,
 }
 
 /// An engine that runs.
@@ -147,6 +147,9 @@ fn venue(
     let policy = VenuePolicy {
         recv_window: settings.recv_window,
         self_trade_prevention,
+        answer_timeout: settings.answer_timeout,
+        probe_every: settings.probe_every,
+        silent_after: settings.silent_after,
         ..VenuePolicy::default()
     };
     let Some(credentials) = super::site::credentials(assembly.config, assembly.site)? else {
@@ -164,6 +167,7 @@ fn execution_policy(config: &Config) -> ExecutionPolicy {
     ExecutionPolicy {
         recv_window: venue.recv_window,
         fence_margin: venue.fence_margin,
+        reconcile_every: venue.reconcile_every,
         ..ExecutionPolicy::default()
     }
 }
@@ -175,6 +179,7 @@ fn feed_policy(config: &Config) -> FeedPolicy {
         quote_stale_after: feed.quote_stale_after,
         depth_stale_after: feed.depth_stale_after,
         bar_stale_after: feed.kline_stale_after,
+        silent_after: feed.silent_after,
         reconnect_initial: feed.reconnect_initial,
         reconnect_max: feed.reconnect_max,
         rotate_after: feed.rotate_after,

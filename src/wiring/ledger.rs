@@ -116,7 +116,7 @@ fn register(
     config: &Config,
     info: &ExchangeInfo,
 ) -> Result<(), Failure> {
-    for strategy in &config.strategies {
+    for strategy in config.enabled() {
         if let Some(record) = journal.ledger().registration_of_strategy(&strategy.id) {
             write(journal, record)?;
         }

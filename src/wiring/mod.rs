@@ -17,5 +17,5 @@ pub use assemble::{Assembly, Running, assemble};
 pub use embedded::EmbeddedExchange;
 pub use ledger::OpenedLedger;
 pub use onlooker::{Onlooker, RunRecord};
-pub use rest::SignedRest;
-pub use site::{Site, follow, simulated};
+pub use rest::{RestError, SignedRest};
+pub use site::{ExchangeInfoError, Site, follow, simulated};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use binance::EndpointUrls;
+use binance::decode::ApiError;
 use binance::encode::{Call, RestAuth, rest_request};
 use binance::sign::Credentials;
 use kernel::wire::{HttpRequest, Method};
@@ -11,10 +12,54 @@ use transport::http::{HttpClient, Request};
 
 use crate::cli::{Exit, Failure};
 
+/// How much of an answer that is no JSON, such as a proxy's page, stands in an error.
+const MOST_WORDS: usize = 200;
 /// How long one question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Signed questions at start may be this old when they arrive: nothing is ordered with them.
 const RECV_WINDOW: Duration = Duration::from_secs(10);
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    /// Nobody answered, or nobody who knows the question.
+    #[error("{url}: {reason}; check the endpoint, the network, and that the exchange runs")]
+    Unreachable {
+        /// Who was asked what.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The venue refused.
+    #[error("{url}: {error}")]
+    Refused {
+        /// Who was asked what.
+        url: String,
+        /// The venue's words.
+        error: ApiError,
+    },
+    /// A key that no HTTP header can hold.
+    #[error("the API key holds a character that HTTP does not allow")]
+    OddKey,
+}
+
+impl From<RestError> for Failure {
+    fn from(error: RestError) -> Self {
+        /// The venue's codes for a key or a signature that it does not take.
+        const KEY_REFUSED: [i32; 3] = [-1022, -2014, -2015];
+        let advice = "check venue.api_key_file and the secret or private key that belongs to it, \
+                      and at the venue the key's rights and addresses";
+        match &error {
+            RestError::Refused { error: refusal, .. } if KEY_REFUSED.contains(&refusal.code) => {
+                Self::new(Exit::Usage, format!("{error}; {advice}"))
+            }
+            RestError::OddKey => Self::new(Exit::Usage, format!("{error}; {advice}")),
+            RestError::Refused { .. } | RestError::Unreachable { .. } => {
+                Self::new(Exit::VenueUnreachable, error)
+            }
+        }
+    }
+}
 
 /// Asks a venue, signed where the question needs it.
 pub struct SignedRest<'a> {
@@ -30,8 +75,8 @@ impl SignedRest<'_> {
     /// Asks, and returns the body of a 200 answer.
     ///
     /// # Errors
-    /// [`Exit::VenueUnreachable`] with the venue's words, or the network's.
-    pub async fn ask(&self, call: &Call, now: Timestamp) -> Result<Vec<u8>, Failure> {
+    /// [`RestError`], with the venue's words or the network's.
+    pub async fn ask(&self, call: &Call, now: Timestamp) -> Result<Vec<u8>, RestError> {
         let auth = self.credentials.map(|credentials| RestAuth {
             credentials,
             timestamp: now,
@@ -44,7 +89,7 @@ impl SignedRest<'_> {
     ///
     /// # Errors
     /// As [`Self::ask`].
-    pub async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
+    pub async fn get(&self, path: &str) -> Result<Vec<u8>, RestError> {
         self.plain(Method::Get, path).await
     }
 
@@ -52,18 +97,18 @@ impl SignedRest<'_> {
     ///
     /// # Errors
     /// As [`Self::ask`].
-    pub async fn post(&self, path: &str) -> Result<Vec<u8>, Failure> {
+    pub async fn post(&self, path: &str) -> Result<Vec<u8>, RestError> {
         self.plain(Method::Post, path).await
     }
 
-    async fn plain(&self, method: Method, path: &str) -> Result<Vec<u8>, Failure> {
+    async fn plain(&self, method: Method, path: &str) -> Result<Vec<u8>, RestError> {
         let url = format!("{}{path}", self.urls.rest_url);
         let (headers, body) = (Vec::new(), String::new());
         self.send(HttpRequest { method, url, headers, body, timeout: TIMEOUT }).await
     }
 
-    async fn send(&self, http: HttpRequest) -> Result<Vec<u8>, Failure> {
-        let path = http.url.split('?').next().unwrap_or_default().to_owned();
+    async fn send(&self, http: HttpRequest) -> Result<Vec<u8>, RestError> {
+        let url = http.url.split('?').next().unwrap_or_default().to_owned();
         let method = match http.method {
             Method::Get => hyper::Method::GET,
             Method::Post => hyper::Method::POST,
@@ -72,22 +117,25 @@ impl SignedRest<'_> {
         };
         let mut request = Request::new(method, http.url).timeout(http.timeout);
         for (name, value) in http.headers {
-            let value = value.try_into().map_err(|_| {
-                Failure::new(Exit::Usage, format!("the key for {name} has odd characters"))
-            })?;
+            let value = value.try_into().map_err(|_| RestError::OddKey)?;
             request = request.header(hyper_name(name), value);
         }
-        let unreachable = |reason: String| {
-            let advice = "check the endpoint, the network, and that the exchange runs";
-            Failure::new(Exit::VenueUnreachable, format!("{path}: {reason}; {advice}"))
+        let response = match self.http.request(request).await {
+            Ok(response) => response,
+            Err(error) => return Err(RestError::Unreachable { url, reason: error.to_string() }),
         };
-        let response =
-            self.http.request(request).await.map_err(|error| unreachable(error.to_string()))?;
-        if response.status.as_u16() != 200 {
-            let words = String::from_utf8_lossy(&response.body);
-            return Err(unreachable(format!("HTTP {}: {words}", response.status.as_u16())));
+        if response.status.as_u16() == 200 {
+            return Ok(response.body.to_vec());
         }
-        Ok(response.body.to_vec())
+        Err(match serde_json::from_slice(&response.body) {
+            Ok(error) => RestError::Refused { url, error },
+            Err(_) => {
+                let words: String =
+                    String::from_utf8_lossy(&response.body).chars().take(MOST_WORDS).collect();
+                let reason = format!("HTTP {}: {words}", response.status.as_u16());
+                RestError::Unreachable { url, reason }
+            }
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use transport::http::{HttpClient, HttpOptions};
 use transport::{Dialer, Tls, TlsOptions};
 
 use super::embedded::EmbeddedExchange;
-use super::rest::SignedRest;
+use super::rest::{RestError, SignedRest};
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed};
 
@@ -98,15 +98,57 @@ impl Site {
         Ok(())
     }
 
-    /// What the venue trades.
+    /// What the venue says of some symbols.
     ///
     /// # Errors
-    /// When the venue does not answer, or with something else.
-    pub async fn exchange_info(&self, symbols: &[&str]) -> Result<ExchangeInfo, Failure> {
+    /// See [`ExchangeInfoError`].
+    pub async fn exchange_info(&self, symbols: &[&str]) -> Result<ExchangeInfo, ExchangeInfoError> {
         let rest = SignedRest { credentials: None, ..self.rest() };
-        let body = rest.ask(&Call::exchange_info(symbols), Timestamp::EPOCH).await?;
-        ExchangeInfo::read(&body, self.identity)
-            .map_err(|error| Failure::new(Exit::VenueUnreachable, error))
+        let ask = async |symbols: &[&str]| {
+            let answered = rest.ask(&Call::exchange_info(symbols), Timestamp::EPOCH).await;
+            match answered {
+                Err(RestError::Refused { error, .. }) if error.code == INVALID_SYMBOL => Ok(None),
+                answered => answered.map(Some),
+            }
+        };
+        if let Some(body) = ask(symbols).await? {
+            return Ok(ExchangeInfo::read(&body, self.identity)?);
+        }
+        // The venue does not say which one it is: each is asked for alone.
+        let mut unknown = Vec::new();
+        for symbol in symbols {
+            if ask(&[*symbol]).await?.is_none() {
+                unknown.push((*symbol).to_owned());
+            }
+        }
+        Err(ExchangeInfoError::UnknownSymbols(unknown))
+    }
+}
+
+/// The venue's code for a symbol that it does not have.
+const INVALID_SYMBOL: i32 = -1121;
+
+/// Why the venue's rules are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeInfoError {
+    /// It does not have these symbols.
+    #[error("the venue has no symbol {}", .0.join(", "))]
+    UnknownSymbols(Vec<String>),
+    /// No answer.
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    /// An answer that can't be read.
+    #[error(transparent)]
+    Malformed(#[from] binance::decode::DecodeError),
+}
+
+impl From<ExchangeInfoError> for Failure {
+    fn from(error: ExchangeInfoError) -> Self {
+        match error {
+            ExchangeInfoError::UnknownSymbols(_) => Self::new(Exit::Usage, error),
+            ExchangeInfoError::Rest(error) => error.into(),
+            ExchangeInfoError::Malformed(_) => Self::new(Exit::VenueUnreachable, error),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use kernel::wire::HttpRequest;
 use model::{Bar, DepthUpdate, InstrumentId, Instruments, Interval, Symbol, Timestamp, Trade};
 
 use crate::decode::{
-    DecodeError, DepthSnapshot, KlineRow, PublicTrade, RequestId, StreamEvent, decode_stream, parse,
+    DecodeError, DepthSnapshot, KlineRow, PublicTrade, RequestId, StreamEvent, brief,
+    decode_stream, parse,
 };
 use crate::encode::{self, Call, control_request, rest_request, stream_name};
 use crate::{EndpointUrls, SymbolTable};
@@ -62,7 +63,7 @@ impl BinanceFeed {
     }
 
     fn find(&self, symbol: &str) -> Result<InstrumentId, FeedError> {
-        self.table.find(symbol).ok_or_else(|| FeedError::UnknownSymbol(symbol.to_owned()))
+        self.table.find(symbol).ok_or_else(|| FeedError::UnknownSymbol(brief(symbol)))
     }
 
     fn request(&self, call: &Call) -> HttpRequest {

@@ -60,7 +60,7 @@ ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
-    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound and dropped; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
+    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when memory or files only ever grow, or when unknown orders stay above 0.";
 ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
     "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",
@@ -114,7 +114,7 @@ STREAM_RECOVERED = "stream.recovered" INFO [symbol stream]
     "A stale stream speaks again.",
     "Nothing.";
 FRAME_MALFORMED = "frame.malformed" WARN [error count]
-    "A frame could not be read and was skipped; `count` is how many so far.",
+    "A frame could not be read and was skipped; `count` is how many so far. Told once a second at most.",
     "Report it when it repeats: the protocol may have changed.";
 
 TRADING_CONNECTED = "trading.connected" INFO []
@@ -244,11 +244,11 @@ ALERT_FAILED = "alert.failed" ERROR [subject error]
 SHUTDOWN_DRAINING = "shutdown.draining" INFO [reason open_orders timeout_ms]
     "No new intents; entries are being cancelled and their cancels confirmed. A second signal stops at once.",
     "Wait.";
-SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept took_ms]
-    "Every entry is gone and the journal is flushed. `kept` protective orders still work at the venue.",
-    "Nothing.";
+SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept unconfirmed took_ms]
+    "`canceled` orders are gone by the venue's own word, `kept` protective orders still work there. `unconfirmed` entries and exits may work there as well: the time was up, and the exit code is 5.",
+    "Nothing, when `unconfirmed` is 0. Else look at the venue, or start again: the start finds them.";
 SHUTDOWN_FORCED = "shutdown.forced" WARN [reason]
-    "The drain was cut short by a second signal or by its timeout.",
+    "The drain was cut short by a second signal.",
     "Look at the venue for orders that still work; the next start finds them again.";
 
 LOG_DROPPED = "log.dropped" WARN [lines write_errors]

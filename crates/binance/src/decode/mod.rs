@@ -73,7 +73,16 @@ impl DecodeError {
         field: &'static str,
         value: &dyn fmt::Display,
     ) -> Self {
-        Self::Impossible { what, field, value: value.to_string() }
+        Self::Impossible { what, field, value: brief(&value.to_string()) }
+    }
+}
+
+/// The beginning of a text from outside, which may be of any length, for an error.
+pub(crate) fn brief(text: &str) -> String {
+    const MOST: usize = 160;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -86,5 +95,5 @@ pub fn parse<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
 ) -> Result<T, DecodeError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| DecodeError::Malformed { what, detail: error.to_string() })
+        .map_err(|error| DecodeError::Malformed { what, detail: brief(&error.to_string()) })
 }

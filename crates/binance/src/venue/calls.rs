@@ -307,7 +307,7 @@ impl BinanceVenue {
     /// Whether a connection carries reports.
     pub(super) fn is_ready(&self, connection: ConnectionId) -> bool {
         self.links.all.get(&connection).is_some_and(|link| match link.stage {
-            Stage::Ready | Stage::Retiring { .. } => true,
+            Stage::Ready | Stage::Overlapping { .. } | Stage::Retiring { .. } => true,
             Stage::Opening | Stage::Timing { .. } | Stage::LoggingOn | Stage::Subscribing => false,
         })
     }

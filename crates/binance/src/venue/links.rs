@@ -26,7 +26,9 @@ pub(super) enum Stage {
     Subscribing,
     /// Orders can go out and reports will come.
     Ready,
-    /// Another one took over: only answers are awaited, to a wall instant.
+    /// Another one took over: what was under way is read, to a wall instant.
+    Overlapping { until: Timestamp },
+    /// After that only answers are awaited, to a wall instant.
     Retiring { until: Timestamp },
 }
 
@@ -68,7 +70,7 @@ impl Links {
     fn has_successor(&self) -> bool {
         self.all.values().any(|link| match link.stage {
             Stage::Opening | Stage::Timing { .. } | Stage::LoggingOn | Stage::Subscribing => true,
-            Stage::Ready | Stage::Retiring { .. } => false,
+            Stage::Ready | Stage::Overlapping { .. } | Stage::Retiring { .. } => false,
         })
     }
 
@@ -185,6 +187,7 @@ impl BinanceVenue {
             | Stage::Subscribing
             | Stage::Opening
             | Stage::Ready
+            | Stage::Overlapping { .. }
             | Stage::Retiring { .. } => {}
         }
     }
@@ -212,9 +215,8 @@ impl BinanceVenue {
         self.links.attempt = 0;
         match self.links.active.replace(connection) {
             Some(old) => {
-                let until = now.wall.after(self.policy.answer_timeout);
-                self.enter(old, Stage::Retiring { until });
-                self.retire_idle(effects);
+                let until = now.wall.after(self.policy.overlap);
+                self.enter(old, Stage::Overlapping { until });
             }
             None => tell(VenueEvent::Connected, effects),
         }
@@ -347,10 +349,14 @@ impl BinanceVenue {
                     self.ask_time(now, connection, effects);
                 }
             }
+            Stage::Overlapping { until } if until <= now.wall => {
+                link.stage = Stage::Retiring { until: now.wall.after(policy.answer_timeout) };
+                self.retire_idle(effects);
+            }
             Stage::Retiring { until } if until <= now.wall => {
                 self.give_up(now, connection, "replaced", effects);
             }
-            Stage::Retiring { .. } => {}
+            Stage::Overlapping { .. } | Stage::Retiring { .. } => {}
         }
     }
 
@@ -366,7 +372,7 @@ impl BinanceVenue {
                 .after(policy.silent_after)
                 .min(link.probed_at.after(policy.probe_every))
                 .min(link.asked_at.after(policy.rotate_after)),
-            Stage::Retiring { until } => until,
+            Stage::Overlapping { until } | Stage::Retiring { until } => until,
         };
         self.links.all.values().map(of_link).chain(self.links.reopen_at)
     }

@@ -26,6 +26,9 @@ pub struct VenuePolicy {
     pub silent_after: Duration,
     /// A connection is replaced after so long, before the venue ends it.
     pub rotate_after: Duration,
+    /// How long a connection that was replaced is read on at least: what was under way on it when
+    /// the new one was subscribed arrives meanwhile.
+    pub overlap: Duration,
     /// First pause before a reconnect; doubled at each failure in a row.
     pub reconnect_initial: Duration,
     /// Longest pause before a reconnect.
@@ -54,6 +57,7 @@ impl Default for VenuePolicy {
             probe_every: Duration::from_secs(10),
             silent_after: Duration::from_secs(20),
             rotate_after: Duration::from_secs(23 * 3_600),
+            overlap: Duration::from_secs(1),
             reconnect_initial: Duration::from_millis(250),
             reconnect_max: Duration::from_secs(30),
             read_retry: Duration::from_millis(500),

@@ -10,8 +10,9 @@
 //! | `GET /control/flow_hash?mark_ms=N` | hash of the synthetic flow up to N ms after the start |
 //! | `POST /control/drop_websockets` | cuts all websockets without a word |
 //! | `POST /control/close_websockets` | closes them with code 1001 |
-//! | `POST /control/server_shutdown` | announces a shutdown on all websockets, then closes them |
+//! | `POST /control/server_shutdown` | announces a shutdown on all websockets, then closes those |
 //! | `POST /control/silence?on=true` | connections stay up, nothing is sent |
+//! | `POST /control/inject?to=streams\|api` | sends the body as a frame, whatever it holds, to all who listen there |
 //! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
 //! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
 //! | `POST /control/frames?fault=skip\|duplicate\|swap\|garble\|oversize[&count=1][&matching=PART]` | damages the next market frames |
@@ -26,6 +27,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
 use model::{Amount, Asset, InstrumentStatus};
@@ -59,6 +61,9 @@ pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>
     if command == "server_shutdown" {
         announce_shutdown(shared).await;
         return answer(200, "{}");
+    }
+    if command == "inject" {
+        return inject(shared, &query, request.into_body()).await;
     }
     match act_and_wake(shared, request.method().as_str(), command, &query) {
         Ok(value) => answer(200, value.to_string()),
@@ -94,17 +99,39 @@ pub async fn play(shared: Arc<Shared>, script: FaultScript) {
 /// Announces a shutdown, leaves a moment to react, and closes.
 pub async fn announce_shutdown(shared: &Shared) {
     const NOTICE: Duration = Duration::from_millis(500);
-    {
+    let told = {
         let (mut state, now) = shared.current();
-        state.hub.announce_shutdown(now);
-    }
+        state.hub.announce_shutdown(now)
+    };
     tokio::time::sleep(NOTICE).await;
-    close_all(&mut shared.lock());
+    // Who connected meanwhile is, as it were, on another server.
+    let hub = &mut shared.lock().hub;
+    for connection in told {
+        hub.end_one(connection, going_away());
+    }
 }
 
-fn close_all(state: &mut State) {
-    let ending = Ending::Close { code: 1001, reason: "the server is going away".to_owned() };
-    state.hub.end_all(&ending);
+/// Sends what the caller wants sent: frames that no exchange should send.
+async fn inject(shared: &Shared, query: &str, body: Incoming) -> Answer {
+    const MOST: usize = 32 << 20;
+    let is_for_streams = match query_value(query, "to").as_deref() {
+        Some("streams") => true,
+        Some("api") => false,
+        Some(_) | None => {
+            let words = "parameter `to` is `streams` or `api`";
+            return answer(400, json!({ "error": words }).to_string());
+        }
+    };
+    let Ok(body) = Limited::new(body, MOST).collect().await else {
+        return answer(413, json!({"error": "the frame is too large"}).to_string());
+    };
+    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    let sent = shared.lock().hub.broadcast(is_for_streams, &text.into());
+    answer(200, json!({ "connections": sent }).to_string())
+}
+
+fn going_away() -> Ending {
+    Ending::Close { code: 1001, reason: "the server is going away".to_owned() }
 }
 
 fn need(query: &str, name: &str) -> Result<String, Refusal> {
@@ -142,7 +169,7 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
         ("POST", "resume") => set_speed(state, wall, shared.config.speed)?,
         ("POST", "skew") => state.clock.skew(number(query, "ms")?),
         ("POST", "drop_websockets") => state.hub.end_all(&Ending::Drop),
-        ("POST", "close_websockets") => close_all(state),
+        ("POST", "close_websockets") => state.hub.end_all(&going_away()),
         ("POST", "silence") => state.hub.is_silent = need(query, "on")? == "true",
         ("POST", "delay") => {
             let matching = query_value(query, "matching").unwrap_or_default();

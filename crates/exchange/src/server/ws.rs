@@ -1,5 +1,6 @@
 //! The upgrade to a websocket and what every websocket has: pings, a limited life, an ending.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +142,8 @@ pub struct Session {
     /// Its mailbox.
     pub mailbox: Mailbox,
     batch: Vec<Utf8Bytes>,
+    /// Taken from the queue and not sent yet.
+    unsent: VecDeque<Utf8Bytes>,
     ping_every: Duration,
     pong_within: Duration,
     next_ping: Instant,
@@ -159,6 +162,7 @@ impl Session {
             socket,
             mailbox,
             batch: Vec::with_capacity(BATCH),
+            unsent: VecDeque::with_capacity(BATCH),
             ping_every: config.ping_every,
             pong_within: config.pong_within,
             next_ping: now + config.ping_every,
@@ -225,10 +229,14 @@ impl Session {
     /// Sends a batch, unless the connection ends first: a reader that stands still must not
     /// hold up its own end.
     async fn send_batch(&mut self) -> Option<Event> {
-        let Self { socket, mailbox, batch, .. } = self;
+        let Self { socket, mailbox, batch, unsent, .. } = self;
+        unsent.extend(batch.drain(..));
         let sending = async {
-            for frame in batch.drain(..) {
-                socket.feed(Message::Text(frame)).await?;
+            while !unsent.is_empty() {
+                std::future::poll_fn(|context| socket.poll_ready_unpin(context)).await?;
+                if let Some(frame) = unsent.pop_front() {
+                    socket.start_send_unpin(Message::Text(frame))?;
+                }
             }
             socket.flush().await
         };
@@ -276,7 +284,9 @@ impl Session {
             CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from(reason.to_owned()) };
         let _ = tokio::time::timeout(PATIENCE, async {
             // What was queued before comes first.
-            while let Ok(frame) = self.mailbox.frames.try_recv() {
+            while let Some(frame) =
+                self.unsent.pop_front().or_else(|| self.mailbox.frames.try_recv().ok())
+            {
                 self.socket.feed(Message::Text(frame)).await?;
             }
             self.socket.close(Some(frame)).await?;

@@ -464,10 +464,10 @@ impl Hub {
         self.listeners.keys().any(|key| key.kind.pace().is_some())
     }
 
-    /// Tells all that the server will shut down.
-    pub fn announce_shutdown(&mut self, now: Timestamp) {
+    /// Tells all that the server will shut down. Returns whom.
+    pub fn announce_shutdown(&mut self, now: Timestamp) -> Vec<ConnectionId> {
         let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        for id in ids {
+        for id in ids.iter().copied() {
             let Some(connection) = self.connections.get(&id) else { continue };
             let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, connection.unit.of(now));
             let frame = if connection.is_combined {
@@ -477,6 +477,22 @@ impl Hub {
             };
             self.send(id, frame.into());
         }
+        ids
+    }
+
+    /// Sends a text, whatever it is, to all connections of market streams, or to all others.
+    /// Returns how many there are.
+    pub fn broadcast(&mut self, is_for_streams: bool, text: &Utf8Bytes) -> usize {
+        let ids: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_for_streams == is_for_streams)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &ids {
+            self.send(*id, text.clone());
+        }
+        ids.len()
     }
 
     fn notify(&mut self, account: u32, event: &UserEvent) {

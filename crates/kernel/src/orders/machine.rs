@@ -27,6 +27,7 @@ use super::restore::RestoredExecution;
 use super::unclaimed::Unclaimed;
 use crate::journal::{Durability, Persist, Record};
 use crate::ledger::FillKeys;
+use crate::messages::CancelScope;
 use crate::venue::VenueAction;
 
 /// The machine.
@@ -197,6 +198,13 @@ impl ExecutionMachine {
     /// Orders that are not final, oldest first, with their states.
     pub fn working_orders(&self) -> impl Iterator<Item = (OrderId, OrderStatus)> {
         self.working.iter().filter_map(|id| self.orders.get(id)).map(|o| (o.id, o.status))
+    }
+
+    /// How many orders of a scope are not final.
+    #[must_use]
+    pub fn working_in(&self, scope: CancelScope) -> usize {
+        let working = self.working.iter().filter_map(|id| self.orders.get(id));
+        working.filter(|order| scope.includes(order.strategy, order.new.role)).count()
     }
 
     /// How many of the working orders have an unknown outcome.

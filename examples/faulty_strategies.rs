@@ -1,0 +1,128 @@
+//! Strategies that fail, each in one way, to see what the engine does about them.
+//!
+//! Each keeps a buy far below the market, so that there is an entry to cancel, and fails at its
+//! n-th trade: `panics` panics, `floods` asks for more at once than it may, `spins` never returns.
+//! The built-in strategies beside it trade on.
+//!
+//! ```text
+//! cargo run --example faulty_strategies -- run --state-dir /tmp/faulty
+//! ```
+//!
+//! with a file such as `config/strategies/panics.toml`:
+//!
+//! ```toml
+//! id = "panics"
+//! kind = "panics"
+//! symbols = ["BTCUSDT"]
+//! capital = "1000"
+//!
+//! [parameters]
+//! after_trades = 20
+//! ```
+
+use std::process::ExitCode;
+
+use tickwright::kernel::parameters::{ParameterDefault, ParameterKey, ParameterKind, ParameterSet};
+use tickwright::kernel::strategy::{
+    Context, Requirements, SetupError, Strategy, StrategyEntry, StrategyResult, StrategySetup,
+};
+use tickwright::model::{InstrumentId, NewOrder, Price, Quantity, Side, Trade};
+
+fn main() -> ExitCode {
+    tickwright::cli::execute(std::env::args_os(), strategies()).into()
+}
+
+/// The built-in strategies and the faulty ones.
+pub fn strategies() -> &'static [StrategyEntry] {
+    [tickwright::STRATEGIES, &[PANICS, FLOODS, SPINS]].concat().leak()
+}
+
+const KEYS: &[ParameterKey] = &[
+    ParameterKey {
+        name: "after_trades",
+        kind: ParameterKind::Integer { min: 1, max: 1_000_000 },
+        default: ParameterDefault::Value("20"),
+        doc: "At which of its trades it fails.",
+    },
+    ParameterKey {
+        name: "quantity",
+        kind: ParameterKind::Quantity,
+        default: ParameterDefault::Value("0.001"),
+        doc: "How much the buy far below the market is for.",
+    },
+];
+
+const PANICS: StrategyEntry = StrategyEntry {
+    parameters: &ParameterSet { kind: "panics", keys: KEYS, check: |_| Ok(()) },
+    summary: "Panics at its n-th trade.",
+    build: |setup| build(setup, |_, _| panic!("as configured")),
+};
+
+const FLOODS: StrategyEntry = StrategyEntry {
+    parameters: &ParameterSet { kind: "floods", keys: KEYS, check: |_| Ok(()) },
+    summary: "Asks for a million things at its n-th trade.",
+    build: |setup| {
+        build(setup, |context, entry| {
+            for _ in 0..1_000_000 {
+                context.submit(entry);
+            }
+        })
+    },
+};
+
+const SPINS: StrategyEntry = StrategyEntry {
+    parameters: &ParameterSet { kind: "spins", keys: KEYS, check: |_| Ok(()) },
+    summary: "Never comes back from its n-th trade.",
+    build: |setup| {
+        build(setup, |_, _| {
+            loop {
+                std::hint::spin_loop();
+            }
+        })
+    },
+};
+
+/// How one fails; it is given the order that it keeps in the market.
+type Fault = fn(&mut Context<'_>, NewOrder);
+
+fn build(setup: &StrategySetup<'_>, fault: Fault) -> Result<Box<dyn Strategy>, SetupError> {
+    Ok(Box::new(Faulty {
+        instrument: setup.traded[0],
+        trades_left: setup.parameters.integer("after_trades"),
+        quantity: setup.parameters.quantity("quantity"),
+        fault,
+    }))
+}
+
+struct Faulty {
+    instrument: InstrumentId,
+    trades_left: i64,
+    quantity: Quantity,
+    fault: Fault,
+}
+
+impl Faulty {
+    /// A buy a hundredth below the market.
+    fn entry(&self, price: Price) -> NewOrder {
+        let below = Price::from_units(price.units() / 100 * 99);
+        NewOrder::limit(self.instrument, Side::Buy, self.quantity, below)
+    }
+}
+
+impl Strategy for Faulty {
+    fn requirements(&self) -> Requirements {
+        Requirements { trades: true, ..Requirements::default() }
+    }
+
+    fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
+        let entry = self.entry(trade.price);
+        if context.is_ready() && context.open_orders(self.instrument).next().is_none() {
+            context.submit(entry);
+        }
+        self.trades_left -= 1;
+        if self.trades_left == 0 {
+            (self.fault)(context, entry);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! `tickwright run` end to end: real processes on loopback, held against the exchange's own record.
+//!
+//! Most tests start an exchange of their own, so that it outlives the engine and can be asked
+//! afterwards; its control path injects faults. Market time runs ten or twenty times as fast as
+//! ours.
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking on what it does not expect"
+)]
+
+mod support;
+
+mod bad_input;
+mod connections;
+mod healthy;
+mod recovery;
+mod refusals;
+mod shutdown;
+mod storage;
+mod supervision;
+
+/// The body of a plain HTTP answer.
+fn get(url: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    body.to_owned()
+}

@@ -102,9 +102,12 @@ pub enum ApiError {
 
 impl ApiError {
     fn listening(address: SocketAddr) -> impl Fn(std::io::Error) -> Self {
-        move |source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => Self::PortInUse(address),
-            _ => Self::Listen { address, source },
+        move |source| {
+            if source.kind() == std::io::ErrorKind::AddrInUse {
+                Self::PortInUse(address)
+            } else {
+                Self::Listen { address, source }
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ async fn listen(url: String, counters: Arc<Counters>) {
     while let Some(Ok(message)) = ws.next().await {
         if let Message::Text(text) = message {
             let count = counters.frames.fetch_add(1, Ordering::Relaxed);
-            if count % 64 == 0
+            if count.is_multiple_of(64)
                 && let Some(at) = event_us(&text)
             {
                 let lag = now_us().saturating_sub(at);

@@ -264,8 +264,10 @@ fn session_method(
             opened.map(number).ok_or_else(ApiError::subscription_active)
         }
         "userDataStream.subscribe.signature" => {
-            let account = signed(state, params, now)?;
-            params.text("apiKey")?;
+            // A session that is logged on need not sign again.
+            let payload = params.sorted_payload();
+            let credential = credential(client, params, &payload);
+            let account = authorize(&state.exchange, Security::UserData, credential, params, now)?;
             params.finish()?;
             let opened = state.hub.subscribe_user(client.id, account, false);
             opened.map(number).ok_or_else(ApiError::subscription_active)

@@ -67,7 +67,8 @@ impl Engine {
             read.rest.push_str(&text);
             let complete = read.rest.rfind('\n').map_or(0, |at| at + 1);
             let text: String = read.rest.drain(..complete).collect();
-            read.lines.extend(text.lines().map(|line| serde_json::from_str(line).unwrap()));
+            // A disk that was full for a moment leaves a torn line.
+            read.lines.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));
         }
         read.lines.clone()
     }

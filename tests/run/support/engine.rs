@@ -67,7 +67,7 @@ impl Engine {
             read.rest.push_str(&text);
             let complete = read.rest.rfind('\n').map_or(0, |at| at + 1);
             let text: String = read.rest.drain(..complete).collect();
-            // A disk that was full for a moment leaves a torn line.
+            // A log that rotated meanwhile is read on from the middle of a line.
             read.lines.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));
         }
         read.lines.clone()
@@ -133,7 +133,7 @@ impl Engine {
     pub fn wait_for_more_fills(&mut self, count: usize, is_meant: impl Fn(&Value) -> bool) {
         let mut filled = self.events("order.filled");
         filled.retain(&is_meant);
-        self.wait_for_many(filled.len() + count, "order.filled", is_meant, Within::secs(30));
+        self.wait_for_many(filled.len() + count, "order.filled", is_meant, Within::secs(90));
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -13,7 +13,7 @@ use actors::strategy::{BrokenBy, OrderPathBroken};
 use events::log_event;
 use kernel::risk::{Authority, TradingState};
 use kernel::strategy::StrategyEntry;
-use store::state_dir::StateDir;
+use store::state_dir::{Lock, StateDir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -23,6 +23,7 @@ use crate::config::{Config, Mode};
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
     Alerter, Assembly, ExchangeInfoError, Onlooker, OpenedLedger, Running, Site, assemble,
+    lock_account,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -188,6 +189,8 @@ pub struct Session {
     /// The monitor's last snapshot.
     pub snapshot: watch::Receiver<Option<Arc<actors::monitor::Snapshot>>>,
     monitor_once: Monitor,
+    /// Held until the session ends.
+    _account: Option<Lock>,
     onlooker: tokio::task::JoinHandle<Option<crate::wiring::RunRecord>>,
     stop_onlooker: watch::Sender<bool>,
 }
@@ -216,6 +219,8 @@ impl Session {
         );
         let sim_state = state_dir.path().join("exchange");
         let site = Arc::new(Site::find(config, Some(&sim_state))?);
+        let account =
+            site.credentials.as_ref().map(|_| lock_account(&site.identity)).transpose()?;
         site.follow_clock(&clock).await?;
         let symbols = symbols_of(config);
         let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
@@ -263,8 +268,17 @@ impl Session {
             served.map_err(|error| Failure::new(Exit::Internal, error))?;
         }
         let monitor_once = monitor_once(config, &running, &clock);
-        let session =
-            Self { running, site, opening, clock, snapshot, monitor_once, onlooker, stop_onlooker };
+        let session = Self {
+            running,
+            site,
+            opening,
+            clock,
+            snapshot,
+            monitor_once,
+            _account: account,
+            onlooker,
+            stop_onlooker,
+        };
         session.keep_following(config);
         session.tell_when_ready(symbols.len(), started_at);
         Ok(session)

@@ -3,6 +3,7 @@
 //! What belongs here: building the parts in the right order and taking them down again. What does
 //! not: any decision about markets or orders.
 
+mod account_lock;
 mod alert;
 mod assemble;
 mod embedded;
@@ -12,6 +13,7 @@ mod rest;
 mod restore;
 mod site;
 
+pub use account_lock::lock_account;
 pub use alert::Alerter;
 pub use assemble::{Assembly, Running, assemble};
 pub use embedded::EmbeddedExchange;

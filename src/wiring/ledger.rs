@@ -96,7 +96,7 @@ impl OpenedLedger {
         write(&mut journal, started)?;
         register(&mut journal, config, info)?;
         if journal.ledger().opened_at().is_none() {
-            let balances = opening_balances(site, now).await?;
+            let balances = opening_balances(site).await?;
             write(&mut journal, Record::BalancesOpened { balances, at: now })?;
         }
         let ledger = journal.ledger().clone();
@@ -136,11 +136,11 @@ fn register(
     Ok(())
 }
 
-async fn opening_balances(site: &Site, now: Timestamp) -> Result<Vec<(Asset, Amount)>, Failure> {
+async fn opening_balances(site: &Site) -> Result<Vec<(Asset, Amount)>, Failure> {
     if site.credentials.is_none() {
         return Ok(Vec::new());
     }
-    let body = site.rest().ask(&Call::account(), now).await?;
+    let body = site.rest().ask(&Call::account(), site.server_time().await?).await?;
     let malformed = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::VenueUnreachable, format!("account: {error}"))
     };

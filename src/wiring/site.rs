@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
-use binance::decode::ExchangeInfo;
+use binance::decode::{ExchangeInfo, ServerTime};
 use binance::encode::Call;
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
@@ -96,6 +96,19 @@ impl Site {
         let body = self.rest().get("/control/clock").await?;
         follow(clock, &body);
         Ok(())
+    }
+
+    /// The venue's own time, to sign the next question with: ours may be wrong, and nobody has
+    /// compared them yet.
+    ///
+    /// # Errors
+    /// When the venue does not answer, or with something else.
+    pub async fn server_time(&self) -> Result<Timestamp, Failure> {
+        let rest = SignedRest { credentials: None, ..self.rest() };
+        let body = rest.ask(&Call::time(), Timestamp::EPOCH).await?;
+        let time: Result<ServerTime, _> = binance::decode::parse("time", &body);
+        let time = time.map_err(|error| Failure::new(Exit::VenueUnreachable, error))?;
+        Ok(time.server_time)
     }
 
     /// What the venue says of some symbols.

@@ -9,7 +9,7 @@ use events::log_event;
 use kernel::journal::Record;
 use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
-use kernel::venue::{Venue, VenueEffect, VenueEvent, VenueInput, Wake};
+use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
 use model::{Amount, ClientOrderId, OrderId, OrderStatus};
 
@@ -97,7 +97,7 @@ pub struct ExecutionActor {
     requested: Option<Hops>,
     /// Chains of orders that have not been sent yet.
     hops: BTreeMap<ClientOrderId, Hops>,
-    linked_at: model::Timestamp,
+    reconcile_began_at: model::Timestamp,
     times: HopTimes,
 }
 
@@ -139,7 +139,7 @@ impl ExecutionActor {
             venue_effects: Vec::new(),
             requested: None,
             hops: BTreeMap::new(),
-            linked_at: model::Timestamp::EPOCH,
+            reconcile_began_at: model::Timestamp::EPOCH,
             times: HopTimes::default(),
         }
     }
@@ -210,7 +210,13 @@ impl ExecutionActor {
                     );
                 }
             }
-            ExecutionEffect::Command(command) => self.work.push_back(Work::Command(command)),
+            ExecutionEffect::Command(command) => {
+                // The look of every minute begins with the account.
+                if *command.action() == VenueAction::ReadAccount && self.machine.is_live() {
+                    self.note_reconcile("interval");
+                }
+                self.work.push_back(Work::Command(command));
+            }
             ExecutionEffect::Tell { strategy, event } => {
                 let hops = Hops { received_at: self.clock.wall(), ..Hops::default() };
                 let told = OrderTold { strategy, event, fee_in_quote: Amount::ZERO, hops };
@@ -248,9 +254,8 @@ impl ExecutionActor {
     fn note_venue_event(&mut self, event: &VenueEvent) {
         match event {
             VenueEvent::Connected => {
-                self.linked_at = self.clock.wall();
                 log_event!(TRADING_CONNECTED);
-                log_event!(RECONCILE_STARTED, trigger = "connected");
+                self.note_reconcile("connected");
             }
             VenueEvent::Disconnected { reason } => {
                 log_event!(TRADING_DISCONNECTED, reason = %reason);
@@ -279,6 +284,11 @@ impl ExecutionActor {
         }
     }
 
+    fn note_reconcile(&mut self, trigger: &'static str) {
+        self.reconcile_began_at = self.clock.wall();
+        log_event!(RECONCILE_STARTED, trigger = trigger);
+    }
+
     fn log_reconciled(&self, summary: ReconcileSummary) {
         log_event!(
             RECONCILE_FINISHED,
@@ -287,7 +297,7 @@ impl ExecutionActor {
             strays_cancelled = summary.strays_cancelled,
             foreign_orders = summary.foreign_orders,
             other_instances = summary.other_instances,
-            took_ms = self.clock.wall().since(self.linked_at).as_millis() as u64
+            took_ms = self.clock.wall().since(self.reconcile_began_at).as_millis() as u64
         );
     }
 

@@ -28,6 +28,20 @@ fn a_second_instance_on_the_same_state_directory() {
 }
 
 #[test]
+fn a_second_instance_on_the_same_account() {
+    let venue = Venue::start(10);
+    let first = Desk::at(&venue).with_busy_strategies();
+    let second = Desk::at(&venue).with_busy_strategies();
+    let mut engine = first.start();
+    engine.wait_until_ready();
+    check(&second, 3, &["account custom:", &format!("process {}", engine.process())]);
+    engine.stop();
+    let mut engine = second.start();
+    engine.wait_until_ready();
+    engine.stop();
+}
+
+#[test]
 fn a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -67,8 +67,8 @@ impl Engine {
             read.rest.push_str(&text);
             let complete = read.rest.rfind('\n').map_or(0, |at| at + 1);
             let text: String = read.rest.drain(..complete).collect();
-            // A log that rotated meanwhile is read on from the middle of a line.
-            read.lines.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));
+            let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            read.lines.extend(text.lines().map(parse));
         }
         read.lines.clone()
     }

@@ -93,7 +93,9 @@ fn read(path: &Path) -> String {
 /// Every page that is written by hand, with its path.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut paths: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name)).into();
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/EXCHANGE.md"]
+            .map(|name| root().join(name))
+            .into();
     for entry in std::fs::read_dir(root().join("docs/guide")).unwrap() {
         paths.push(entry.unwrap().path());
     }
@@ -225,4 +227,23 @@ fn the_exit_codes_of_the_readme_are_the_programs() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(table, tickwright::cli::exit::to_markdown());
+}
+
+/// The page of the simulated exchange lists its paths and its control path, all of them.
+#[test]
+fn exchange_md_is_complete() {
+    let page = read(&root().join("docs/EXCHANGE.md"));
+    for endpoint in exchange::api::table::ENDPOINTS {
+        if let Some((_, path)) = endpoint.rest {
+            assert!(page.contains(&format!("- `{path}`\n")), "docs/EXCHANGE.md lacks {path}");
+        }
+    }
+    let source = read(&root().join("crates/exchange/src/server/control.rs"));
+    let rows = source.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let mut count = 0;
+    for row in rows {
+        assert!(page.contains(&format!("\n| {row}\n")), "docs/EXCHANGE.md lacks | {row}");
+        count += 1;
+    }
+    assert!(count > 10, "{count} rows: the scan proves nothing");
 }

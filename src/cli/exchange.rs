@@ -42,6 +42,10 @@ pub struct ExchangeArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub start_after_streams: usize,
 
+    /// Misbehave as this file says: `<milliseconds> <request of the control path>` a line
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+
     /// Keep accounts, orders, trades and keys in this directory
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
@@ -50,8 +54,8 @@ pub struct ExchangeArgs {
 const HELP: &str = "\
 A simulated exchange that speaks Binance Spot's protocol: REST, market streams and the WebSocket
 API, with signatures checked and limits counted. When it is ready it prints one JSON line with its
-addresses and the keys of its account. It runs until SIGINT or SIGTERM. On loopback it also answers
-under /control: clock, pause, faults, deposits (docs/EXCHANGE.md).
+addresses, the keys of its account and its clock. It runs until SIGINT or SIGTERM. On loopback it
+also answers under /control: clock, pause, faults, deposits (docs/EXCHANGE.md).
 
 Examples:
   tickwright exchange --seed 7 --speed 60

@@ -1,8 +1,16 @@
 //! `tickwright exchange`: the simulated exchange in a process of its own.
 
-use exchange::{ExchangeConfig, MarketConfig, ReplayConfig, StartError, SymbolConfig};
+use std::fs::{OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use exchange::server::script::FaultScript;
+use exchange::{
+    ExchangeConfig, ExchangeHandle, MarketConfig, ReplayConfig, StartError, SymbolConfig,
+};
 use kernel::strategy::StrategyEntry;
-use serde_json::json;
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::exchange::ExchangeArgs;
@@ -26,6 +34,10 @@ fn settings(
     sim: &crate::config::SimConfig,
 ) -> Result<ExchangeConfig, Failure> {
     let mut settings = simulated(sim, args.state_dir.as_deref())?;
+    if let Some(file) = &args.faults {
+        let script = FaultScript::read(file);
+        settings.faults = script.map_err(|error| Failure::new(Exit::Usage, error))?;
+    }
     if !args.replay.is_empty() {
         settings.market = MarketConfig::Replay(ReplayConfig {
             files: args.replay.clone(),
@@ -54,17 +66,9 @@ async fn serve(args: &ExchangeArgs, settings: ExchangeConfig) -> Result<Exit, Fa
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let started = exchange::bind(settings, args.listen).await;
     let handle = started.map_err(|error| failure(args, &error))?;
-    let keys = &handle.credentials;
-    let ready = json!({
-        "rest_url": handle.rest_url(),
-        "ws_url": handle.ws_url(),
-        "ws_api_url": handle.ws_api_url(),
-        "api_key": keys.api_key,
-        "api_secret": keys.api_secret,
-        "ed25519_api_key": keys.ed25519_api_key,
-        "ed25519_private_key_pem": keys.ed25519_private_key_pem,
-    });
-    println!("{ready}");
+    let key_file = KeyFile::write(args.state_dir.as_deref(), &handle)
+        .map_err(|error| Failure::new(Exit::Storage, format!("the key's file: {error}")))?;
+    println!("{}", handle.announcement(&key_file.path));
     tokio::select! {
         biased;
         _ = terminate.recv() => {}
@@ -72,6 +76,28 @@ async fn serve(args: &ExchangeArgs, settings: ExchangeConfig) -> Result<Exit, Fa
     }
     handle.shutdown().await;
     Ok(Exit::Ok)
+}
+
+/// The account's Ed25519 key in a file that only its owner reads, as the engine wants it: beside
+/// what else is kept, or until the exchange ends.
+struct KeyFile {
+    path: PathBuf,
+    /// Deleted when dropped.
+    _directory: Option<TempDir>,
+}
+
+impl KeyFile {
+    fn write(state_dir: Option<&Path>, handle: &ExchangeHandle) -> io::Result<Self> {
+        let temporary = state_dir.is_none().then(tempfile::tempdir).transpose()?;
+        let directory = state_dir.or_else(|| temporary.as_ref().map(TempDir::path));
+        let directory = directory.expect("there is one or the other").canonicalize()?;
+        let path = directory.join("ed25519_private_key.pem");
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(handle.credentials.ed25519_private_key_pem.as_bytes())?;
+        Ok(Self { path, _directory: temporary })
+    }
 }
 
 fn failure(args: &ExchangeArgs, error: &StartError) -> Failure {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::tree::root;
 
 /// Who may depend on whom, without the tests: the table of ARCHITECTURE.md. `events` (names of log
-/// events) is open to every shell and closed to the pure crates; `testkit` serves tests only.
+/// events) is open to every shell and closed to the pure crates.
 const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("events", &[]),
@@ -22,23 +22,6 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("store", &["model", "kernel", "binance", "events"]),
     ("exchange", &["model", "market", "matching", "binance", "transport", "store", "events"]),
     ("actors", &["model", "market", "kernel", "transport", "events"]),
-    (
-        "testkit",
-        &[
-            "model",
-            "market",
-            "kernel",
-            "strategies",
-            "matching",
-            "binance",
-            "exchange",
-            "transport",
-            "store",
-            "report",
-            "actors",
-            "events",
-        ],
-    ),
     (
         "tickwright",
         &[
@@ -217,7 +200,7 @@ fn architecture_md_shows_the_arrows_as_they_are() {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
         let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for {name}"));
         let shown = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
-        if *name != "tickwright" && *name != "testkit" {
+        if *name != "tickwright" {
             assert_eq!(shown, arrows, "the last column of {name} in ARCHITECTURE.md");
         }
     }

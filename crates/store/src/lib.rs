@@ -1,10 +1,11 @@
-//! Everything that Tickwright keeps on disk: the journal, the state directory and market
-//! recordings.
+//! Everything that Tickwright keeps on disk: the journal, the state directory, market recordings
+//! and the catalog of history.
 //!
 //! What belongs here: files and their formats. What does not: what the records mean
 //! (`kernel::ledger` says), decoding of venue messages (`binance`), decisions of any kind.
 
 pub mod archive;
+pub mod catalog;
 mod instant;
 pub mod journal;
 pub mod recordings;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "every line of it is a test")]
 
 mod archive;
+mod catalog;
 mod recordings;
 
 use std::io::Write;

@@ -186,6 +186,25 @@ fn tables_of_symbols_are_checked() {
 }
 
 #[test]
+fn without_a_mode_no_money_is_real() {
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, &str>) {
+        let loaded = load_files(text, &[], &[]);
+        match (loaded, expected) {
+            (Ok(config), Ok(mode)) => assert_eq!(config.engine.mode.as_str(), mode),
+            (Err(errors), Err(word)) => assert!(errors.to_string().contains(word), "{errors}"),
+            (loaded, expected) => panic!("{expected:?}: {loaded:?}"),
+        }
+    }
+    check("", Ok("sim"));
+    check("[venue]\nendpoint = \"binance-live\"\n", Ok("paper"));
+    check("[venue]\nendpoint = \"binance-testnet\"\n", Ok("paper"));
+    check("mode = \"sim\"\n[venue]\nendpoint = \"binance-live\"\n", Err("or set `mode`"));
+    let key = "api_key_env = \"KEY\"\nsecret_env = \"SECRET\"\n";
+    check(&format!("[venue]\nendpoint = \"binance-live\"\n{key}"), Err("or set `mode`"));
+}
+
+#[test]
 fn settings_that_do_not_go_together_are_reported() {
     check_engine(
         "mode = \"live\"\n",
@@ -194,7 +213,7 @@ fn settings_that_do_not_go_together_are_reported() {
              venue.api_key_file, venue.api_key_env",
             "built-in default: venue.endpoint: mode `live` trades at a real venue: expected another \
              than \"sim\"",
-            "    help: or change `mode`",
+            "    help: or set `mode`",
             "built-in default: venue.secret_file: missing: orders must be signed; set one of \
              venue.secret_file, venue.secret_env, venue.private_key_file, venue.private_key_env",
         ],

@@ -22,8 +22,8 @@ use crate::cli::{Exit, Failure};
 use crate::config::{Config, Mode};
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
-    Alerter, Assembly, ExchangeInfoError, Onlooker, OpenedLedger, Running, Site, assemble,
-    lock_account,
+    Alerter, Assembly, ExchangeInfoError, FeeRates, Onlooker, OpenedLedger, Running, Site,
+    assemble, check_key_rights, lock_account,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -66,17 +66,13 @@ pub fn trade(
     exit
 }
 
-/// Real money is asked for twice, and paper trading has nothing to do here yet.
+/// Real money is asked for twice.
 fn refuse_what_is_not_meant(config: &Config, live_flag: bool) -> Result<(), Failure> {
     match config.engine.mode {
-        Mode::Sim => Ok(()),
+        Mode::Sim | Mode::Paper => Ok(()),
         Mode::Live if live_flag => Ok(()),
         Mode::Live => {
             let message = "mode = \"live\" trades real money: say --live as well if you mean it";
-            Err(Failure::new(Exit::Usage, message))
-        }
-        Mode::Paper => {
-            let message = "mode = \"paper\" is not there yet: use sim, or live with a testnet key";
             Err(Failure::new(Exit::Usage, message))
         }
     }
@@ -218,14 +214,18 @@ impl Session {
             strategies = config.strategies.len()
         );
         let sim_state = state_dir.path().join("exchange");
-        let site = Arc::new(Site::find(config, Some(&sim_state))?);
+        let mut site = Site::find(config, Some(&sim_state), state_dir.instance())?;
+        site.follow_clock(&clock).await?;
+        site.learn_account(config).await?;
+        let site = Arc::new(site);
         let account =
             site.credentials.as_ref().map(|_| lock_account(&site.identity)).transpose()?;
-        site.follow_clock(&clock).await?;
+        check_key_rights(config, &site).await?;
         let symbols = symbols_of(config);
         let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
         let info = site.exchange_info(&symbols).await;
         let info = info.map_err(|error| name_files(config, error))?;
+        let fees = FeeRates::read(config, &site, &symbols).await?;
         let now = clock.now().venue;
         let opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
         log_event!(
@@ -244,6 +244,7 @@ impl Session {
             state_dir,
             site: &site,
             info: &info,
+            fees: &fees,
             clock: clock.clone(),
             on_broken: Box::new(end_process),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Amount;
 
 use super::diagnostic::{Diagnostic, Place};
-use super::engine::{Endpoint, EngineConfig, Mode};
+use super::engine::{Balance, Endpoint, EngineConfig, Mode};
 use super::layer::Layers;
 use super::resolve::ResolvedStrategy;
 use super::suggest::best;
@@ -32,6 +32,10 @@ pub(super) fn check(
     if engine.venue.endpoint == Endpoint::Sim && !doubtful {
         check_simulated_market(engine, strategies, &mut found);
     }
+    if engine.mode == Mode::Paper && !doubtful && !is_broken("paper") {
+        let balances = &engine.paper.initial_balances;
+        check_allocation(engine, strategies, "paper.initial_balances", balances, &mut found);
+    }
     diagnostics.append(&mut found);
 }
 
@@ -56,14 +60,20 @@ fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Di
         let problem = "the API has no login yet and may only listen on loopback".to_owned();
         report("api.bind", problem, Some("bind = \"127.0.0.1\", and a tunnel".to_owned()));
     }
+    check_balances("sim.initial_balances", &engine.sim.initial_balances, &mut report);
+    check_balances("paper.initial_balances", &engine.paper.initial_balances, &mut report);
     for (index, symbol) in engine.sim.symbols.iter().enumerate() {
         if engine.sim.symbols[..index].iter().any(|earlier| earlier.symbol == symbol.symbol) {
             report("sim.symbols", format!("{} stands there twice", symbol.symbol), None);
         }
     }
-    for (index, balance) in engine.sim.initial_balances.iter().enumerate() {
-        if engine.sim.initial_balances[..index].iter().any(|other| other.asset == balance.asset) {
-            report("sim.initial_balances", format!("{} stands there twice", balance.asset), None);
+}
+
+/// No asset stands there twice.
+fn check_balances(key: &str, balances: &[Balance], report: &mut Report<'_>) {
+    for (index, balance) in balances.iter().enumerate() {
+        if balances[..index].iter().any(|other| other.asset == balance.asset) {
+            report(key, format!("{} stands there twice", balance.asset), None);
         }
     }
 }
@@ -93,7 +103,7 @@ fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_
         }
     };
     if let Some(problem) = problem {
-        report("venue.endpoint", problem.to_owned(), Some("or change `mode`".to_owned()));
+        report("venue.endpoint", problem.to_owned(), Some("or set `mode`".to_owned()));
     }
     for key in ["venue.rest_url", "venue.ws_url", "venue.ws_api_url"] {
         match (engine.venue.endpoint, layers.is_set(key)) {
@@ -122,7 +132,7 @@ fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_
     }
 }
 
-const API_KEYS: [&str; 2] = ["venue.api_key_file", "venue.api_key_env"];
+pub(super) const API_KEYS: [&str; 2] = ["venue.api_key_file", "venue.api_key_env"];
 const SIGNING_KEYS: [&str; 4] =
     ["venue.secret_file", "venue.secret_env", "venue.private_key_file", "venue.private_key_env"];
 
@@ -172,6 +182,11 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
         "venue.probe_every_ms",
         "venue.silent_after_ms",
         engine.venue.probe_every <= engine.venue.silent_after,
+    );
+    at_most(
+        "paper.latency_min_ms",
+        "paper.latency_max_ms",
+        engine.paper.latency_min <= engine.paper.latency_max,
     );
     at_most(
         "supervision.restart_initial_ms",
@@ -229,7 +244,20 @@ fn check_simulated_market(
             }
         }
     }
-    let balances = engine.sim.initial_balances.iter();
+    let balances = &engine.sim.initial_balances;
+    check_allocation(engine, strategies, "sim.initial_balances", balances, diagnostics);
+}
+
+/// The strategies' capital is there.
+fn check_allocation(
+    engine: &EngineConfig,
+    strategies: &[ResolvedStrategy],
+    key: &str,
+    balances: &[Balance],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let enabled = || strategies.iter().filter(|strategy| strategy.config.enabled);
+    let balances = balances.iter();
     let balance = balances.filter(|balance| balance.asset == engine.risk.currency);
     let available: Amount = balance.map(|balance| balance.amount).sum();
     let mut allocated = Amount::ZERO;
@@ -239,7 +267,7 @@ fn check_simulated_market(
         if total.is_none_or(|total| total > available) {
             let problem = format!(
                 "with the strategies before it this allocates more than the {available} {} of \
-                 sim.initial_balances",
+                 {key}",
                 engine.risk.currency,
             );
             diagnostics.push(Diagnostic::new(strategy.layers.place("capital"), "capital", problem));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use matching::QueueModel;
 use model::{Amount, Asset, Price, Symbol};
 use rust_decimal::Decimal;
 use secrecy::SecretString;
@@ -47,6 +48,7 @@ pub struct EngineConfig {
     pub risk: RiskConfig,
     pub journal: JournalConfig,
     pub sim: SimConfig,
+    pub paper: PaperConfig,
     pub supervision: SupervisionConfig,
     pub api: ApiConfig,
     pub logs: LogsConfig,
@@ -91,6 +93,18 @@ pub struct VenueUrls {
 }
 
 impl Endpoint {
+    /// As it stands in files and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::BinanceLive => "binance-live",
+            Self::BinanceTestnet => "binance-testnet",
+            Self::BinanceDemo => "binance-demo",
+            Self::Custom => "custom",
+        }
+    }
+
     /// The addresses that the venue documents; `None` for those known only at run time.
     #[must_use]
     pub fn urls(self) -> Option<VenueUrls> {
@@ -144,6 +158,7 @@ pub struct VenueConfig {
     pub reconcile_every: Duration,
     /// As the venue spells it.
     pub self_trade_prevention: String,
+    pub accept_key_that_withdraws: bool,
 }
 
 impl VenueConfig {
@@ -264,6 +279,21 @@ pub struct SimConfig {
     pub maker_fee: Decimal,
     pub taker_fee: Decimal,
     pub initial_balances: Vec<Balance>,
+}
+
+/// What stands in for the venue in paper trading.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct PaperConfig {
+    pub initial_balances: Vec<Balance>,
+    pub maker_fee: Decimal,
+    pub taker_fee: Decimal,
+    #[serde(rename = "latency_min_ms", deserialize_with = "millis")]
+    pub latency_min: Duration,
+    #[serde(rename = "latency_max_ms", deserialize_with = "millis")]
+    pub latency_max: Duration,
+    pub queue: QueueModel,
 }
 
 /// One symbol of the synthetic market.

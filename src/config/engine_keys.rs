@@ -31,9 +31,10 @@ pub static ENGINE_KEYS: &[Key] = &[
     Key::new(
         "mode",
         Kind::Choice(&["sim", "paper", "live"]),
-        Default("\"sim\""),
+        Optional,
         "What is real. `sim`: nothing, the exchange is simulated. `paper`: live prices, simulated \
-         fills, no key needed. `live`: real money; `run` then also wants `--live`.",
+         fills, no key needed. `live`: real money; `run` then also wants `--live`. Unset: `paper` \
+         with a Binance endpoint and no key, else `sim`.",
     ),
     Key::new(
         "instance",
@@ -164,6 +165,13 @@ pub static ENGINE_KEYS: &[Key] = &[
         Default("\"EXPIRE_MAKER\""),
         "What the venue does when two of our orders would meet (selfTradePreventionMode). With \
          EXPIRE_MAKER an exit gets through and the resting quote goes.",
+    ),
+    Key::new(
+        "venue.accept_key_that_withdraws",
+        Kind::Boolean,
+        Default("false"),
+        "Trade with a key that may withdraw or transfer all the same. Live asks the venue for the \
+         key's rights and refuses such a key: whoever steals it could take the money.",
     ),
     // feed
     Key::new(
@@ -342,8 +350,48 @@ pub static ENGINE_KEYS: &[Key] = &[
         "sim.initial_balances",
         Kind::List(&Kind::Balance),
         Default("[\"100000 USDT\"]"),
-        "What the simulated account, and the virtual one of `paper`, starts with. At the simulated \
-         exchange the symbols' other assets are there too, for 20,000 each.",
+        "What the simulated account starts with. The symbols' other assets are there too, for \
+         20,000 each.",
+    ),
+    // paper
+    Key::new(
+        "paper.initial_balances",
+        Kind::List(&Kind::Balance),
+        Default("[\"100000 USDT\"]"),
+        "What the virtual account starts with. It is kept in the state directory: a changed value \
+         counts for a new one only.",
+    ),
+    Key::new(
+        "paper.maker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that rest. With a key configured the account's own fees are taken \
+         instead; orders are never sent with it.",
+    ),
+    Key::new(
+        "paper.taker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that execute at once.",
+    ),
+    Key::new(
+        "paper.latency_min_ms",
+        milliseconds(0, 60_000),
+        Default("25"),
+        "The shortest time that an order takes to the venue, and an answer back.",
+    ),
+    Key::new(
+        "paper.latency_max_ms",
+        milliseconds(0, 60_000),
+        Default("25"),
+        "The longest such time; drawn evenly between the two.",
+    ),
+    Key::new(
+        "paper.queue",
+        Kind::Choice(&["back", "proportional"]),
+        Default("\"back\""),
+        "How a resting order moves up when others at its price cancel: `back`, they stood behind \
+         it (cautious); `proportional`, in proportion to what stands before and behind it.",
     ),
     // supervision
     Key::new(

@@ -213,6 +213,15 @@ impl Layers {
         Self { layers }
     }
 
+    /// With a default that depends on the other settings.
+    #[must_use]
+    pub fn with_default(mut self, path: &str, text: &str) -> Self {
+        let setting = (ValueKind::String(text.to_owned()), Place::Default);
+        let settings = BTreeMap::from([(path.to_owned(), setting)]);
+        self.layers.insert(0, Layer { settings });
+        self
+    }
+
     /// Where the setting at `path` that counts was made; the default's place if nowhere.
     #[must_use]
     pub fn place(&self, path: &str) -> Place {

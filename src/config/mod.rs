@@ -28,8 +28,9 @@ pub use diagnostic::{ConfigErrors, Diagnostic, Place};
 pub use document::to_markdown;
 pub use engine::{
     AlertsConfig, ApiConfig, Balance, DurabilityLevel, Endpoint, EngineConfig, FeedConfig,
-    JournalConfig, LogsConfig, Mode, MonitorConfig, RiskConfig, ShutdownConfig, SimConfig,
-    SimSymbol, Speed, SpeedError, SupervisionConfig, TerminalLog, VenueConfig, VenueUrls,
+    JournalConfig, LogsConfig, Mode, MonitorConfig, PaperConfig, RiskConfig, ShutdownConfig,
+    SimConfig, SimSymbol, Speed, SpeedError, SupervisionConfig, TerminalLog, VenueConfig,
+    VenueUrls,
 };
 pub use engine_keys::ENGINE_KEYS;
 pub use hash::ConfigHash;

@@ -79,7 +79,16 @@ fn engine_layers(
     let concerned = overrides.iter().filter(|setting| setting.strategy().is_none());
     let concerned = concerned.map(|setting| (setting, setting.path()));
     let [environment, flags] = override_layers(concerned, ENGINE_KEYS, diagnostics);
-    Layers::new(vec![Layer::defaults(ENGINE_KEYS), from_file, environment, flags])
+    let layers = Layers::new(vec![Layer::defaults(ENGINE_KEYS), from_file, environment, flags]);
+    let mode = usual_mode(&layers);
+    layers.with_default("mode", mode)
+}
+
+/// What is real when nobody says: never money.
+fn usual_mode(layers: &Layers) -> &'static str {
+    let is_binance = layers.text("venue.endpoint").is_some_and(|name| name.starts_with("binance-"));
+    let has_key = consistency::API_KEYS.iter().any(|key| layers.is_set(key));
+    if is_binance && !has_key { "paper" } else { "sim" }
 }
 
 fn override_layers<'o>(

@@ -28,11 +28,13 @@ use store::state_dir::StateDir;
 use tokio::sync::mpsc;
 use transport::http::HttpOptions;
 
+use super::fee_rates::FeeRates;
 use super::ledger::OpenedLedger;
+use super::paper::paper_venue;
 use super::restore::{enabled, host_books, risk_config};
 use super::site::Site;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, StrategyConfig};
+use crate::config::{Config, Mode, StrategyConfig};
 
 /// How often a strategy's snapshot is written down.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
@@ -49,6 +51,8 @@ pub struct Assembly<'a> {
     pub site: &'a Site,
     /// What the venue allows.
     pub info: &'a ExchangeInfo,
+    /// What the account pays.
+    pub fees: &'a FeeRates,
     /// Both clocks.
     pub clock: Clock,
     /// Called when the order path is broken: must end the process.
@@ -78,7 +82,8 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let clock = assembly.clock.clone();
     let now = clock.now();
     let seats = seats(&assembly, &ledger, epoch, &instruments)?;
-    let plan = plan(&seats, assembly.config.engine.feed.books);
+    let is_paper = assembly.config.engine.mode == Mode::Paper;
+    let plan = plan(&seats, assembly.config.engine.feed.books || is_paper);
     let urls = assembly.site.urls.clone();
     let snapshot_levels = assembly.config.engine.feed.depth_snapshot_limit;
     let protocol: Box<dyn FeedProtocol> =
@@ -100,9 +105,14 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let policy = execution_policy(assembly.config);
     let execution =
         ExecutionMachine::new(identity, policy, Arc::clone(&instruments), restored, now.venue);
-    let venue = venue(&assembly, &instruments, seed)?;
+    let venue: Box<dyn Venue> = if is_paper {
+        let (config, fees) = (assembly.config, assembly.fees);
+        Box::new(paper_venue(config, &instruments, &ledger, epoch, fees, now.venue))
+    } else {
+        venue(&assembly, &instruments, seed)?
+    };
     let risk = RiskMachine::new(
-        risk_config(assembly.config, &ledger),
+        risk_config(assembly.config, &ledger, assembly.fees),
         Arc::clone(&instruments),
         RestoredRisk::from(&ledger),
     );
@@ -116,7 +126,7 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
         execution,
         venue,
         venue_wire: Wire::new(&assembly.site.dialer, HttpOptions::default()),
-        venue_interest: None,
+        venue_interest: is_paper.then(|| whole_market(&instruments)),
         risk,
         order_log,
         strategies: seats,
@@ -164,9 +174,14 @@ fn venue(
 
 fn execution_policy(config: &Config) -> ExecutionPolicy {
     let venue = &config.engine.venue;
+    let fence_margin = match config.engine.mode {
+        // A venue in this process has no order on its way that it does not know of.
+        Mode::Paper => Duration::ZERO,
+        Mode::Sim | Mode::Live => venue.fence_margin,
+    };
     ExecutionPolicy {
         recv_window: venue.recv_window,
-        fence_margin: venue.fence_margin,
+        fence_margin,
         reconcile_every: venue.reconcile_every,
         ..ExecutionPolicy::default()
     }
@@ -299,6 +314,18 @@ fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
         books: requirements.book,
         bars: requirements.bars.clone(),
         depth: false,
+    }
+}
+
+/// Local matching wants everything that the market shows.
+fn whole_market(instruments: &Instruments) -> Interest {
+    Interest {
+        instruments: instruments.iter().map(|instrument| instrument.id).collect(),
+        trades: true,
+        quotes: true,
+        books: false,
+        bars: Vec::new(),
+        depth: true,
     }
 }
 

@@ -17,7 +17,7 @@ use store::state_dir::{StateDir, StateDirError};
 
 use super::site::Site;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, DurabilityLevel};
+use crate::config::{Config, DurabilityLevel, Mode};
 
 /// A journal and what it says.
 pub struct OpenedLedger {
@@ -96,7 +96,7 @@ impl OpenedLedger {
         write(&mut journal, started)?;
         register(&mut journal, config, info)?;
         if journal.ledger().opened_at().is_none() {
-            let balances = opening_balances(site).await?;
+            let balances = opening_balances(config, site).await?;
             write(&mut journal, Record::BalancesOpened { balances, at: now })?;
         }
         let ledger = journal.ledger().clone();
@@ -136,7 +136,11 @@ fn register(
     Ok(())
 }
 
-async fn opening_balances(site: &Site) -> Result<Vec<(Asset, Amount)>, Failure> {
+async fn opening_balances(config: &Config, site: &Site) -> Result<Vec<(Asset, Amount)>, Failure> {
+    if config.engine.mode == Mode::Paper {
+        let balances = config.engine.paper.initial_balances.iter();
+        return Ok(balances.map(|balance| (balance.asset, balance.amount)).collect());
+    }
     if site.credentials.is_none() {
         return Ok(Vec::new());
     }

@@ -38,6 +38,12 @@ pub enum RestError {
         /// The venue's words.
         error: ApiError,
     },
+    /// There is no such path.
+    #[error("{url}: not there")]
+    NotFound {
+        /// Who was asked what.
+        url: String,
+    },
     /// A key that no HTTP header can hold.
     #[error("the API key holds a character that HTTP does not allow")]
     OddKey,
@@ -54,9 +60,9 @@ impl From<RestError> for Failure {
                 Self::new(Exit::Usage, format!("{error}; {advice}"))
             }
             RestError::OddKey => Self::new(Exit::Usage, format!("{error}; {advice}")),
-            RestError::Refused { .. } | RestError::Unreachable { .. } => {
-                Self::new(Exit::VenueUnreachable, error)
-            }
+            RestError::Refused { .. }
+            | RestError::Unreachable { .. }
+            | RestError::NotFound { .. } => Self::new(Exit::VenueUnreachable, error),
         }
     }
 }
@@ -126,6 +132,9 @@ impl SignedRest<'_> {
         };
         if response.status.as_u16() == 200 {
             return Ok(response.body.to_vec());
+        }
+        if response.status.as_u16() == 404 {
+            return Err(RestError::NotFound { url });
         }
         Err(match serde_json::from_slice(&response.body) {
             Ok(error) => RestError::Refused { url, error },

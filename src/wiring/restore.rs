@@ -8,11 +8,12 @@ use kernel::strategy::OpenOrder;
 use model::{InstrumentId, OrderStatus, StrategyId};
 use rust_decimal::Decimal;
 
+use super::fee_rates::FeeRates;
 use crate::config::{Config, StrategyConfig};
 
 /// The gate's settings. The fee that is reserved is the dearest that the account can pay.
 #[must_use]
-pub fn risk_config(config: &Config, ledger: &Ledger) -> RiskConfig {
+pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskConfig {
     let risk = &config.engine.risk;
     let limits = RiskLimits {
         max_order_notional: Some(risk.max_order_notional),
@@ -29,11 +30,10 @@ pub fn risk_config(config: &Config, ledger: &Ledger) -> RiskConfig {
         let id = ledger.strategy_id(&strategy.id)?;
         Some((id, strategy_risk(strategy)))
     });
-    let sim = &config.engine.sim;
     RiskConfig {
         limits,
         strategies: strategies.collect(),
-        fee_rate: sim.maker_fee.max(sim.taker_fee).max(Decimal::new(1, 3)),
+        fee_rate: fees.dearest(),
         ..RiskConfig::new(risk.currency)
     }
 }

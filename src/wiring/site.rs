@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
-use binance::decode::{ExchangeInfo, ServerTime};
+use binance::decode::{Account, ExchangeInfo, ServerTime};
 use binance::encode::Call;
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
-use model::{Timestamp, VenueId};
+use model::{InstanceId, Timestamp, VenueId};
 use secrecy::SecretString;
 use transport::http::{HttpClient, HttpOptions};
 use transport::{Dialer, Tls, TlsOptions};
@@ -43,7 +43,11 @@ impl Site {
     ///
     /// # Errors
     /// With the exit code of what failed.
-    pub fn find(config: &Config, sim_state: Option<&Path>) -> Result<Self, Failure> {
+    pub fn find(
+        config: &Config,
+        sim_state: Option<&Path>,
+        instance: InstanceId,
+    ) -> Result<Self, Failure> {
         let engine = &config.engine;
         let embedded = match engine.venue.endpoint {
             Endpoint::Sim => {
@@ -74,9 +78,34 @@ impl Site {
         let credentials = read_credentials(config, embedded.as_deref())?;
         let dialer = dialer(&urls)?;
         let http = HttpClient::new(dialer.clone(), HttpOptions::default());
-        let identity = identity(config, credentials.as_ref());
+        let identity = identity(config, credentials.as_ref(), instance);
         let is_simulated = engine.mode == Mode::Sim;
         Ok(Self { urls, credentials, identity, dialer, http, embedded, is_simulated })
+    }
+
+    /// Asks a real venue for the account's own number: another key of the same account then goes
+    /// on with the same ledger.
+    ///
+    /// # Errors
+    /// When the venue does not answer, or not to this key.
+    pub async fn learn_account(&mut self, config: &Config) -> Result<(), Failure> {
+        let environment = match config.engine.venue.endpoint {
+            Endpoint::BinanceLive | Endpoint::BinanceTestnet | Endpoint::BinanceDemo => {
+                config.engine.venue.endpoint.as_str()
+            }
+            // Servers of one's own may number their accounts all alike.
+            Endpoint::Sim | Endpoint::Custom => return Ok(()),
+        };
+        if self.credentials.is_none() {
+            return Ok(());
+        }
+        let body = self.rest().ask(&Call::account(), self.server_time().await?).await?;
+        let account: Result<Account<'_>, _> = binance::decode::parse("account", &body);
+        let account = account.map_err(|error| Failure::new(Exit::VenueUnreachable, error))?;
+        if let Some(uid) = account.uid {
+            self.identity = VenueId::new(&format!("{environment}:{uid}")).expect("ASCII and short");
+        }
+        Ok(())
     }
 
     /// Asks it things over REST.
@@ -225,16 +254,29 @@ pub(super) fn read_credentials(
     let (name, secret) = if let Some(exchange) = embedded {
         let keys = &exchange.handle().credentials;
         (keys.ed25519_api_key.clone().into(), keys.ed25519_private_key_pem.clone().into())
-    } else if config.engine.mode == Mode::Paper || !config.engine.venue.has_credentials() {
+    } else if config.engine.mode == Mode::Paper {
         return Ok(None);
     } else {
-        let keys = config.engine.venue.credentials().map_err(|error| usage(&error))?;
-        match keys.signing_key {
-            SigningKey::Hmac(secret) | SigningKey::Ed25519(secret) => (keys.api_key, secret),
-        }
+        return configured_credentials(config);
     };
     let (name, secret): (SecretString, SecretString) = (name, secret);
     Credentials::new(name, secret).map(Some).map_err(|error| usage(&error))
+}
+
+/// The key that is configured, if one is.
+///
+/// # Errors
+/// [`Exit::Usage`] when it can't be read or is none.
+pub fn configured_credentials(config: &Config) -> Result<Option<Credentials>, Failure> {
+    if !config.engine.venue.has_credentials() {
+        return Ok(None);
+    }
+    let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
+    let keys = config.engine.venue.credentials().map_err(|error| usage(&error))?;
+    let secret = match keys.signing_key {
+        SigningKey::Hmac(secret) | SigningKey::Ed25519(secret) => secret,
+    };
+    Credentials::new(keys.api_key, secret).map(Some).map_err(|error| usage(&error))
 }
 
 /// TLS is set up only where it is needed: reading the system's roots takes milliseconds.
@@ -248,16 +290,14 @@ fn dialer(urls: &EndpointUrls) -> Result<Dialer, Failure> {
     tls.map(|tls| Dialer::tcp(Some(tls))).map_err(|error| Failure::new(Exit::Usage, error))
 }
 
-/// Environment and account. An account is known by its key's name until the venue tells more.
-fn identity(config: &Config, credentials: Option<&Credentials>) -> VenueId {
-    let environment = match (config.engine.mode, config.engine.venue.endpoint) {
-        (Mode::Paper, _) => "paper",
-        (_, Endpoint::Sim) => "sim",
-        (_, Endpoint::BinanceLive) => "binance-live",
-        (_, Endpoint::BinanceTestnet) => "binance-testnet",
-        (_, Endpoint::BinanceDemo) => "binance-demo",
-        (_, Endpoint::Custom) => "custom",
-    };
+/// Environment and account. An account is known by its key's name until the venue tells more;
+/// that of paper trading belongs to the state directory.
+fn identity(config: &Config, credentials: Option<&Credentials>, instance: InstanceId) -> VenueId {
+    let environment = config.engine.venue.endpoint.as_str();
+    if config.engine.mode == Mode::Paper {
+        let text = format!("paper:{environment}:{instance}");
+        return VenueId::new(&text).expect("ASCII and short");
+    }
     let account = credentials.map_or("public", |credentials| credentials.api_key());
     let account: String = account.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
     VenueId::new(&format!("{environment}:{account}")).expect("ASCII and short")

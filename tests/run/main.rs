@@ -15,6 +15,8 @@ mod alerts;
 mod bad_input;
 mod connections;
 mod healthy;
+mod live;
+mod paper;
 mod recovery;
 mod refusals;
 mod shutdown;

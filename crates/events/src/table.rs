@@ -179,6 +179,15 @@ RISK_INSTRUMENT_HALTED = "risk.instrument_halted" ERROR [symbol reason]
 RISK_FEE_UNVALUED = "risk.fee_unvalued" WARN [symbol fee fee_asset]
     "A fee was paid in an asset without a known price; it was booked as nothing.",
     "Subscribe to the pair that prices the asset, or turn off paying fees in it.";
+ACCOUNT_KEY_CHECKED = "account.key_checked" INFO [may_trade moves_money ip_restricted]
+    "The venue told what the key may do. `moves_money` is the right to withdraw or to transfer.",
+    "Nothing.";
+ACCOUNT_KEY_UNSAFE = "account.key_unsafe" WARN [reason]
+    "The key can do more harm than trading needs, or nobody can tell.",
+    "At the venue: take the right to withdraw from the key, and bind it to the addresses of this machine.";
+ACCOUNT_FEES_READ = "account.fees_read" INFO [asked dearest]
+    "The fee rates are known: of `asked` symbols from the venue (0: as configured). Buys reserve the `dearest` on top of their price.",
+    "Nothing.";
 ACCOUNT_BALANCE_MOVED = "account.balance_moved" INFO [asset delta]
     "A deposit, withdrawal or transfer. Outside profit, never traded.",
     "Nothing, if it was yours.";
@@ -226,6 +235,10 @@ RECONCILE_STARTED = "reconcile.started" INFO [trigger]
 RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled foreign_orders other_instances took_ms]
     "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
+
+PAPER_STARTED = "paper.started" INFO [endpoint latency queue fills dearest_fee orders_restored orders_expired]
+    "Orders are matched here, against the public streams of `endpoint`; the account is in the journal alone. `latency`, `queue` and `fills` name the models that stand in for the venue. Open orders of the last run went on, or expired where a filter or the balance has changed against them.",
+    "Read results with these models in mind.";
 
 EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url]
     "The simulated exchange listens.",

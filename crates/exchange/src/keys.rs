@@ -27,11 +27,13 @@ pub struct Permissions {
     pub trade: bool,
     /// Take assets out; the engine refuses to trade live with such a key.
     pub withdraw: bool,
+    /// Accepted from listed addresses only. Only told; nobody here has another address.
+    pub ip_restrict: bool,
 }
 
 impl Permissions {
     /// Reads and trades.
-    pub const TRADE: Self = Self { trade: true, withdraw: false };
+    pub const TRADE: Self = Self { trade: true, withdraw: false, ip_restrict: false };
 }
 
 /// An API key as the exchange holds it.

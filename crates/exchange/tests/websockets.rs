@@ -182,7 +182,7 @@ async fn the_websocket_api_answers_and_refuses() {
     assert_eq!(ws.call("order.status", order).await["error"]["code"], -2014);
     let at = venue_ms(&handle).await;
     let mut params = sign_ed25519(&handle.credentials, json!({}), at);
-    params["recvWindow"] = 7.into();
+    params["recvWindow"] = 6_000.into();
     let refused = ws.call("userDataStream.subscribe.signature", params).await;
     assert_eq!((&refused["status"], &refused["error"]["code"]), (&400.into(), &(-1022).into()));
     let status = ws.call("session.status", json!({})).await;

@@ -25,6 +25,7 @@ const SETTINGS: [&str; 6] = [
 pub struct Desk {
     directory: TempDir,
     settings: Vec<String>,
+    flags: Vec<String>,
     starts: Cell<u32>,
 }
 
@@ -34,7 +35,7 @@ impl Desk {
         std::fs::create_dir(directory.path().join("strategies")).unwrap();
         std::fs::write(directory.path().join("engine.toml"), "").unwrap();
         let settings = SETTINGS.map(str::to_owned).to_vec();
-        Self { directory, settings, starts: Cell::new(0) }
+        Self { directory, settings, flags: Vec::new(), starts: Cell::new(0) }
     }
 
     /// An engine with the exchange in its own process.
@@ -55,16 +56,36 @@ impl Desk {
         desk
     }
 
+    /// An engine that trades with the exchange's other key, which signs by HMAC.
+    pub fn with_hmac_key(venue: &Venue) -> Self {
+        let desk = Self::public(venue);
+        desk.write_secret("api.key", &venue.keys().api_key);
+        desk.write_secret("secret", &venue.keys().api_secret);
+        let (api_key, secret) = (desk.path().join("api.key"), desk.path().join("secret"));
+        desk.set(&format!("venue.api_key_file={}", api_key.display()))
+            .set(&format!("venue.secret_file={}", secret.display()))
+    }
+
+    /// An engine that has no key for the exchange.
+    pub fn public(venue: &Venue) -> Self {
+        let address = venue.address();
+        Self::new().at_endpoint(&format!("http://{address}"), address, address)
+    }
+
+    fn at_endpoint(self, rest_url: &str, streams: &str, api: &str) -> Self {
+        self.set("venue.endpoint=custom")
+            .set(&format!("venue.rest_url={rest_url}"))
+            .set(&format!("venue.ws_url=ws://{streams}"))
+            .set(&format!("venue.ws_api_url=ws://{api}/ws-api/v3"))
+    }
+
     /// The same without keys that mean anything.
     pub fn at_urls(rest_url: &str, streams: &str, api: &str) -> Self {
         let desk = Self::new();
         desk.write_secret("api.key", "nobody");
         let api_key_file = desk.path().join("api.key");
         let private_key_file = desk.path().join("private.pem");
-        desk.set("venue.endpoint=custom")
-            .set(&format!("venue.rest_url={rest_url}"))
-            .set(&format!("venue.ws_url=ws://{streams}"))
-            .set(&format!("venue.ws_api_url=ws://{api}/ws-api/v3"))
+        desk.at_endpoint(rest_url, streams, api)
             .set(&format!("venue.api_key_file={}", api_key_file.display()))
             .set(&format!("venue.private_key_file={}", private_key_file.display()))
     }
@@ -82,6 +103,17 @@ impl Desk {
 
     pub fn state_dir(&self) -> PathBuf {
         self.path().join("state")
+    }
+
+    /// Gives an argument.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// Real money, as far as the engine knows.
+    pub fn live(self) -> Self {
+        self.set("mode=live").flag("--live")
     }
 
     /// Makes a setting.
@@ -128,7 +160,7 @@ impl Desk {
         let state_dir = self.state_dir();
         let fixed = fixed.into_iter().chain([state_dir.to_str().unwrap()]).map(str::to_owned);
         let settings = self.settings.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
-        fixed.chain(settings).collect()
+        fixed.chain(settings).chain(self.flags.clone()).collect()
     }
 
     /// Starts the program.

@@ -26,7 +26,7 @@ use crate::accounts::Account;
 use crate::api::error::ApiError;
 use crate::config::{ExchangeConfig, SyntheticConfig};
 use crate::flow::{Action, Flow, FlowConfig, FlowEvent};
-use crate::keys::ApiKey;
+use crate::keys::{ApiKey, Permissions};
 use crate::limits::{AddressLimits, LimitsConfig};
 use crate::market::Market;
 use crate::market::tape::Print;
@@ -275,6 +275,13 @@ impl Exchange {
     /// Takes a key out of use: a fault for tests of clients.
     pub fn revoke_key(&mut self, name: &str) -> bool {
         self.keys.remove(name).is_some()
+    }
+
+    /// Changes what a key may do; false if there is no such key.
+    pub fn set_key_rights(&mut self, name: &str, rights: Permissions) -> bool {
+        let Some((key, _)) = self.keys.get_mut(name) else { return false };
+        key.permissions = rights;
+        true
     }
 
     /// An account.

@@ -21,6 +21,8 @@
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
+//! | `POST /control/key_rights?api_key=K[&withdraw=true][&ip_restrict=true]` | changes what a key may do, and whether it is bound to addresses |
+//! | `POST /control/alter?from=TEXT&to=TEXT[&matching=PART]` | answers say something else than they should |
 //! | `POST /control/clear` | ends all faults |
 
 use std::net::IpAddr;
@@ -34,12 +36,13 @@ use model::{Amount, Asset, InstrumentStatus};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::faults::{Failure, FailurePoint, PlannedFailure};
+use super::faults::{Alteration, Failure, FailurePoint, PlannedFailure};
 use super::http::{Answer, json as answer};
 use super::script::FaultScript;
 use super::state::{Shared, State};
 use super::ws::query_value;
 use crate::clock::Speed;
+use crate::keys::Permissions;
 use crate::machine::DEFAULT_ACCOUNT;
 use crate::streams::faults::FrameFault;
 use crate::streams::hub::Ending;
@@ -208,6 +211,12 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
                 return Err((404, "there is no such key".to_owned()));
             }
         }
+        ("POST", "key_rights") => set_key_rights(state, query)?,
+        ("POST", "alter") => state.faults.alter(Alteration {
+            matching: query_value(query, "matching").unwrap_or_default(),
+            from: need(query, "from")?,
+            to: need(query, "to")?,
+        }),
         ("POST", "clear") => {
             state.faults.clear();
             state.hub.frame_faults.clear();
@@ -247,6 +256,14 @@ fn plan_failure(state: &mut State, query: &str) -> Result<(), Refusal> {
     let matching = query_value(query, "matching").unwrap_or_default();
     state.faults.plan(&PlannedFailure { point, failure, matching }, count);
     Ok(())
+}
+
+fn set_key_rights(state: &mut State, query: &str) -> Result<(), Refusal> {
+    let is = |name| query_value(query, name).as_deref() == Some("true");
+    let (withdraw, ip_restrict) = (is("withdraw"), is("ip_restrict"));
+    let rights = Permissions { withdraw, ip_restrict, ..Permissions::TRADE };
+    let is_known = state.exchange.set_key_rights(&need(query, "api_key")?, rights);
+    if is_known { Ok(()) } else { Err((404, "there is no such key".to_owned())) }
 }
 
 fn halt(state: &mut State, query: &str) -> Result<(), Refusal> {

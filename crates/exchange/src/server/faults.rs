@@ -32,9 +32,21 @@ pub struct PlannedFailure {
     pub matching: String,
 }
 
+/// A change of what answers say: a venue that says it differently from what is documented.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alteration {
+    /// Only answers to requests whose path or method name contains this.
+    pub matching: String,
+    /// Text of an answer.
+    pub from: String,
+    /// What stands there instead.
+    pub to: String,
+}
+
 /// All faults in force.
 #[derive(Debug, Default)]
 pub struct Faults {
+    alterations: Vec<Alteration>,
     delay: Duration,
     delayed: String,
     failures: VecDeque<PlannedFailure>,
@@ -69,6 +81,20 @@ impl Faults {
         let place = self.failures.iter().position(|failure| target.contains(&failure.matching))?;
         self.injected += 1;
         self.failures.remove(place)
+    }
+
+    /// Changes what answers say from now on.
+    pub fn alter(&mut self, alteration: Alteration) {
+        if self.alterations.len() < Self::MOST {
+            self.alterations.push(alteration);
+        }
+    }
+
+    /// What an answer to a request says, alterations included.
+    #[must_use]
+    pub fn altered(&self, target: &str, text: String) -> String {
+        let concerned = self.alterations.iter().filter(|a| target.contains(&a.matching));
+        concerned.fold(text, |text, alteration| text.replace(&alteration.from, &alteration.to))
     }
 
     /// Ends all faults.

@@ -88,11 +88,11 @@ async fn rest(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> R
         Route::Gone => return Ok(refuse(&ApiError::no_listen_key())),
         Route::Unknown => return Ok(refuse(&ApiError::path_not_found(&path))),
     };
-    let incoming = RestRequest { endpoint, api_key, unit, query, body, address };
     let (delay, failure) = {
         let mut state = shared.lock();
         (state.faults.delay(&path), state.faults.take(&path))
     };
+    let incoming = RestRequest { endpoint, path, api_key, unit, query, body, address };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -115,6 +115,7 @@ async fn rest(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> R
 /// A REST request taken apart.
 struct RestRequest {
     endpoint: &'static Endpoint,
+    path: String,
     api_key: Option<String>,
     unit: Option<String>,
     query: String,
@@ -140,8 +141,15 @@ fn carry_out(shared: &Shared, incoming: &RestRequest) -> Answer {
     let credential = Credential::Signed { api_key: incoming.api_key.as_deref(), payload: &payload };
     let caller = Caller { credential, address: incoming.address, unit };
     let (mut state, now) = shared.current();
-    let reply = state.call(incoming.endpoint, &params, caller, now);
+    let mut reply = state.call(incoming.endpoint, &params, caller, now);
     state.flush();
+    reply.result = match reply.result {
+        Ok(body) => Ok(state.faults.altered(&incoming.path, body)),
+        Err(error) => {
+            let msg = state.faults.altered(&incoming.path, error.msg);
+            Err(ApiError { msg, ..error })
+        }
+    };
     let used = state.exchange.address_limits.used_weight(incoming.address, now);
     let counts = reply
         .counted

@@ -114,6 +114,7 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
             true
         }
         (None, Some(answer)) => {
+            let answer = state.faults.altered(&frame.method, answer);
             state.hub.send(client.id, answer.into());
             true
         }

@@ -15,8 +15,8 @@ use kernel::venue::{Balance, Venue, VenueAction, VenueEffect, VenueEvent, VenueI
 use kernel::wire::Moment;
 use model::{
     Amount, Asset, ClientOrderId, Fill, FillKey, Instrument, InstrumentId, Instruments, Liquidity,
-    MarketEvent, NewOrder, OrderQuantity, OrderStatus, Quantity, RejectReason, Side, Timestamp,
-    VenueOrderId,
+    MarketEvent, NewOrder, OrderKind, OrderQuantity, OrderStatus, Quantity, RejectReason, Side,
+    Timestamp, VenueOrderId,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub struct RestoredOpenOrder {
     pub new: NewOrder,
     /// Executed so far.
     pub executed: Quantity,
+    /// Whether its stop or target was reached: it works as what it became.
+    pub is_triggered: bool,
 }
 
 /// Why an order was not taken in.
@@ -169,6 +171,9 @@ impl LocalVenue {
         if let OrderQuantity::Base(quantity) = new.quantity {
             new.quantity = OrderQuantity::Base(quantity - order.executed);
         }
+        if order.is_triggered {
+            new.kind = triggered(new.kind);
+        }
         self.open(now, order.client_order_id, order.venue_order, new)?;
         if let Some(restored) = self.history.get_mut(order.venue_order) {
             restored.new = order.new;
@@ -185,6 +190,25 @@ impl LocalVenue {
             self.answers.truncate(answered);
         }
         Ok(())
+    }
+
+    /// Takes note of an order of an earlier run that could not be taken back in: whoever asks is
+    /// told that it has expired.
+    pub fn expire(&mut self, now: Timestamp, order: &RestoredOpenOrder, reason: &str) {
+        self.last_order = self.last_order.max(order.venue_order.0);
+        self.history.add(VenueOrder {
+            client_order_id: order.client_order_id,
+            venue_order: order.venue_order,
+            new: order.new,
+            status: OrderStatus::Expired,
+            is_working: false,
+            executed: order.executed,
+            reason: reason.to_owned(),
+            event_at: now,
+            locked: Amount::ZERO,
+            locked_asset: self.instruments.get(order.new.instrument).quote,
+        });
+        self.history.end(order.venue_order);
     }
 
     /// What the account holds.
@@ -451,7 +475,8 @@ impl LocalVenue {
         let traded = self.instruments.get(instrument);
         let order = self.history.get_mut(id).expect("orders in a market are remembered");
         let side = order.new.side;
-        let paid = notional(trade.price, trade.quantity);
+        // Balances have eight decimals, on the venue and in the ledger.
+        let paid = notional(trade.price, trade.quantity).truncated(8);
         let fee = party.fee;
         let (debit, credit) = match (side, fees.policy) {
             (Side::Buy, FeePolicy::ReceivedAsset) => (paid, Amount::from(trade.quantity) - fee),
@@ -500,6 +525,20 @@ impl LocalVenue {
         self.markets[usize::from(instrument.0)].on_market(now, event, &mut self.matched);
         if !self.matched.is_empty() {
             self.book_matched(now, instrument);
+        }
+    }
+}
+
+/// What a stop or target is once its price was reached.
+const fn triggered(kind: OrderKind) -> OrderKind {
+    match kind {
+        OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => OrderKind::Market,
+        OrderKind::StopLossLimit { price, time_in_force, .. }
+        | OrderKind::TakeProfitLimit { price, time_in_force, .. } => {
+            OrderKind::Limit { price, time_in_force }
+        }
+        other @ (OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. }) => {
+            other
         }
     }
 }

@@ -374,11 +374,52 @@ fn an_open_order_of_an_earlier_run_goes_on() {
         venue_order: VenueOrderId(41),
         new: order("buy 2 @ 99 gtc"),
         executed: qty("0.5"),
+        is_triggered: false,
     };
     scene.venue.restore(at(0), &restored).unwrap();
     assert_eq!(scene.holds(), "USDT 851.5 148.5 BTC 5 0");
     scene.trade("98", "9", Side::Sell);
     assert_eq!(scene.told(), ["filled 1.50 @ 99.00 fee 0 BTC", "filled 2.00", "2 balances"]);
+    scene.submit("buy 1 @ 98 gtc");
+    assert_eq!(scene.venue.history.open().next().unwrap().venue_order, VenueOrderId(42));
+}
+
+#[test]
+fn a_stop_that_was_triggered_goes_on_as_what_it_became() {
+    let mut scene = Scene::new(Fees::NONE);
+    let restored = RestoredOpenOrder {
+        client_order_id: name(1),
+        venue_order: VenueOrderId(41),
+        new: order("sell 2 stop 98 @ 103 gtc"),
+        executed: Quantity::ZERO,
+        is_triggered: true,
+    };
+    scene.venue.restore(at(0), &restored).unwrap();
+    // Far from its stop: what matters is its limit.
+    scene.trade("104", "9", Side::Buy);
+    assert_eq!(scene.told(), ["filled 2.00 @ 103.00 fee 0 USDT", "filled 2.00", "2 balances"]);
+}
+
+#[test]
+fn an_order_that_cannot_go_on_is_told_to_have_expired() {
+    let mut scene = Scene::new(Fees::NONE);
+    let lost = RestoredOpenOrder {
+        client_order_id: name(1),
+        venue_order: VenueOrderId(41),
+        new: order("buy 900 @ 99 gtc"),
+        executed: qty("0.5"),
+        is_triggered: false,
+    };
+    let reason = scene.venue.restore(at(0), &lost).unwrap_err();
+    assert_eq!(reason, LocalReject::InsufficientBalance);
+    scene.venue.expire(at(0), &lost, &reason.to_string());
+    assert_eq!(scene.holds(), "USDT 1000 0 BTC 5 0");
+    let query = VenueAction::QueryOrder { instrument: BTC, client_order_id: name(1) };
+    scene.act(&query);
+    let [VenueEffect::Event(VenueEvent::OrderFound(found))] = &scene.effects[..] else {
+        panic!("{:?}", scene.effects);
+    };
+    assert_eq!((found.status, found.executed_quantity), (OrderStatus::Expired, qty("0.5")));
     scene.submit("buy 1 @ 98 gtc");
     assert_eq!(scene.venue.history.open().next().unwrap().venue_order, VenueOrderId(42));
 }

@@ -62,7 +62,7 @@ pub fn key_rights(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
     let (key, _) = exchange.key(request.key).ok_or_else(ApiError::key_rejected)?;
     let rights = key.permissions;
     Ok(json!({
-        "ipRestrict": false,
+        "ipRestrict": rights.ip_restrict,
         "createTime": request.unit.of(exchange.started_at()),
         "enableReading": true,
         "enableSpotAndMarginTrading": rights.trade,

@@ -10,8 +10,10 @@ use hmac::{Hmac, Mac as _};
 use rand::RngCore;
 use sha2::Sha256;
 
-/// An API key is 64 characters of `[A-Za-z0-9]`.
+/// API keys made here have 64 characters of `[A-Za-z0-9]`.
 const KEY_LEN: usize = 64;
+/// What is shorter or longer is no API key at all.
+const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 32..=128;
 
 /// How requests with a key are signed.
 #[derive(Clone)]
@@ -58,8 +60,8 @@ pub enum KeyError {
     /// Not a PKCS#8 PEM Ed25519 private key.
     #[error("not an Ed25519 private key in PKCS#8 PEM form")]
     NotEd25519,
-    /// Not 64 letters and digits.
-    #[error("an API key has 64 letters and digits")]
+    /// Not 32 to 128 letters and digits.
+    #[error("an API key has 32 to 128 letters and digits")]
     BadName,
 }
 
@@ -116,7 +118,7 @@ impl ApiKey {
 /// Whether a text has the form of an API key.
 #[must_use]
 pub fn is_well_formed(name: &str) -> bool {
-    name.len() == KEY_LEN && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    KEY_LENGTHS.contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn hmac(secret: &str, payload: &str) -> Hmac<Sha256> {

@@ -67,6 +67,12 @@ const QUOTES: [&str; 8] = ["USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", 
 )]
 pub struct UnknownSymbol(pub String);
 
+/// Every asset of the symbols with numbers of their own: an account lists them even where it
+/// has none.
+pub fn known_assets() -> impl Iterator<Item = Asset> {
+    KNOWN.iter().flat_map(|known| [known.1, known.2]).filter_map(|name| Asset::new(name).ok())
+}
+
 /// Base and quote of a symbol's name.
 #[must_use]
 pub fn split_name(name: &str) -> Option<(Asset, Asset)> {

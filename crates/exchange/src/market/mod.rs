@@ -1,6 +1,7 @@
 //! One symbol's market: the matcher, what has traded, and the public's view of the book.
 
 pub mod kline;
+pub mod published;
 pub mod record;
 pub mod source;
 pub mod tape;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use matching::{Book, Execution, Fees, LevelChange, Matcher, Recorded, RecordedModels};
 use model::{DepthUpdate, Instrument, Level, Price, Quantity, Side, Timestamp};
 
+use published::Published;
 use record::Record;
 use source::Source;
 use tape::{AggregateTrade, Print, Tape};
@@ -84,6 +86,7 @@ pub struct Market {
     pub matcher: Source,
     /// What the public sees, if the market is recorded.
     record: Option<Record>,
+    published: Published,
     /// What has traded.
     pub tape: Tape,
     fast: Collector,
@@ -130,9 +133,11 @@ impl Market {
     }
 
     fn with(matcher: Source, record: Option<Record>, first_aggregate_id: i64) -> Self {
+        let published = Published::new(matcher.update_id());
         Self {
             matcher,
             record,
+            published,
             tape: Tape::new(first_aggregate_id),
             fast: Collector::default(),
             slow: Collector::default(),
@@ -234,7 +239,14 @@ impl Market {
 
     /// Changes since the last call, for the 100 ms (`is_fast`) or the 1 s stream.
     pub fn take_diff(&mut self, is_fast: bool) -> Option<DepthDiff> {
-        if is_fast { self.fast.take() } else { self.slow.take() }
+        if !is_fast {
+            return self.slow.take();
+        }
+        let diff = self.fast.take()?;
+        if self.record.is_none() {
+            self.published.apply(&diff);
+        }
+        Some(diff)
     }
 
     /// Whether there are changes to publish.
@@ -243,21 +255,21 @@ impl Market {
         self.fast.first_update_id.is_some() || self.slow.first_update_id.is_some()
     }
 
-    /// The best levels of a side.
+    /// The best levels of a side, as last published.
     #[must_use]
     pub fn levels(&self, side: Side, limit: usize) -> Vec<Level> {
         match &self.record {
             Some(record) => record.levels(side, limit),
-            None => self.matcher.levels(side, limit),
+            None => self.published.levels(side, limit),
         }
     }
 
-    /// Update id of the public book.
+    /// Update id of the book as last published.
     #[must_use]
     pub fn update_id(&self) -> i64 {
         self.record
             .as_ref()
-            .map_or_else(|| self.matcher.update_id(), |record| record.book().update_id())
+            .map_or_else(|| self.published.update_id(), |record| record.book().update_id())
     }
 
     /// The reference price that filters average over so many minutes.

@@ -124,13 +124,15 @@ struct RestRequest {
 }
 
 fn carry_out(shared: &Shared, incoming: &RestRequest) -> Answer {
-    let unit = match incoming.unit.as_deref().map(TimeUnit::parse).transpose() {
-        Ok(unit) => unit.unwrap_or_default(),
-        Err(error) => return refuse(&error),
-    };
-    let mut params = match Params::from_query_and_body(&incoming.query, &incoming.body) {
-        Ok(params) => params,
-        Err(error) => return refuse(&error),
+    let unit = incoming.unit.as_deref().map(TimeUnit::parse).transpose();
+    let params = Params::from_query_and_body(&incoming.query, &incoming.body);
+    let (unit, mut params) = match (unit, params) {
+        (Ok(unit), Ok(params)) => (unit.unwrap_or_default(), params),
+        (Err(error), _) | (_, Err(error)) => {
+            let (mut state, now) = shared.current();
+            let used = state.exchange.address_limits.used_weight(incoming.address, now);
+            return answer(Reply { result: Err(error), counted: None }, used, None);
+        }
     };
     let is_signed = incoming.endpoint.security != crate::api::auth::Security::None;
     if is_signed {

@@ -71,8 +71,15 @@ struct Control<'a> {
     method: Option<&'a RawValue>,
     #[serde(default)]
     params: Option<Vec<Value>>,
-    #[serde(borrow, default)]
+    /// `null` is an id, too.
+    #[serde(borrow, default, deserialize_with = "raw")]
     id: Option<&'a RawValue>,
+}
+
+fn raw<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn error(code: u32, msg: &str, id: Option<&RawValue>) -> String {

@@ -155,14 +155,18 @@ impl Ws {
         serde_json::from_str(&self.text().await.expect("a frame")).unwrap()
     }
 
-    /// The next frame for which `wanted` holds.
+    /// The next frame for which `wanted` holds, within half a minute.
     pub async fn find(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        loop {
-            let value = self.json().await;
-            if wanted(&value) {
-                return value;
+        let search = async {
+            loop {
+                let value = self.json().await;
+                if wanted(&value) {
+                    return value;
+                }
             }
-        }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(30), search).await;
+        found.expect("a frame that is wanted, among all that come")
     }
 
     /// Sends a request of the WebSocket API and waits for its answer; events in between are lost.

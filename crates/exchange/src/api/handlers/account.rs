@@ -1,5 +1,6 @@
 //! account, account/commission, rateLimit/order, myTrades.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::TradeId;
@@ -8,12 +9,13 @@ use serde_json::json;
 
 use super::json;
 use super::render::{Eight, TradeAnswer};
+use crate::accounts::Balance;
 use crate::api::Request;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
 use crate::machine::Exchange;
 use crate::orders::MyTrade;
-use crate::symbols::eight;
+use crate::symbols::{eight, known_assets};
 
 /// `GET /api/v3/account`
 pub fn status(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
@@ -21,8 +23,10 @@ pub fn status(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
     request.params.finish()?;
     let account = exchange.account(request.account);
     let fees = exchange.fees();
-    let balances: Vec<_> = account
-        .balances()
+    let mut all: BTreeMap<_, _> = known_assets().map(|asset| (asset, Balance::default())).collect();
+    all.extend(account.balances());
+    let balances: Vec<_> = all
+        .iter()
         .filter(|(_, balance)| {
             !(omit_zero && balance.free.is_zero() && balance.locked.is_zero())
         })

@@ -1,0 +1,244 @@
+//! Both records, side by side: every order, fill, position and balance.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kernel::journal::Record;
+use kernel::ledger::Ledger;
+use model::{Amount, Fill, InstrumentId, OrderEventKind, OrderId, OrderStatus};
+use store::journal::JournalReader;
+
+use super::venue::{Error, Venue, VenueRecord};
+
+/// What was compared, and every difference in words.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Audit {
+    /// Orders of the exchange.
+    pub orders: usize,
+    /// Fills of the exchange.
+    pub fills: usize,
+    /// Assets whose positions and balances were compared.
+    pub assets: usize,
+    /// Records of the journal.
+    pub records: u64,
+    /// The exchange has them, the journal has not.
+    pub fills_lost: Vec<String>,
+    /// The journal has them, or has them otherwise, and the exchange has not.
+    pub fills_wrong: Vec<String>,
+    /// One name, two orders.
+    pub orders_doubled: Vec<String>,
+    /// The exchange has them, the journal has not, or not as they ended.
+    pub orders_wrong: Vec<String>,
+    /// Sums that are not what the account holds.
+    pub positions_wrong: Vec<String>,
+}
+
+impl Audit {
+    /// Whether both sides say the same.
+    pub fn is_right(&self) -> bool {
+        self.differences().next().is_none()
+    }
+
+    /// Every difference.
+    pub fn differences(&self) -> impl Iterator<Item = &String> {
+        let all = [
+            &self.fills_lost,
+            &self.fills_wrong,
+            &self.orders_doubled,
+            &self.orders_wrong,
+            &self.positions_wrong,
+        ];
+        all.into_iter().flatten()
+    }
+}
+
+/// An order as the journal has it.
+#[derive(Clone, Copy)]
+struct OurOrder {
+    status: OrderStatus,
+    /// False for one that was taken back before a byte of it left.
+    may_be_there: bool,
+}
+
+/// What the journal says.
+struct Journaled {
+    ledger: Ledger,
+    records: u64,
+    /// By client order id.
+    names: BTreeMap<String, OurOrder>,
+    fills: Vec<Fill>,
+}
+
+/// Compares the journal with the exchange, which no engine trades at now.
+pub fn audit(journal: &Path, venue: &Venue, record: &mut VenueRecord) -> Result<Audit, Error> {
+    let ours = read(journal)?;
+    let symbols: Vec<String> =
+        ours.ledger.instruments().iter().map(|instrument| instrument.symbol.to_string()).collect();
+    venue.read(&symbols, record)?;
+    let mut audit = Audit { records: ours.records, ..Audit::default() };
+    compare_orders(&ours, record, &mut audit);
+    compare_fills(&ours, record, &mut audit);
+    compare_sums(&ours.ledger, record, &mut audit);
+    let open = venue.open_orders()?;
+    audit.orders_wrong.extend(open.iter().map(|name| format!("{name} still works")));
+    Ok(audit)
+}
+
+fn read(journal: &Path) -> Result<Journaled, Error> {
+    let reader = JournalReader::open(journal)?;
+    let verified = reader.verify()?;
+    let mut orders: BTreeMap<OrderId, (String, OurOrder)> = BTreeMap::new();
+    let mut fills = Vec::new();
+    reader.replay_after(0, &mut |_, record| match record {
+        Record::OrderIntended(intent) => {
+            let order = OurOrder { status: OrderStatus::Intended, may_be_there: false };
+            orders.insert(intent.order, (intent.client_order_id.to_string(), order));
+        }
+        Record::OrderChanged { event, .. } => {
+            if let Some((_, order)) = orders.get_mut(&event.order) {
+                order.may_be_there |= !matches!(event.kind, OrderEventKind::Canceled { .. });
+                order.status = after(order.status, &event.kind);
+            }
+            if let OrderEventKind::Filled { fill, .. } = event.kind {
+                fills.push(fill);
+            }
+        }
+        Record::ExternalFill { fill } => fills.push(fill),
+        Record::EpochStarted { .. }
+        | Record::InstrumentRegistered { .. }
+        | Record::StrategyRegistered { .. }
+        | Record::BalancesOpened { .. }
+        | Record::OrderSent { .. }
+        | Record::CancelIntended { .. }
+        | Record::FeeValued { .. }
+        | Record::ExternalFlow { .. }
+        | Record::TradingStateChanged { .. }
+        | Record::QuarantineChanged { .. }
+        | Record::StrategySnapshot { .. }
+        | Record::EquitySampled { .. } => {}
+    })?;
+    let names = orders.into_values().collect();
+    Ok(Journaled { ledger: verified.ledger, records: verified.records, names, fills })
+}
+
+fn compare_orders(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {
+    let mut seen: BTreeMap<&str, i64> = BTreeMap::new();
+    for ((symbol, number), order) in &theirs.orders {
+        audit.orders += 1;
+        let name = order.client_order_id.as_str();
+        if let Some(other) = seen.insert(name, *number) {
+            audit.orders_doubled.push(format!("{symbol} {name}: orders {other} and {number}"));
+        }
+        match ours.names.get(name) {
+            None => audit.orders_wrong.push(format!("{symbol} {name}: not in the journal")),
+            Some(ours) if spelled(ours.status) != order.status => {
+                let (ours, theirs) = (ours.status, &order.status);
+                audit.orders_wrong.push(format!("{symbol} {name}: {ours:?}, there {theirs}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_known = |status: OrderStatus| spelled(status) != "-" && status != OrderStatus::Rejected;
+    for (name, OurOrder { status, may_be_there }) in &ours.names {
+        if *may_be_there && is_known(*status) && !seen.contains_key(name.as_str()) {
+            audit.orders_wrong.push(format!("{name}: {status:?}, not at the exchange"));
+        } else if matches!(*status, OrderStatus::Submitted | OrderStatus::Unknown) {
+            audit.orders_wrong.push(format!("{name}: outcome still open"));
+        }
+    }
+}
+
+fn compare_fills(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {
+    let mut booked: BTreeMap<(&str, i64, i64), &Fill> = BTreeMap::new();
+    for fill in &ours.fills {
+        let symbol = symbol_of(&ours.ledger, fill.key.instrument);
+        let key = (symbol, fill.key.trade.0, fill.key.venue_order.0);
+        if booked.insert(key, fill).is_some() {
+            audit.fills_wrong.push(format!("{key:?}: booked twice"));
+        }
+    }
+    for ((symbol, trade, order), fill) in &theirs.fills {
+        audit.fills += 1;
+        match booked.remove(&(symbol.as_str(), *trade, *order)) {
+            None => audit.fills_lost.push(format!("{symbol} trade {trade} of order {order}")),
+            Some(ours) if facts(ours) != facts(fill) => {
+                audit.fills_wrong.push(format!("{symbol} trade {trade}: {ours:?}, there {fill:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    audit.fills_wrong.extend(booked.keys().map(|key| format!("{key:?}: not at the exchange")));
+}
+
+fn facts(fill: &Fill) -> impl PartialEq {
+    let Fill { side, price, quantity, fee, fee_asset, liquidity, .. } = *fill;
+    (side, price, quantity, fee, fee_asset, liquidity)
+}
+
+fn symbol_of(ledger: &Ledger, instrument: InstrumentId) -> &str {
+    ledger.instrument(instrument).map_or("?", |instrument| instrument.symbol.as_str())
+}
+
+/// Our positions are what the account has more than at the start; so is our money.
+fn compare_sums(ledger: &Ledger, theirs: &VenueRecord, audit: &mut Audit) {
+    for (asset, total) in &theirs.balances {
+        let Ok(asset) = asset.parse::<model::Asset>() else { continue };
+        audit.assets += 1;
+        let counted = ledger.balances().get(&asset).copied().unwrap_or(Amount::ZERO);
+        if counted != *total {
+            let words = format!("{asset}: {counted} in the journal, {total} in the account");
+            audit.positions_wrong.push(words);
+        }
+        let is_base = |id: InstrumentId| ledger.instrument(id).is_some_and(|i| i.base == asset);
+        let own = ledger.positions().filter(|(_, id, _)| is_base(*id));
+        let held: Amount =
+            own.map(|(_, _, position)| Amount::new(position.quantity().to_decimal())).sum();
+        let is_traded = ledger.instruments().iter().any(|instrument| instrument.base == asset);
+        let opening = ledger.opening_balances().get(&asset).copied().unwrap_or(Amount::ZERO);
+        if is_traded && opening + held != *total {
+            let words = format!("{asset}: {opening} at first, {held} held, {total} in the account");
+            audit.positions_wrong.push(words);
+        }
+    }
+}
+
+/// How the exchange spells an order's state; `-` for what it does not know.
+const fn spelled(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Accepted => "NEW",
+        OrderStatus::PendingNew => "PENDING_NEW",
+        OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
+        OrderStatus::Filled => "FILLED",
+        OrderStatus::Canceled => "CANCELED",
+        OrderStatus::Expired => "EXPIRED",
+        OrderStatus::ExpiredInMatch => "EXPIRED_IN_MATCH",
+        OrderStatus::Rejected => "REJECTED",
+        OrderStatus::Intended
+        | OrderStatus::Submitted
+        | OrderStatus::Unknown
+        | OrderStatus::Absent => "-",
+    }
+}
+
+const fn after(status: OrderStatus, kind: &OrderEventKind) -> OrderStatus {
+    match kind {
+        OrderEventKind::Submitted { .. } => OrderStatus::Submitted,
+        OrderEventKind::Accepted { .. } => match status {
+            OrderStatus::PartiallyFilled => status,
+            _ => OrderStatus::Accepted,
+        },
+        OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => {
+            OrderStatus::Filled
+        }
+        OrderEventKind::Filled { .. } => OrderStatus::PartiallyFilled,
+        OrderEventKind::Canceled { .. } => OrderStatus::Canceled,
+        OrderEventKind::Expired { in_match: false, .. } => OrderStatus::Expired,
+        OrderEventKind::Expired { in_match: true, .. } => OrderStatus::ExpiredInMatch,
+        OrderEventKind::Rejected { .. } => OrderStatus::Rejected,
+        OrderEventKind::OutcomeUnknown => OrderStatus::Unknown,
+        OrderEventKind::Absent => OrderStatus::Absent,
+        OrderEventKind::Denied { .. }
+        | OrderEventKind::Triggered
+        | OrderEventKind::CancelRejected { .. } => status,
+    }
+}

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod demo;
+pub mod inspect;
 pub mod logging;
 pub mod prices;
 pub mod wiring;

@@ -11,6 +11,7 @@ mod document;
 pub mod exchange;
 pub mod exit;
 pub mod feed;
+pub mod journal;
 pub mod logs;
 pub mod prices;
 pub mod run;
@@ -64,6 +65,11 @@ enum Command {
     Exchange(exchange::ExchangeArgs),
     /// Check what the engine's feed makes of a recording
     Feed(feed::FeedArgs),
+    /// Tell how an order came to be and what became of it
+    Explain(journal::ExplainArgs),
+    /// Look into the journal: check it, show it, write tables from it
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -178,6 +184,8 @@ pub fn execute(
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),
+        Command::Explain(arguments) => commands::journal::explain(&arguments),
+        Command::Journal(command) => commands::journal::execute(&command),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod exchange;
 pub mod feed;
+pub mod journal;
 pub mod logs;
 pub mod prices;
 pub mod run;

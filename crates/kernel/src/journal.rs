@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerError;
 use crate::messages::Cause;
-use crate::risk::TradingState;
+use crate::risk::{RiskCheck, TradingState};
 
 /// An order as it was decided: written before its first byte leaves, read back after a crash as
 /// an order of unknown outcome, never as an approved one.
@@ -31,10 +31,16 @@ pub struct IntentRecord {
     pub correlation: CorrelationId,
     /// When the causing event was received.
     pub caused_at: Timestamp,
+    /// When the strategy decided; the epoch in journals of builds that did not write it down.
+    #[serde(default)]
+    pub decided_at: Timestamp,
     /// When the gate approved it.
     pub approved_at: Timestamp,
     /// The feed's sequence that the gate judged on.
     pub judged_on_sequence: u64,
+    /// What the gate compared; empty in journals of builds that did not write it down.
+    #[serde(default)]
+    pub checks: Vec<RiskCheck>,
 }
 
 /// One line of the journal.

@@ -3,7 +3,7 @@
 use model::{CorrelationId, MarketEvent, NewOrder, OrderId, Quantity, StrategyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::risk::Approved;
+use crate::risk::{Approved, RiskCheck};
 
 /// What made a strategy act: kept by value with every order, so that it can be explained for
 /// ever after.
@@ -93,10 +93,14 @@ pub struct OrderRequest {
     pub correlation: CorrelationId,
     /// When the causing event was received.
     pub caused_at: Timestamp,
+    /// When the strategy decided.
+    pub decided_at: Timestamp,
     /// When the gate approved it.
     pub approved_at: Timestamp,
     /// The feed's sequence that the gate judged on.
     pub judged_on_sequence: u64,
+    /// What the gate compared.
+    pub checks: Vec<RiskCheck>,
 }
 
 /// What execution is asked to do. Cancels need no approval: less is always allowed.

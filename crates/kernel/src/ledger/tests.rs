@@ -61,8 +61,10 @@ fn intent_of(number: u32, kind: OrderKind) -> Record {
         cause: Cause::Lifecycle,
         correlation: CorrelationId(u64::from(number)),
         caused_at: at(20),
+        decided_at: at(20),
         approved_at: at(21),
         judged_on_sequence: 5,
+        checks: Vec::new(),
     }))
 }
 

@@ -49,8 +49,10 @@ impl ExecutionMachine {
             cause: request.cause,
             correlation: request.correlation,
             caused_at: request.caused_at,
+            decided_at: request.decided_at,
             approved_at: request.approved_at,
             judged_on_sequence: request.judged_on_sequence,
+            checks: request.checks,
         };
         let mut order = Order::new(&intent);
         self.reconcile.note_activity(order.new.instrument);

@@ -38,6 +38,18 @@ impl Value {
         Self(quantity.units() as i128 * ONE_QUANTITY)
     }
 
+    /// A count, or milliseconds.
+    #[must_use]
+    pub const fn whole(count: u64) -> Self {
+        Self(count as i128 * ONE_QUANTITY * ONE_QUANTITY)
+    }
+
+    /// A price.
+    #[must_use]
+    pub const fn of_price(price: Price) -> Self {
+        Self(price.units() as i128 * ONE_QUANTITY)
+    }
+
     /// The largest value not above an amount.
     #[must_use]
     pub fn floor(amount: Amount) -> Self {
@@ -115,6 +127,18 @@ impl Value {
     #[must_use]
     pub const fn or_zero(self) -> Self {
         if self.0 < 0 { Self(0) } else { self }
+    }
+}
+
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_amount().serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Amount::deserialize(deserializer).map(Self::floor)
     }
 }
 

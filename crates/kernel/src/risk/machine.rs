@@ -9,6 +9,7 @@ use model::{
 };
 
 use super::approved::Approved;
+use super::checks::RiskCheck;
 use super::limits::{Limits, RiskConfig};
 use super::messages::{RestoredRisk, RiskEffect, RiskInput};
 use super::rate::OrderRate;
@@ -40,6 +41,16 @@ impl ScopeBook {
             is_quarantined: false,
         }
     }
+}
+
+/// An order that every rule let through.
+struct Judged {
+    /// Rounded to the venue's steps.
+    new: NewOrder,
+    /// The worst price expected.
+    price: Option<model::Price>,
+    /// What was compared.
+    checks: Vec<RiskCheck>,
 }
 
 /// What is wrong with an instrument.
@@ -190,8 +201,8 @@ impl RiskMachine {
         match wanted.intent {
             Intent::Submit { order, new } => {
                 match self.judge(now, wanted.strategy, order, None, &new) {
-                    Ok(new) => {
-                        let approved = self.approve(now, order, None, new, wanted);
+                    Ok(judged) => {
+                        let approved = self.approve(now, order, None, judged, wanted);
                         effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
                     }
                     Err(reason) => effects.push(denied(now, &wanted, order, &new, reason)),
@@ -200,8 +211,8 @@ impl RiskMachine {
             Intent::Cancel { order } => effects.push(cancel(order)),
             Intent::Replace { old, order, new } => {
                 match self.judge(now, wanted.strategy, order, Some(old), &new) {
-                    Ok(rounded) => {
-                        let new = self.approve(now, order, Some(old), rounded, wanted);
+                    Ok(judged) => {
+                        let new = self.approve(now, order, Some(old), judged, wanted);
                         let reserved = self.portfolio.reservations().get(old);
                         let old_executed = reserved.and_then(ReservedOrder::executed);
                         let request = ExecutionRequest::Replace { old, old_executed, new };
@@ -222,7 +233,7 @@ impl RiskMachine {
         order: OrderId,
         replaces: Option<OrderId>,
         wanted: &NewOrder,
-    ) -> Result<(NewOrder, Option<model::Price>), DenialReason> {
+    ) -> Result<Judged, DenialReason> {
         if !self.strategies.contains_key(&strategy) {
             self.scope_mut(strategy);
         }
@@ -269,8 +280,8 @@ impl RiskMachine {
             is_execution_live: self.is_execution_live,
             is_quarantined: book.is_quarantined,
         };
-        rules::check_all(&view, &world)?;
-        Ok((new, price))
+        let checks = rules::check_all(&view, &world)?;
+        Ok(Judged { new, price, checks })
     }
 
     /// Reserves and counts what passed, and makes the proof of it.
@@ -279,7 +290,7 @@ impl RiskMachine {
         now: Timestamp,
         order: OrderId,
         replaces: Option<OrderId>,
-        (new, price): (NewOrder, Option<model::Price>),
+        Judged { new, price, checks }: Judged,
         wanted: SubmitIntent,
     ) -> Approved<OrderRequest> {
         self.portfolio.reserve(order, wanted.strategy, new, price, replaces);
@@ -292,8 +303,10 @@ impl RiskMachine {
             cause: wanted.cause,
             correlation: wanted.correlation,
             caused_at: wanted.caused_at,
+            decided_at: wanted.decided_at,
             approved_at: now,
             judged_on_sequence: self.sequence,
+            checks,
         })
     }
 

@@ -4,6 +4,7 @@
 //! it judges by, which is [`crate::portfolio`]; sending anything, which is [`crate::orders`].
 
 mod approved;
+mod checks;
 mod limits;
 mod machine;
 mod messages;
@@ -15,6 +16,7 @@ mod trips;
 mod view;
 
 pub use approved::Approved;
+pub use checks::{Checks, RiskCheck};
 pub use limits::{Limits, RiskConfig, RiskLimits, StrategyRisk};
 pub use machine::RiskMachine;
 pub use messages::{Authority, RestoredRisk, RiskEffect, RiskInput};

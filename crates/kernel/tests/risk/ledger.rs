@@ -61,8 +61,10 @@ impl Scribe {
             cause: request.cause.clone(),
             correlation: request.correlation,
             caused_at: request.caused_at,
+            decided_at: request.caused_at,
             approved_at: request.approved_at,
             judged_on_sequence: request.judged_on_sequence,
+            checks: Vec::new(),
         })));
     }
 

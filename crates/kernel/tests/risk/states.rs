@@ -3,10 +3,12 @@
 use model::{NewOrder, OrderEventKind, Side};
 use tickwright_kernel::messages::{CancelScope, ExecutionRequest};
 use tickwright_kernel::risk::{
-    Authority, RestoredRisk, RiskConfig, RiskEffect, RiskInput, RiskLimits, TradingState,
+    Authority, RestoredRisk, RiskCheck, RiskConfig, RiskEffect, RiskInput, RiskLimits, TradingState,
 };
 
-use super::desk::{BTC, Desk, FIRST, SECOND, amount, buy, config, quantity, sell};
+use std::time::Duration;
+
+use super::desk::{BTC, Desk, ETH, FIRST, SECOND, amount, buy, config, quantity, sell};
 
 /// What may change the trading state.
 #[derive(Clone, Copy, Debug)]
@@ -325,6 +327,57 @@ fn approval_carries_the_cause_and_what_it_was_judged_on() {
     assert_eq!(approved.get().judged_on_sequence, 5);
     assert_eq!(approved.get().approved_at, desk.now);
     assert_ne!(before, desk.machine);
+}
+
+#[test]
+fn an_approval_says_what_was_compared() {
+    let limits = RiskLimits {
+        max_order_notional: Some(amount("500")),
+        max_position_notional: Some(amount("1000")),
+        max_total_notional: Some(amount("5000")),
+        max_open_orders: Some(3),
+        max_orders_per_10s: Some(4),
+        price_collar_bps: Some("100".parse().unwrap()),
+        stale_after: Some(Duration::from_secs(5)),
+        daily_loss: Some(amount("50")),
+        max_drawdown: Some(amount("70")),
+    };
+    let mut desk = Desk::new(RiskConfig { limits, ..config() });
+    desk.place(FIRST, buy(ETH, "1", "10"));
+    desk.take();
+    desk.wait(250);
+    desk.place(FIRST, buy(BTC, "2", "100.5"));
+    let effects = desk.take();
+    let [RiskEffect::Execute(ExecutionRequest::Submit(approved))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let checks = &approved.get().checks;
+    let told: Vec<String> = checks
+        .iter()
+        .map(|check| {
+            let RiskCheck { rule, scope, limit, actual } = check;
+            format!("{rule} {scope} {limit} {actual}")
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "stale_data account 5000 250",
+            "daily_loss account 50 0",
+            "drawdown account 70 0",
+            "price_collar account 101 100.5",
+            "max_order_notional account 500 201",
+            "max_position_notional account 1000 201",
+            "max_total_notional account 5000 211",
+            "capital strategy 99990 201",
+            "balance account 999990 201",
+            "max_open_orders account 3 2",
+            "order_rate account 4 2",
+        ]
+    );
+    let written = serde_json::to_string(&checks[4]).unwrap();
+    assert_eq!(written, r#"["max_order_notional","account","500","201"]"#);
+    assert_eq!(serde_json::from_str::<RiskCheck>(&written).unwrap(), checks[4]);
 }
 
 #[test]

@@ -22,11 +22,13 @@
 
 mod checkpoint;
 mod codec;
+mod inspect;
 mod memory;
 mod reader;
 mod schema;
 mod sqlite;
 
+pub use inspect::{Cell, RecordFilter, RecordRow, View};
 pub use memory::{MemoryDisk, MemoryJournal};
 pub use reader::{JournalReader, Verified};
 pub use sqlite::{Level, SNAPSHOT_EVERY, SqliteJournal};

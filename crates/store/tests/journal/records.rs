@@ -72,8 +72,10 @@ pub fn intent(epoch: u32, number: u32) -> Record {
         cause: Cause::Market { sequence: u64::from(number), event: MarketEvent::Quote(quote) },
         correlation: CorrelationId(u64::from(number)),
         caused_at: at(i64::from(number)),
+        decided_at: at(i64::from(number)),
         approved_at: at(i64::from(number)),
         judged_on_sequence: u64::from(number),
+        checks: Vec::new(),
     }))
 }
 

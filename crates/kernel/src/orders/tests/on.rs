@@ -112,8 +112,10 @@ fn approve(now: Timestamp, number: u32, new: NewOrder) -> Approved<OrderRequest>
         cause: Cause::Engine,
         correlation: CorrelationId(u64::from(number)),
         caused_at: now,
+        decided_at: now,
         approved_at: now,
         judged_on_sequence: 1,
+        checks: Vec::new(),
     })
 }
 

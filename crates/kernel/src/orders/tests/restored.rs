@@ -27,8 +27,10 @@ fn intent(number: u32) -> Record {
         cause: Cause::Engine,
         correlation: CorrelationId(1),
         caused_at: at,
+        decided_at: at,
         approved_at: at,
         judged_on_sequence: 1,
+        checks: Vec::new(),
     }))
 }
 

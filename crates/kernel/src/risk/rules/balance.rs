@@ -2,6 +2,7 @@
 
 use super::RiskRule;
 use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 use model::Side;
@@ -18,6 +19,7 @@ impl RiskRule for BalanceRule {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         let asset = match order.new.side {
             Side::Buy => order.instrument.quote,
@@ -26,6 +28,7 @@ impl RiskRule for BalanceRule {
         let available = world.portfolio.available(asset, world.tally);
         let needed = order.cost.reserved;
         if needed <= available {
+            passed.note("account", available, needed);
             return Ok(());
         }
         let words = |value: Value| format!("{value} {asset}");

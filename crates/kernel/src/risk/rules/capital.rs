@@ -3,6 +3,7 @@
 
 use super::RiskRule;
 use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 
@@ -18,6 +19,7 @@ impl RiskRule for Capital {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if !order.is_entry() {
             return Ok(());
@@ -25,6 +27,7 @@ impl RiskRule for Capital {
         let free = world.strategy.equity.free_capital() - world.strategy.tally.spending;
         let needed = order.spending.unwrap_or(Value::MAX);
         if needed <= free {
+            passed.note("strategy", free, needed);
             return Ok(());
         }
         let detail = "more than is left of the allocated capital, fee included";

@@ -3,6 +3,7 @@
 use model::DenialReason;
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -17,6 +18,7 @@ impl RiskRule for Connection {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         if world.is_execution_live {
             return Ok(());

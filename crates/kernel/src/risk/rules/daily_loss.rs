@@ -4,6 +4,7 @@
 use model::DenialReason;
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -18,15 +19,19 @@ impl RiskRule for DailyLoss {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
+        if !order.is_entry() {
+            return Ok(());
+        }
         for scope in world.scopes() {
-            if let Some(limit) = scope.limits.daily_loss.filter(|_| scope.is_daily_loss_tripped)
-                && order.is_entry()
-            {
+            let Some(limit) = scope.limits.daily_loss else { continue };
+            let actual = scope.equity.daily_loss();
+            if scope.is_daily_loss_tripped {
                 let detail = format!("the {} has lost its limit today", scope.name);
-                let actual = world.money(scope.equity.daily_loss());
-                return Err(denial(detail, world.money(limit), actual));
+                return Err(denial(detail, world.money(limit), world.money(actual)));
             }
+            passed.note(scope.name, limit, actual);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use model::DenialReason;
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -18,15 +19,19 @@ impl RiskRule for Drawdown {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
+        if !order.is_entry() {
+            return Ok(());
+        }
         for scope in world.scopes() {
-            if let Some(limit) = scope.limits.max_drawdown.filter(|_| scope.is_drawdown_tripped)
-                && order.is_entry()
-            {
+            let Some(limit) = scope.limits.max_drawdown else { continue };
+            let actual = scope.equity.drawdown();
+            if scope.is_drawdown_tripped {
                 let detail = format!("the {} has fallen too far from its peak", scope.name);
-                let actual = world.money(scope.equity.drawdown());
-                return Err(denial(detail, world.money(limit), actual));
+                return Err(denial(detail, world.money(limit), world.money(actual)));
             }
+            passed.note(scope.name, limit, actual);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use model::{DenialReason, FilterViolation, OrderKind, OrderQuantity, PriceFilter
 
 use super::RiskRule;
 use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -19,6 +20,7 @@ impl RiskRule for Filters {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         check_quote_amount(order)?;
         order.instrument.check(order.new, world.market.mark).map_err(|found| described(&found))?;

@@ -3,6 +3,8 @@
 use model::DenialReason;
 
 use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -17,6 +19,7 @@ impl RiskRule for FreeLots {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if order.is_entry() {
             return Ok(());
@@ -24,6 +27,8 @@ impl RiskRule for FreeLots {
         let held = world.portfolio.position(order.strategy, order.instrument.id).quantity();
         let free = held.saturating_sub_to_zero(world.tally.own_sells);
         if order.cost.sold <= free {
+            let (limit, actual) = (Value::of_quantity(free), Value::of_quantity(order.cost.sold));
+            passed.note("strategy", limit, actual);
             return Ok(());
         }
         let base = order.instrument.base;

@@ -1,6 +1,7 @@
 //! The venue takes orders on the instrument, and execution has not stopped it.
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 use model::InstrumentStatus;
@@ -17,6 +18,7 @@ impl RiskRule for InstrumentStatusRule {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         if world.is_instrument_halted {
             let detail = "stopped after something impossible was reported";

@@ -1,6 +1,8 @@
 //! The most orders open at once. Protective orders are counted but never denied.
 
 use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 use model::Role;
@@ -17,6 +19,7 @@ impl RiskRule for MaxOpenOrders {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if order.new.role == Role::Protective {
             return Ok(());
@@ -28,6 +31,7 @@ impl RiskRule for MaxOpenOrders {
                 let detail = format!("more open orders than the {} may have", scope.name);
                 return Err(denial(detail, limit.to_string(), actual.to_string()));
             }
+            passed.note(scope.name, Value::whole(limit.into()), Value::whole(actual.into()));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use super::RiskRule;
 use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 
@@ -18,6 +19,7 @@ impl RiskRule for MaxOrderNotional {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if !order.is_entry() {
             return Ok(());
@@ -29,6 +31,7 @@ impl RiskRule for MaxOrderNotional {
                 let detail = format!("larger than one order of the {} may be", scope.name);
                 return Err(denial(detail, world.money(limit), world.money(actual)));
             }
+            passed.note(scope.name, limit, actual);
         }
         Ok(())
     }

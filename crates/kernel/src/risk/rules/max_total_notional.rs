@@ -2,6 +2,7 @@
 
 use super::RiskRule;
 use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 
@@ -17,6 +18,7 @@ impl RiskRule for MaxTotalNotional {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if !order.is_entry() {
             return Ok(());
@@ -29,6 +31,7 @@ impl RiskRule for MaxTotalNotional {
                 let detail = format!("more than all positions of the {} may come to", scope.name);
                 return Err(denial(detail, world.money(limit), world.money(actual)));
             }
+            passed.note(scope.name, limit, actual);
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ mod trading_state;
 
 use model::DenialReason;
 
+use super::checks::{Checks, RiskCheck};
 use super::view::{OrderRequestView, RiskView};
 
 /// One condition that an order must meet.
@@ -33,12 +34,17 @@ pub trait RiskRule: Sync {
     /// Stable name: part of every denial, of the documents and of the log.
     fn name(&self) -> &'static str;
 
-    /// Whether the order may pass.
+    /// Whether the order may pass. A figure that was held against a limit is noted, so that the
+    /// order can be explained.
     ///
     /// # Errors
     /// What is wrong, with limit and actual value. The gate fills in the rule's name.
-    fn check(&self, order: &OrderRequestView<'_>, world: &RiskView<'_>)
-    -> Result<(), DenialReason>;
+    fn check(
+        &self,
+        order: &OrderRequestView<'_>,
+        world: &RiskView<'_>,
+        passed: &mut Checks,
+    ) -> Result<(), DenialReason>;
 }
 
 /// Every rule, in the order in which they are asked: the first that objects denies.
@@ -64,16 +70,18 @@ pub static RULES: &[&dyn RiskRule] = &[
     &order_rate::OrderRateRule,
 ];
 
-/// Asks every rule.
+/// Asks every rule, and tells what they compared.
 pub(super) fn check_all(
     order: &OrderRequestView<'_>,
     world: &RiskView<'_>,
-) -> Result<(), DenialReason> {
+) -> Result<Vec<RiskCheck>, DenialReason> {
+    let mut passed = Checks::new();
     for rule in RULES {
-        if let Err(mut reason) = rule.check(order, world) {
+        passed.begin(rule.name());
+        if let Err(mut reason) = rule.check(order, world, &mut passed) {
             rule.name().clone_into(&mut reason.rule);
             return Err(reason);
         }
     }
-    Ok(())
+    Ok(passed.into_passed())
 }

@@ -3,6 +3,8 @@
 use model::DenialReason;
 
 use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -17,16 +19,17 @@ impl RiskRule for OrderRateRule {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         let _ = order;
         for scope in world.scopes() {
-            if let Some(limit) = scope.limits.max_orders_per_10s
-                && scope.rate.is_full(world.now)
-            {
-                let actual = scope.rate.count(world.now) + 1;
+            let Some(limit) = scope.limits.max_orders_per_10s else { continue };
+            let actual = scope.rate.count(world.now) + 1;
+            if scope.rate.is_full(world.now) {
                 let detail = format!("more orders in 10 s than the {} may send", scope.name);
                 return Err(denial(detail, limit.to_string(), actual.to_string()));
             }
+            passed.note(scope.name, Value::whole(limit.into()), Value::whole(actual as u64));
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 use model::{DenialReason, OrderKind, Price, Side};
 
 use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -20,6 +22,7 @@ impl RiskRule for PriceCollar {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         let side = order.new.side;
         let (Some(price), Some(reference)) = prices(order, world) else { return Ok(()) };
@@ -30,6 +33,7 @@ impl RiskRule for PriceCollar {
                 Side::Sell => (collar.below(reference), price >= collar.below(reference)),
             };
             if is_inside {
+                passed.note(scope.name, Value::of_price(bound), Value::of_price(price));
                 continue;
             }
             let bps = scope.limits.price_collar_bps.unwrap_or_default();

@@ -2,6 +2,7 @@
 //! order id is what tells others which orders they may cancel.
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 use model::{Role, Side};
@@ -18,6 +19,7 @@ impl RiskRule for RoleRule {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         let _ = world;
         match (order.new.side, order.new.role) {

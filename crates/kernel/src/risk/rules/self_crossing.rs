@@ -5,6 +5,7 @@
 use model::{DenialReason, OrderKind, Side};
 
 use super::RiskRule;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 
 /// See the module.
@@ -19,6 +20,7 @@ impl RiskRule for SelfCrossing {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         let side = order.new.side;
         let price = match order.new.kind {

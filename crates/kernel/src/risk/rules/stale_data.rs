@@ -1,6 +1,8 @@
 //! Entries need a market that is seen. Exits pass: getting out blind is better than staying in.
 
 use super::RiskRule;
+use crate::portfolio::Value;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 use std::time::Duration;
@@ -17,6 +19,7 @@ impl RiskRule for StaleData {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        passed: &mut Checks,
     ) -> Result<(), DenialReason> {
         if !order.is_entry() {
             return Ok(());
@@ -29,13 +32,14 @@ impl RiskRule for StaleData {
         }
         let age = world.now.since(received_at);
         for scope in world.scopes() {
-            if let Some(limit) = scope.limits.stale_after
-                && age > limit
-            {
+            let Some(limit) = scope.limits.stale_after else { continue };
+            if age > limit {
                 let words = |duration: Duration| format!("{} ms", duration.as_millis());
                 let detail = format!("market data is too old for the {}", scope.name);
                 return Err(denial(detail, words(limit), words(age)));
             }
+            let millis = |time: Duration| Value::whole(time.as_millis() as u64);
+            passed.note(scope.name, millis(limit), millis(age));
         }
         Ok(())
     }

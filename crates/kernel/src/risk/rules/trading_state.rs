@@ -2,6 +2,7 @@
 
 use super::RiskRule;
 use crate::risk::TradingState;
+use crate::risk::checks::Checks;
 use crate::risk::view::{OrderRequestView, RiskView, denial};
 use model::DenialReason;
 
@@ -17,6 +18,7 @@ impl RiskRule for TradingStateRule {
         &self,
         order: &OrderRequestView<'_>,
         world: &RiskView<'_>,
+        _: &mut Checks,
     ) -> Result<(), DenialReason> {
         match world.state {
             TradingState::Active => Ok(()),

@@ -1,0 +1,182 @@
+//! Reading a journal for a person or another program: records by filter, and the documented views
+//! row by row.
+
+use kernel::journal::JournalError;
+use model::{InstrumentId, OrderId, StrategyId};
+use rusqlite::types::{Value, ValueRef};
+
+use super::reader::{JournalReader, io};
+
+/// Which records to show: those that meet every condition that is there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RecordFilter {
+    /// Of one of these kinds, such as `order_filled`; any if empty.
+    pub kinds: Vec<String>,
+    /// About this order.
+    pub order: Option<OrderId>,
+    /// About this strategy or one of its orders.
+    pub strategy: Option<StrategyId>,
+    /// About this instrument.
+    pub instrument: Option<InstrumentId>,
+    /// After this number.
+    pub after: u64,
+    /// The newest so many of them.
+    pub newest: Option<u64>,
+}
+
+/// A record as it stands in the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordRow {
+    /// Its number.
+    pub number: i64,
+    /// Its kind.
+    pub kind: String,
+    /// The order that it is about: epoch-strategy-number.
+    pub order: Option<String>,
+    /// That order's status after it.
+    pub status: Option<String>,
+    /// When, in nanoseconds since 1970 UTC, if it says so.
+    pub at_ns: Option<i64>,
+    /// The record, as compact JSON.
+    pub body: String,
+}
+
+/// One of the documented views.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    /// Every order with its state.
+    Orders,
+    /// Every order as it was decided.
+    Intents,
+    /// Every fill of an order of ours.
+    Fills,
+    /// Manual trades of the account.
+    ExternalFills,
+    /// What is held, by strategy and symbol.
+    Positions,
+    /// Points of the equity curves.
+    Equity,
+    /// Changes of the trading state.
+    TradingStates,
+    /// The records themselves.
+    Records,
+}
+
+impl View {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Orders => "SELECT * FROM orders ORDER BY record",
+            Self::Intents => "SELECT * FROM intents ORDER BY record",
+            Self::Fills => "SELECT * FROM fills ORDER BY record",
+            Self::ExternalFills => "SELECT * FROM external_fills ORDER BY record",
+            Self::Positions => "SELECT * FROM positions ORDER BY strategy, symbol",
+            Self::Equity => "SELECT * FROM equity ORDER BY record",
+            Self::TradingStates => "SELECT * FROM trading_states ORDER BY record",
+            Self::Records => {
+                "SELECT number AS record, kind, subject AS order_id, status, body FROM record
+                 ORDER BY number"
+            }
+        }
+    }
+}
+
+/// One value of a view.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cell {
+    /// Nothing.
+    Empty,
+    /// A whole number.
+    Integer(i64),
+    /// Text; money and quantities are exact decimals in text.
+    Text(String),
+}
+
+/// Where a record says when it was.
+const AT: &str = "coalesce(body ->> '$.at', body ->> '$.event.received_at',
+    body ->> '$.approved_at', body ->> '$.signed_at', body ->> '$.fill.event_at')";
+/// Where a record names its instrument, and its strategy if it is not the order's.
+const INSTRUMENT: &str = "coalesce(body ->> '$.new.instrument', body ->> '$.event.instrument',
+    body ->> '$.fill.key.instrument', body ->> '$.key.instrument', body ->> '$.instrument')";
+
+impl JournalReader {
+    /// The records that a filter lets through, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, JournalError> {
+        let mut conditions = vec!["number > ?1".to_owned()];
+        let mut values = vec![Value::from(i64::try_from(filter.after).map_err(io)?)];
+        if !filter.kinds.is_empty() {
+            let places: Vec<String> =
+                (0..filter.kinds.len()).map(|i| format!("?{}", values.len() + 1 + i)).collect();
+            conditions.push(format!("kind IN ({})", places.join(", ")));
+            values.extend(filter.kinds.iter().cloned().map(Value::from));
+        }
+        if let Some(order) = filter.order {
+            values.push(Value::from(order.to_string()));
+            conditions.push(format!("subject = ?{}", values.len()));
+        }
+        if let Some(StrategyId(strategy)) = filter.strategy {
+            values.push(Value::from(i64::from(strategy)));
+            let place = values.len();
+            conditions.push(format!(
+                "(body ->> '$.strategy' = ?{place} OR subject LIKE '%-' || ?{place} || '-%')"
+            ));
+        }
+        if let Some(InstrumentId(instrument)) = filter.instrument {
+            values.push(Value::from(i64::from(instrument)));
+            conditions.push(format!("{INSTRUMENT} = ?{}", values.len()));
+        }
+        // Without a limit: as many as there are.
+        let newest = filter.newest.and_then(|count| i64::try_from(count).ok()).unwrap_or(-1);
+        let sql = format!(
+            "SELECT number, kind, subject, status, {AT}, body FROM record WHERE {}
+             ORDER BY number DESC LIMIT {newest}",
+            conditions.join(" AND ")
+        );
+        let mut statement = self.connection().prepare(&sql).map_err(io)?;
+        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
+            Ok(RecordRow {
+                number: row.get(0)?,
+                kind: row.get(1)?,
+                order: row.get(2)?,
+                status: row.get(3)?,
+                at_ns: row.get(4)?,
+                body: row.get(5)?,
+            })
+        });
+        let mut rows: Vec<RecordRow> = rows.map_err(io)?.collect::<Result<_, _>>().map_err(io)?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// Hands every row of a view to `each`, with the names of its columns.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], and whatever `each` refuses with.
+    pub fn view(
+        &self,
+        view: View,
+        each: &mut dyn FnMut(&[String], &[Cell]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let mut statement = self.connection().prepare(view.sql()).map_err(io)?;
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = statement.query([]).map_err(io)?;
+        let mut cells = Vec::with_capacity(names.len());
+        while let Some(row) = rows.next().map_err(io)? {
+            cells.clear();
+            for column in 0..names.len() {
+                cells.push(match row.get_ref(column).map_err(io)? {
+                    ValueRef::Null => Cell::Empty,
+                    ValueRef::Integer(number) => Cell::Integer(number),
+                    ValueRef::Real(number) => Cell::Text(number.to_string()),
+                    ValueRef::Text(text) | ValueRef::Blob(text) => {
+                        Cell::Text(String::from_utf8_lossy(text).into_owned())
+                    }
+                });
+            }
+            each(&names, &cells)?;
+        }
+        Ok(())
+    }
+}

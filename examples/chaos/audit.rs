@@ -223,10 +223,8 @@ const fn spelled(status: OrderStatus) -> &'static str {
 const fn after(status: OrderStatus, kind: &OrderEventKind) -> OrderStatus {
     match kind {
         OrderEventKind::Submitted { .. } => OrderStatus::Submitted,
-        OrderEventKind::Accepted { .. } => match status {
-            OrderStatus::PartiallyFilled => status,
-            _ => OrderStatus::Accepted,
-        },
+        OrderEventKind::Accepted { .. } if matches!(status, OrderStatus::PartiallyFilled) => status,
+        OrderEventKind::Accepted { .. } => OrderStatus::Accepted,
         OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => {
             OrderStatus::Filled
         }

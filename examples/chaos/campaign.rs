@@ -172,7 +172,7 @@ impl<'a> Campaign<'a> {
             let killed = self.once(&plan);
             killed.map_err(|error| format!("{plan:?}: {error}: {}", self.errors()))?;
             let kills = self.tally.kills();
-            let is_due = kills % u64::from(self.arguments.audit_every.max(1)) == 0
+            let is_due = kills.is_multiple_of(u64::from(self.arguments.audit_every.max(1)))
                 || kills >= u64::from(self.arguments.kills);
             if kills > before && is_due {
                 last = self.compare()?;

@@ -149,8 +149,8 @@ fn export(args: &ExportArgs) -> Result<Exit, Failure> {
 
 /// Whoever reads our output may stop reading; anything else is a disk that takes no more.
 fn ended(error: &io::Error) -> Result<Exit, Failure> {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
-        _ => Err(Failure::new(Exit::Storage, error)),
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(Exit::Ok);
     }
+    Err(Failure::new(Exit::Storage, error))
 }

@@ -187,7 +187,9 @@ fn market_in_words(event: &MarketEvent) -> String {
         MarketEvent::Book(book) => {
             format!("book, bid {}, ask {}, {}", best(&book.bids), best(&book.asks), book.event_at)
         }
-        other => serde_json::to_string(other).unwrap_or_default(),
+        MarketEvent::Bar(_) | MarketEvent::Depth(_) => {
+            serde_json::to_string(event).unwrap_or_default()
+        }
     }
 }
 

@@ -91,6 +91,9 @@ pub enum Cell {
     Text(String),
 }
 
+/// Takes a row: the names of the columns, and their values.
+pub type EachRow<'a> = &'a mut dyn FnMut(&[String], &[Cell]) -> Result<(), JournalError>;
+
 /// Where a record says when it was.
 const AT: &str = "coalesce(body ->> '$.at', body ->> '$.event.received_at',
     body ->> '$.approved_at', body ->> '$.signed_at', body ->> '$.fill.event_at')";
@@ -154,13 +157,9 @@ impl JournalReader {
     ///
     /// # Errors
     /// [`JournalError::Io`], and whatever `each` refuses with.
-    pub fn view(
-        &self,
-        view: View,
-        each: &mut dyn FnMut(&[String], &[Cell]) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
+    pub fn view(&self, view: View, each: EachRow<'_>) -> Result<(), JournalError> {
         let mut statement = self.connection().prepare(view.sql()).map_err(io)?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).map_err(io)?;
         let mut cells = Vec::with_capacity(names.len());
         while let Some(row) = rows.next().map_err(io)? {

@@ -28,7 +28,7 @@ mod reader;
 mod schema;
 mod sqlite;
 
-pub use inspect::{Cell, RecordFilter, RecordRow, View};
+pub use inspect::{Cell, EachRow, RecordFilter, RecordRow, View};
 pub use memory::{MemoryDisk, MemoryJournal};
 pub use reader::{JournalReader, Verified};
 pub use sqlite::{Level, SNAPSHOT_EVERY, SqliteJournal};

@@ -247,3 +247,23 @@ fn exchange_md_is_complete() {
     }
     assert!(count > 10, "{count} rows: the scan proves nothing");
 }
+
+/// Each fault F1 to F40 has a row, and each test that a row names exists.
+#[test]
+fn every_fault_has_its_tests() {
+    let page = read(&root().join("docs/RELIABILITY.md"));
+    let mut all = String::new();
+    sources(&root(), &mut all);
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| F")).collect();
+    let numbers: Vec<String> = (1..=40).map(|number| format!("F{number}")).collect();
+    let found: Vec<&str> = rows.iter().map(|row| row.split(" | ").next().unwrap()).collect();
+    assert_eq!(found.iter().map(|cell| &cell[2..]).collect::<Vec<_>>(), numbers);
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            assert!(all.contains(&format!("fn {name}(")), "docs/RELIABILITY.md: no test {name}");
+        }
+    }
+}

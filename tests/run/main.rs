@@ -22,6 +22,7 @@ mod refusals;
 mod shutdown;
 mod storage;
 mod supervision;
+mod venue_faults;
 
 /// The body of a plain HTTP answer.
 fn get(url: &str, path: &str) -> String {

@@ -39,6 +39,16 @@ impl World {
         }
     }
 
+    /// Whether the order was to replace another.
+    pub(super) fn replaces(&self, name: &ClientOrderId) -> bool {
+        self.disk.records.iter().rev().any(|record| match record {
+            Record::OrderIntended(intent) => {
+                intent.client_order_id == *name && intent.replaces.is_some()
+            }
+            _ => false,
+        })
+    }
+
     pub(super) fn check_replacement(&mut self, name: ClientOrderId, old: OrderId) {
         self.counts.replacements += 1;
         let order = order_of(&name).unwrap();

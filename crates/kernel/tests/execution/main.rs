@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod crash_points;
 mod engine;
 mod exchange;
 mod faults;

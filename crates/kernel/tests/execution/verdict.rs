@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::crash_points::CrashPoint;
 use model::{OrderEvent, OrderEventKind, OrderId};
 
 /// Names of what must hold.
@@ -38,6 +39,8 @@ pub struct Verdict {
     pub broken: BTreeMap<Invariant, String>,
     ended: BTreeMap<OrderId, &'static str>,
     pub absent: BTreeSet<OrderId>,
+    /// How often the engine came by each place to die at.
+    pub reached: BTreeMap<CrashPoint, u32>,
 }
 
 impl Verdict {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use model::{ClientOrderId, OrderEvent, OrderId, Quantity, StrategyId, Timestamp};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use tickwright_kernel::journal::{Durability, Persisted};
+use tickwright_kernel::journal::{Durability, Persisted, Record};
 use tickwright_kernel::messages::ExecutionRequest;
 use tickwright_kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionPolicy};
 use tickwright_kernel::risk::{RiskEffect, RiskInput};
 use tickwright_kernel::venue::{VenueAction, VenueEvent};
 
+use super::crash_points::{self, CrashPoint, Kept};
 use super::engine::{Disk, Engine};
 use super::exchange::Exchange;
 use super::faults::{Faults, between, up_to_ms};
@@ -110,6 +111,8 @@ pub struct World {
     pub(super) policy: ExecutionPolicy,
     /// A journal that says durable before it is, to see whether that is noticed.
     pub hasty_journal: bool,
+    /// Where the engine is to die, and at which time of coming by.
+    pub aim: Option<(CrashPoint, u32)>,
     pub(super) faults: Faults,
     pub(super) is_quiet: bool,
     pub(super) schedule: Schedule,
@@ -137,6 +140,7 @@ impl World {
             rng: Pcg64::seed_from_u64(seed),
             policy,
             hasty_journal: false,
+            aim: None,
             faults,
             is_quiet: false,
             schedule: Schedule::default(),
@@ -214,7 +218,9 @@ impl World {
                 if let ExecutionRequest::Replace { old_executed, new, .. } = &request {
                     self.known_executed.insert(new.get().order, *old_executed);
                 }
+                let points = crash_points::after_request(&request);
                 self.step(Some(life), ExecutionInput::Request(request));
+                self.die_at(points);
             }
             Happening::Told { life, strategy, event } => self.tell_risk(life, strategy, event),
             Happening::Committed { life, sequence } => self.commit(life, sequence),
@@ -296,6 +302,10 @@ impl World {
             if !self.hasty_journal {
                 self.disk.durable = self.disk.durable.max(durable);
             }
+            let newest = self.disk.records.get(durable.wrapping_sub(1));
+            if newest.is_some_and(|record| matches!(record, Record::OrderIntended(_))) {
+                self.die_at(&[CrashPoint::BeforeSend]);
+            }
             self.step(Some(life), ExecutionInput::Persisted(Persisted { sequence }));
         }
     }
@@ -331,11 +341,13 @@ impl World {
         }
         let (session, exchange, mut weather) = self.outside();
         session.arrive(id, errand, exchange, &mut weather);
+        self.die_at(crash_points::after_arrival(&errand.action));
     }
 
     fn say(&mut self, life: Option<u32>, connection: Option<u32>, event: VenueEvent) {
         let is_current = connection.is_none_or(|of| self.session.connection == Some(of));
         if is_current {
+            self.die_at(crash_points::before_word(&event));
             self.step(life, ExecutionInput::Venue(event));
         }
     }
@@ -363,16 +375,41 @@ impl World {
 
     /// The process is gone, and of what it wrote, any part that was not durable.
     fn crash(&mut self) {
+        let kept = self.rng.random_range(self.disk.durable..=self.disk.records.len());
+        self.lose(kept);
+        self.plan(self.faults.crash_every, Happening::Crash);
+    }
+
+    /// Dies at one of these places, if it is meant to.
+    fn die_at(&mut self, points: &[CrashPoint]) {
+        for point in points {
+            if self.is_quiet || self.engine.is_none() {
+                return;
+            }
+            let reached = self.verdict.reached.entry(*point).or_default();
+            *reached += 1;
+            let is_meant = self.aim.is_some_and(|(aim, nth)| {
+                aim == *point && (nth..nth + point.deaths()).contains(reached)
+            });
+            if is_meant {
+                self.lose(match point.keeps() {
+                    Kept::Everything => self.disk.records.len(),
+                    Kept::AllButTheLast => self.disk.records.len() - 1,
+                    Kept::Durable => self.disk.durable,
+                });
+            }
+        }
+    }
+
+    fn lose(&mut self, kept: usize) {
         if self.engine.take().is_some() {
             self.counts.crashes += 1;
-            let kept = self.rng.random_range(self.disk.durable..=self.disk.records.len());
             self.disk.records.truncate(kept);
             self.disk.durable = kept;
             self.session.abandon();
             self.verdict.forget_ends();
             self.later(5_000, Happening::Restart);
         }
-        self.plan(self.faults.crash_every, Happening::Crash);
     }
 
     fn restart(&mut self) {
@@ -400,9 +437,11 @@ impl World {
 
     fn carry_out(&mut self, effect: ExecutionEffect) {
         let now = self.now;
+        self.die_at(crash_points::before_effect(&effect));
         let Some(engine) = self.engine.as_mut() else { return };
         match effect {
             ExecutionEffect::Persist(persist) => {
+                let points = crash_points::after_write(&persist);
                 self.disk.records.push(persist.record);
                 let written = u64::try_from(self.disk.records.len() - self.disk.base).unwrap();
                 assert_eq!(written, persist.sequence);
@@ -411,6 +450,7 @@ impl World {
                 engine.persisted_at = at;
                 let (life, sequence) = (engine.life, persist.sequence);
                 self.schedule.add(at, Happening::Committed { life, sequence });
+                self.die_at(points);
             }
             ExecutionEffect::Command(command) => self.command(command.action()),
             ExecutionEffect::Tell { strategy, event } => {
@@ -446,6 +486,11 @@ impl World {
 
     fn command(&mut self, action: &VenueAction) {
         let now = self.now;
+        if let VenueAction::Submit { client_order_id, .. } = action
+            && self.replaces(client_order_id)
+        {
+            self.die_at(&[CrashPoint::ReplaceHalfDone]);
+        }
         let Some(engine) = &self.engine else { return };
         let life = engine.life;
         match action {

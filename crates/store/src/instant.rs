@@ -5,7 +5,8 @@ use model::Timestamp;
 /// Reads a unix time in seconds (a fraction allowed), milliseconds, microseconds or nanoseconds.
 /// Whole numbers are told apart by their size: up to eleven digits are seconds (till the year
 /// 5138), up to fourteen milliseconds, up to seventeen microseconds.
-pub(crate) fn parse_instant(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_plain {
         let number: i64 = text.parse().ok()?;

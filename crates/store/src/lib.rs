@@ -12,4 +12,5 @@ pub mod recordings;
 mod source;
 pub mod state_dir;
 
-pub use source::SourceError;
+pub use instant::parse_instant;
+pub use source::{Lines, SourceError};

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Crc;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
@@ -55,7 +57,7 @@ pub enum SourceError {
 }
 
 /// The lines of a text file, plain, in gzip or alone in a zip, one at a time.
-pub(crate) struct Lines {
+pub struct Lines {
     path: PathBuf,
     source: Box<dyn BufRead + Send>,
     line: Vec<u8>,
@@ -69,9 +71,24 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
+    /// Opens a file at its beginning.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
     pub fn open(path: &Path) -> Result<Self, SourceError> {
+        Self::open_counting(path, &Arc::default())
+    }
+
+    /// The same, and adds to `bytes` what has been read of the file, before decompression: a
+    /// measure of progress.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub fn open_counting(path: &Path, bytes: &Arc<AtomicU64>) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Io { path: path.to_owned(), source };
-        let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(failed)?);
+        let file = File::open(path).map_err(failed)?;
+        let file = Counting { file, bytes: Arc::clone(bytes) };
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let start = file.fill_buf().map_err(failed)?;
         let source: Box<dyn BufRead + Send> = if start.starts_with(&[0x1f, 0x8b]) {
             Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(file)))
@@ -83,7 +100,17 @@ impl Lines {
         Ok(Self { path: path.to_owned(), source, line: Vec::new(), number: 0 })
     }
 
+    /// The number of the line that was read last, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The next line without its end; `None` after the last.
+    ///
+    /// # Errors
+    /// After an error there is nothing more, except after [`SourceError::Malformed`].
+    #[expect(clippy::should_implement_trait, reason = "a line is lent, which an iterator can't")]
     pub fn next(&mut self) -> Result<Option<&str>, SourceError> {
         self.line.clear();
         let mut limited = (&mut self.source).take(MAX_LINE_BYTES as u64);
@@ -108,14 +135,34 @@ impl Lines {
         }
     }
 
-    pub fn malformed(&self, reason: impl Into<String>) -> SourceError {
+    pub(crate) fn malformed(&self, reason: impl Into<String>) -> SourceError {
         let (path, line) = (self.path.clone(), self.number);
         SourceError::Malformed { path, line, reason: reason.into() }
     }
 }
 
+/// A file that tells how much of it was read.
+struct Counting {
+    file: File,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Read for Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+impl Seek for Counting {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 /// The one file in a zip, read on from where it stands in it.
-fn unzip(path: &Path, file: BufReader<File>) -> Result<impl Read + Send + use<>, SourceError> {
+fn unzip(path: &Path, file: BufReader<Counting>) -> Result<impl Read + Send + use<>, SourceError> {
     let failed = |reason: String| SourceError::Zip { path: path.to_owned(), reason };
     let mut archive = ZipArchive::new(file).map_err(|error| failed(error.to_string()))?;
     if archive.len() != 1 {

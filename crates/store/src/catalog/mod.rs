@@ -20,6 +20,7 @@
 
 pub mod codec;
 mod error;
+mod instruments;
 mod key;
 mod record;
 mod segment;

@@ -84,11 +84,16 @@ impl Cell for LevelFlags {
 }
 
 /// A row of a segment. The trait is closed: the five records here are all there are.
-pub trait Record: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + Sealed {
+pub trait Record:
+    Copy + Default + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + Sealed
+{
     /// What kind of record it is.
     const KIND: Kind;
     /// Names of its columns. The first is the instant that orders the rows, [`Record::at`].
     const COLUMNS: &'static [&'static str];
+
+    /// What orders records of one instant: the id of a trade or of an update; of klines nothing.
+    fn sequence(&self) -> i64;
 
     /// When the record became known: what orders it among others. Of a kline, when it opened.
     fn at(&self) -> Timestamp;
@@ -107,12 +112,12 @@ mod sealed {
 }
 
 macro_rules! record {
-    ($(#[$doc:meta])* $name:ident is $kind:ident {
+    ($(#[$doc:meta])* $name:ident is $kind:ident, by $sequence:expr, {
         $(#[$first_doc:meta])* $first:ident: Timestamp,
         $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
     }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
         pub struct $name {
             $(#[$first_doc])* pub $first: Timestamp,
             $($(#[$field_doc])* pub $field: $type,)*
@@ -124,6 +129,12 @@ macro_rules! record {
             const KIND: Kind = Kind::$kind;
             const COLUMNS: &'static [&'static str] =
                 &[stringify!($first), $(stringify!($field)),*];
+
+            #[inline]
+            fn sequence(&self) -> i64 {
+                let sequence: fn(&Self) -> i64 = $sequence;
+                sequence(self)
+            }
 
             #[inline]
             fn at(&self) -> Timestamp {
@@ -168,7 +179,7 @@ macro_rules! record {
 
 record! {
     /// A trade between two orders.
-    Trade is Trades {
+    Trade is Trades, by |row| row.id, {
         /// When it was received; equal to `event_at` where nobody wrote that down.
         received_at: Timestamp,
         /// When it happened, by the venue.
@@ -186,7 +197,7 @@ record! {
 
 record! {
     /// Trades of one taker order at one price and instant.
-    AggTrade is AggTrades {
+    AggTrade is AggTrades, by |row| row.id, {
         /// When it was received; equal to `event_at` where nobody wrote that down.
         received_at: Timestamp,
         /// When it happened, by the venue.
@@ -208,7 +219,7 @@ record! {
 
 record! {
     /// A candle. What the source does not have is [`ABSENT`].
-    Kline is Klines {
+    Kline is Klines, by |_| 0, {
         /// Opening instant, inclusive. The candle is known only after `close_at`.
         open_at: Timestamp,
         /// Last instant, inclusive, as the venue writes it: a millisecond or microsecond before
@@ -237,7 +248,7 @@ record! {
 
 record! {
     /// The best bid and ask.
-    Quote is Quotes {
+    Quote is Quotes, by |row| row.update_id, {
         /// When it was received.
         received_at: Timestamp,
         /// When it was made, by the venue; equal to `received_at` on spot, which says no time.
@@ -259,7 +270,7 @@ record! {
     /// One changed price level. An update of several levels is several rows with the same instants
     /// and ids, in the order of the message; the last one is marked so. Apply none before all are
     /// there: see [`LevelFlags`].
-    LevelChange is Depth {
+    LevelChange is Depth, by |row| row.last_update_id, {
         /// When it was received.
         received_at: Timestamp,
         /// When it was made, by the venue; equal to `received_at` for a snapshot.
@@ -279,7 +290,7 @@ record! {
 }
 
 /// What a [`LevelChange`] is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LevelFlags(pub u8);
 
 impl LevelFlags {

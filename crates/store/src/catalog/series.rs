@@ -215,7 +215,7 @@ fn segments(path: &Path) -> Result<Vec<(PathBuf, SegmentInfo)>, CatalogError> {
 }
 
 /// Names and paths, hidden ones and names that are no text apart; none where nothing is.
-fn entries(path: &Path) -> Result<Vec<(String, PathBuf)>, CatalogError> {
+pub(super) fn entries(path: &Path) -> Result<Vec<(String, PathBuf)>, CatalogError> {
     let directory = match std::fs::read_dir(path) {
         Ok(directory) => directory,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,6 +1,8 @@
 //! Reading captures, in constant memory.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use model::Timestamp;
 
@@ -38,6 +40,7 @@ pub struct RecordedLine {
 pub struct RecordingReader {
     lines: Lines,
     is_done: bool,
+    passed_over: u64,
 }
 
 impl RecordingReader {
@@ -46,7 +49,28 @@ impl RecordingReader {
     /// # Errors
     /// See [`SourceError`].
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        Ok(Self { lines: Lines::open(path)?, is_done: false })
+        Self::open_counting(path, &Arc::default())
+    }
+
+    /// The same, and adds to `bytes` what has been read of the file, before decompression.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub fn open_counting(path: &Path, bytes: &Arc<AtomicU64>) -> Result<Self, SourceError> {
+        let lines = Lines::open_counting(path, bytes)?;
+        Ok(Self { lines, is_done: false, passed_over: 0 })
+    }
+
+    /// The number of the line that was read last, from 1.
+    #[must_use]
+    pub const fn line_number(&self) -> u64 {
+        self.lines.number()
+    }
+
+    /// How many lines were empty or about the recorder itself.
+    #[must_use]
+    pub const fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     fn read(&mut self) -> Result<Option<RecordedLine>, SourceError> {
@@ -54,7 +78,7 @@ impl RecordingReader {
             let Some(line) = self.lines.next()? else { return Ok(None) };
             match parse(line) {
                 Ok(Some(recorded)) => return Ok(Some(recorded)),
-                Ok(None) => {}
+                Ok(None) => self.passed_over += 1,
                 Err(reason) => return Err(self.lines.malformed(reason)),
             }
         }

@@ -1,0 +1,149 @@
+//! Decimal texts as mantissas of a given exponent, exactly or not at all.
+
+/// Why a text has no mantissa of the wanted exponent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DecimalError {
+    /// No decimal number.
+    #[error("not a decimal number")]
+    Malformed,
+    /// It has more decimals than fit.
+    #[error("more decimals than fit")]
+    TooPrecise,
+    /// It does not fit in 64 bits.
+    #[error("too large")]
+    TooLarge,
+}
+
+/// Reads `-?digits[.digits][e±digits]` as a whole number of tens to the `exponent`.
+///
+/// # Errors
+/// See [`DecimalError`].
+pub fn mantissa(text: &str, exponent: i8) -> Result<i64, DecimalError> {
+    let bytes = text.as_bytes();
+    let (is_negative, mut rest) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    let (mut value, mut decimals, mut is_fraction, mut digits) = (0_i128, 0_i32, false, 0);
+    while let [byte, tail @ ..] = rest {
+        match byte {
+            b'0'..=b'9' => {
+                // Thirty digits fit with room to spare; longer texts are noise of some program.
+                if digits == 30 {
+                    return Err(DecimalError::TooPrecise);
+                }
+                value = value * 10 + i128::from(byte - b'0');
+                digits += i32::from(value != 0);
+                decimals += i32::from(is_fraction);
+                rest = tail;
+            }
+            b'.' if !is_fraction => {
+                is_fraction = true;
+                rest = tail;
+            }
+            b'e' | b'E' => break,
+            _ => return Err(DecimalError::Malformed),
+        }
+    }
+    let is_number = bytes.iter().any(u8::is_ascii_digit);
+    if !is_number || bytes.first().is_none_or(|first| matches!(first, b'e' | b'E')) {
+        return Err(DecimalError::Malformed);
+    }
+    let ten_power = match rest {
+        [] => 0,
+        [_, power @ ..] => std::str::from_utf8(power)
+            .ok()
+            .and_then(|power| power.parse::<i32>().ok())
+            .filter(|power| power.abs() < 100)
+            .ok_or(DecimalError::Malformed)?,
+    };
+    let shift = ten_power - decimals - i32::from(exponent);
+    let value = if value == 0 { 0 } else { shifted(value, shift)? };
+    let value = i64::try_from(value).map_err(|_| DecimalError::TooLarge)?;
+    Ok(if is_negative { -value } else { value })
+}
+
+fn shifted(mut value: i128, shift: i32) -> Result<i128, DecimalError> {
+    for _ in shift..0 {
+        if value % 10 != 0 {
+            return Err(DecimalError::TooPrecise);
+        }
+        value /= 10;
+    }
+    for _ in 0..shift {
+        value = value.checked_mul(10).ok_or(DecimalError::TooLarge)?;
+    }
+    Ok(value)
+}
+
+/// A mantissa as a text without an exponent, without zeros at its end.
+#[must_use]
+pub fn text(mantissa: i64, exponent: i8) -> String {
+    let decimals = usize::from(exponent.min(0).unsigned_abs());
+    let zeros = "0".repeat(usize::from(exponent.max(0).unsigned_abs()));
+    let digits = format!("{:0width$}{zeros}", mantissa.unsigned_abs(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    let sign = if mantissa < 0 { "-" } else { "" };
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+/// A mantissa as a float, for statistics and pictures only.
+#[must_use]
+pub fn float(mantissa: i64, exponent: i8) -> f64 {
+    // One division or multiplication by an exact power rounds once.
+    let power = 10_f64.powi(i32::from(exponent.unsigned_abs()));
+    if exponent < 0 { mantissa as f64 / power } else { mantissa as f64 * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_mantissas_exactly_or_not_at_all() {
+        #[track_caller]
+        fn check(given: &str, exponent: i8, expected: Result<i64, DecimalError>) {
+            assert_eq!(mantissa(given, exponent), expected, "{given} at {exponent}");
+        }
+        use DecimalError::{Malformed, TooLarge, TooPrecise};
+        check("61837.63000000", -8, Ok(6_183_763_000_000));
+        check("61837.63000000", -2, Ok(6_183_763));
+        check("61837.63", -1, Err(TooPrecise));
+        check("0.00000000000", 3, Ok(0));
+        check("12000", 3, Ok(12));
+        check("1e-05", -8, Ok(1_000));
+        check("1.5E3", 0, Ok(1_500));
+        check("-7", -2, Ok(-700));
+        check("92233720368.54775807", -8, Ok(i64::MAX));
+        check("92233720368.54775808", -8, Err(TooLarge));
+        check("922337203685.4775808", -8, Err(TooLarge));
+        check("922337203685.4775808", -4, Err(TooPrecise));
+        check("00000000000000000000000000000000000000000001", 0, Ok(1));
+        for wrong in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", "NaN", "+1", "1 ", "1,2", "1e999"] {
+            check(wrong, -8, Err(Malformed));
+        }
+    }
+
+    #[test]
+    fn mantissas_become_the_shortest_texts() {
+        #[track_caller]
+        fn check(mantissa: i64, exponent: i8, expected: &str) {
+            assert_eq!(text(mantissa, exponent), expected);
+            assert_eq!(super::mantissa(expected, exponent), Ok(mantissa));
+        }
+        check(6_183_763_000_000, -8, "61837.63");
+        check(-1, -8, "-0.00000001");
+        check(0, -8, "0");
+        check(12, 3, "12000");
+        check(700, -2, "7");
+    }
+
+    #[test]
+    fn floats_are_the_nearest() {
+        assert_eq!(float(6_183_763_000_000, -8), 61_837.63);
+        assert_eq!(float(12, 3), 12_000.0);
+    }
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 pub mod api;
+pub mod data;
 pub mod demo;
 mod document;
 pub mod exchange;
@@ -65,11 +66,17 @@ enum Command {
     Exchange(exchange::ExchangeArgs),
     /// Check what the engine's feed makes of a recording
     Feed(feed::FeedArgs),
+<<<<<<< HEAD
     /// Tell how an order came to be and what became of it
     Explain(journal::ExplainArgs),
     /// Look into the journal: check it, show it, write tables from it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
+=======
+    /// Market history: import, list, check
+    #[command(subcommand)]
+    Data(data::DataCommand),
+>>>>>>> 657aece (Data command: import, list, verify)
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -184,8 +191,12 @@ pub fn execute(
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),
+<<<<<<< HEAD
         Command::Explain(arguments) => commands::journal::explain(&arguments),
         Command::Journal(command) => commands::journal::execute(&command),
+=======
+        Command::Data(command) => commands::data::execute(&command),
+>>>>>>> 657aece (Data command: import, list, verify)
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod check;
+pub mod data;
 pub mod demo;
 pub mod exchange;
 pub mod feed;

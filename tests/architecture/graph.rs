@@ -20,6 +20,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("binance", &["model", "kernel"]),
     ("report", &["model"]),
     ("store", &["model", "kernel", "binance", "events"]),
+    ("data", &["model", "market", "binance", "transport", "store"]),
     ("exchange", &["model", "market", "matching", "binance", "transport", "store", "events"]),
     ("actors", &["model", "market", "kernel", "transport", "events"]),
     (
@@ -34,6 +35,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "exchange",
             "transport",
             "store",
+            "data",
             "report",
             "actors",
             "events",

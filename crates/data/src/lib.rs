@@ -5,7 +5,7 @@
 //! catalog's files (`store`), a command line, a terminal, and anything that trades.
 
 mod date;
-mod decimal;
+pub mod decimal;
 pub mod import;
 mod merged;
 mod meter;

@@ -66,17 +66,14 @@ enum Command {
     Exchange(exchange::ExchangeArgs),
     /// Check what the engine's feed makes of a recording
     Feed(feed::FeedArgs),
-<<<<<<< HEAD
     /// Tell how an order came to be and what became of it
     Explain(journal::ExplainArgs),
     /// Look into the journal: check it, show it, write tables from it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
-=======
     /// Market history: import, list, check
     #[command(subcommand)]
     Data(data::DataCommand),
->>>>>>> 657aece (Data command: import, list, verify)
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -191,12 +188,9 @@ pub fn execute(
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),
-<<<<<<< HEAD
         Command::Explain(arguments) => commands::journal::explain(&arguments),
         Command::Journal(command) => commands::journal::execute(&command),
-=======
         Command::Data(command) => commands::data::execute(&command),
->>>>>>> 657aece (Data command: import, list, verify)
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

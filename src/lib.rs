@@ -5,6 +5,7 @@
 //!
 //! A program with strategies of its own calls [`cli::execute`] with its own table of them.
 
+pub mod certify;
 pub mod cli;
 pub mod commands;
 pub mod config;

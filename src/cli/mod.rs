@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 pub mod api;
+pub mod certify;
 pub mod data;
 pub mod demo;
 mod document;
@@ -64,6 +65,8 @@ enum Command {
     Api(api::ApiArgs),
     /// Run the simulated exchange by itself
     Exchange(exchange::ExchangeArgs),
+    /// Check a venue against its documents and the simulated exchange
+    Certify(certify::CertifyArgs),
     /// Check what the engine's feed makes of a recording
     Feed(feed::FeedArgs),
     /// Tell how an order came to be and what became of it
@@ -187,6 +190,7 @@ pub fn execute(
         Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
+        Command::Certify(arguments) => commands::certify::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),
         Command::Explain(arguments) => commands::journal::explain(&arguments),
         Command::Journal(command) => commands::journal::execute(&command),

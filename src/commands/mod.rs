@@ -1,6 +1,7 @@
 //! One function per command of the command line.
 
 pub mod api;
+pub mod certify;
 pub mod check;
 pub mod data;
 pub mod demo;

@@ -54,6 +54,26 @@ pub enum Operation {
     SubscribeUserData,
     /// Subscribe to user data by signature. WebSocket API only.
     SubscribeUserDataSigned,
+    /// End a subscription to user data. WebSocket API only.
+    UnsubscribeUserData,
+    /// Who a connection is logged on as. WebSocket API only.
+    SessionStatus,
+    /// Nothing: does anybody answer?
+    Ping,
+    /// Check an order and do not place it.
+    TestOrder,
+    /// Cancel an order and place another one.
+    CancelReplace,
+    /// Make an order smaller where it stands in its queue.
+    AmendOrder,
+    /// Two orders of which the first to trade cancels the other.
+    PlaceOco,
+    /// An order, and one that is placed once it is filled.
+    PlaceOto,
+    /// Cancel an order list.
+    CancelList,
+    /// The state of an order list. Read from the database, which may lag.
+    QueryList,
 }
 
 /// What an operation demands.
@@ -91,10 +111,30 @@ impl Operation {
             Self::MyTrades => (Method::Get, "/api/v3/myTrades"),
             Self::OrderCount => (Method::Get, "/api/v3/rateLimit/order"),
             Self::KeyRestrictions => (Method::Get, "/sapi/v1/account/apiRestrictions"),
-            Self::SessionLogon | Self::SubscribeUserData | Self::SubscribeUserDataSigned => {
-                return None;
-            }
+            Self::Ping => (Method::Get, "/api/v3/ping"),
+            Self::TestOrder => (Method::Post, "/api/v3/order/test"),
+            Self::CancelReplace => (Method::Post, "/api/v3/order/cancelReplace"),
+            Self::AmendOrder => (Method::Put, "/api/v3/order/amend/keepPriority"),
+            Self::PlaceOco => (Method::Post, "/api/v3/orderList/oco"),
+            Self::PlaceOto => (Method::Post, "/api/v3/orderList/oto"),
+            Self::CancelList => (Method::Delete, "/api/v3/orderList"),
+            Self::QueryList => (Method::Get, "/api/v3/orderList"),
+            Self::SessionLogon
+            | Self::SessionStatus
+            | Self::SubscribeUserData
+            | Self::SubscribeUserDataSigned
+            | Self::UnsubscribeUserData => return None,
         })
+    }
+
+    /// Its name: that of the WebSocket API, or its path where it has none there.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match (self.ws_api(), self.rest()) {
+            (Some(method), _) => method,
+            (None, Some((_, path))) => path,
+            (None, None) => unreachable!(),
+        }
     }
 
     /// Method on the WebSocket API.
@@ -122,6 +162,16 @@ impl Operation {
             Self::SessionLogon => "session.logon",
             Self::SubscribeUserData => "userDataStream.subscribe",
             Self::SubscribeUserDataSigned => "userDataStream.subscribe.signature",
+            Self::UnsubscribeUserData => "userDataStream.unsubscribe",
+            Self::SessionStatus => "session.status",
+            Self::Ping => "ping",
+            Self::TestOrder => "order.test",
+            Self::CancelReplace => "order.cancelReplace",
+            Self::AmendOrder => "order.amend.keepPriority",
+            Self::PlaceOco => "orderList.place.oco",
+            Self::PlaceOto => "orderList.place.oto",
+            Self::CancelList => "orderList.cancel",
+            Self::QueryList => "orderList.status",
             Self::KeyRestrictions => return None,
         })
     }
@@ -136,7 +186,10 @@ impl Operation {
             | Self::AggTrades
             | Self::Klines
             | Self::TickerPrice
-            | Self::TickerBook => Security::Public,
+            | Self::TickerBook
+            | Self::Ping
+            | Self::SessionStatus
+            | Self::UnsubscribeUserData => Security::Public,
             Self::Account
             | Self::Commission
             | Self::PlaceOrder
@@ -149,7 +202,14 @@ impl Operation {
             | Self::OrderCount
             | Self::KeyRestrictions
             | Self::SessionLogon
-            | Self::SubscribeUserDataSigned => Security::Signed,
+            | Self::SubscribeUserDataSigned
+            | Self::TestOrder
+            | Self::CancelReplace
+            | Self::AmendOrder
+            | Self::PlaceOco
+            | Self::PlaceOto
+            | Self::CancelList
+            | Self::QueryList => Security::Signed,
             Self::SubscribeUserData => Security::Session,
         }
     }
@@ -185,7 +245,9 @@ pub struct Call {
 }
 
 impl Call {
-    pub(super) const fn new(operation: Operation, weight: u32, params: Params) -> Self {
+    /// Any operation with any parameters: for what the engine itself does not ask for.
+    #[must_use]
+    pub const fn new(operation: Operation, weight: u32, params: Params) -> Self {
         Self { operation, params, weight }
     }
 
@@ -386,6 +448,12 @@ impl Call {
     /// Whether the call places an order, which must never be sent twice.
     #[must_use]
     pub const fn places_order(&self) -> bool {
-        matches!(self.operation, Operation::PlaceOrder)
+        matches!(
+            self.operation,
+            Operation::PlaceOrder
+                | Operation::CancelReplace
+                | Operation::PlaceOco
+                | Operation::PlaceOto
+        )
     }
 }

@@ -66,6 +66,11 @@ impl Params {
         self
     }
 
+    /// Takes a parameter out.
+    pub fn remove(&mut self, name: &str) {
+        self.entries.retain(|(key, _)| *key != name);
+    }
+
     /// The value of a parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

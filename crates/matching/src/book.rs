@@ -9,15 +9,17 @@ use std::collections::BTreeMap;
 use model::{Level, Price, Quantity, Side};
 
 use crate::liquidity::is_within;
-use crate::orders::{Order, Place};
-use crate::{Desk, Liquidity, MatchEvent, Slot};
+use crate::orders::Place;
+use crate::{Desk, Liquidity, MatchEvent, Owner, PreventedMatch, SelfTradePrevention, Slot};
 
-/// A level: its queue's ends and total. The total is wider than a quantity, which a few of the
+/// A level: its queue's ends and totals. A total is wider than a quantity, which a few of the
 /// largest orders that a venue accepts would overflow.
 #[derive(Clone, Copy, Debug)]
 struct LevelQueue {
     price: Price,
     total: i128,
+    /// What of its icebergs does not show.
+    hidden: i128,
     head: Slot,
     tail: Slot,
 }
@@ -25,6 +27,10 @@ struct LevelQueue {
 impl LevelQueue {
     fn shown(&self) -> Quantity {
         Quantity::from_units(i64::try_from(self.total).unwrap_or(i64::MAX))
+    }
+
+    fn whole(&self) -> Quantity {
+        Quantity::from_units(i64::try_from(self.total + self.hidden).unwrap_or(i64::MAX))
     }
 }
 
@@ -73,7 +79,7 @@ impl Book {
         if let Some(&index) = self.side(side).get(&rank) {
             return index;
         }
-        let level = LevelQueue { price, total: 0, head: Slot::NONE, tail: Slot::NONE };
+        let level = LevelQueue { price, total: 0, hidden: 0, head: Slot::NONE, tail: Slot::NONE };
         let index = if let Some(index) = self.free.pop() {
             self.levels[index as usize] = level;
             index
@@ -123,18 +129,97 @@ impl Book {
             if head == Slot::NONE || wanted.is_zero() {
                 return head == Slot::NONE;
             }
-            let offered = desk.orders.get(head).remaining();
+            if is_prevented(desk, taker, head) {
+                self.prevent(index, taker, wanted, desk, out);
+                continue;
+            }
+            let offered = desk.orders.get(head).shown();
             let quantity = offered.min(*wanted);
             *wanted -= quantity;
             desk.execute(Some(head), Some(taker), price, quantity, side, out);
-            desk.last_price = Some(price);
+            desk.print(price);
             self.levels[index as usize].total -= i128::from(quantity.units());
             if quantity == offered {
-                self.unlink(desk, head);
-                desk.close(head);
+                self.turn_over(index, head, desk);
             }
         }
     }
+
+    /// Ends the turn of a level's first order: it is done, or shows its next part at the end of
+    /// the queue.
+    fn turn_over(&mut self, index: u32, head: Slot, desk: &mut Desk) {
+        self.unlink(desk, head);
+        let order = desk.orders.get_mut(head);
+        let remaining = order.remaining();
+        if remaining.is_zero() {
+            return desk.close(head);
+        }
+        order.part_left = order.part.min(remaining);
+        let part = i128::from(order.part_left.units());
+        let queue = &mut self.levels[index as usize];
+        queue.hidden -= part;
+        queue.total += part;
+        self.append(index, head, desk);
+    }
+
+    /// Puts an order at the end of a level's queue; the level's totals are the caller's to mend.
+    fn append(&mut self, index: u32, slot: Slot, desk: &mut Desk) {
+        let queue = &mut self.levels[index as usize];
+        let before = std::mem::replace(&mut queue.tail, slot);
+        if before == Slot::NONE {
+            queue.head = slot;
+        } else {
+            desk.orders.get_mut(before).place.behind = slot;
+        }
+        desk.orders.get_mut(slot).place = Place { level: index, before, behind: Slot::NONE };
+    }
+
+    /// Keeps a taker from trading with the first order of a level, which is of the same owner.
+    fn prevent(
+        &mut self,
+        index: u32,
+        taker: Slot,
+        wanted: &mut Quantity,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        let LevelQueue { price, head, .. } = self.levels[index as usize];
+        let (owner, mode) = (desk.orders.get(taker).owner, desk.orders.get(taker).prevention);
+        let (taker_left, maker_left) =
+            (desk.orders.get(taker).remaining(), desk.orders.get(head).remaining());
+        let (of_taker, of_maker) = match mode {
+            SelfTradePrevention::None => unreachable!("then nothing is prevented"),
+            SelfTradePrevention::ExpireTaker => (taker_left, Quantity::ZERO),
+            SelfTradePrevention::ExpireMaker => (Quantity::ZERO, maker_left),
+            SelfTradePrevention::ExpireBoth => (taker_left, maker_left),
+            SelfTradePrevention::Decrement => {
+                let less = taker_left.min(maker_left);
+                (less, less)
+            }
+        };
+        let before = desk.orders.get(head).shown();
+        let maker = desk.prevent(head, of_maker);
+        let taker = desk.prevent(taker, of_taker);
+        let after = desk.orders.get(head).shown();
+        let queue = &mut self.levels[index as usize];
+        let shown_less = i128::from(before.units() - after.units());
+        queue.total -= shown_less;
+        queue.hidden -= i128::from(of_maker.units()) - shown_less;
+        *wanted = (*wanted).min(taker.remaining);
+        out.push(MatchEvent::Prevented(PreventedMatch { owner, mode, price, maker, taker }));
+        if maker.remaining.is_zero() {
+            self.unlink(desk, head);
+            desk.close(head);
+        }
+    }
+}
+
+/// Whether self-trade prevention stands between a taker and a maker.
+fn is_prevented(desk: &Desk, taker: Slot, maker: Slot) -> bool {
+    let taker = desk.orders.get(taker);
+    taker.prevention != SelfTradePrevention::None
+        && taker.owner != Owner::BACKGROUND
+        && taker.owner == desk.orders.get(maker).owner
 }
 
 impl Liquidity for Book {
@@ -142,6 +227,13 @@ impl Liquidity for Book {
         self.side(side).values().map(|&index| {
             let queue = &self.levels[index as usize];
             Level { price: queue.price, quantity: queue.shown() }
+        })
+    }
+
+    fn depth(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.side(side).values().map(|&index| {
+            let queue = &self.levels[index as usize];
+            Level { price: queue.price, quantity: queue.whole() }
         })
     }
 
@@ -170,35 +262,37 @@ impl Liquidity for Book {
     }
 
     fn rest(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        let order: &Order = desk.orders.get(slot);
-        let (side, price, remaining) = (order.side, order.limit(), order.remaining());
+        let order = desk.orders.get_mut(slot);
+        order.part_left = order.part.min(order.remaining());
+        let (side, price, shown) = (order.side, order.limit(), order.shown());
+        let hidden = order.remaining() - shown;
         let level = self.level_for(side, price);
         let queue = &mut self.levels[level as usize];
-        queue.total += i128::from(remaining.units());
-        let before = std::mem::replace(&mut queue.tail, slot);
-        if before == Slot::NONE {
-            queue.head = slot;
-        } else {
-            desk.orders.get_mut(before).place.behind = slot;
-        }
-        desk.orders.get_mut(slot).place = Place { level, before, behind: Slot::NONE };
+        queue.total += i128::from(shown.units());
+        queue.hidden += i128::from(hidden.units());
+        self.append(level, slot, desk);
         desk.change_level(side, price, self.levels[level as usize].shown(), out);
     }
 
     fn shrink(&mut self, slot: Slot, less: Quantity, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
         let (side, level) = (order.side, order.place.level);
+        let shown = order.shown().min(order.remaining() - less);
+        let shown_less = i128::from(order.shown().units() - shown.units());
         let queue = &mut self.levels[level as usize];
-        queue.total -= i128::from(less.units());
+        queue.total -= shown_less;
+        queue.hidden -= i128::from(less.units()) - shown_less;
         desk.change_level(side, queue.price, queue.shown(), out);
     }
 
     fn remove(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
-        let (side, level, remaining) = (order.side, order.place.level, order.remaining());
+        let (side, level, shown) = (order.side, order.place.level, order.shown());
+        let hidden = order.remaining() - shown;
         self.unlink(desk, slot);
         let queue = &mut self.levels[level as usize];
-        queue.total -= i128::from(remaining.units());
+        queue.total -= i128::from(shown.units());
+        queue.hidden -= i128::from(hidden.units());
         let (price, shown, is_empty) = (queue.price, queue.shown(), queue.head == Slot::NONE);
         if is_empty {
             self.drop_level(side, level);

@@ -7,7 +7,9 @@ use model::{Instrument, Liquidity as Role, Price, Quantity, Side, Timestamp, Tra
 
 use crate::fees::Fees;
 use crate::orders::{Order, Orders, Stage};
-use crate::{Execution, ExpiryReason, LevelChange, MatchEvent, OrderKey, Owner, Party, Slot};
+use crate::{
+    Execution, ExpiryReason, LevelChange, MatchEvent, OrderKey, Owner, Party, PreventedParty, Slot,
+};
 
 /// What an owner has open, for the filters that count.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +29,9 @@ pub struct Desk {
     pub(crate) orders: Orders,
     pub(crate) open: BTreeMap<Owner, OpenCounts>,
     pub(crate) last_price: Option<Price>,
+    /// Last prices in turn, as long as somebody follows them.
+    pub(crate) prints: Vec<Price>,
+    pub(crate) is_followed: bool,
     pub(crate) last_trade_id: i64,
     pub(crate) update_id: i64,
     pub(crate) arrivals: u64,
@@ -41,6 +46,8 @@ impl Desk {
             orders: Orders::default(),
             open: BTreeMap::new(),
             last_price: None,
+            prints: Vec::new(),
+            is_followed: false,
             last_trade_id: 0,
             update_id: 0,
             arrivals: 0,
@@ -58,6 +65,14 @@ impl Desk {
             }
         }
         self.orders.insert(order)
+    }
+
+    /// A trade makes a price the last one.
+    pub(crate) fn print(&mut self, price: Price) {
+        self.last_price = Some(price);
+        if self.is_followed {
+            self.prints.push(price);
+        }
     }
 
     /// The order stops waiting.
@@ -78,10 +93,27 @@ impl Desk {
     pub(crate) fn shrink(&mut self, slot: Slot, less: Quantity) {
         let order = self.orders.get_mut(slot);
         order.quantity -= less;
+        if order.is_iceberg() {
+            order.part_left = order.part_left.min(order.remaining());
+        }
         let (owner, side) = (order.owner, order.side);
         if owner != Owner::BACKGROUND && side == Side::Buy {
             self.counts_of(slot).buying -= i128::from(less.units());
         }
+    }
+
+    /// Takes a part of an order's remainder away that self-trade prevention cost it.
+    pub(crate) fn prevent(&mut self, slot: Slot, quantity: Quantity) -> PreventedParty {
+        let order = self.orders.get_mut(slot);
+        order.prevented += quantity;
+        if order.is_iceberg() {
+            order.part_left = order.part_left.min(order.remaining());
+        }
+        let (key, side, remaining) = (order.key, order.side, order.remaining());
+        if side == Side::Buy {
+            self.counts_of(slot).buying -= i128::from(quantity.units());
+        }
+        PreventedParty { key, quantity, remaining }
     }
 
     /// Forgets an order that ended.
@@ -144,6 +176,9 @@ impl Desk {
     fn book_fill(&mut self, slot: Slot, role: Role, price: Price, quantity: Quantity) -> Party {
         let order = self.orders.get_mut(slot);
         order.filled += quantity;
+        if role == Role::Maker && order.is_iceberg() {
+            order.part_left -= quantity;
+        }
         let (key, owner, side) = (order.key, order.owner, order.side);
         let (filled, remaining) = (order.filled, order.remaining());
         let (fee, fee_asset) = if owner == Owner::BACKGROUND {

@@ -3,7 +3,7 @@
 use model::{Amount, Asset, Price, Quantity, Side, Timestamp, TradeId};
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderKey, Owner};
+use crate::{OrderKey, Owner, SelfTradePrevention};
 
 /// One side of an execution.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -39,6 +39,32 @@ pub struct Execution {
     pub taker: Option<Party>,
     /// When.
     pub at: Timestamp,
+}
+
+/// One side of a match that did not come about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreventedParty {
+    /// The order.
+    pub key: OrderKey,
+    /// What it lost; zero if it goes on as it was.
+    pub quantity: Quantity,
+    /// Still to be executed; zero ends the order, and no other event says so.
+    pub remaining: Quantity,
+}
+
+/// An order would have met another of the same owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreventedMatch {
+    /// Whose orders.
+    pub owner: Owner,
+    /// The taker's mode.
+    pub mode: SelfTradePrevention,
+    /// The maker's price.
+    pub price: Price,
+    /// The order that would have rested on.
+    pub maker: PreventedParty,
+    /// The order that would have taken.
+    pub taker: PreventedParty,
 }
 
 /// A price level has a new total. Several changes of a level by one taker are one change.
@@ -104,8 +130,17 @@ pub enum MatchEvent {
         /// The trade's price that did it.
         last_price: Price,
     },
+    /// A trailing order follows the last price from now on.
+    Tracking {
+        /// The order.
+        key: OrderKey,
+        /// Whose it is.
+        owner: Owner,
+    },
     /// An execution.
     Traded(Execution),
+    /// A match that self-trade prevention prevented.
+    Prevented(PreventedMatch),
     /// The order ended by its time in force or for want of liquidity.
     Expired {
         /// The order.

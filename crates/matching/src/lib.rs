@@ -27,12 +27,14 @@ mod venue;
 
 pub use book::Book;
 pub use desk::Desk;
-pub use event::{Execution, ExpiryReason, LevelChange, MatchEvent, Party};
+pub use event::{
+    Execution, ExpiryReason, LevelChange, MatchEvent, Party, PreventedMatch, PreventedParty,
+};
 pub use fees::{FeePolicy, Fees};
 pub use liquidity::{Liquidity, Preview};
 pub use matcher::Matcher;
 pub use orders::{OrderView, Slot};
 pub use recorded::{QueueModel, Recorded, RecordedModels};
 pub use reject::{Reject, UnknownOrder};
-pub use submission::{OrderKey, Owner, Submission};
+pub use submission::{OrderKey, Owner, SelfTradePrevention, Submission, Trailing};
 pub use venue::{LatencyModel, LocalReject, LocalVenue, LocalVenueModels, RestoredOpenOrder};

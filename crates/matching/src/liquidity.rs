@@ -34,7 +34,13 @@ pub trait Liquidity {
     /// Levels that a taker of the other side would meet, best first.
     fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_;
 
-    /// Fills `taker` with up to `wanted` from the other side, at `limit` or better.
+    /// Levels with all that a taker can have of them, what does not show included.
+    fn depth(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.levels(side)
+    }
+
+    /// Fills `taker` with up to `wanted` from the other side, at `limit` or better. Orders of the
+    /// taker's owner are met as its [`crate::SelfTradePrevention`] says.
     fn take(
         &mut self,
         taker: Slot,
@@ -76,7 +82,7 @@ pub(crate) fn preview<L: Liquidity>(
 ) -> Preview {
     let (mut quantity, mut spent, mut worst_price) = (0_i64, 0_i128, None);
     let mut is_exhausted = true;
-    for level in source.levels(side.opposite()) {
+    for level in source.depth(side.opposite()) {
         if !is_within(side, level.price, limit) {
             break;
         }

@@ -8,10 +8,10 @@ use model::{
 use crate::fees::Fees;
 use crate::liquidity::{Want, affordable, preview, units_of};
 use crate::orders::{Order, OrderView, Place, Stage};
-use crate::triggers::{Direction, Triggers, Waiting};
+use crate::triggers::{Direction, Follower, Triggers, Waiting};
 use crate::{
     Desk, ExpiryReason, Liquidity, MatchEvent, OrderKey, Owner, Preview, Reject, Slot, Submission,
-    UnknownOrder,
+    Trailing, UnknownOrder,
 };
 
 /// Matches the orders of one instrument against a source of liquidity.
@@ -154,6 +154,7 @@ impl<L: Liquidity> Matcher<L> {
         let slot = self.accept(submission, quantity, out);
         if self.desk.orders.get(slot).stage == Stage::Working {
             self.work(slot, out);
+            self.observe(out);
         }
         Ok(())
     }
@@ -179,6 +180,10 @@ impl<L: Liquidity> Matcher<L> {
         let order = self.desk.orders.get(slot);
         let canceled = MatchEvent::Canceled { key, owner: order.owner, filled: order.filled };
         match (order.stage, Direction::of(&order.kind, order.side)) {
+            (Stage::Waiting, Some(_)) if order.is_trailing => {
+                self.triggers.unfollow(order.arrival);
+                self.desk.is_followed = self.triggers.has_followers();
+            }
             (Stage::Waiting, Some((direction, stop))) => {
                 self.triggers.remove(direction, stop, order.arrival);
             }
@@ -216,11 +221,13 @@ impl<L: Liquidity> Matcher<L> {
     }
 
     /// Changes what a waiting stop or target without a limit may spend when it fires as a buy:
-    /// see [`Submission::budget`]. Nothing happens to any other order.
+    /// see [`Submission::budget`]. Nothing happens to any other order, trailing ones included.
     pub fn set_budget(&mut self, key: OrderKey, budget: Amount) {
         if let Some(slot) = self.desk.slot(key) {
             let order = self.desk.orders.get(slot);
-            if let Some((direction, stop)) = Direction::of(&order.kind, order.side) {
+            if let Some((direction, stop)) = Direction::of(&order.kind, order.side)
+                && !order.is_trailing
+            {
                 self.triggers.set_budget(direction, stop, order.arrival, budget);
             }
         }
@@ -254,7 +261,8 @@ impl<L: Liquidity> Matcher<L> {
         if instrument.status != InstrumentStatus::Trading {
             return Err(Reject::NotTrading(instrument.status));
         }
-        instrument.check(order, reference.or(self.desk.last_price))?;
+        let reference = reference.or(self.desk.last_price);
+        instrument.check(&self.priced(order, reference), reference)?;
         let filters = &instrument.filters;
         let open = self.desk.open.get(owner).copied().unwrap_or_default();
         if let Some(limit) = filters.max_open_orders
@@ -269,6 +277,25 @@ impl<L: Liquidity> Matcher<L> {
             return Err(Reject::TooManyStopOrders { limit });
         }
         Ok(())
+    }
+
+    /// A trailing order without a stop is judged as if its stop were the reference price.
+    fn priced(&self, order: &NewOrder, reference: Option<Price>) -> NewOrder {
+        let tick = self.desk.instrument.filters.price.tick;
+        let now = reference.unwrap_or_default().floor_to(tick);
+        let mut order = *order;
+        match &mut order.kind {
+            OrderKind::StopLoss { stop_price }
+            | OrderKind::StopLossLimit { stop_price, .. }
+            | OrderKind::TakeProfit { stop_price }
+            | OrderKind::TakeProfitLimit { stop_price, .. } => {
+                if stop_price.is_zero() {
+                    *stop_price = now;
+                }
+            }
+            OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
+        }
+        order
     }
 
     /// MAX_POSITION: what is held, what open orders buy and what is wanted.
@@ -291,6 +318,7 @@ impl<L: Liquidity> Matcher<L> {
     fn check_kind(&self, order: &NewOrder) -> Result<(), Reject> {
         if let Some((direction, stop_price)) = Direction::of(&order.kind, order.side)
             && let Some(last_price) = self.desk.last_price
+            && !stop_price.is_zero()
             && direction.is_reached(stop_price, last_price)
         {
             return Err(Reject::WouldTriggerImmediately { stop_price, last_price });
@@ -336,7 +364,8 @@ impl<L: Liquidity> Matcher<L> {
         quantity: Quantity,
         out: &mut Vec<MatchEvent>,
     ) -> Slot {
-        let Submission { key, owner, order, budget, .. } = *submission;
+        let Submission { key, owner, order, budget, prevention, iceberg, trailing, .. } =
+            *submission;
         let trigger = Direction::of(&order.kind, order.side);
         self.desk.arrivals += 1;
         let arrival = self.desk.arrivals;
@@ -348,12 +377,27 @@ impl<L: Liquidity> Matcher<L> {
             kind: order.kind,
             quantity,
             filled: Quantity::ZERO,
+            prevented: Quantity::ZERO,
+            prevention,
+            part: iceberg.unwrap_or(Quantity::ZERO),
+            part_left: Quantity::ZERO,
+            is_trailing: trailing.is_some() && trigger.is_some(),
             arrival,
             place: Place::NOWHERE,
         });
         out.push(MatchEvent::Accepted { key, owner, quantity });
         if let Some((direction, stop)) = trigger {
-            self.triggers.insert(direction, stop, arrival, Waiting { slot, budget });
+            let waiting = Waiting { slot, budget };
+            match trailing {
+                None => self.triggers.insert(direction, stop, arrival, waiting),
+                Some(Trailing { delta_bips }) => {
+                    let start = (!stop.is_zero()).then_some((direction, stop));
+                    let (side, best) = (order.side, None);
+                    let follower = Follower { waiting, side, delta_bips, start, best };
+                    self.triggers.follow(arrival, follower);
+                    self.desk.is_followed = true;
+                }
+            }
         }
         slot
     }
@@ -421,11 +465,25 @@ impl<L: Liquidity> Matcher<L> {
         while self.fire_one(out) {}
     }
 
+    /// Shows the new prices to the trailing orders.
+    pub(crate) fn observe(&mut self, out: &mut Vec<MatchEvent>) {
+        if self.desk.prints.is_empty() {
+            return;
+        }
+        for price in std::mem::take(&mut self.desk.prints) {
+            for slot in self.triggers.observe(price) {
+                let order = self.desk.orders.get(slot);
+                out.push(MatchEvent::Tracking { key: order.key, owner: order.owner });
+            }
+        }
+        self.desk.is_followed = self.triggers.has_followers();
+    }
+
     fn fire_one(&mut self, out: &mut Vec<MatchEvent>) -> bool {
         let Some(last_price) = self.desk.last_price else { return false };
-        let Some(Waiting { slot, budget }) = self.triggers.pop_reached(last_price) else {
-            return false;
-        };
+        let next = self.triggers.pop_returned();
+        let next = next.or_else(|| self.triggers.pop_reached(last_price));
+        let Some(Waiting { slot, budget }) = next else { return false };
         self.desk.start_working(slot);
         let order = self.desk.orders.get(slot);
         let (key, owner) = (order.key, order.owner);
@@ -436,6 +494,7 @@ impl<L: Liquidity> Matcher<L> {
             }
             Some(_) | None => self.work(slot, out),
         }
+        self.observe(out);
         true
     }
 

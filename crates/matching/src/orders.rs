@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use model::{OrderKind, Price, Quantity, Side};
 
-use crate::{OrderKey, Owner};
+use crate::{OrderKey, Owner, SelfTradePrevention};
 
 /// Where an open order is kept. Valid until the order ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,6 +39,15 @@ pub(crate) struct Order {
     pub(crate) kind: OrderKind,
     pub(crate) quantity: Quantity,
     pub(crate) filled: Quantity,
+    /// Lost to self-trade prevention.
+    pub(crate) prevented: Quantity,
+    pub(crate) prevention: SelfTradePrevention,
+    /// The size of an iceberg's parts; zero for an order that shows all it has.
+    pub(crate) part: Quantity,
+    /// What of an iceberg shows and has its turn.
+    pub(crate) part_left: Quantity,
+    /// Whether it waits for the market to come back, not for a price.
+    pub(crate) is_trailing: bool,
     /// Arrival number: time priority.
     pub(crate) arrival: u64,
     /// Book: its level, and its neighbours in that level's queue.
@@ -47,7 +56,16 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn remaining(&self) -> Quantity {
-        self.quantity - self.filled
+        self.quantity - self.filled - self.prevented
+    }
+
+    pub(crate) const fn is_iceberg(&self) -> bool {
+        self.part.is_positive()
+    }
+
+    /// What of a resting order shows.
+    pub(crate) fn shown(&self) -> Quantity {
+        if self.is_iceberg() { self.part_left } else { self.remaining() }
     }
 
     /// The price at which it rests.

@@ -5,7 +5,7 @@ use model::{
     OrderQuantity, Price, Quantity, Side, Symbol, TimeInForce, VenueId,
 };
 
-use crate::{Fees, MatchEvent, Party};
+use crate::{Fees, MatchEvent, Party, PreventedMatch};
 
 pub(crate) fn px(text: &str) -> Price {
     text.parse().unwrap()
@@ -105,6 +105,14 @@ pub(crate) fn told(events: &[MatchEvent]) -> Vec<String> {
             Some(format!("{} expired {}", key.0, reason.venue_name()))
         }
         MatchEvent::Canceled { key, .. } => Some(format!("{} canceled", key.0)),
+        MatchEvent::Tracking { key, .. } => Some(format!("{} follows", key.0)),
+        MatchEvent::Prevented(PreventedMatch { taker, maker, price, .. }) => Some(format!(
+            "{}({} left) kept from {}({} left) @ {price:.2}",
+            taker.key.0,
+            short(taker.remaining),
+            maker.key.0,
+            short(maker.remaining)
+        )),
         MatchEvent::LevelChanged(_) => None,
     };
     events.iter().filter_map(line).collect()

@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use tickwright_matching::{
     Book, Execution, ExpiryReason, Fees, LevelChange, MatchEvent, Matcher, OrderKey, Owner, Party,
-    Reject, Submission,
+    PreventedMatch, PreventedParty, Reject, SelfTradePrevention, Submission, Trailing,
 };
 
 const TICK: i64 = 1_000_000;
@@ -48,7 +48,31 @@ struct Open {
     kind: OrderKind,
     quantity: i64,
     filled: i64,
+    prevented: i64,
     is_waiting: bool,
+    prevention: SelfTradePrevention,
+    part: i64,
+    part_left: i64,
+    trailing: Option<Trail>,
+}
+
+/// How a trailing order stands.
+#[derive(Clone)]
+struct Trail {
+    delta: i64,
+    has_started: bool,
+    best: Option<i64>,
+    has_returned: bool,
+}
+
+impl Open {
+    fn left(&self) -> i64 {
+        self.quantity - self.filled - self.prevented
+    }
+
+    fn shown(&self) -> i64 {
+        if self.part > 0 { self.part_left } else { self.left() }
+    }
 }
 
 /// The same rules, told as simply as they can be.
@@ -59,6 +83,7 @@ struct Twin {
     /// In order of arrival.
     open: Vec<Open>,
     last_price: Option<i64>,
+    prints: Vec<i64>,
     trades: i64,
     updates: i64,
     events: Vec<MatchEvent>,
@@ -79,18 +104,23 @@ impl Twin {
         prices
     }
 
-    fn total(&self, side: Side, price: i64) -> i64 {
+    fn sum(&self, side: Side, price: i64, of: fn(&Open) -> i64) -> i64 {
         self.open
             .iter()
             .filter(|order| order.side == side && !order.is_waiting)
             .filter(|order| order.kind.limit_price() == Some(Price::from_units(price)))
-            .map(|order| order.quantity - order.filled)
+            .map(of)
             .sum()
+    }
+
+    /// What a taker can have at a price.
+    fn total(&self, side: Side, price: i64) -> i64 {
+        self.sum(side, price, Open::left)
     }
 
     fn change(&mut self, side: Side, price: i64) {
         self.updates += 1;
-        let quantity = Quantity::from_units(self.total(side, price));
+        let quantity = Quantity::from_units(self.sum(side, price, Open::shown));
         let price = Price::from_units(price);
         self.events.push(MatchEvent::LevelChanged(LevelChange {
             side,
@@ -117,13 +147,14 @@ impl Twin {
         }
         if owner != Owner::BACKGROUND {
             let last = self.last_price.map(Price::from_units);
-            self.instrument.check(&order, last)?;
+            self.instrument.check(&priced(order, last), last)?;
             let limit = self.instrument.filters.max_open_orders.unwrap();
             if self.open.iter().filter(|open| open.owner == owner).count() >= limit as usize {
                 return Err(Reject::TooManyOpenOrders { limit });
             }
         }
         if let (Some(stop_price), Some(last)) = (order.kind.stop_price(), self.last_price)
+            && !stop_price.is_zero()
             && Self::fires(&order.kind, order.side, last)
         {
             let last_price = Price::from_units(last);
@@ -148,11 +179,30 @@ impl Twin {
         }
         let is_waiting = order.kind.stop_price().is_some();
         let (side, kind) = (order.side, order.kind);
-        self.open.push(Open { key, owner, side, kind, quantity, filled: 0, is_waiting });
+        self.open.push(Open {
+            key,
+            owner,
+            side,
+            kind,
+            quantity,
+            filled: 0,
+            prevented: 0,
+            is_waiting,
+            prevention: submission.prevention,
+            part: submission.iceberg.map_or(0, Quantity::units),
+            part_left: 0,
+            trailing: submission.trailing.filter(|_| is_waiting).map(|trailing| Trail {
+                delta: trailing.delta_bips.into(),
+                has_started: kind.stop_price() == Some(Price::ZERO),
+                best: None,
+                has_returned: false,
+            }),
+        });
         let quantity = Quantity::from_units(quantity);
         self.events.push(MatchEvent::Accepted { key, owner, quantity });
         if !is_waiting {
             self.work(key);
+            self.observe();
             self.fire();
         }
         Ok(())
@@ -198,17 +248,22 @@ impl Twin {
         self.open[at].is_waiting = true;
         self.take(key, order.side, limit);
         let at = self.position(key).unwrap();
-        let left = self.open[at].quantity - self.open[at].filled;
+        let left = self.open[at].left();
         match (until, limit) {
             _ if left == 0 && order.quantity > 0 => drop(self.open.remove(at)),
             (Some(TimeInForce::ImmediateOrCancel), _) => {
                 self.expire(key, ExpiryReason::UnfilledImmediateOrCancel);
+            }
+            // What counted as offered may have been kept from it.
+            (Some(TimeInForce::FillOrKill), _) => {
+                self.expire(key, ExpiryReason::UnfilledFillOrKill);
             }
             (_, None) => self.expire(key, ExpiryReason::InsufficientLiquidity),
             (_, Some(limit)) => {
                 // A triggered order's place in the queue is that of its rest, not its arrival.
                 let mut resting = self.open.remove(at);
                 resting.is_waiting = false;
+                resting.part_left = resting.part.min(left);
                 self.open.push(resting);
                 self.change(order.side, limit);
             }
@@ -223,16 +278,22 @@ impl Twin {
             let mut touched = false;
             loop {
                 let taker = self.position(key).unwrap();
-                let wanted = self.open[taker].quantity - self.open[taker].filled;
+                let wanted = self.open[taker].left();
                 let maker = self.open.iter().position(|order| {
                     order.side == side.opposite()
                         && !order.is_waiting
                         && order.kind.limit_price() == Some(Price::from_units(price))
                 });
                 let Some(maker) = maker.filter(|_| wanted > 0) else { break };
-                let quantity = wanted.min(self.open[maker].quantity - self.open[maker].filled);
-                self.trade(maker, taker, price, quantity);
                 touched = true;
+                let is_same = self.open[taker].owner == self.open[maker].owner
+                    && self.open[taker].owner != Owner::BACKGROUND;
+                if is_same && self.open[taker].prevention != SelfTradePrevention::None {
+                    self.prevent(maker, taker, price);
+                } else {
+                    let quantity = wanted.min(self.open[maker].shown());
+                    self.trade(maker, taker, price, quantity);
+                }
             }
             if touched {
                 self.change(side.opposite(), price);
@@ -240,9 +301,65 @@ impl Twin {
         }
     }
 
+    fn prevent(&mut self, maker: usize, taker: usize, price: i64) {
+        let (taker_left, maker_left) = (self.open[taker].left(), self.open[maker].left());
+        let mode = self.open[taker].prevention;
+        let less = match mode {
+            SelfTradePrevention::None => [0, 0],
+            SelfTradePrevention::ExpireTaker => [0, taker_left],
+            SelfTradePrevention::ExpireMaker => [maker_left, 0],
+            SelfTradePrevention::ExpireBoth => [maker_left, taker_left],
+            SelfTradePrevention::Decrement => [taker_left.min(maker_left); 2],
+        };
+        let [maker_party, taker_party] = [(maker, less[0]), (taker, less[1])].map(|(at, less)| {
+            let order = &mut self.open[at];
+            order.prevented += less;
+            order.part_left = order.part_left.min(order.left());
+            PreventedParty {
+                key: order.key,
+                quantity: Quantity::from_units(less),
+                remaining: Quantity::from_units(order.left()),
+            }
+        });
+        let (owner, price) = (self.open[taker].owner, Price::from_units(price));
+        let prevented =
+            PreventedMatch { owner, mode, price, maker: maker_party, taker: taker_party };
+        self.events.push(MatchEvent::Prevented(prevented));
+        if self.open[maker].left() == 0 {
+            self.open.remove(maker);
+        }
+    }
+
+    /// Shows the prices since the last time to the trailing orders.
+    fn observe(&mut self) {
+        for price in std::mem::take(&mut self.prints) {
+            for order in self.open.iter_mut().filter(|order| order.is_waiting) {
+                let (side, kind) = (order.side, order.kind);
+                let Some(trail) = order.trailing.as_mut().filter(|trail| !trail.has_returned)
+                else {
+                    continue;
+                };
+                trail.has_started |= Self::fires(&kind, side, price);
+                if !trail.has_started {
+                    continue;
+                }
+                if trail.best.is_none() {
+                    let (key, owner) = (order.key, order.owner);
+                    self.events.push(MatchEvent::Tracking { key, owner });
+                }
+                let sign = -side.sign();
+                let best = trail.best.map_or(price, |best| (sign * best).max(sign * price) * sign);
+                trail.best = Some(best);
+                let away = i128::from((best - price) * sign) * 10_000;
+                trail.has_returned = away >= i128::from(best) * i128::from(trail.delta);
+            }
+        }
+    }
+
     fn trade(&mut self, maker: usize, taker: usize, price: i64, quantity: i64) {
         self.trades += 1;
         self.last_price = Some(price);
+        self.prints.push(price);
         let aggressor = self.open[taker].side;
         let sides = [(maker, Role::Maker), (taker, Role::Taker)].map(|(at, role)| {
             self.open[at].filled += quantity;
@@ -259,7 +376,7 @@ impl Twin {
                 key: order.key,
                 owner: order.owner,
                 filled: Quantity::from_units(order.filled),
-                remaining: Quantity::from_units(order.quantity - order.filled),
+                remaining: Quantity::from_units(order.left()),
                 fee,
                 fee_asset,
             }
@@ -273,8 +390,15 @@ impl Twin {
             taker: Some(sides[1]),
             at: self.now,
         }));
-        if self.open[maker].filled == self.open[maker].quantity {
+        if self.open[maker].part > 0 {
+            self.open[maker].part_left -= quantity;
+        }
+        if self.open[maker].left() == 0 {
             self.open.remove(maker);
+        } else if self.open[maker].shown() == 0 {
+            let mut order = self.open.remove(maker);
+            order.part_left = order.part.min(order.left());
+            self.open.push(order);
         }
     }
 
@@ -287,10 +411,12 @@ impl Twin {
     /// Rising stops first, each direction nearest first, then by arrival.
     fn fire(&mut self) {
         while let Some(last) = self.last_price {
-            let reached = self
-                .open
-                .iter()
-                .filter(|order| order.is_waiting && Self::fires(&order.kind, order.side, last))
+            let has_returned =
+                |order: &&Open| order.trailing.as_ref().is_some_and(|trail| trail.has_returned);
+            let waiting = || self.open.iter().filter(|order| order.is_waiting);
+            let reached = waiting()
+                .filter(|order| order.trailing.is_none())
+                .filter(|order| Self::fires(&order.kind, order.side, last))
                 .min_by_key(|order| {
                     let stop = order.kind.stop_price().unwrap().units();
                     let is_stop = matches!(
@@ -300,13 +426,15 @@ impl Twin {
                     let is_rising = is_stop == (order.side == Side::Buy);
                     if is_rising { (0, stop) } else { (1, -stop) }
                 });
-            let Some(order) = reached else { return };
+            let Some(order) = waiting().find(has_returned).or(reached) else { return };
             let (key, owner) = (order.key, order.owner);
             let last_price = Price::from_units(last);
             self.events.push(MatchEvent::Triggered { key, owner, last_price });
             let at = self.position(key).unwrap();
             self.open[at].is_waiting = false;
+            self.open[at].trailing = None;
             self.work(key);
+            self.observe();
         }
     }
 
@@ -320,6 +448,65 @@ impl Twin {
         self.events.push(MatchEvent::Canceled { key, owner: order.owner, filled });
         true
     }
+}
+
+/// An order as filters see it: a stop of zero is where the market is.
+fn priced(mut order: NewOrder, last: Option<Price>) -> NewOrder {
+    let now = last.unwrap_or_default();
+    match &mut order.kind {
+        OrderKind::StopLoss { stop_price }
+        | OrderKind::StopLossLimit { stop_price, .. }
+        | OrderKind::TakeProfit { stop_price }
+        | OrderKind::TakeProfitLimit { stop_price, .. }
+            if stop_price.is_zero() =>
+        {
+            *stop_price = now;
+        }
+        OrderKind::StopLoss { .. }
+        | OrderKind::StopLossLimit { .. }
+        | OrderKind::TakeProfit { .. }
+        | OrderKind::TakeProfitLimit { .. }
+        | OrderKind::Market
+        | OrderKind::Limit { .. }
+        | OrderKind::LimitMaker { .. } => {}
+    }
+    order
+}
+
+/// An order with or without what few orders have: prevention, an iceberg's parts, a trail.
+fn random_submission(key: u64, owner: Owner, random: &mut Pcg64) -> Submission {
+    let mut submission = Submission::new(OrderKey(key), owner, random_order(random));
+    submission.prevention = match random.random_range(0..10) {
+        0 => SelfTradePrevention::ExpireTaker,
+        1 => SelfTradePrevention::ExpireMaker,
+        2 => SelfTradePrevention::ExpireBoth,
+        3 | 4 => SelfTradePrevention::Decrement,
+        _ => SelfTradePrevention::None,
+    };
+    let order = &mut submission.order;
+    let is_resting = order.kind.time_in_force() == Some(TimeInForce::GoodTilCanceled)
+        || matches!(order.kind, OrderKind::LimitMaker { .. });
+    if let OrderQuantity::Base(quantity) = order.quantity
+        && is_resting
+        && random.random_bool(0.3)
+    {
+        let parts = random.random_range(2..7);
+        let part = Quantity::from_units(quantity.units() / parts);
+        submission.iceberg = Some(part.floor_to(Quantity::from_units(STEP)));
+    }
+    if order.kind.stop_price().is_some() && random.random_bool(0.5) {
+        submission.trailing = Some(Trailing { delta_bips: random.random_range(1..20) });
+        if random.random() {
+            match &mut order.kind {
+                OrderKind::StopLoss { stop_price }
+                | OrderKind::StopLossLimit { stop_price, .. }
+                | OrderKind::TakeProfit { stop_price }
+                | OrderKind::TakeProfitLimit { stop_price, .. } => *stop_price = Price::ZERO,
+                OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
+            }
+        }
+    }
+    submission
 }
 
 fn random_order(random: &mut Pcg64) -> NewOrder {
@@ -379,7 +566,17 @@ impl Ledger {
                 assert_eq!((filled, *has_ended), (*so_far, false));
                 *has_ended = true;
             }
-            MatchEvent::Triggered { key, .. } => assert!(!self.orders[&key].2),
+            MatchEvent::Prevented(prevented) => {
+                for party in [prevented.maker, prevented.taker] {
+                    let (quantity, filled, has_ended) = self.orders.get_mut(&party.key).unwrap();
+                    *quantity -= party.quantity;
+                    assert_eq!((party.remaining, *has_ended), (*quantity - *filled, false));
+                    *has_ended = party.remaining.is_zero();
+                }
+            }
+            MatchEvent::Triggered { key, .. } | MatchEvent::Tracking { key, .. } => {
+                assert!(!self.orders[&key].2);
+            }
             MatchEvent::LevelChanged(_) => {}
         }
     }
@@ -394,6 +591,7 @@ fn run(seed: u64, steps: usize) -> BTreeMap<&'static str, usize> {
         now: Timestamp::EPOCH,
         open: Vec::new(),
         last_price: None,
+        prints: Vec::new(),
         trades: 0,
         updates: 0,
         events: Vec::new(),
@@ -411,7 +609,7 @@ fn run(seed: u64, steps: usize) -> BTreeMap<&'static str, usize> {
         } else {
             let owner = Owner(random.random_range(0..4));
             let key = if random.random_bool(0.02) { step / 2 } else { step };
-            let submission = Submission::new(OrderKey(key), owner, random_order(&mut random));
+            let submission = random_submission(key, owner, &mut random);
             let result = matcher.place(now, &submission, &mut out);
             assert_eq!(result, twin.place(&submission), "seed {seed} step {step}");
             *seen.entry(if result.is_ok() { "placed" } else { "refused" }).or_default() += 1;
@@ -420,6 +618,10 @@ fn run(seed: u64, steps: usize) -> BTreeMap<&'static str, usize> {
         out.iter().for_each(|event| ledger.check(event));
         *seen.entry("trades").or_default() +=
             out.iter().filter(|event| matches!(event, MatchEvent::Traded(_))).count();
+        *seen.entry("prevented").or_default() +=
+            out.iter().filter(|event| matches!(event, MatchEvent::Prevented(_))).count();
+        *seen.entry("following").or_default() +=
+            out.iter().filter(|event| matches!(event, MatchEvent::Tracking { .. })).count();
         *seen.entry("triggered").or_default() +=
             out.iter().filter(|event| matches!(event, MatchEvent::Triggered { .. })).count();
         if let (Some(bid), Some(ask)) = (matcher.best(Side::Buy), matcher.best(Side::Sell)) {
@@ -441,5 +643,6 @@ fn the_matcher_and_its_naive_twin_say_the_same() {
             seen["trades"] > 500 && seen["triggered"] > 50 && seen["refused"] > 100,
             "{seen:?}"
         );
+        assert!(seen["prevented"] > 100 && seen["following"] > 20, "{seen:?}");
     }
 }

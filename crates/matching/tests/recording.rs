@@ -125,6 +125,8 @@ fn quote_both_sides(events: &[MarketEvent], queue: QueueModel) -> Vec<Execution>
             MatchEvent::Traded(trade) => Some(trade),
             MatchEvent::Accepted { .. }
             | MatchEvent::Triggered { .. }
+            | MatchEvent::Tracking { .. }
+            | MatchEvent::Prevented(_)
             | MatchEvent::Expired { .. }
             | MatchEvent::Canceled { .. }
             | MatchEvent::LevelChanged(_) => None,

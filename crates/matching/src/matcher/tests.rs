@@ -1,7 +1,10 @@
 use model::{FilterViolation, InstrumentStatus, OrderQuantity, Side, Timestamp};
 
 use crate::testing::{fees, instrument, order, px, qty, told};
-use crate::{Book, Fees, MatchEvent, Matcher, OrderKey, Owner, Reject, Submission};
+use crate::{
+    Book, Fees, MatchEvent, Matcher, OrderKey, Owner, Reject, SelfTradePrevention, Submission,
+    Trailing,
+};
 
 const ALICE: Owner = Owner(1);
 const BOB: Owner = Owner(2);
@@ -313,4 +316,118 @@ fn a_smaller_order_keeps_its_place() {
         assert!(scene.matcher.shrink(NOW, OrderKey(2), qty(too_much), &mut Vec::new()).is_err());
     }
     assert!(scene.matcher.shrink(NOW, OrderKey(9), less, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn self_trade_prevention_ends_whom_the_taker_names() {
+    #[track_caller]
+    fn check(prevention: SelfTradePrevention, expected: &[&str], bid: &str) {
+        let mut scene = Scene::new();
+        scene.place(1, ALICE, "buy 2 @ 100 gtc").unwrap();
+        scene.place(2, BOB, "buy 1 @ 99 gtc").unwrap();
+        let sell = Submission {
+            prevention,
+            ..Submission::new(OrderKey(3), ALICE, order("sell 0.5 @ 99 ioc"))
+        };
+        scene.submit(&sell).unwrap();
+        assert_eq!(told(&scene.out)[1..], *expected, "{prevention:?}");
+        let best = scene.matcher.best(Side::Buy).unwrap();
+        assert_eq!(format!("{:.1} @ {:.0}", best.quantity, best.price), bid, "{prevention:?}");
+    }
+    let sold = "3(0 left) took 0.5 @ 99.00 from 2(0.5 left)";
+    check(
+        SelfTradePrevention::None,
+        &["3(0 left) took 0.5 @ 100.00 from 1(1.5 left)"],
+        "1.5 @ 100",
+    );
+    check(
+        SelfTradePrevention::ExpireTaker,
+        &["3(0 left) kept from 1(2 left) @ 100.00"],
+        "2.0 @ 100",
+    );
+    check(
+        SelfTradePrevention::ExpireMaker,
+        &["3(0.5 left) kept from 1(0 left) @ 100.00", sold],
+        "0.5 @ 99",
+    );
+    check(SelfTradePrevention::ExpireBoth, &["3(0 left) kept from 1(0 left) @ 100.00"], "1.0 @ 99");
+    check(
+        SelfTradePrevention::Decrement,
+        &["3(0 left) kept from 1(1.5 left) @ 100.00"],
+        "1.5 @ 100",
+    );
+}
+
+#[test]
+fn an_iceberg_shows_a_part_at_a_time_and_waits_for_its_turn() {
+    let mut scene = Scene::new();
+    let iceberg = Submission {
+        iceberg: Some(qty("1")),
+        ..Submission::new(OrderKey(1), ALICE, order("sell 2.5 @ 100 gtc"))
+    };
+    scene.submit(&iceberg).unwrap();
+    scene.place(2, BOB, "sell 1 @ 100 gtc").unwrap();
+    assert_eq!(scene.matcher.best(Side::Sell).unwrap().quantity, qty("2"));
+    // What does not show can be had, too, and shows as it comes.
+    assert!(!scene.matcher.preview(Side::Buy, None, OrderQuantity::Base(qty("3.5"))).is_exhausted);
+    scene.place(3, BOB, "buy 2.5 @ 100 gtc").unwrap();
+    assert_eq!(
+        told(&scene.out)[1..],
+        [
+            "3(1.5 left) took 1 @ 100.00 from 1(1.5 left)",
+            "3(0.5 left) took 1 @ 100.00 from 2(0 left)",
+            "3(0 left) took 0.5 @ 100.00 from 1(1 left)",
+        ]
+    );
+    assert_eq!(scene.matcher.best(Side::Sell).unwrap().quantity, qty("0.5"));
+    scene.matcher.shrink(NOW, OrderKey(1), qty("0.7"), &mut scene.out).unwrap();
+    assert_eq!(scene.matcher.best(Side::Sell).unwrap().quantity, qty("0.3"));
+    scene.matcher.cancel(NOW, OrderKey(1), &mut scene.out).unwrap();
+    assert_eq!(scene.matcher.best(Side::Sell), None);
+}
+
+#[test]
+fn a_trailing_order_follows_and_fires_when_the_market_comes_back() {
+    let mut scene = Scene::new();
+    // Deep on both sides, so that prices can be walked through.
+    for price in 90..100 {
+        scene.place(price, BOB, &format!("buy 10 @ {price} gtc")).unwrap();
+    }
+    let trailing = |key, text| Submission {
+        trailing: Some(Trailing { delta_bips: 200 }),
+        ..Submission::new(OrderKey(key), ALICE, order(text))
+    };
+    scene.matcher.desk.last_price = Some(px("99"));
+    // At once; and only after a fall to 97.
+    scene.submit(&trailing(201, "sell 1 stop 0")).unwrap();
+    scene.submit(&trailing(202, "sell 1 stop 97")).unwrap();
+    let mut step = |price: &str| {
+        scene.place(900, BOB, &format!("sell 0.1 @ {price} gtc")).unwrap();
+        scene.place(901, BOB, &format!("buy 0.1 @ {price} ioc")).unwrap();
+        let told = told(&scene.out);
+        told.into_iter().filter(|line| line.starts_with("20")).collect::<Vec<_>>()
+    };
+    assert_eq!(step("99.5"), ["201 follows"]);
+    assert!(step("101").is_empty());
+    assert!(step("99.5").is_empty(), "1.5 % below the highest");
+    // 98.98 is 2 % below 101. The sale at 99 goes no further down than the bid there.
+    scene.place(903, BOB, "sell 25 @ 97 ioc").unwrap();
+    let lines = told(&scene.out);
+    let own: Vec<&str> =
+        lines.iter().map(String::as_str).filter(|line| line.starts_with("20")).collect();
+    assert_eq!(
+        own,
+        ["202 follows", "201 triggered at 97.00", "201(0 left) took 1 @ 97.00 from 97(4 left)"]
+    );
+    // 97 is the start of the other; 95.06 is 2 % below.
+    scene.place(904, BOB, "sell 4 @ 97 ioc").unwrap();
+    scene.place(905, BOB, "sell 10 @ 96 ioc").unwrap();
+    assert!(scene.matcher.order(OrderKey(202)).is_some());
+    scene.place(906, BOB, "sell 1 @ 95 ioc").unwrap();
+    assert_eq!(told(&scene.out)[2], "202 triggered at 95.00");
+    // One that is taken back follows no more.
+    scene.submit(&trailing(203, "buy 1 stop 0")).unwrap();
+    scene.matcher.cancel(NOW, OrderKey(203), &mut scene.out).unwrap();
+    scene.place(907, BOB, "sell 8 @ 95 ioc").unwrap();
+    assert!(told(&scene.out).iter().all(|line| !line.starts_with("203")));
 }

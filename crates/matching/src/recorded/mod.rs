@@ -324,7 +324,7 @@ impl Recorded {
     /// Lets resting orders take what a trade brought them.
     fn on_trade(&mut self, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         self.last_price = Some(trade.price);
-        desk.last_price = Some(trade.price);
+        desk.print(trade.price);
         for side in [Side::Buy, Side::Sell] {
             if self.resting(side).is_empty() {
                 continue;
@@ -470,6 +470,7 @@ impl Matcher<Recorded> {
 
     fn on_trade(&mut self, trade: &Trade, out: &mut Vec<MatchEvent>) {
         self.liquidity.on_trade(trade, &mut self.desk, out);
+        self.observe(out);
         self.fire_triggers(out);
     }
 

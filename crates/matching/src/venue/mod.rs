@@ -437,6 +437,9 @@ impl LocalVenue {
                 self.change(now, *key, |order| order.status = OrderStatus::Canceled);
             }
             MatchEvent::LevelChanged(_) => {}
+            MatchEvent::Tracking { .. } | MatchEvent::Prevented(_) => {
+                unreachable!("this venue places neither trailing orders nor prevents matches")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use matching::SelfTradePrevention;
 use model::{
     Amount, Asset, ClientOrderId, InstrumentId, OrderKind, Price, Quantity, Side, TimeInForce,
     Timestamp, TradeId,
@@ -15,6 +16,8 @@ use crate::lists::OrderList;
 const CLOSED_KEPT: usize = 20_000;
 /// Order lists of an account kept.
 const LISTS_KEPT: usize = 5_000;
+/// Prevented matches of an account kept.
+const PREVENTED_KEPT: usize = 10_000;
 /// Trades of an account kept.
 const TRADES_KEPT: usize = 50_000;
 
@@ -59,25 +62,6 @@ impl Status {
             Self::Canceled => "CANCELED",
             Self::Expired => "EXPIRED",
             Self::ExpiredInMatch => "EXPIRED_IN_MATCH",
-        }
-    }
-}
-
-/// What happens when an order would trade with another of the same account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum SelfTradePrevention {
-    /// It trades with itself.
-    #[default]
-    None,
-}
-
-impl SelfTradePrevention {
-    /// The venue's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
         }
     }
 }
@@ -127,6 +111,24 @@ pub struct Order {
     /// Quote (buy) or base (sell) still locked for it. Two orders of which one cancels the
     /// other share what the greater one needs.
     pub locked: Amount,
+    /// Last price when it came, for a trailing order without a stop, which has no other.
+    #[serde(default)]
+    pub lock_price: Option<Price>,
+    /// The part of it that shows.
+    #[serde(default)]
+    pub iceberg: Option<Quantity>,
+    /// How far the market must come back to set off a trailing order, in hundredths of a percent.
+    #[serde(default)]
+    pub trailing_delta: Option<u32>,
+    /// When a trailing order began to follow the market.
+    #[serde(default)]
+    pub trailing_at: Option<Timestamp>,
+    /// Lost to self-trade prevention.
+    #[serde(default)]
+    pub prevented: Quantity,
+    /// The latest match that was prevented.
+    #[serde(default)]
+    pub prevented_match: Option<i64>,
     /// The list that it is a leg of.
     #[serde(default)]
     pub list_id: Option<i64>,
@@ -153,10 +155,16 @@ pub struct Amendment {
 }
 
 impl Order {
-    /// What is not executed.
+    /// What can still be executed.
     #[must_use]
     pub fn remaining(&self) -> Quantity {
-        self.quantity.saturating_sub_to_zero(self.executed)
+        self.quantity.saturating_sub_to_zero(self.executed + self.prevented)
+    }
+
+    /// The stop, if there is one: a trailing order may do without.
+    #[must_use]
+    pub fn stop_price(&self) -> Option<Price> {
+        self.kind.stop_price().filter(|stop| !stop.is_zero())
     }
 
     /// The venue's name of the kind.
@@ -252,6 +260,33 @@ pub struct MyTrade {
     pub at: Timestamp,
 }
 
+/// A match of two orders of an account that self-trade prevention prevented.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PreventedMatch {
+    /// Counts up.
+    pub id: i64,
+    /// Whose.
+    pub account: u32,
+    /// The symbol.
+    pub symbol: model::Symbol,
+    /// The order that would have taken.
+    pub taker: i64,
+    /// The order that would have been taken.
+    pub maker: i64,
+    /// The taker's mode.
+    pub mode: SelfTradePrevention,
+    /// The maker's price.
+    pub price: Price,
+    /// What would have been executed.
+    pub quantity: Quantity,
+    /// What the taker lost.
+    pub taker_quantity: Quantity,
+    /// What the maker lost.
+    pub maker_quantity: Quantity,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// All orders and trades of an account.
 #[derive(Clone, Debug, Default)]
 pub struct OrderBook {
@@ -261,6 +296,7 @@ pub struct OrderBook {
     /// The latest order with a client id.
     by_client_id: BTreeMap<(model::Symbol, ClientOrderId), i64>,
     trades: BTreeMap<(model::Symbol, TradeId, i64), MyTrade>,
+    prevented: BTreeMap<i64, PreventedMatch>,
     /// Trades in order of arrival, for forgetting the oldest.
     arrivals: std::collections::VecDeque<(model::Symbol, TradeId, i64)>,
 }
@@ -402,6 +438,19 @@ impl OrderBook {
         self.trades
             .range((symbol, id, i64::MIN)..=(symbol, TradeId(i64::MAX), i64::MAX))
             .map(|(_, trade)| trade)
+    }
+
+    /// Records a prevented match.
+    pub fn record_prevented(&mut self, prevented: PreventedMatch) {
+        self.prevented.insert(prevented.id, prevented);
+        while self.prevented.len() > PREVENTED_KEPT {
+            self.prevented.pop_first();
+        }
+    }
+
+    /// Prevented matches from a number on, oldest first.
+    pub fn prevented_from(&self, id: i64) -> impl Iterator<Item = &PreventedMatch> {
+        self.prevented.range(id..).map(|(_, prevented)| prevented)
     }
 
     /// Every trade, for storing.

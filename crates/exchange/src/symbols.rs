@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::flow::SymbolFlow;
+use crate::orders::SelfTradePrevention;
 
 /// A synthetic symbol: what it is, and the price it starts at.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,6 +56,9 @@ const KNOWN: [(&str, &str, &str, &str, &str, &str); 22] = [
     ("ETHBTC", "ETH", "BTC", "0.05", "0.00001", "0.001"),
     ("BNBBTC", "BNB", "BTC", "0.01", "0.000001", "0.01"),
 ];
+
+/// How far a trailing order may let the market come back, in hundredths of a percent.
+pub const TRAILING_DELTAS: std::ops::RangeInclusive<u32> = 10..=2_000;
 
 /// Quote assets that a name may end with.
 const QUOTES: [&str; 8] = ["USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY"];
@@ -255,10 +259,10 @@ pub fn filters(filters: &Filters) -> Vec<Value> {
     list.push(size_filter("MARKET_LOT_SIZE", filters.market_lot_size));
     list.push(json!({
         "filterType": "TRAILING_DELTA",
-        "minTrailingAboveDelta": 10,
-        "maxTrailingAboveDelta": 2000,
-        "minTrailingBelowDelta": 10,
-        "maxTrailingBelowDelta": 2000,
+        "minTrailingAboveDelta": TRAILING_DELTAS.start(),
+        "maxTrailingAboveDelta": TRAILING_DELTAS.end(),
+        "minTrailingBelowDelta": TRAILING_DELTAS.start(),
+        "maxTrailingBelowDelta": TRAILING_DELTAS.end(),
     }));
     if let Some(filter) = filters.percent_price {
         list.push(json!({
@@ -318,12 +322,12 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
             "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
             "TAKE_PROFIT_LIMIT"
         ],
-        "icebergAllowed": false,
+        "icebergAllowed": true,
         "ocoAllowed": true,
         "otoAllowed": true,
         "opoAllowed": false,
         "quoteOrderQtyMarketAllowed": true,
-        "allowTrailingStop": false,
+        "allowTrailingStop": true,
         "cancelReplaceAllowed": true,
         "amendAllowed": true,
         "pegInstructionsAllowed": false,
@@ -333,7 +337,8 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE"],
+        "allowedSelfTradePreventionModes":
+            SelfTradePrevention::ALL.map(SelfTradePrevention::venue_name),
     });
     if !show_permission_sets && let Some(object) = info.as_object_mut() {
         object.remove("permissionSets");

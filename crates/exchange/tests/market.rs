@@ -126,6 +126,8 @@ fn order(name: &str, side: Side, kind: OrderKind, quantity: &str) -> PlaceOrder 
         quantity: OrderQuantity::Base(quantity.parse().unwrap()),
         client_id: None,
         prevention: SelfTradePrevention::default(),
+        iceberg: None,
+        trailing_delta: None,
         strategy_id: None,
         strategy_type: None,
     }
@@ -171,7 +173,36 @@ fn random_order(exchange: &Exchange, random: &mut Pcg64Mcg) -> PlaceOrder {
     } else {
         OrderQuantity::Base(quantity)
     };
-    PlaceOrder { kind, quantity, ..order(name, side, OrderKind::Market, "1") }
+    let wanted = PlaceOrder { kind, quantity, ..order(name, side, OrderKind::Market, "1") };
+    with_options(wanted, step, random)
+}
+
+/// An order with what few orders have: prevention, an iceberg's parts, a trail.
+fn with_options(mut order: PlaceOrder, step: Quantity, random: &mut Pcg64Mcg) -> PlaceOrder {
+    let modes = SelfTradePrevention::ALL;
+    order.prevention = modes[random.random_range(0..modes.len())];
+    let rests = order.kind.time_in_force() == Some(TimeInForce::GoodTilCanceled)
+        || matches!(order.kind, OrderKind::LimitMaker { .. });
+    if let OrderQuantity::Base(quantity) = order.quantity
+        && rests
+        && random.random_range(0..3) == 0
+    {
+        let part = Quantity::from_units(quantity.units() / random.random_range(2..6));
+        order.iceberg = Some(part.floor_to(step)).filter(|part| part.is_positive());
+    }
+    if order.kind.stop_price().is_some() && random.random_range(0..3) == 0 {
+        order.trailing_delta = Some(random.random_range(10..20));
+        if random.random() {
+            match &mut order.kind {
+                OrderKind::StopLoss { stop_price }
+                | OrderKind::StopLossLimit { stop_price, .. }
+                | OrderKind::TakeProfit { stop_price }
+                | OrderKind::TakeProfitLimit { stop_price, .. } => *stop_price = Price::ZERO,
+                OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
+            }
+        }
+    }
+    order
 }
 
 /// A random pair, alone or behind an order that must fill first.
@@ -262,9 +293,21 @@ fn check_books(exchange: &Exchange, opening: &BTreeMap<Asset, Amount>, when: &st
             .map(|trade| trade.quantity)
             .sum();
         assert_eq!(filled, order.executed, "{when}: {order:?}");
-        assert!(order.executed <= order.quantity, "{when}: {order:?}");
-        let is_whole = order.executed == order.quantity && order.quantity.is_positive();
-        assert_eq!(order.status == Status::Filled, is_whole, "{when}: {order:?}");
+        let gone = order.executed + order.prevented;
+        assert!(gone <= order.quantity, "{when}: {order:?}");
+        let is_whole = gone == order.quantity && order.quantity.is_positive();
+        let ends_whole = matches!(order.status, Status::Filled | Status::ExpiredInMatch);
+        assert_eq!(ends_whole, is_whole, "{when}: {order:?}");
+        let prevented: Quantity = account
+            .orders
+            .prevented_from(0)
+            .map(|prevented| match order.id {
+                id if id == prevented.taker => prevented.taker_quantity,
+                id if id == prevented.maker => prevented.maker_quantity,
+                _ => Quantity::ZERO,
+            })
+            .sum();
+        assert_eq!(prevented, order.prevented, "{when}: {order:?}");
     }
 }
 

@@ -44,6 +44,24 @@ pub enum SelfTradePrevention {
     Decrement,
 }
 
+impl SelfTradePrevention {
+    /// Every mode.
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::ExpireTaker, Self::ExpireMaker, Self::ExpireBoth, Self::Decrement];
+
+    /// The venue's name for it.
+    #[must_use]
+    pub const fn venue_name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::ExpireTaker => "EXPIRE_TAKER",
+            Self::ExpireMaker => "EXPIRE_MAKER",
+            Self::ExpireBoth => "EXPIRE_BOTH",
+            Self::Decrement => "DECREMENT",
+        }
+    }
+}
+
 /// How a waiting order follows the market.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Trailing {

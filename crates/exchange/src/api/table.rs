@@ -139,7 +139,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
         rare::none_of_symbol,
     ),
     private("/api/v3/myFilters", "myFilters", Fixed(40), rare::filters),
-    private("/api/v3/myPreventedMatches", "myPreventedMatches", Fixed(20), rare::none_of_symbol),
+    private(
+        "/api/v3/myPreventedMatches",
+        "myPreventedMatches",
+        By(rare::prevented_weight),
+        rare::prevented_matches,
+    ),
     private("/api/v3/myAllocations", "myAllocations", Fixed(20), rare::none_of_symbol),
     Endpoint {
         ws: None,

@@ -1,9 +1,12 @@
 //! Making orders smaller without losing their place in the queue.
 
-use model::{Amount, ClientOrderId, NewOrder, OrderQuantity, Quantity, Symbol, Timestamp};
+use model::{
+    Amount, ClientOrderId, NewOrder, OrderKind, OrderQuantity, Quantity, Symbol, TimeInForce,
+    Timestamp,
+};
 
 use super::place::reference_mins;
-use super::settle::{Cause, key_of, lock_for};
+use super::settle::{Cause, key_of, lock_of};
 use super::{Exchange, ExecutionType, OrderRef, paid_asset};
 use crate::api::error::ApiError;
 use crate::orders::{Amendment, Order, Status};
@@ -77,7 +80,9 @@ impl Exchange {
             let words = "Order amend (quantity increase) is not supported.";
             return Err(ApiError::amend_rejected(words));
         }
-        if request.quantity == order.quantity || request.quantity <= order.executed {
+        if request.quantity == order.quantity
+            || request.quantity <= order.executed + order.prevented
+        {
             let words = "The requested action would change no state; rejecting";
             return Err(ApiError::amend_rejected(words));
         }
@@ -87,7 +92,15 @@ impl Exchange {
         let market = self.market(order.instrument);
         let instrument = market.instrument();
         let quantity = OrderQuantity::Base(request.quantity);
-        let wanted = NewOrder::new(instrument.id, order.side, order.kind, quantity);
+        let mut kind = order.kind;
+        if order.stop_price().is_none() {
+            // A trailing order without a stop: its limit alone is judged.
+            kind = order.kind.limit_price().map_or(OrderKind::Market, |price| OrderKind::Limit {
+                price,
+                time_in_force: TimeInForce::GoodTilCanceled,
+            });
+        }
+        let wanted = NewOrder::new(instrument.id, order.side, kind, quantity);
         let reference = market.reference_price(now, reference_mins(instrument));
         instrument
             .check(&wanted, reference)
@@ -117,7 +130,7 @@ impl Exchange {
         }
         let execution_id = self.next_execution_id;
         let is_pair = self.amended_with(&order).len() > 1;
-        let need = lock_for(&order.kind, order.side, quantity - order.executed);
+        let need = lock_of(&order, quantity - order.executed - order.prevented);
         let freed = if is_pair { Amount::ZERO } else { order.locked - need };
         let freed = if freed.is_negative() { Amount::ZERO } else { freed };
         let name = new_id.unwrap_or(order.client_id);

@@ -3,8 +3,8 @@
 use matching::OrderKey;
 use model::{Amount, ClientOrderId, OrderKind, OrderQuantity, Side, Symbol, Timestamp};
 
-use super::place::{PlaceOrder, new_order};
-use super::settle::{Cause, key_of, lock_for};
+use super::place::{PlaceOrder, priced};
+use super::settle::{Cause, key_of, lock_for, lock_of};
 use super::{Exchange, ExecutionType, Output, Record, UserEvent, paid_asset};
 use crate::api::error::ApiError;
 use crate::lists::{Contingency, OrderList};
@@ -53,7 +53,7 @@ impl Exchange {
             let client_id = order.client_id.unwrap_or_else(|| self.generated_id());
             let id = self.next_order_id;
             self.next_order_id += 1;
-            let mut order = new_order(account, instrument, id, client_id, order, now);
+            let mut order = self.new_order(account, instrument, id, client_id, order, now);
             order.status = Status::PendingNew;
             order.working_at = None;
             order.locked = Amount::ZERO;
@@ -113,14 +113,22 @@ impl Exchange {
         }
         let last = market.matcher.last_price();
         for leg in &request.legs {
-            let price = leg.kind.stop_price().or(leg.kind.limit_price());
+            let stop = leg.kind.stop_price();
+            let price = stop.or(leg.kind.limit_price());
             let is_above = price > last;
-            if last.is_some() && (price == last || is_above != is_above_leg(leg)) {
+            // A trailing leg without a stop is on neither side yet.
+            let has_price = stop.is_none_or(|stop| !stop.is_zero());
+            if has_price && last.is_some() && (price == last || is_above != is_above_leg(leg)) {
                 return Err(ApiError::bad_price_relation());
             }
             self.check_match(account, leg, now)?;
         }
-        let need = request.legs.iter().map(lock_of).max().unwrap_or(Amount::ZERO);
+        let need = request
+            .legs
+            .iter()
+            .map(|leg| lock_of_leg(leg, instrument, last))
+            .max()
+            .unwrap_or(Amount::ZERO);
         let side = request.legs.first().map_or(Side::Buy, |leg| leg.side);
         if need > free(side) { Err(ApiError::insufficient_balance()) } else { Ok(()) }
     }
@@ -141,7 +149,7 @@ impl Exchange {
         let needs: Vec<Amount> = legs
             .iter()
             .filter_map(|id| self.account(account).orders.get(*id))
-            .map(|order| lock_for(&order.kind, order.side, order.remaining()))
+            .map(|order| lock_of(order, order.remaining()))
             .collect();
         let holder = (0..needs.len()).max_by_key(|place| needs[*place]).unwrap_or(0);
         for (place, id) in legs.iter().enumerate() {
@@ -310,7 +318,7 @@ impl Exchange {
     /// Locks what an order needs that its list's other leg held before.
     fn hold_for(&mut self, account: u32, id: i64, now: Timestamp) {
         let missing = self.account_mut(account).orders.update(id, |order| {
-            let need = lock_for(&order.kind, order.side, order.remaining());
+            let need = lock_of(order, order.remaining());
             let missing = need - order.locked;
             if missing.is_positive() {
                 order.locked = need;
@@ -372,9 +380,14 @@ impl Exchange {
     }
 }
 
-fn lock_of(order: &PlaceOrder) -> Amount {
+fn lock_of_leg(
+    order: &PlaceOrder,
+    instrument: &model::Instrument,
+    last: Option<model::Price>,
+) -> Amount {
+    let kind = priced(order, instrument, last).kind;
     match order.quantity {
-        OrderQuantity::Base(quantity) => lock_for(&order.kind, order.side, quantity),
+        OrderQuantity::Base(quantity) => lock_for(&kind, order.side, quantity, None),
         OrderQuantity::Quote(amount) => amount,
     }
 }

@@ -8,6 +8,7 @@ mod cancel;
 mod lists;
 mod output;
 mod place;
+mod prevent;
 mod replay;
 mod restore;
 mod settle;
@@ -36,7 +37,7 @@ use settle::Cause;
 pub use amend::AmendOrder;
 pub use cancel::{CancelOrder, CancelRestriction, NotFound, OrderRef};
 pub use lists::{ListRef, PlaceList};
-pub use output::{ExecutionReport, ExecutionType, Output, Record, UserEvent};
+pub use output::{ExecutionReport, ExecutionType, Output, Prevention, Record, UserEvent};
 pub use place::{PlaceOrder, Placed};
 
 /// The default account.
@@ -87,6 +88,7 @@ pub struct Exchange {
     next_order_id: i64,
     next_list_id: i64,
     next_execution_id: i64,
+    next_prevented_id: i64,
     next_generated_id: u64,
     outputs: Vec<Output>,
     records: Vec<Record>,
@@ -145,6 +147,7 @@ impl Exchange {
             next_order_id: 1,
             next_list_id: 1,
             next_execution_id: 1,
+            next_prevented_id: 1,
             next_generated_id: 1,
             outputs: Vec::new(),
             records: Vec::new(),

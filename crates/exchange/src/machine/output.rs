@@ -1,13 +1,13 @@
 //! What comes out of the machine: public market data, private reports, and what must be stored.
 
-use model::{Amount, Asset, ClientOrderId, InstrumentId, Timestamp};
+use model::{Amount, Asset, ClientOrderId, InstrumentId, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Balance;
 use crate::lists::OrderList;
 use crate::market::tape::{AggregateTrade, Print};
 use crate::market::{BestQuote, DepthDiff};
-use crate::orders::{MyTrade, Order};
+use crate::orders::{MyTrade, Order, PreventedMatch};
 
 /// What the public or an account learns.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,6 +100,8 @@ pub enum ExecutionType {
     Expired,
     /// Made smaller.
     Replaced,
+    /// Kept from trading with another order of the account.
+    TradePrevention,
 }
 
 impl ExecutionType {
@@ -112,8 +114,24 @@ impl ExecutionType {
             Self::Trade => "TRADE",
             Self::Expired => "EXPIRED",
             Self::Replaced => "REPLACED",
+            Self::TradePrevention => "TRADE_PREVENTION",
         }
     }
+}
+
+/// What a report says of a prevented match.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prevention {
+    /// Number of the prevented match.
+    pub id: i64,
+    /// What the order lost now.
+    pub last: Quantity,
+    /// The order that it would have met.
+    pub counter_order: i64,
+    /// The price at which it would have.
+    pub price: Price,
+    /// What would have been executed.
+    pub quantity: Quantity,
 }
 
 /// A step in the life of an order: the order as it is after the step, and the step.
@@ -129,6 +147,8 @@ pub struct ExecutionReport {
     pub cancel_id: Option<ClientOrderId>,
     /// The order's name before, for an amendment.
     pub earlier_id: Option<ClientOrderId>,
+    /// The match that was prevented, for a prevention.
+    pub prevention: Option<Prevention>,
     /// Counts up with each report.
     pub execution_id: i64,
     /// When.
@@ -143,6 +163,8 @@ pub enum Record {
     Order(Order),
     /// An execution.
     Trade(MyTrade),
+    /// A match that self-trade prevention prevented.
+    Prevented(PreventedMatch),
     /// An order list's new state.
     List(OrderList),
     /// An asset's new balance.

@@ -1,15 +1,15 @@
 //! Placing orders.
 
-use matching::{Owner, Reject, Submission};
+use matching::{Owner, Reject, Submission, Trailing};
 use model::{
     Amount, ClientOrderId, InstrumentId, InstrumentStatus, NewOrder, OrderKind, OrderQuantity,
-    Quantity, Side, Symbol, Timestamp, TradeId,
+    Price, Quantity, Side, Symbol, Timestamp, TradeId,
 };
 
-use super::settle::{key_of, lock_for};
+use super::settle::{key_of, lock_for, lock_of};
 use super::{Exchange, paid_asset};
 use crate::api::error::ApiError;
-use crate::orders::{MyTrade, Order, SelfTradePrevention, Status};
+use crate::orders::{MyTrade, Order, PreventedMatch, SelfTradePrevention, Status};
 
 /// An order as a client wants it, complete and well formed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +26,10 @@ pub struct PlaceOrder {
     pub client_id: Option<ClientOrderId>,
     /// Self-trade prevention asked for.
     pub prevention: SelfTradePrevention,
+    /// The part that shows.
+    pub iceberg: Option<Quantity>,
+    /// How far the market must come back to set it off, in hundredths of a percent.
+    pub trailing_delta: Option<u32>,
     /// The client's number for the strategy.
     pub strategy_id: Option<i64>,
     /// The client's kind of strategy.
@@ -39,6 +43,8 @@ pub struct Placed {
     pub order: Order,
     /// Its executions so far.
     pub trades: Vec<MyTrade>,
+    /// Executions that self-trade prevention kept it from, as a taker.
+    pub prevented: Vec<PreventedMatch>,
 }
 
 impl Exchange {
@@ -57,10 +63,11 @@ impl Exchange {
         let instrument = self.market_of(request.symbol)?.instrument().id;
         let id = self.next_order_id;
         let client_id = request.client_id.unwrap_or_else(|| self.generated_id());
-        let order = new_order(account, instrument, id, client_id, request, now);
+        let order = self.new_order(account, instrument, id, client_id, request, now);
         let submission = self.submission(&order, request.quantity, now);
         self.open(&order, now);
         let last_trade = self.market(instrument).matcher.last_trade_id();
+        let first_prevented = self.next_prevented_id;
         self.next_order_id += 1;
         if let Err(reject) = self.submit(now, &submission) {
             self.next_order_id -= 1;
@@ -74,7 +81,9 @@ impl Exchange {
             .filter(|trade| trade.order == id)
             .cloned()
             .collect();
-        Ok(Placed { order, trades })
+        let prevented = orders.prevented_from(first_prevented);
+        let prevented = prevented.filter(|prevented| prevented.taker == id).cloned().collect();
+        Ok(Placed { order, trades, prevented })
     }
 
     /// Everything that can be checked without placing: what order/test does.
@@ -89,8 +98,9 @@ impl Exchange {
     ) -> Result<(), ApiError> {
         self.check_filters(request, now)?;
         self.check_client_id(account, request)?;
-        let instrument = self.market_of(request.symbol)?.instrument();
-        let order = NewOrder::new(instrument.id, request.side, request.kind, request.quantity);
+        let market = self.market_of(request.symbol)?;
+        let instrument = market.instrument();
+        let order = priced(request, instrument, market.matcher.last_price());
         let free = self.account(account).balance(paid_asset(instrument, request.side)).free;
         if self.cost(&order) > free {
             return Err(ApiError::insufficient_balance());
@@ -108,11 +118,13 @@ impl Exchange {
         if instrument.status != InstrumentStatus::Trading {
             return Err(ApiError::market_closed());
         }
-        let order = NewOrder::new(instrument.id, request.side, request.kind, request.quantity);
+        let order = priced(request, instrument, market.matcher.last_price());
         let reference = market.reference_price(now, reference_mins(instrument));
         instrument
             .check(&order, reference)
-            .map_err(|violation| ApiError::filter(violation.filter_name()))
+            .map_err(|violation| ApiError::filter(violation.filter_name()))?;
+        check_iceberg(request, instrument)?;
+        check_trailing(request)
     }
 
     /// An id may be used again once the order that had it has ended.
@@ -138,7 +150,7 @@ impl Exchange {
         let instrument = market.instrument().id;
         let id = self.next_order_id;
         let name = ClientOrderId::new("check").expect("a plain name");
-        let order = new_order(account, instrument, id, name, request, now);
+        let order = self.new_order(account, instrument, id, name, request, now);
         let submission = self.submission(&order, request.quantity, now);
         market.matcher.check(&submission).map_err(|reject| refusal(&reject))
     }
@@ -156,7 +168,7 @@ impl Exchange {
                     (Side::Sell, OrderQuantity::Quote(_)) => preview.quantity.into(),
                 }
             }
-            (kind, OrderQuantity::Base(quantity)) => lock_for(&kind, order.side, quantity),
+            (kind, OrderQuantity::Base(quantity)) => lock_for(&kind, order.side, quantity, None),
             (_, OrderQuantity::Quote(amount)) => amount,
         }
     }
@@ -177,7 +189,10 @@ impl Exchange {
             order: NewOrder::new(order.instrument, order.side, order.kind, quantity),
             held: Quantity::from_decimal(held).unwrap_or(Quantity::MAX),
             reference: market.reference_price(now, reference_mins(instrument)),
-            budget: Some(lock_for(&order.kind, order.side, order.remaining())),
+            budget: Some(lock_of(order, order.remaining())),
+            prevention: order.prevention,
+            iceberg: order.iceberg,
+            trailing: order.trailing_delta.map(|delta_bips| Trailing { delta_bips }),
         }
     }
 
@@ -203,7 +218,27 @@ impl Exchange {
     }
 }
 
-pub(super) fn new_order(
+impl Exchange {
+    /// An order as it comes in.
+    pub(super) fn new_order(
+        &self,
+        account: u32,
+        instrument: InstrumentId,
+        id: i64,
+        client_id: ClientOrderId,
+        request: &PlaceOrder,
+        now: Timestamp,
+    ) -> Order {
+        let has_stop = request.kind.stop_price().is_some_and(|stop| !stop.is_zero());
+        let last = self.market(instrument).matcher.last_price();
+        let lock_price = last.filter(|_| request.trailing_delta.is_some() && !has_stop);
+        let order = unlocked_order(account, instrument, id, client_id, request, now);
+        let order = Order { lock_price, ..order };
+        Order { locked: lock_of(&order, order.quantity), ..order }
+    }
+}
+
+fn unlocked_order(
     account: u32,
     instrument: InstrumentId,
     id: i64,
@@ -235,9 +270,63 @@ pub(super) fn new_order(
         strategy_id: request.strategy_id,
         strategy_type: request.strategy_type,
         expiry_reason: None,
-        locked: lock_for(&request.kind, request.side, quantity),
+        locked: Amount::ZERO,
+        lock_price: None,
+        iceberg: request.iceberg,
+        trailing_delta: request.trailing_delta,
+        trailing_at: None,
+        prevented: Quantity::ZERO,
+        prevented_match: None,
         list_id: None,
         amendments: Vec::new(),
+    }
+}
+
+/// The order as filters and balances see it: a trailing stop without a price is where the market
+/// is now.
+pub(super) fn priced(
+    request: &PlaceOrder,
+    instrument: &model::Instrument,
+    last: Option<Price>,
+) -> NewOrder {
+    let mut kind = request.kind;
+    let now = last.unwrap_or_default().floor_to(instrument.filters.price.tick);
+    match &mut kind {
+        OrderKind::StopLoss { stop_price }
+        | OrderKind::StopLossLimit { stop_price, .. }
+        | OrderKind::TakeProfit { stop_price }
+        | OrderKind::TakeProfitLimit { stop_price, .. } => {
+            if stop_price.is_zero() {
+                *stop_price = now;
+            }
+        }
+        OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
+    }
+    NewOrder::new(instrument.id, request.side, kind, request.quantity)
+}
+
+/// LOT_SIZE and ICEBERG_PARTS for the part that shows.
+fn check_iceberg(request: &PlaceOrder, instrument: &model::Instrument) -> Result<(), ApiError> {
+    let (Some(part), OrderQuantity::Base(quantity)) = (request.iceberg, request.quantity) else {
+        return Ok(());
+    };
+    let lot = instrument.filters.lot_size;
+    if part < lot.min || (!lot.max.is_zero() && part > lot.max) || !part.is_multiple_of(lot.step) {
+        return Err(ApiError::filter("LOT_SIZE"));
+    }
+    let parts = (quantity.units() + part.units() - 1) / part.units();
+    match instrument.filters.max_iceberg_parts {
+        Some(limit) if parts > i64::from(limit) => Err(ApiError::filter("ICEBERG_PARTS")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// TRAILING_DELTA, which is the same for all symbols and both directions here.
+fn check_trailing(request: &PlaceOrder) -> Result<(), ApiError> {
+    let is_within = |delta| crate::symbols::TRAILING_DELTAS.contains(&delta);
+    match request.trailing_delta {
+        Some(delta) if !is_within(delta) => Err(ApiError::filter("TRAILING_DELTA")),
+        Some(_) | None => Ok(()),
     }
 }
 

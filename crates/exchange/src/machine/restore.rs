@@ -1,6 +1,6 @@
 //! Putting back what was stored: accounts as they were, open orders on the new market.
 
-use matching::{Owner, Submission};
+use matching::{Owner, Submission, Trailing};
 use model::{Amount, NewOrder, OrderKind, OrderQuantity, TimeInForce, Timestamp};
 
 use super::settle::key_of;
@@ -39,6 +39,10 @@ impl Exchange {
                     self.entry(list.account, now).orders.insert_list(list);
                 }
                 Record::Trade(trade) => self.entry(trade.account, now).orders.record(trade),
+                Record::Prevented(prevented) => {
+                    self.next_prevented_id = self.next_prevented_id.max(prevented.id + 1);
+                    self.entry(prevented.account, now).orders.record_prevented(prevented);
+                }
             }
         }
         let open: Vec<Order> = self
@@ -68,6 +72,8 @@ impl Exchange {
             records.extend(account.orders.lists_from(i64::MIN).cloned().map(Record::List));
             records.extend(account.orders.everything().cloned().map(Record::Order));
             records.extend(account.orders.all_trades().cloned().map(Record::Trade));
+            let prevented = account.orders.prevented_from(i64::MIN).cloned();
+            records.extend(prevented.map(Record::Prevented));
         }
         records
     }
@@ -97,6 +103,10 @@ impl Exchange {
         );
         let mut submission = Submission::new(key_of(order.id), Owner(order.account), wanted);
         submission.budget = Some(order.locked);
+        submission.prevention = order.prevention;
+        submission.iceberg = order.iceberg;
+        // It follows the market anew: what the market did meanwhile nobody knows.
+        submission.trailing = order.trailing_delta.map(|delta_bips| Trailing { delta_bips });
         let mut placed = self.submit(now, &submission);
         if placed.is_err()
             && let Some(fired) = fired_kind(&kind)

@@ -7,7 +7,7 @@ use super::{CLIENT_KEYS, Exchange, ExecutionReport, ExecutionType, Output, Recor
 use crate::orders::{MyTrade, Order, Status};
 
 /// The order of a key.
-fn order_id(key: OrderKey) -> i64 {
+pub(super) fn order_id(key: OrderKey) -> i64 {
     i64::try_from(key.0 - CLIENT_KEYS).expect("only clients' orders have an owner")
 }
 
@@ -17,7 +17,13 @@ pub(super) fn key_of(order: i64) -> OrderKey {
 }
 
 /// What an open order of this kind holds of its paying asset for so much.
-pub(super) fn lock_for(kind: &OrderKind, side: Side, quantity: model::Quantity) -> Amount {
+/// `market` is taken for the stop of a trailing order that has none.
+pub(super) fn lock_for(
+    kind: &OrderKind,
+    side: Side,
+    quantity: model::Quantity,
+    market: Option<model::Price>,
+) -> Amount {
     if side == Side::Sell {
         return match kind {
             OrderKind::Market => Amount::ZERO,
@@ -41,12 +47,18 @@ pub(super) fn lock_for(kind: &OrderKind, side: Side, quantity: model::Quantity) 
         // it locks. Here 5 % more, and what that can't pay for expires.
         OrderKind::StopLoss { stop_price } | OrderKind::TakeProfit { stop_price } => {
             let headroom = rust_decimal::Decimal::new(105, 2);
-            notional(*stop_price)
+            let stop_price = market.filter(|_| stop_price.is_zero()).unwrap_or(*stop_price);
+            notional(stop_price)
                 .checked_mul(headroom)
                 .expect("filters bound price and quantity")
                 .truncated(8)
         }
     }
+}
+
+/// What an order holds of its paying asset for so much of it.
+pub(super) fn lock_of(order: &Order, quantity: model::Quantity) -> Amount {
+    lock_for(&order.kind, order.side, quantity, order.lock_price)
 }
 
 /// Why the matcher was called.
@@ -104,6 +116,8 @@ impl Exchange {
                     self.accept(now, owner, key, quantity);
                 }
                 MatchEvent::Triggered { key, owner, .. } => self.trigger(now, owner, key),
+                MatchEvent::Tracking { key, owner } => self.note_tracking(now, owner, key),
+                MatchEvent::Prevented(prevented) => self.prevent(now, instrument, &prevented),
                 MatchEvent::Traded(execution) => {
                     let this = execution.taker.map(|party| party.key);
                     if taker != this {
@@ -167,6 +181,14 @@ impl Exchange {
         });
     }
 
+    /// A trailing order follows the market from now on: nobody is told, but queries show it.
+    fn note_tracking(&mut self, now: Timestamp, owner: Owner, key: OrderKey) {
+        let id = order_id(key);
+        let account = self.accounts.get_mut(&owner.0).expect("owners are accounts");
+        account.orders.update(id, |order| order.trailing_at = Some(now));
+        self.operation.orders.insert((owner.0, id));
+    }
+
     fn expire(&mut self, now: Timestamp, owner: Owner, key: OrderKey, reason: ExpiryReason) {
         if owner == Owner::BACKGROUND {
             return;
@@ -223,7 +245,7 @@ impl Exchange {
                 order.updated_at = now;
                 let is_complete = order.remaining().is_zero();
                 order.status = if is_complete { Status::Filled } else { Status::PartiallyFilled };
-                let locked = lock_for(&order.kind, order.side, order.remaining());
+                let locked = lock_of(order, order.remaining());
                 let unlocked = order.locked - locked;
                 order.locked = locked;
                 (order.clone(), unlocked)
@@ -329,6 +351,7 @@ impl Exchange {
             trade,
             cancel_id,
             earlier_id: None,
+            prevention: None,
             execution_id,
             at: now,
         };

@@ -102,11 +102,53 @@ struct Report<'a> {
     W: Option<i64>,
     V: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    d: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    D: Option<i64>,
+    #[serde(flatten)]
+    prevention: Option<Prevented>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     j: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     J: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     eR: Option<&'a str>,
+}
+
+/// What a report says of a prevented match.
+#[derive(Serialize)]
+#[expect(non_snake_case, reason = "the names on the wire, which differ by case alone")]
+struct Prevented {
+    v: i64,
+    /// Lost so far.
+    A: Quantity,
+    /// Lost now.
+    B: Quantity,
+    /// The trade group: none.
+    u: i64,
+    U: i64,
+    Cs: model::Symbol,
+    pl: Quantity,
+    pL: Price,
+    pY: Eight,
+}
+
+impl Prevented {
+    fn of(report: &ExecutionReport) -> Option<Self> {
+        let prevention = report.prevention?;
+        let quote = Amount::notional(prevention.price, prevention.quantity).ok()?;
+        Some(Self {
+            v: prevention.id,
+            A: report.order.prevented,
+            B: prevention.last,
+            u: -1,
+            U: prevention.counter_order,
+            Cs: report.order.symbol,
+            pl: prevention.quantity,
+            pL: prevention.price,
+            pY: Eight(quote.truncated(8)),
+        })
+    }
 }
 
 /// A commission: `"0"` where there is no trade.
@@ -123,7 +165,7 @@ impl Serialize for Fee {
 
 impl<'a> Report<'a> {
     fn of(report: &'a ExecutionReport, unit: TimeUnit) -> Self {
-        let ExecutionReport { order, kind, trade, cancel_id, earlier_id, execution_id, at } =
+        let ExecutionReport { order, kind, trade, cancel_id, earlier_id, execution_id, at, .. } =
             report;
         let trade = trade.as_ref();
         let is_on_book = order.status.is_open()
@@ -139,8 +181,8 @@ impl<'a> Report<'a> {
             f: order.time_in_force_name(),
             q: order.quantity,
             p: order.price(),
-            P: order.kind.stop_price().unwrap_or(Price::ZERO),
-            F: Quantity::ZERO,
+            P: order.stop_price().unwrap_or(Price::ZERO),
+            F: order.iceberg.unwrap_or(Quantity::ZERO),
             g: order.list_number(),
             C: match (cancel_id, earlier_id) {
                 (Some(_), _) => order.client_id.as_str(),
@@ -167,7 +209,10 @@ impl<'a> Report<'a> {
             Y: Eight(trade.map_or(Amount::ZERO, |trade| trade.quote)),
             Q: Eight(order.quote_wanted),
             W: order.working_at.map(|at| unit.of(at)),
-            V: order.prevention.name(),
+            V: order.prevention.venue_name(),
+            d: order.trailing_delta,
+            D: order.trailing_at.map(|at| unit.of(at)),
+            prevention: Prevented::of(report),
             j: order.strategy_id,
             J: order.strategy_type,
             eR: order.expiry_reason.as_deref(),

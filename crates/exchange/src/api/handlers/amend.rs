@@ -52,16 +52,16 @@ impl Amended {
             price: order.price(),
             qty: order.quantity,
             executed_qty: order.executed,
-            prevented_qty: Quantity::ZERO,
+            prevented_qty: order.prevented,
             quote_order_qty: Eight(order.quote_wanted),
             cumulative_quote_qty: Eight(order.quote_executed),
             status: order.status.name(),
             time_in_force: order.time_in_force_name(),
             kind: order.type_name(),
             side: side_name(order.side),
-            stop_price: order.kind.stop_price(),
+            stop_price: order.stop_price(),
             working_time: (order.status != Status::PendingNew).then_some(working_time),
-            self_trade_prevention_mode: order.prevention.name(),
+            self_trade_prevention_mode: order.prevention.venue_name(),
         }
     }
 }

@@ -135,6 +135,8 @@ fn read_leg(
         kind,
         quantity,
         client_id: leg.client_id()?,
+        iceberg: leg.iceberg(&kind)?,
+        trailing_delta: leg.trailing_delta(&kind)?,
         prevention: read_prevention(params)?,
         strategy_id,
         strategy_type,
@@ -215,19 +217,25 @@ pub fn old_oco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
         (_, _) => OrderKind::StopLoss { stop_price },
     };
     let prevention = read_prevention(params)?;
-    let leg = |kind, client_id| PlaceOrder {
+    let leg = |kind, client_id, iceberg| PlaceOrder {
         symbol,
         side,
         kind,
         quantity: OrderQuantity::Base(quantity),
         client_id,
+        iceberg,
+        trailing_delta: None,
         prevention,
         strategy_id: None,
         strategy_type: None,
     };
     let legs = vec![
-        leg(stop, client_id(params, "stopClientOrderId")?),
-        leg(OrderKind::LimitMaker { price }, client_id(params, "limitClientOrderId")?),
+        leg(stop, client_id(params, "stopClientOrderId")?, params.quantity("stopIcebergQty")?),
+        leg(
+            OrderKind::LimitMaker { price },
+            client_id(params, "limitClientOrderId")?,
+            params.quantity("limitIcebergQty")?,
+        ),
     ];
     let name = client_id(params, "listClientOrderId")?;
     let list = PlaceList { symbol, client_id: name, working: None, legs };

@@ -1,12 +1,14 @@
 //! What few clients ask for, and what this exchange leaves out: that is answered with the
 //! documented error or an empty list, never with silence.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::general::select;
 use crate::api::Request;
 use crate::api::error::ApiError;
+use crate::api::params::Params;
 use crate::machine::Exchange;
+use crate::orders::PreventedMatch;
 use crate::symbols;
 
 /// `GET /api/v3/executionRules`: no symbol has any.
@@ -29,13 +31,73 @@ pub fn reference_price(exchange: &mut Exchange, request: &Request<'_>) -> Result
     Err(ApiError::no_reference_price())
 }
 
-/// Lists of a symbol that are always empty here: block trades, prevented matches, allocations.
+/// Weight of myPreventedMatches: by an order it is dearer.
+pub fn prevented_weight(params: &Params) -> u32 {
+    if params.peek("preventedMatchId").is_some() { 2 } else { 20 }
+}
+
+/// `GET /api/v3/myPreventedMatches`
+pub fn prevented_matches(
+    exchange: &mut Exchange,
+    request: &Request<'_>,
+) -> Result<String, ApiError> {
+    let params = request.params;
+    let symbol = params.symbol()?;
+    let id = params.integer("preventedMatchId")?;
+    let order = params.integer("orderId")?;
+    let from_id = params.integer("fromPreventedMatchId")?;
+    let limit = params.limit(500, 1_000)?;
+    params.finish()?;
+    exchange.market_of(symbol)?;
+    // By one match, or by an order and where to begin.
+    match (id, order, from_id) {
+        (Some(_), None, None) | (None, Some(_), _) => {}
+        (None, None, _) => return Err(ApiError::either("preventedMatchId", "orderId")),
+        (Some(_), _, _) => return Err(ApiError::bad_combination()),
+    }
+    let answers: Vec<Value> = exchange
+        .account(request.account)
+        .orders
+        .prevented_from(id.or(from_id).unwrap_or(i64::MIN))
+        .filter(|prevented| prevented.symbol == symbol)
+        .filter(|prevented| id.is_none_or(|id| prevented.id == id))
+        .filter(|prevented| {
+            order.is_none_or(|order| [prevented.taker, prevented.maker].contains(&order))
+        })
+        .take(limit)
+        .map(|prevented| prevented_json(prevented, request))
+        .collect();
+    Ok(Value::from(answers).to_string())
+}
+
+fn prevented_json(prevented: &PreventedMatch, request: &Request<'_>) -> Value {
+    let mut answer = json!({
+        "symbol": prevented.symbol,
+        "preventedMatchId": prevented.id,
+        "takerOrderId": prevented.taker,
+        "makerSymbol": prevented.symbol,
+        "makerOrderId": prevented.maker,
+        "tradeGroupId": -1,
+        "selfTradePreventionMode": prevented.mode.venue_name(),
+        "price": prevented.price,
+        "transactTime": request.unit.of(prevented.at),
+    });
+    for (name, quantity) in [
+        ("takerPreventedQuantity", prevented.taker_quantity),
+        ("makerPreventedQuantity", prevented.maker_quantity),
+    ] {
+        if quantity.is_positive() {
+            answer[name] = json!(quantity);
+        }
+    }
+    answer
+}
+
+/// Lists of a symbol that are always empty here: block trades, allocations.
 pub fn none_of_symbol(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     let params = request.params;
     let symbol = params.symbol()?;
-    for name in
-        ["preventedMatchId", "orderId", "fromPreventedMatchId", "fromAllocationId", "fromId"]
-    {
+    for name in ["orderId", "fromAllocationId", "fromId"] {
         params.integer(name)?;
     }
     params.instant("startTime")?;

@@ -76,12 +76,15 @@ pub fn read_restriction(params: &Params) -> Result<Option<CancelRestriction>, Ap
 /// # Errors
 /// -1013 for modes that no symbol allows here.
 pub fn read_prevention(params: &Params) -> Result<SelfTradePrevention, ApiError> {
-    match params.text("selfTradePreventionMode")? {
-        None | Some("NONE") => Ok(SelfTradePrevention::None),
-        Some(_) => Err(ApiError::invalid_message(
+    let Some(name) = params.text("selfTradePreventionMode")? else {
+        return Ok(SelfTradePrevention::None);
+    };
+    let known = SelfTradePrevention::ALL.into_iter().find(|mode| mode.venue_name() == name);
+    known.ok_or_else(|| {
+        ApiError::invalid_message(
             "This symbol does not allow the specified self-trade prevention mode.",
-        )),
-    }
+        )
+    })
 }
 
 /// How much the answer shall say.
@@ -114,6 +117,8 @@ pub fn read_order(exchange: &Exchange, params: &Params) -> Result<PlaceOrder, Ap
         side,
         kind,
         quantity,
+        iceberg: leg.iceberg(&kind)?,
+        trailing_delta: leg.trailing_delta(&kind)?,
         client_id: client_id(params, "newClientOrderId")?,
         prevention: read_prevention(params)?,
         strategy_id,
@@ -175,9 +180,49 @@ impl Leg<'_> {
         self.optional_price("price")?.ok_or_else(|| ApiError::mandatory(&self.name("price")))
     }
 
+    /// The stop; zero for a trailing order that has none.
     fn stop_price(&self) -> Result<Price, ApiError> {
-        self.optional_price("stopPrice")?
-            .ok_or_else(|| ApiError::either(&self.name("stopPrice"), &self.name("trailingDelta")))
+        let (stop, trailing) = (self.name("stopPrice"), self.name("trailingDelta"));
+        match (self.optional_price("stopPrice")?, self.params.text(&trailing)?) {
+            (Some(price), _) => Ok(price),
+            (None, Some(_)) => Ok(Price::ZERO),
+            (None, None) => Err(ApiError::either(&stop, &trailing)),
+        }
+    }
+
+    /// How far a trailing order lets the market come back, in hundredths of a percent.
+    ///
+    /// # Errors
+    /// -1106 for kinds that don't wait.
+    pub fn trailing_delta(&self, kind: &OrderKind) -> Result<Option<u32>, ApiError> {
+        let name = self.name("trailingDelta");
+        if kind.stop_price().is_none() {
+            self.refuse(&["trailingDelta"])?;
+        }
+        let delta = self.params.integer(&name)?;
+        Ok(delta.map(|delta| u32::try_from(delta).unwrap_or(u32::MAX)))
+    }
+
+    /// The part of a resting order that shows; zero is none.
+    ///
+    /// # Errors
+    /// -1106 for orders that don't rest.
+    pub fn iceberg(&self, kind: &OrderKind) -> Result<Option<Quantity>, ApiError> {
+        let part = self.params.quantity(&self.name("icebergQty"))?;
+        let part = part.filter(|part| part.is_positive());
+        let rests = match kind {
+            OrderKind::LimitMaker { .. } => true,
+            OrderKind::Limit { time_in_force, .. }
+            | OrderKind::StopLossLimit { time_in_force, .. }
+            | OrderKind::TakeProfitLimit { time_in_force, .. } => {
+                *time_in_force == TimeInForce::GoodTilCanceled
+            }
+            OrderKind::Market | OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => false,
+        };
+        if part.is_some() && !rests {
+            return Err(ApiError::not_required(&self.name("icebergQty")));
+        }
+        Ok(part)
     }
 
     fn time_in_force(&self) -> Result<TimeInForce, ApiError> {
@@ -292,9 +337,7 @@ impl Leg<'_> {
 }
 
 /// Options that no symbol allows here, and the venue's words for it.
-const LEFT_OUT: [(&str, &str); 5] = [
-    ("icebergQty", "Iceberg orders are not supported for this symbol."),
-    ("trailingDelta", "Trailing stop orders are not supported for this symbol."),
+const LEFT_OUT: [(&str, &str); 3] = [
     ("pegPriceType", "Pegged orders are not supported for this symbol."),
     ("pegOffsetType", "Pegged orders are not supported for this symbol."),
     ("pegOffsetValue", "Pegged orders are not supported for this symbol."),

@@ -6,7 +6,7 @@ use model::{Amount, Asset, ClientOrderId, Price, Quantity, Symbol, TradeId};
 use serde::{Serialize, Serializer};
 
 use crate::api::TimeUnit;
-use crate::orders::{MyTrade, Order, side_name};
+use crate::orders::{MyTrade, Order, PreventedMatch, side_name};
 
 /// An amount with eight decimals, as all money on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -80,23 +80,39 @@ impl Facts {
 #[serde(rename_all = "camelCase")]
 struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_delta: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     strategy_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy_type: Option<i64>,
     self_trade_prevention_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    prevented_match_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prevented_quantity: Option<Quantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expiry_reason: Option<String>,
 }
 
 impl Extras {
-    fn of(order: &Order) -> Self {
+    fn of(order: &Order, unit: TimeUnit) -> Self {
         Self {
+            trailing_delta: order.trailing_delta,
+            trailing_time: order.trailing_at.map(|at| unit.of(at)),
             strategy_id: order.strategy_id,
             strategy_type: order.strategy_type,
-            self_trade_prevention_mode: order.prevention.name(),
+            self_trade_prevention_mode: order.prevention.venue_name(),
+            prevented_match_id: order.prevented_match,
+            prevented_quantity: order.prevented_match.map(|_| order.prevented),
             expiry_reason: order.expiry_reason.clone(),
         }
     }
+}
+
+fn is_zero(quantity: &Quantity) -> bool {
+    quantity.is_zero()
 }
 
 /// When the order began to work; -1 while it waits for its stop.
@@ -125,11 +141,29 @@ pub struct NewOrderAnswer {
     facts: Facts,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Price>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iceberg_qty: Option<Quantity>,
     working_time: i64,
     #[serde(flatten)]
     extras: Extras,
     #[serde(skip_serializing_if = "Option::is_none")]
     fills: Option<Vec<Fill>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    prevented_matches: Vec<PreventedMatchAnswer>,
+}
+
+/// A prevented match in a FULL answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PreventedMatchAnswer {
+    prevented_match_id: i64,
+    maker_symbol: Symbol,
+    maker_order_id: i64,
+    price: Price,
+    #[serde(skip_serializing_if = "is_zero")]
+    taker_prevented_quantity: Quantity,
+    #[serde(skip_serializing_if = "is_zero")]
+    maker_prevented_quantity: Quantity,
 }
 
 impl NewOrderAnswer {
@@ -146,11 +180,28 @@ impl NewOrderAnswer {
         Self {
             ack: Ack::of(order, unit),
             facts: Facts::of(order),
-            stop_price: order.kind.stop_price(),
+            stop_price: order.stop_price(),
+            iceberg_qty: order.iceberg,
             working_time: working_time(order, unit),
-            extras: Extras::of(order),
+            extras: Extras::of(order, unit),
             fills: trades.map(|trades| trades.iter().map(fill).collect()),
+            prevented_matches: Vec::new(),
         }
+    }
+
+    /// The same, with the matches that self-trade prevention prevented.
+    #[must_use]
+    pub fn with_prevented(mut self, prevented: &[PreventedMatch]) -> Self {
+        let answer = |prevented: &PreventedMatch| PreventedMatchAnswer {
+            prevented_match_id: prevented.id,
+            maker_symbol: prevented.symbol,
+            maker_order_id: prevented.maker,
+            price: prevented.price,
+            taker_prevented_quantity: prevented.taker_quantity,
+            maker_prevented_quantity: prevented.maker_quantity,
+        };
+        self.prevented_matches = prevented.iter().map(answer).collect();
+        self
     }
 }
 
@@ -168,6 +219,8 @@ pub struct CancelAnswer {
     facts: Facts,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Price>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iceberg_qty: Option<Quantity>,
     #[serde(flatten)]
     extras: Extras,
 }
@@ -184,8 +237,9 @@ impl CancelAnswer {
             client_order_id: cancel_id,
             transact_time: unit.of(order.updated_at),
             facts: Facts::of(order),
-            stop_price: order.kind.stop_price(),
-            extras: Extras::of(order),
+            stop_price: order.stop_price(),
+            iceberg_qty: order.iceberg,
+            extras: Extras::of(order, unit),
         }
     }
 }
@@ -220,13 +274,13 @@ impl OrderAnswer {
             order_list_id: order.list_number(),
             client_order_id: order.client_id,
             facts: Facts::of(order),
-            stop_price: order.kind.stop_price().unwrap_or(Price::ZERO),
-            iceberg_qty: Quantity::ZERO,
+            stop_price: order.stop_price().unwrap_or(Price::ZERO),
+            iceberg_qty: order.iceberg.unwrap_or(Quantity::ZERO),
             time: unit.of(order.created_at),
             update_time: unit.of(order.updated_at),
             is_working: !order.is_waiting(),
             working_time: working_time(order, unit),
-            extras: Extras::of(order),
+            extras: Extras::of(order, unit),
         }
     }
 }

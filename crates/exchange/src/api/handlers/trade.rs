@@ -29,7 +29,10 @@ fn placed_json(placed: &Placed, detail: Detail, unit: TimeUnit) -> String {
     match detail {
         Detail::Ack => json(&Ack::of(&placed.order, unit)),
         Detail::Result => json(&NewOrderAnswer::of(&placed.order, None, unit)),
-        Detail::Full => json(&NewOrderAnswer::of(&placed.order, Some(&placed.trades), unit)),
+        Detail::Full => {
+            let answer = NewOrderAnswer::of(&placed.order, Some(&placed.trades), unit);
+            json(&answer.with_prevented(&placed.prevented))
+        }
     }
 }
 

@@ -160,7 +160,7 @@ pub struct ExecutionReport {
 #[serde(rename_all = "snake_case")]
 pub enum Record {
     /// An order's new state, whole.
-    Order(Order),
+    Order(Box<Order>),
     /// An execution.
     Trade(MyTrade),
     /// A match that self-trade prevention prevented.

@@ -31,7 +31,7 @@ impl Exchange {
                 }
                 Record::Order(order) => {
                     self.next_order_id = self.next_order_id.max(order.id + 1);
-                    let order = self.resolved(order);
+                    let order = self.resolved(*order);
                     self.entry(order.account, now).orders.insert(order);
                 }
                 Record::List(list) => {
@@ -70,7 +70,8 @@ impl Exchange {
             });
             records.extend(balances);
             records.extend(account.orders.lists_from(i64::MIN).cloned().map(Record::List));
-            records.extend(account.orders.everything().cloned().map(Record::Order));
+            let orders = account.orders.everything().cloned();
+            records.extend(orders.map(Box::new).map(Record::Order));
             records.extend(account.orders.all_trades().cloned().map(Record::Trade));
             let prevented = account.orders.prevented_from(i64::MIN).cloned();
             records.extend(prevented.map(Record::Prevented));

@@ -363,7 +363,7 @@ impl Exchange {
     pub(super) fn report_positions(&mut self, now: Timestamp) {
         for (account, id) in std::mem::take(&mut self.operation.orders) {
             let order = self.account(account).orders.get(id).expect("it was just changed");
-            self.records.push(Record::Order(order.clone()));
+            self.records.push(Record::Order(Box::new(order.clone())));
         }
         let trades = std::mem::take(&mut self.operation.trades);
         self.records.extend(trades.into_iter().map(Record::Trade));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 pub mod api;
+pub mod backtest;
 pub mod certify;
 pub mod data;
 pub mod demo;
@@ -42,6 +43,8 @@ const AFTER_HELP: &str = "\
 Start here:
   tickwright demo                        see it trade a simulated market
   tickwright run                         run the engine on the simulated exchange
+  tickwright backtest --strategy FILE --data FILE
+                                         what would it have done?
   tickwright check                       is my configuration right?
   tickwright prices BTCUSDT ETHUSDT      what do they cost?
   tickwright logs summary FILE           what did the engine do?
@@ -63,6 +66,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run the engine with its HTTP API on
     Api(api::ApiArgs),
+    /// Run strategies over history
+    Backtest(backtest::BacktestArgs),
     /// Run the simulated exchange by itself
     Exchange(exchange::ExchangeArgs),
     /// Check a venue against its documents and the simulated exchange
@@ -189,6 +194,7 @@ pub fn execute(
         Command::Run(arguments) => commands::run::execute(&arguments, kinds),
         Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
+        Command::Backtest(arguments) => commands::backtest::execute(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
         Command::Certify(arguments) => commands::certify::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),

@@ -74,9 +74,82 @@ pub fn symbol(text: &str) -> Result<model::Symbol, String> {
     model::Symbol::new(&text.to_ascii_uppercase()).map_err(|error| error.to_string())
 }
 
+/// Reads an instant: `2024-08-08`, `2024-08-08T23:54:14`, the same with a fraction or a `Z`
+/// (always UTC), or a unix time in milliseconds.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn instant(text: &str) -> Result<model::Timestamp, String> {
+    let refuse = || "expected a UTC date such as 2024-08-08 or 2024-08-08T23:54:14".to_owned();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() > 8 {
+        return text.parse().map(model::Timestamp::from_millis).map_err(|_| refuse());
+    }
+    let (date, time) = match text.trim_end_matches('Z').split_once(['T', ' ']) {
+        Some((date, time)) => (date, time),
+        None => (text, "00:00:00"),
+    };
+    let days = days_of(date).ok_or_else(refuse)?;
+    let nanos = nanos_of(time).ok_or_else(refuse)?;
+    Ok(model::Timestamp::from_nanos(days * 86_400_000_000_000 + nanos))
+}
+
+/// Days since the epoch of `year-month-day`, after Howard Hinnant's "chrono-compatible low-level
+/// date algorithms", `days_from_civil`.
+fn days_of(date: &str) -> Option<i64> {
+    let mut parts = date.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(is_leap),
+        _ => 31,
+    };
+    let fits = (1970..2262).contains(&year) && (1..=12).contains(&month);
+    if parts.next().is_some() || !fits || !(1..=length).contains(&day) {
+        return None;
+    }
+    let year = year - i64::from(month <= 2);
+    let year_of_era = year % 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(year / 400 * 146_097 + day_of_era - 719_468)
+}
+
+/// Nanoseconds since midnight of `hour:minute[:second[.fraction]]`.
+fn nanos_of(time: &str) -> Option<i64> {
+    let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let mut parts = whole.split(':').map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    let fits = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+    if parts.next().is_some() || !fits || fraction.len() > 9 {
+        return None;
+    }
+    let fraction: i64 = format!("{fraction:0<9}").parse().ok()?;
+    Some((hour * 3_600 + minute * 60 + second) * 1_000_000_000 + fraction)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_are_utc() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<&str>) {
+            let actual = instant(text).ok().map(|instant| instant.to_string());
+            assert_eq!(actual.as_deref(), expected, "{text}");
+        }
+        check("2024-08-08", Some("2024-08-08T00:00:00.000000Z"));
+        check("1970-01-01", Some("1970-01-01T00:00:00.000000Z"));
+        check("2024-02-29T23:59:59.5Z", Some("2024-02-29T23:59:59.500000Z"));
+        check("2000-03-01 07:30", Some("2000-03-01T07:30:00.000000Z"));
+        check("1723161253937", Some("2024-08-08T23:54:13.937000Z"));
+        for wrong in
+            ["", "2023-02-29", "2024-13-01", "2024-1", "2024-01-01T25:00", "tomorrow", "-5"]
+        {
+            check(wrong, None);
+        }
+    }
 
     #[test]
     fn durations_have_a_unit() {

@@ -1,6 +1,7 @@
 //! One function per command of the command line.
 
 pub mod api;
+pub mod backtest;
 pub mod certify;
 pub mod check;
 pub mod data;

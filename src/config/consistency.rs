@@ -10,6 +10,15 @@ use super::layer::Layers;
 use super::resolve::ResolvedStrategy;
 use super::suggest::best;
 
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The engine at a venue.
+    Run,
+    /// History, without a venue.
+    Backtest,
+}
+
 /// Checks everything that goes together. Where a key is `broken`, its default stands in for it,
 /// and nothing is said about its neighbours.
 pub(super) fn check(
@@ -17,6 +26,7 @@ pub(super) fn check(
     layers: &Layers,
     strategies: &[ResolvedStrategy],
     broken: &[String],
+    purpose: Purpose,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let is_broken =
@@ -24,12 +34,12 @@ pub(super) fn check(
     let mut found = Vec::new();
     check_engine(engine, layers, &mut found);
     found.retain(|diagnostic| !is_broken(section_of(&diagnostic.key)));
-    if is_broken("mode") {
+    if is_broken("mode") || purpose == Purpose::Backtest {
         found.retain(|diagnostic| section_of(&diagnostic.key) != "venue");
     }
     check_ids(strategies, &mut found);
     let doubtful = ["mode", "venue", "sim", "risk"].into_iter().any(is_broken);
-    if engine.venue.endpoint == Endpoint::Sim && !doubtful {
+    if purpose == Purpose::Run && engine.venue.endpoint == Endpoint::Sim && !doubtful {
         check_simulated_market(engine, strategies, &mut found);
     }
     if engine.mode == Mode::Paper && !doubtful && !is_broken("paper") {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use matching::QueueModel;
-use model::{Amount, Asset, Price, Symbol};
+use model::{Amount, Asset, Price, Quantity, Symbol};
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -55,6 +55,7 @@ pub struct EngineConfig {
     pub alerts: AlertsConfig,
     pub monitor: MonitorConfig,
     pub shutdown: ShutdownConfig,
+    pub backtest: BacktestConfig,
 }
 
 impl EngineConfig {
@@ -401,6 +402,75 @@ pub struct MonitorConfig {
 pub struct ShutdownConfig {
     #[serde(rename = "drain_timeout_ms", deserialize_with = "millis")]
     pub drain_timeout: Duration,
+}
+
+/// How the orders of a backtest fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FillRule {
+    /// As the models say.
+    Model,
+    /// At once, at the last price.
+    Last,
+}
+
+/// What pays the fees of a backtest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeeAsset {
+    /// What the order receives.
+    Received,
+    /// Always the quote asset.
+    Quote,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct BacktestConfig {
+    pub cash: Amount,
+    pub fill: FillRule,
+    #[serde(rename = "latency_min_ms", deserialize_with = "millis")]
+    pub latency_min: Duration,
+    #[serde(rename = "latency_max_ms", deserialize_with = "millis")]
+    pub latency_max: Duration,
+    pub seed: u64,
+    pub queue: QueueModel,
+    #[serde(deserialize_with = "decimal")]
+    pub half_spread_bps: Decimal,
+    #[serde(deserialize_with = "decimal")]
+    pub slippage_bps: Decimal,
+    #[serde(deserialize_with = "decimal")]
+    pub participation: Decimal,
+    pub maker_fee: Decimal,
+    pub taker_fee: Decimal,
+    pub fee_asset: FeeAsset,
+    pub filters: bool,
+    pub limits: bool,
+    #[serde(default)]
+    pub symbols: Vec<BacktestSymbol>,
+}
+
+/// What is known of one symbol in a backtest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct BacktestSymbol {
+    pub symbol: Symbol,
+    pub base: Option<Asset>,
+    pub quote: Option<Asset>,
+    pub maker_fee: Option<Decimal>,
+    pub taker_fee: Option<Decimal>,
+    pub tick: Option<Price>,
+    pub step: Option<Quantity>,
+    pub min_quantity: Option<Quantity>,
+    pub min_notional: Option<Amount>,
+}
+
+/// A number as the file writes it: the shortest text of its float.
+fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let text = f64::deserialize(deserializer)?.to_string();
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -26,6 +26,19 @@ static SIM_SYMBOL_KEYS: &[Key] = &[
     ),
 ];
 
+/// Keys of one `[[backtest.symbols]]` table.
+static BACKTEST_SYMBOL_KEYS: &[Key] = &[
+    Key::new("symbol", Kind::Symbol, Required, "The trading pair."),
+    Key::new("base", Kind::Asset, Optional, "What is bought and sold. Unset: as in the name."),
+    Key::new("quote", Kind::Asset, Optional, "What it is paid with. Unset: as in the name."),
+    Key::new("maker_fee", Kind::Rate, Optional, "Its fee of orders that rest."),
+    Key::new("taker_fee", Kind::Rate, Optional, "Its fee of orders that execute at once."),
+    Key::new("tick", Kind::Price, Optional, "Prices of orders are multiples of it."),
+    Key::new("step", Kind::Quantity, Optional, "Quantities of orders are multiples of it."),
+    Key::new("min_quantity", Kind::Quantity, Optional, "The smallest order."),
+    Key::new("min_notional", Kind::Money, Optional, "The smallest order, by price times quantity."),
+];
+
 /// Every key of the engine's file, in the order of the page.
 pub static ENGINE_KEYS: &[Key] = &[
     Key::new(
@@ -497,5 +510,99 @@ pub static ENGINE_KEYS: &[Key] = &[
         milliseconds(0, 600_000),
         Default("10_000"),
         "How long a stop waits for cancels to be confirmed.",
+    ),
+    // backtest
+    Key::new(
+        "backtest.cash",
+        Kind::Money,
+        Default("\"100000\""),
+        "What the virtual account starts with, in the quote asset of what is traded.",
+    ),
+    Key::new(
+        "backtest.fill",
+        Kind::Choice(&["model", "last"]),
+        Default("\"model\""),
+        "`model`: orders fare as the keys below say. `last`: they fill whole, at once, at the last \
+         price; for checks only, and the report is marked as unrealistic.",
+    ),
+    Key::new(
+        "backtest.latency_min_ms",
+        milliseconds(1, 60_000),
+        Default("25"),
+        "The shortest time that an order takes to the venue, and an answer back.",
+    ),
+    Key::new(
+        "backtest.latency_max_ms",
+        milliseconds(1, 60_000),
+        Default("35"),
+        "The longest such time; drawn evenly between the two.",
+    ),
+    Key::new(
+        "backtest.seed",
+        Kind::Integer { min: 0, max: i64::MAX },
+        Default("1"),
+        "Chance is a function of this number.",
+    ),
+    Key::new(
+        "backtest.queue",
+        Kind::Choice(&["back", "proportional"]),
+        Default("\"back\""),
+        "Where depth is recorded: whether those who cancel stand behind a resting order as long as \
+         anybody does, or before and behind it in proportion.",
+    ),
+    Key::new(
+        "backtest.half_spread_bps",
+        Kind::Number { min: 0.0, max: 1_000.0 },
+        Default("1.0"),
+        "Where no book is recorded: what a taker pays beside the last price, in basis points.",
+    ),
+    Key::new(
+        "backtest.slippage_bps",
+        Kind::Number { min: 0.0, max: 1_000.0 },
+        Default("1.0"),
+        "Where no book is recorded: what a taker pays on top of that.",
+    ),
+    Key::new(
+        "backtest.participation",
+        Kind::Number { min: 0.0, max: 1.0 },
+        Default("0.1"),
+        "Where no book is recorded: the share of the traded volume that our orders may take.",
+    ),
+    Key::new(
+        "backtest.maker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that rest.",
+    ),
+    Key::new(
+        "backtest.taker_fee",
+        Kind::Rate,
+        Default("\"0.001\""),
+        "The fee of orders that execute at once.",
+    ),
+    Key::new(
+        "backtest.fee_asset",
+        Kind::Choice(&["received", "quote"]),
+        Default("\"received\""),
+        "What fees are taken from: what an order receives, as at the venue, or always the quote \
+         asset.",
+    ),
+    Key::new(
+        "backtest.filters",
+        Kind::Boolean,
+        Default("true"),
+        "Whether the venue's trading filters hold (steps, smallest sizes), where they are known.",
+    ),
+    Key::new(
+        "backtest.limits",
+        Kind::Boolean,
+        Default("true"),
+        "Whether the limits of `risk` and of the strategies' own hold. Capital always does.",
+    ),
+    Key::new(
+        "backtest.symbols",
+        Kind::Tables(BACKTEST_SYMBOL_KEYS),
+        Optional,
+        "What is known of single symbols, over what the data say.",
     ),
 ];

@@ -27,15 +27,15 @@ mod suggest;
 pub use diagnostic::{ConfigErrors, Diagnostic, Place};
 pub use document::to_markdown;
 pub use engine::{
-    AlertsConfig, ApiConfig, Balance, DurabilityLevel, Endpoint, EngineConfig, FeedConfig,
-    JournalConfig, LogsConfig, Mode, MonitorConfig, PaperConfig, RiskConfig, ShutdownConfig,
-    SimConfig, SimSymbol, Speed, SpeedError, SupervisionConfig, TerminalLog, VenueConfig,
-    VenueUrls,
+    AlertsConfig, ApiConfig, BacktestConfig, BacktestSymbol, Balance, DurabilityLevel, Endpoint,
+    EngineConfig, FeeAsset, FeedConfig, FillRule, JournalConfig, LogsConfig, Mode, MonitorConfig,
+    PaperConfig, RiskConfig, ShutdownConfig, SimConfig, SimSymbol, Speed, SpeedError,
+    SupervisionConfig, TerminalLog, VenueConfig, VenueUrls,
 };
 pub use engine_keys::ENGINE_KEYS;
 pub use hash::ConfigHash;
 pub use overrides::{Override, PREFIX};
-pub use resolve::{Config, load};
+pub use resolve::{Config, load, load_for_backtest};
 pub use secrets::{Credentials, SecretError, SigningKey, read_secret_file};
 pub use sources::{SourceFile, Sources};
 pub use strategy::{StrategyConfig, StrategyRisk};

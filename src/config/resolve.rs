@@ -6,7 +6,7 @@ use kernel::parameters::{ParameterError, ParameterSet, Parameters};
 use kernel::strategy::StrategyEntry;
 use toml::de::{DeTable, DeValue};
 
-use super::consistency;
+use super::consistency::{self, Purpose};
 use super::diagnostic::{ConfigErrors, Diagnostic, Place};
 use super::engine::EngineConfig;
 use super::engine_keys::ENGINE_KEYS;
@@ -47,6 +47,27 @@ pub fn load(
     overrides: &[Override],
     kinds: &[StrategyEntry],
 ) -> Result<Config, ConfigErrors> {
+    resolve(sources, overrides, kinds, Purpose::Run)
+}
+
+/// The same for a backtest, which needs no venue, no keys and no simulated market.
+///
+/// # Errors
+/// Every error of every source, at once.
+pub fn load_for_backtest(
+    sources: &Sources,
+    overrides: &[Override],
+    kinds: &[StrategyEntry],
+) -> Result<Config, ConfigErrors> {
+    resolve(sources, overrides, kinds, Purpose::Backtest)
+}
+
+fn resolve(
+    sources: &Sources,
+    overrides: &[Override],
+    kinds: &[StrategyEntry],
+    purpose: Purpose,
+) -> Result<Config, ConfigErrors> {
     let mut diagnostics = Vec::new();
     let engine_file = sources.engine()?;
     let layers = engine_layers(&engine_file, overrides, &mut diagnostics);
@@ -62,7 +83,7 @@ pub fn load(
     let merged = layers.merge();
     let engine: EngineConfig =
         merged.clone().try_deserialize().expect("checked layers hold what the types expect");
-    consistency::check(&engine, &layers, &strategies, &broken, &mut diagnostics);
+    consistency::check(&engine, &layers, &strategies, &broken, purpose, &mut diagnostics);
     ConfigErrors::unless_empty(diagnostics)?;
 
     let hash = ConfigHash::of(&merged, strategies.iter().map(|resolved| &resolved.merged));

@@ -40,6 +40,13 @@ pub enum Sources {
     },
     /// The files that this program was built with: what `demo` runs.
     Embedded,
+    /// The strategies' files by name: what `backtest` runs.
+    Chosen {
+        /// The engine's file. `None`: defaults.
+        engine: Option<PathBuf>,
+        /// The strategies' files, in the order in which they run.
+        strategies: Vec<PathBuf>,
+    },
 }
 
 /// The engine's file as built in.
@@ -67,8 +74,10 @@ impl Sources {
                 path: PathBuf::from("config/engine.toml"),
                 text: EMBEDDED_ENGINE.to_owned(),
             }),
-            Self::Files { engine: Some(path) } => SourceFile::read(path),
-            Self::Files { engine: None } => {
+            Self::Files { engine: Some(path) } | Self::Chosen { engine: Some(path), .. } => {
+                SourceFile::read(path)
+            }
+            Self::Files { engine: None } | Self::Chosen { engine: None, .. } => {
                 Ok(SourceFile { path: PathBuf::from("(no file)"), text: String::new() })
             }
         }
@@ -83,6 +92,7 @@ impl Sources {
     ) -> Vec<SourceFile> {
         let beside = match self {
             Self::Embedded if directory.is_none() => return embedded_strategies(),
+            Self::Chosen { strategies, .. } => return read_all(strategies, diagnostics),
             Self::Embedded | Self::Files { engine: None } => None,
             Self::Files { engine: Some(engine) } => {
                 Some(engine.parent().unwrap_or(Path::new("")).join("strategies"))
@@ -92,16 +102,7 @@ impl Sources {
             return Vec::new();
         };
         match toml_files(&directory) {
-            Ok(paths) => {
-                let mut files = Vec::new();
-                for path in paths {
-                    match SourceFile::read(&path) {
-                        Ok(file) => files.push(file),
-                        Err(diagnostic) => diagnostics.push(diagnostic),
-                    }
-                }
-                files
-            }
+            Ok(paths) => read_all(&paths, diagnostics),
             Err(error) => {
                 let place = Place::Path { file: directory };
                 let problem = format!("the directory of strategies can't be read: {error}");
@@ -112,6 +113,17 @@ impl Sources {
             }
         }
     }
+}
+
+fn read_all(paths: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -> Vec<SourceFile> {
+    let mut files = Vec::new();
+    for path in paths {
+        match SourceFile::read(path) {
+            Ok(file) => files.push(file),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    files
 }
 
 fn embedded_strategies() -> Vec<SourceFile> {

@@ -15,20 +15,11 @@ use crate::config::{Config, StrategyConfig};
 #[must_use]
 pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskConfig {
     let risk = &config.engine.risk;
-    let limits = RiskLimits {
-        max_order_notional: Some(risk.max_order_notional),
-        max_position_notional: Some(risk.max_position_notional),
-        max_total_notional: Some(risk.max_total_notional),
-        max_open_orders: Some(risk.max_open_orders),
-        max_orders_per_10s: Some(risk.max_orders_per_10s),
-        price_collar_bps: Some(Decimal::from(risk.price_collar_bps)),
-        stale_after: Some(risk.stale_after),
-        daily_loss: Some(risk.daily_loss),
-        max_drawdown: Some(risk.max_drawdown),
-    };
+    let limits = engine_limits(config);
     let strategies = enabled(config).filter_map(|strategy| {
         let id = ledger.strategy_id(&strategy.id)?;
-        Some((id, strategy_risk(strategy)))
+        let (capital, limits) = (strategy.capital, strategy_limits(strategy));
+        Some((id, StrategyRisk { capital, limits }))
     });
     RiskConfig {
         limits,
@@ -38,26 +29,42 @@ pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskCon
     }
 }
 
+/// The limits of the whole account.
+#[must_use]
+pub fn engine_limits(config: &Config) -> RiskLimits {
+    let risk = &config.engine.risk;
+    RiskLimits {
+        max_order_notional: Some(risk.max_order_notional),
+        max_position_notional: Some(risk.max_position_notional),
+        max_total_notional: Some(risk.max_total_notional),
+        max_open_orders: Some(risk.max_open_orders),
+        max_orders_per_10s: Some(risk.max_orders_per_10s),
+        price_collar_bps: Some(Decimal::from(risk.price_collar_bps)),
+        stale_after: Some(risk.stale_after),
+        daily_loss: Some(risk.daily_loss),
+        max_drawdown: Some(risk.max_drawdown),
+    }
+}
+
 /// Strategies that are to run, in config order.
 pub fn enabled(config: &Config) -> impl Iterator<Item = &StrategyConfig> {
     config.strategies.iter().filter(|strategy| strategy.enabled)
 }
 
-fn strategy_risk(strategy: &StrategyConfig) -> StrategyRisk {
+/// A strategy's own limits.
+#[must_use]
+pub fn strategy_limits(strategy: &StrategyConfig) -> RiskLimits {
     let own = &strategy.risk;
-    StrategyRisk {
-        capital: strategy.capital,
-        limits: RiskLimits {
-            max_order_notional: own.max_order_notional,
-            max_position_notional: own.max_position_notional,
-            max_total_notional: None,
-            max_open_orders: own.max_open_orders,
-            max_orders_per_10s: own.max_orders_per_10s,
-            price_collar_bps: None,
-            stale_after: None,
-            daily_loss: own.daily_loss,
-            max_drawdown: own.max_drawdown,
-        },
+    RiskLimits {
+        max_order_notional: own.max_order_notional,
+        max_position_notional: own.max_position_notional,
+        max_total_notional: None,
+        max_open_orders: own.max_open_orders,
+        max_orders_per_10s: own.max_orders_per_10s,
+        price_collar_bps: None,
+        stale_after: None,
+        daily_loss: own.daily_loss,
+        max_drawdown: own.max_drawdown,
     }
 }
 

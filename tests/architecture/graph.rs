@@ -21,6 +21,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model", "kernel", "binance", "events"]),
     ("data", &["model", "market", "binance", "transport", "store"]),
+    ("backtest", &["model", "market", "kernel", "strategies", "matching", "store", "report"]),
     ("exchange", &["model", "market", "matching", "binance", "transport", "store", "events"]),
     ("actors", &["model", "market", "kernel", "transport", "events"]),
     (
@@ -38,6 +39,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "data",
             "report",
             "actors",
+            "backtest",
             "events",
         ],
     ),

@@ -1,0 +1,110 @@
+//! Bars that no file has, built from trades as the engine's feed builds them.
+
+use std::time::Duration;
+
+use market::BarBuilder;
+use model::{Bar, InstrumentId, Interval, MarketEvent, Timestamp};
+
+/// How long after its end the timer closes a bar, for trades that are still on their way: the
+/// feed's own grace.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The builders of a run's bars.
+#[derive(Clone, Debug, Default)]
+pub struct BarMaker {
+    builders: Vec<BarBuilder>,
+    closed: Vec<Bar>,
+    /// When the next timer is due; no event before it needs to be looked at.
+    wake_at: Option<Timestamp>,
+}
+
+impl BarMaker {
+    /// For these series, each once.
+    #[must_use]
+    pub fn new(series: impl IntoIterator<Item = (InstrumentId, Interval)>) -> Self {
+        let builder =
+            |(instrument, interval)| BarBuilder::new(instrument, interval).with_grace(GRACE);
+        Self { builders: series.into_iter().map(builder).collect(), ..Self::default() }
+    }
+
+    /// Whether there is nothing to build.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.builders.is_empty()
+    }
+
+    /// The bars that close before an event: by timer, each at its own instant, and those that the
+    /// event itself proves closed.
+    pub fn before(&mut self, event: &MarketEvent) -> impl Iterator<Item = MarketEvent> + '_ {
+        let now = event.received_at();
+        while let Some(at) = self.wake_at.filter(|at| *at <= now) {
+            for builder in &mut self.builders {
+                builder.on_time(at, &mut self.closed);
+            }
+            self.note_wake();
+        }
+        if let MarketEvent::Trade(trade) = event {
+            let own = |builder: &&mut BarBuilder| builder.instrument() == trade.instrument;
+            for builder in self.builders.iter_mut().filter(own) {
+                builder.on_trade(trade, &mut self.closed);
+            }
+            self.note_wake();
+        }
+        self.closed.drain(..).map(MarketEvent::Bar)
+    }
+
+    fn note_wake(&mut self) {
+        self.wake_at = self.builders.iter().filter_map(BarBuilder::wake_at).min();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Price, Quantity, Side, Trade, TradeId};
+
+    use super::*;
+
+    fn trade(at_ms: i64, price: i64) -> MarketEvent {
+        MarketEvent::Trade(Trade {
+            instrument: InstrumentId(0),
+            id: TradeId(at_ms),
+            price: Price::from_units(price * 100_000_000),
+            quantity: Quantity::ONE,
+            aggressor: Side::Buy,
+            event_at: Timestamp::from_millis(at_ms),
+            received_at: Timestamp::from_millis(at_ms),
+        })
+    }
+
+    /// Interval, opening and instant of each bar that comes before the last of these trades.
+    #[track_caller]
+    fn check(trades: &[(i64, i64)], expected: &[(&str, i64, i64)]) {
+        let minute = Interval::MINUTE;
+        let series = [Interval::SECOND, minute].map(|interval| (InstrumentId(0), interval));
+        let mut maker = BarMaker::new(series);
+        let mut bars = Vec::new();
+        for (at_ms, price) in trades {
+            bars = maker.before(&trade(*at_ms, *price)).collect();
+        }
+        let shown = |event: &MarketEvent| match event {
+            MarketEvent::Bar(bar) => {
+                (bar.interval.name(), bar.open_at.as_millis(), bar.received_at.as_millis())
+            }
+            other => panic!("{other:?} is no bar"),
+        };
+        assert_eq!(bars.iter().map(shown).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn bars_close_by_timer_or_by_the_trade_that_proves_it() {
+        check(&[(1_000, 10)], &[]);
+        check(&[(1_000, 10), (1_900, 11)], &[]);
+        check(&[(1_000, 10), (2_100, 11)], &[("1s", 1_000, 2_100)]);
+        check(&[(1_000, 10), (2_300, 11)], &[("1s", 1_000, 2_250)]);
+        check(&[(1_000, 10), (3_300, 11)], &[("1s", 1_000, 2_250), ("1s", 2_000, 3_250)]);
+        check(
+            &[(58_500, 10), (60_250, 11)],
+            &[("1s", 58_000, 59_250), ("1s", 59_000, 60_250), ("1m", 0, 60_250)],
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! One run: machines that are fed with events, and what is noted of it.
+
+use std::collections::VecDeque;
+
+use kernel::cascade::CascadeOutput;
+use kernel::journal::JournalError;
+use kernel::strategy::{Requirements, WarmUp};
+use model::{Amount, InstrumentId, Interval, MarketEvent, StrategyId, Timestamp};
+
+use crate::bars::BarMaker;
+use crate::plan::{Machines, PlanError, RunPlan};
+use crate::tally::Tally;
+
+/// History that a strategy asked for, kept until the run begins.
+#[derive(Debug)]
+struct History {
+    strategy: StrategyId,
+    traded: Vec<InstrumentId>,
+    warm_up: WarmUp,
+    /// By place in `traded`.
+    kept: Vec<VecDeque<MarketEvent>>,
+}
+
+impl History {
+    fn keep(&mut self, event: &MarketEvent) {
+        let wanted = match (self.warm_up, event) {
+            (WarmUp::Trades(count), MarketEvent::Trade(_)) => count,
+            (WarmUp::Bars(interval, count), MarketEvent::Bar(bar)) if bar.interval == interval => {
+                count
+            }
+            (WarmUp::None | WarmUp::Trades(_) | WarmUp::Bars(..), _) => return,
+        };
+        let place = self.traded.iter().position(|traded| *traded == event.instrument());
+        let Some(kept) = place.map(|place| &mut self.kept[place]) else { return };
+        kept.push_back(event.clone());
+        if kept.len() > usize::try_from(wanted).unwrap_or(usize::MAX) {
+            kept.pop_front();
+        }
+    }
+
+    /// Everything kept, in order of time.
+    fn release(self) -> impl Iterator<Item = (StrategyId, MarketEvent)> {
+        let mut events: Vec<MarketEvent> = self.kept.into_iter().flatten().collect();
+        events.sort_by_key(MarketEvent::received_at);
+        events.into_iter().map(move |event| (self.strategy, event))
+    }
+}
+
+/// Notes what happens in a run. All of it may be passed over.
+pub trait Watcher {
+    /// Something happened, at the time of the machines' clock.
+    ///
+    /// # Errors
+    /// What ends the run, in words.
+    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError>;
+
+    /// When [`Self::sample`] is due next, by the time of events; never, if `None`.
+    fn sample_at(&self) -> Option<Timestamp>;
+
+    /// The time that was asked for has come: the machines stand as of then.
+    ///
+    /// # Errors
+    /// What ends the run, in words.
+    fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError>;
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn output(&mut self, _: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+    fn sample_at(&self) -> Option<Timestamp> {
+        None
+    }
+    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+}
+
+/// A watcher can't go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WatchError(pub String);
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It never began.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The loop's journal failed: with none there is none to fail.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What is noted of the run could not be.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Run<W> {
+    machines: Machines,
+    bars: BarMaker,
+    /// What came before is history.
+    from: Timestamp,
+    history: Option<Vec<History>>,
+    outputs: Vec<CascadeOutput>,
+    tally: Tally,
+    watcher: W,
+    events: u64,
+    first_at: Option<Timestamp>,
+}
+
+impl<W: Watcher> Run<W> {
+    /// A run that begins with the first event from `from` on. What comes before warms strategies
+    /// up, as far as they asked for it. `given_bars` are the series of bars that the source has;
+    /// others that strategies ask for are built from its trades.
+    ///
+    /// # Errors
+    /// When a strategy can't be built.
+    pub fn new(
+        plan: &RunPlan,
+        from: Timestamp,
+        given_bars: &[(InstrumentId, Interval)],
+        watcher: W,
+    ) -> Result<Self, RunError> {
+        let machines = plan.build()?;
+        let mut built: Vec<(InstrumentId, Interval)> = Vec::new();
+        let mut history = Vec::new();
+        for host in machines.hosts() {
+            let Requirements { bars, warm_up, .. } = host.requirements();
+            for id in host.traded() {
+                let series = bars.iter().map(|interval| (*id, *interval));
+                built.extend(series.filter(|series| !given_bars.contains(series)));
+            }
+            history.push(History {
+                strategy: host.strategy(),
+                traded: host.traded().to_vec(),
+                warm_up: *warm_up,
+                kept: vec![VecDeque::new(); host.traded().len()],
+            });
+        }
+        built.sort_unstable();
+        built.dedup();
+        Ok(Self {
+            machines,
+            bars: BarMaker::new(built),
+            from,
+            history: Some(history),
+            outputs: Vec::new(),
+            tally: Tally::default(),
+            watcher,
+            events: 0,
+            first_at: None,
+        })
+    }
+
+    /// Takes the next events.
+    ///
+    /// # Errors
+    /// See [`RunError`]: the run is over.
+    pub fn feed(&mut self, batch: &[MarketEvent]) -> Result<(), RunError> {
+        for event in batch {
+            if !self.bars.is_idle() {
+                let mut bars = std::mem::take(&mut self.bars);
+                let fed = bars.before(event).try_for_each(|bar| self.take(&bar, 0));
+                self.bars = bars;
+                fed?;
+            }
+            self.take(event, count(event))?;
+        }
+        Ok(())
+    }
+
+    /// Takes one event, from a file or built, that counts as so many.
+    #[inline]
+    fn take(&mut self, event: &MarketEvent, count: u64) -> Result<(), RunError> {
+        if self.history.is_some() && !self.begin(event)? {
+            return Ok(());
+        }
+        if self.watcher.sample_at().is_some_and(|at| at <= event.received_at()) {
+            self.watcher.sample(event.received_at(), &self.machines)?;
+        }
+        self.events += count;
+        self.machines.market(event, &mut self.outputs)?;
+        if !self.outputs.is_empty() {
+            self.note()?;
+        }
+        Ok(())
+    }
+
+    /// Begins the run if its time has come; until then events are history.
+    #[cold]
+    fn begin(&mut self, event: &MarketEvent) -> Result<bool, RunError> {
+        let now = event.received_at();
+        if now < self.from {
+            self.history.iter_mut().flatten().for_each(|history| history.keep(event));
+            return Ok(false);
+        }
+        for (strategy, past) in self.history.take().into_iter().flatten().flat_map(History::release)
+        {
+            self.machines.warm_up(strategy, past, &mut self.outputs)?;
+        }
+        self.first_at = Some(now);
+        self.machines.start(now, &mut self.outputs)?;
+        self.note()?;
+        Ok(true)
+    }
+
+    fn note(&mut self) -> Result<(), RunError> {
+        for output in &self.outputs {
+            self.tally.count(output, self.machines.risk().portfolio());
+            self.watcher.output(output, &self.machines)?;
+        }
+        self.outputs.clear();
+        Ok(())
+    }
+
+    /// Market events taken since the run began: one for each level change, quote, trade and bar
+    /// of a file. A whole book counts as nothing, a bar that was built neither.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// When the first of them was received.
+    #[must_use]
+    pub const fn first_at(&self) -> Option<Timestamp> {
+        self.first_at
+    }
+
+    /// What it has come to.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The machines as they stand.
+    #[must_use]
+    pub const fn machines(&self) -> &Machines {
+        &self.machines
+    }
+
+    /// Profit so far, of what was sold and of what is held, at the last prices.
+    #[must_use]
+    pub fn profit(&self) -> Amount {
+        let equity = self.machines.risk().portfolio().equity();
+        (equity.equity() - equity.capital()).to_amount()
+    }
+
+    /// Who watched it, with what was noted.
+    pub fn into_watcher(self) -> W {
+        self.watcher
+    }
+}
+
+fn count(event: &MarketEvent) -> u64 {
+    match event {
+        MarketEvent::Trade(_) | MarketEvent::Quote(_) | MarketEvent::Bar(_) => 1,
+        MarketEvent::Depth(depth) if depth.is_snapshot => 0,
+        MarketEvent::Depth(depth) => (depth.bids.len() + depth.asks.len()) as u64,
+        MarketEvent::Book(_) => 0,
+    }
+}

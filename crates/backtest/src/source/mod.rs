@@ -1,0 +1,59 @@
+//! Where events come from.
+//!
+//! A source hands over market events in batches, in order of time; files, catalogs and recordings
+//! implement it alike. Batches keep the loop free of calls into a source, and let whoever runs it
+//! tell the time of loading from the time of trading.
+
+mod archive;
+mod merge;
+mod span;
+
+use model::MarketEvent;
+
+pub use archive::{ArchiveKind, ArchiveSource, detect};
+pub use merge::Merged;
+pub use span::Span;
+
+/// About how many events a source appends at a time: what a batch of them takes stays in the
+/// processor's cache.
+pub const BATCH: usize = 1_024;
+
+/// Why there are no more events, though there should be.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file can't be read.
+    #[error(transparent)]
+    File(#[from] store::SourceError),
+    /// It can be read, and makes no sense.
+    #[error("{name}: {reason}")]
+    Unusable {
+        /// The file, or what else it is.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A stream of market events in order of the time at which they were received.
+pub trait EventSource: Send {
+    /// Appends the next events to `batch`, oldest first, about [`BATCH`] of them. When it appends
+    /// none there are no more.
+    ///
+    /// # Errors
+    /// See [`SourceError`]; the source must not be used afterwards.
+    fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError>;
+}
+
+impl<S: EventSource + ?Sized> EventSource for Box<S> {
+    fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError> {
+        (**self).read(batch)
+    }
+}
+
+/// Events that are in memory already.
+impl EventSource for std::vec::IntoIter<MarketEvent> {
+    fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError> {
+        batch.extend(self.take(BATCH));
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! From configuration and data to the plan of a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backtest::plan::{RunPlan, StrategyPlan};
+use exchange::symbols::split_name;
+use kernel::risk::RiskLimits;
+use kernel::strategy::StrategyEntry;
+use matching::{FeePolicy, Fees, LatencyModel, LocalVenueModels, RecordedModels};
+use model::{
+    Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
+    NotionalFilter, PriceFilter, SizeFilter, Symbol, VenueId,
+};
+use rust_decimal::Decimal;
+
+use super::data::Found;
+use crate::cli::{Exit, Failure};
+use crate::config::{BacktestConfig, BacktestSymbol, Config, FeeAsset, FillRule, StrategyConfig};
+use crate::wiring::{engine_limits, strategy_limits};
+
+/// Decimals of a base asset of which nothing is known: the venue's usual.
+const DECIMALS: u32 = 8;
+/// Decimals of a quote asset of which nothing is known: those of a price times a quantity, so that
+/// no fee is cut.
+const EXACT_DECIMALS: u32 = 16;
+
+/// A run, and what is to be said of it beforehand.
+pub struct Planned {
+    /// What to run.
+    pub run: RunPlan,
+    /// Why the result should not be taken at face value.
+    pub warnings: Vec<String>,
+}
+
+/// Puts a run together.
+///
+/// # Errors
+/// For settings that do not fit each other or the data.
+pub fn build(
+    config: &Config,
+    symbol: Option<Symbol>,
+    data: &Found,
+    kinds: &[StrategyEntry],
+) -> Result<Planned, Failure> {
+    let enabled: Vec<&StrategyConfig> = config.enabled().collect();
+    if enabled.is_empty() {
+        return Err(Failure::new(Exit::Usage, "no strategy is enabled: there is nothing to run"));
+    }
+    let traded = |strategy: &StrategyConfig| match symbol {
+        Some(symbol) => vec![symbol],
+        None => strategy.symbols.clone(),
+    };
+    let instruments = instruments(data, &config.engine.backtest)?;
+    let mut strategies = Vec::new();
+    for strategy in &enabled {
+        let ids = traded(strategy).into_iter().map(|symbol| known(&instruments, symbol, strategy));
+        let ids: Vec<InstrumentId> = ids.collect::<Result<_, _>>()?;
+        let entry = kinds.iter().find(|entry| entry.kind() == strategy.kind);
+        let limits = strategy_limits(strategy);
+        strategies.push(StrategyPlan {
+            name: strategy.id.clone(),
+            entry: *entry.expect("checked with the configuration"),
+            traded: ids,
+            capital: strategy.capital,
+            limits: if config.engine.backtest.limits { limits } else { RiskLimits::default() },
+            parameters: strategy.parameters.clone(),
+        });
+    }
+    let settings = &config.engine.backtest;
+    let currency = currency(&strategies, &instruments, config.engine.risk.currency);
+    let fees = instruments.iter().map(|instrument| fees(settings, instrument.symbol)).collect();
+    let limits = if settings.limits { engine_limits(config) } else { RiskLimits::default() };
+    let run = RunPlan {
+        instruments: Arc::new(instruments),
+        strategies,
+        currency,
+        limits,
+        balances: vec![(currency, settings.cash)],
+        models: models(settings),
+        fees,
+        effects_per_step: config.engine.supervision.effects_per_step,
+    };
+    let warnings = warnings(settings, &run);
+    Ok(Planned { run, warnings })
+}
+
+fn known(
+    instruments: &Instruments,
+    symbol: Symbol,
+    strategy: &StrategyConfig,
+) -> Result<InstrumentId, Failure> {
+    let found = instruments.by_symbol(symbol.as_str()).map(|instrument| instrument.id);
+    found.ok_or_else(|| {
+        let message = format!(
+            "{}: {} trades {symbol}, of which there are no data. Name the file's symbol with \
+             --symbol, which the strategy then trades",
+            strategy.file.display(),
+            strategy.id
+        );
+        Failure::new(Exit::Usage, message)
+    })
+}
+
+fn instruments(data: &Found, settings: &BacktestConfig) -> Result<Instruments, Failure> {
+    let mut instruments = Instruments::new();
+    for symbol in data.symbols() {
+        if instruments.by_symbol(symbol.as_str()).is_none() {
+            instruments.add(instrument(symbol, settings)?);
+        }
+    }
+    Ok(instruments)
+}
+
+fn instrument(symbol: Symbol, settings: &BacktestConfig) -> Result<Instrument, Failure> {
+    let own = settings.symbols.iter().find(|own| own.symbol == symbol);
+    let named = split_name(symbol.as_str());
+    let base = own.and_then(|own| own.base).or(named.map(|(base, _)| base));
+    let quote = own.and_then(|own| own.quote).or(named.map(|(_, quote)| quote));
+    let (Some(base), Some(quote)) = (base, quote) else {
+        let message = format!("{symbol}: which are its assets? Name them in [[backtest.symbols]]");
+        return Err(Failure::new(Exit::Usage, message));
+    };
+    let filters = own.filter(|_| settings.filters).map(filters).unwrap_or_default();
+    Ok(Instrument {
+        id: InstrumentId(0),
+        venue: VenueId::new("backtest").expect("a short name"),
+        symbol,
+        base,
+        quote,
+        base_decimals: DECIMALS,
+        quote_decimals: EXACT_DECIMALS,
+        contract: Contract::Spot,
+        status: InstrumentStatus::Trading,
+        filters,
+    })
+}
+
+fn filters(own: &BacktestSymbol) -> Filters {
+    let min_notional = own.min_notional.map(|min| NotionalFilter {
+        min,
+        min_applies_to_market: true,
+        max: None,
+        max_applies_to_market: false,
+        average_mins: 0,
+    });
+    Filters {
+        price: PriceFilter { tick: own.tick.unwrap_or_default(), ..PriceFilter::default() },
+        lot_size: SizeFilter {
+            min: own.min_quantity.unwrap_or_default(),
+            step: own.step.unwrap_or_default(),
+            ..SizeFilter::default()
+        },
+        notional: min_notional,
+        ..Filters::default()
+    }
+}
+
+/// The quote asset of everything that is traded; that of the configuration if there are several.
+fn currency(strategies: &[StrategyPlan], instruments: &Instruments, configured: Asset) -> Asset {
+    let traded = strategies.iter().flat_map(|strategy| &strategy.traded);
+    let mut quotes: Vec<Asset> = traded.map(|id| instruments.get(*id).quote).collect();
+    quotes.sort_unstable();
+    quotes.dedup();
+    match quotes.as_slice() {
+        [only] => *only,
+        _ => configured,
+    }
+}
+
+fn fees(settings: &BacktestConfig, symbol: Symbol) -> Fees {
+    let own = settings.symbols.iter().find(|own| own.symbol == symbol);
+    let maker = own.and_then(|own| own.maker_fee).unwrap_or(settings.maker_fee);
+    let taker = own.and_then(|own| own.taker_fee).unwrap_or(settings.taker_fee);
+    let policy = match settings.fee_asset {
+        FeeAsset::Received => FeePolicy::ReceivedAsset,
+        FeeAsset::Quote => FeePolicy::Quote,
+    };
+    Fees { maker, taker, policy }
+}
+
+fn models(settings: &BacktestConfig) -> LocalVenueModels {
+    let queue = settings.queue;
+    match settings.fill {
+        FillRule::Last => LocalVenueModels {
+            latency: LatencyModel::NONE,
+            market: RecordedModels {
+                queue,
+                half_spread_bps: Decimal::ZERO,
+                slippage_bps: Decimal::ZERO,
+                participation: Decimal::ONE,
+            },
+        },
+        FillRule::Model => LocalVenueModels {
+            latency: latency(settings),
+            market: RecordedModels {
+                queue,
+                half_spread_bps: settings.half_spread_bps,
+                slippage_bps: settings.slippage_bps,
+                participation: settings.participation,
+            },
+        },
+    }
+}
+
+fn latency(settings: &BacktestConfig) -> LatencyModel {
+    let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let (min_micros, max_micros) = (micros(settings.latency_min), micros(settings.latency_max));
+    if max_micros <= min_micros {
+        return LatencyModel::Constant { micros: min_micros };
+    }
+    LatencyModel::Uniform { min_micros, max_micros, seed: settings.seed }
+}
+
+fn warnings(settings: &BacktestConfig, run: &RunPlan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if settings.fill == FillRule::Last {
+        let text = "unrealistic: orders fill whole, at once, at the last price";
+        warnings.push(text.to_owned());
+    }
+    let capital: Amount = run.strategies.iter().map(|strategy| strategy.capital).sum();
+    if capital > settings.cash {
+        let cash = settings.cash;
+        warnings.push(format!("strategies have {capital} of capital, the account {cash} of cash"));
+    }
+    warnings
+}

@@ -1,0 +1,5 @@
+//! `tickwright backtest` as a user runs it, against scripts that know nothing of our machines.
+#![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
+
+mod rig;
+mod scripts;

@@ -199,6 +199,11 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
         engine.paper.latency_min <= engine.paper.latency_max,
     );
     at_most(
+        "backtest.latency_min_ms",
+        "backtest.latency_max_ms",
+        engine.backtest.latency_min <= engine.backtest.latency_max,
+    );
+    at_most(
         "supervision.restart_initial_ms",
         "supervision.restart_max_ms",
         supervision.restart_initial <= supervision.restart_max,

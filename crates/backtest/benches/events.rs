@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use kernel::cascade::CascadeOutput;
 use kernel::parameters::{ParameterSet, Parameters};
 use kernel::risk::RiskLimits;
 use kernel::strategy::{Requirements, Strategy, StrategyEntry};
@@ -16,6 +15,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use rust_decimal::Decimal;
 use tickwright_backtest::plan::{RunPlan, StrategyPlan};
+use tickwright_backtest::run::{Run, Unwatched};
+use tickwright_backtest::source::BATCH;
 
 const TRADES: i64 = 1_000_000;
 
@@ -109,24 +110,13 @@ fn main() {
     let events = events();
     for (name, plan) in [("idle", plan(idle, &[])), ("ema_cross", plan(*cross, &given))] {
         for _ in 0..3 {
-            let mut machines = plan.build().unwrap();
-            let mut out = Vec::new();
-            machines.start(events[0].received_at(), &mut out).unwrap();
-            let (mut orders, mut fills) = (0, 0);
+            let mut run = Run::new(&plan, Timestamp::EPOCH, &[], Unwatched).unwrap();
             let start = Instant::now();
-            for event in &events {
-                machines.market(event, &mut out).unwrap();
-                for output in out.drain(..) {
-                    match output {
-                        CascadeOutput::Intended(_) => orders += 1,
-                        CascadeOutput::Order { event, .. } => {
-                            fills += i32::from(matches!(event.kind, OrderEventKind::Filled { .. }));
-                        }
-                        _ => {}
-                    }
-                }
+            for batch in events.chunks(BATCH) {
+                run.feed(batch).unwrap();
             }
             let took = start.elapsed().as_secs_f64();
+            let (orders, fills) = (run.tally().orders, run.tally().fills);
             let rate = TRADES as f64 / took / 1e6;
             println!(
                 "{name:>10}: {took:.3} s, {rate:5.1} million events/s, {orders} orders, {fills} fills"

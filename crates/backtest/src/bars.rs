@@ -86,11 +86,9 @@ mod tests {
         for (at_ms, price) in trades {
             bars = maker.before(&trade(*at_ms, *price)).collect();
         }
-        let shown = |event: &MarketEvent| match event {
-            MarketEvent::Bar(bar) => {
-                (bar.interval.name(), bar.open_at.as_millis(), bar.received_at.as_millis())
-            }
-            other => panic!("{other:?} is no bar"),
+        let shown = |event: &MarketEvent| {
+            let MarketEvent::Bar(bar) = event else { panic!("{event:?} is no bar") };
+            (bar.interval.name(), bar.open_at.as_millis(), bar.received_at.as_millis())
         };
         assert_eq!(bars.iter().map(shown).collect::<Vec<_>>(), expected);
     }

@@ -206,7 +206,7 @@ fn models(settings: &BacktestConfig) -> LocalVenueModels {
 fn latency(settings: &BacktestConfig) -> LatencyModel {
     let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let (min_micros, max_micros) = (micros(settings.latency_min), micros(settings.latency_max));
-    if max_micros <= min_micros {
+    if max_micros == min_micros {
         return LatencyModel::Constant { micros: min_micros };
     }
     LatencyModel::Uniform { min_micros, max_micros, seed: settings.seed }

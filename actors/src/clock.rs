@@ -80,24 +80,32 @@ impl Clock {
         Timestamp::from_nanos(venue_at + scaled)
     }
 
-    /// How long to sleep until an instant, at most.
+    /// When an instant comes by our computer's clock, as the venue's runs now. Reads no clock.
     #[must_use]
-    pub fn until(&self, wake: Wake) -> Duration {
-        let now = self.now();
-        match wake {
-            Wake::Wall(at) => at.since(now.wall),
-            Wake::Venue(at) => {
-                let left = at.since(now.venue);
-                let speed = self.speed();
-                if speed == 1.0 {
-                    left
-                } else if speed <= 0.0 {
-                    SCALED_SLEEP_MAX
-                } else {
-                    left.div_f64(speed).min(SCALED_SLEEP_MAX)
-                }
-            }
-        }
+    pub fn wall_of(&self, wake: Wake) -> Timestamp {
+        let at = match wake {
+            Wake::Wall(at) => return at,
+            Wake::Venue(at) => at.as_nanos(),
+        };
+        let left = at.saturating_sub(self.0.venue_at_ns.load(Ordering::Relaxed));
+        let speed = self.speed();
+        let left = if speed == 1.0 {
+            left
+        } else if speed <= 0.0 {
+            i64::MAX
+        } else {
+            // A float beyond the range becomes its end.
+            (left as f64 / speed) as i64
+        };
+        let wall_at = self.0.wall_at_ns.load(Ordering::Relaxed);
+        Timestamp::from_nanos(wall_at.saturating_add(left))
+    }
+
+    /// How long to sleep until an instant of our computer's clock, at most.
+    #[must_use]
+    pub fn sleep_until(&self, wall: Timestamp) -> Duration {
+        let left = wall.since(self.wall());
+        if self.speed() == 1.0 { left } else { left.min(SCALED_SLEEP_MAX) }
     }
 }
 
@@ -112,10 +120,15 @@ mod tests {
         clock.follow(venue_at, clock.wall(), 10.0);
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(clock.now().venue, Timestamp::from_secs(1_030));
-        let in_ten_secs = Wake::Venue(Timestamp::from_secs(1_040));
-        assert_eq!(clock.until(in_ten_secs), SCALED_SLEEP_MAX);
-        let soon = Wake::Venue(Timestamp::from_millis(1_030_100));
-        assert_eq!(clock.until(soon), Duration::from_millis(10));
+        let check = |venue_ms: i64, sleep: Duration| {
+            let wake = Wake::Venue(Timestamp::from_millis(venue_ms));
+            assert_eq!(clock.sleep_until(clock.wall_of(wake)), sleep, "{venue_ms}");
+        };
+        check(1_040_000, SCALED_SLEEP_MAX);
+        check(1_030_100, Duration::from_millis(10));
+        check(1_000_000, Duration::ZERO);
+        clock.follow(venue_at, clock.wall(), 0.0);
+        check(1_000_001, SCALED_SLEEP_MAX);
     }
 
     #[tokio::test(start_paused = true)]

@@ -454,9 +454,8 @@ impl Sleeper for ExecutionActor {
         &mut self.alarm
     }
 
-    fn wakes(&self) -> Vec<Wake> {
-        let machine = self.machine.wake_at().map(Wake::Venue);
-        machine.into_iter().chain(self.venue.wake_at()).collect()
+    fn wakes(&self) -> [Option<Wake>; 2] {
+        [self.machine.wake_at().map(Wake::Venue), self.venue.wake_at()]
     }
 
     fn on_wake(&mut self, context: &mut Context<Self>) {

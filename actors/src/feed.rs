@@ -396,8 +396,8 @@ impl Sleeper for FeedActor {
         &mut self.alarm
     }
 
-    fn wakes(&self) -> Vec<Wake> {
-        self.machine.wake_at().collect()
+    fn wakes(&self) -> [Option<Wake>; 2] {
+        self.machine.wake_at()
     }
 
     fn on_wake(&mut self, context: &mut Context<Self>) {

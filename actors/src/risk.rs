@@ -364,8 +364,8 @@ impl Sleeper for RiskActor {
         &mut self.alarm
     }
 
-    fn wakes(&self) -> Vec<Wake> {
-        self.parts.machine.wake_at().map(Wake::Venue).into_iter().collect()
+    fn wakes(&self) -> [Option<Wake>; 2] {
+        [self.parts.machine.wake_at().map(Wake::Venue), None]
     }
 
     fn on_wake(&mut self, _: &mut Context<Self>) {

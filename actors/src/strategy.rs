@@ -559,8 +559,8 @@ impl Sleeper for StrategyActor {
         &mut self.alarm
     }
 
-    fn wakes(&self) -> Vec<Wake> {
-        self.host.wake_at().map(Wake::Venue).into_iter().collect()
+    fn wakes(&self) -> [Option<Wake>; 2] {
+        [self.host.wake_at().map(Wake::Venue), None]
     }
 
     fn on_wake(&mut self, context: &mut Context<Self>) {

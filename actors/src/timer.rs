@@ -11,7 +11,7 @@ pub trait Sleeper: Actor<Context = Context<Self>> {
     /// The alarm of the actor.
     fn alarm(&mut self) -> &mut Alarm;
     /// The earliest instants that its machine wants, by either clock.
-    fn wakes(&self) -> Vec<Wake>;
+    fn wakes(&self) -> [Option<Wake>; 2];
     /// An instant has come.
     fn on_wake(&mut self, context: &mut Context<Self>);
 }
@@ -42,18 +42,19 @@ impl Alarm {
 pub fn arm<A: Sleeper>(shell: &mut A, context: &mut Context<A>) {
     let wakes = shell.wakes();
     let alarm = shell.alarm();
-    let Some(sleep) = wakes.into_iter().map(|wake| alarm.clock.until(wake)).min() else { return };
-    let at = alarm.clock.wall().after(sleep);
+    let wanted = wakes.into_iter().flatten().map(|wake| alarm.clock.wall_of(wake)).min();
+    let Some(wanted) = wanted else { return };
     if let Some((armed_at, handle)) = alarm.armed {
-        if armed_at <= at {
+        if armed_at <= wanted {
             return;
         }
         context.cancel_future(handle);
     }
+    let sleep = alarm.clock.sleep_until(wanted);
     let handle = context.run_later(sleep, |shell, context| {
         shell.alarm().armed = None;
         shell.on_wake(context);
         arm(shell, context);
     });
-    alarm.armed = Some((at, handle));
+    alarm.armed = Some((wanted.min(alarm.clock.wall().after(sleep)), handle));
 }

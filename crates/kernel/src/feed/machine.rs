@@ -167,10 +167,11 @@ impl<P: FeedProtocol> FeedMachine<P> {
     }
 
     /// When the feed wants [`FeedInput::Wake`]: one instant by each clock.
-    pub fn wake_at(&self) -> impl Iterator<Item = Wake> + use<P> {
+    #[must_use]
+    pub fn wake_at(&self) -> [Option<Wake>; 2] {
         let wall = [self.look_for_stale_at, self.links_wake_at(), self.requests_wake_at()];
-        let wall = wall.into_iter().flatten().min().map(Wake::Wall);
-        wall.into_iter().chain(self.bars_wake_at().map(Wake::Venue))
+        let wall = wall.into_iter().flatten().min();
+        [wall.map(Wake::Wall), self.bars_wake_at().map(Wake::Venue)]
     }
 
     fn on_wire(&mut self, now: Moment, wire: WireInput<'_>, effects: &mut Vec<FeedEffect>) {

@@ -279,7 +279,7 @@ impl Desk {
         let at = |wake| match wake {
             Wake::Venue(at) | Wake::Wall(at) => at,
         };
-        self.machine.wake_at().map(at).min()
+        self.machine.wake_at().into_iter().flatten().map(at).min()
     }
 
     fn wait(&mut self, ms: i64) -> String {

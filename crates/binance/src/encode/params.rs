@@ -107,17 +107,27 @@ impl Params {
     pub(super) fn write_json(&self, out: &mut String) {
         out.push('{');
         for (index, (name, value)) in self.entries.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "," };
+            out.push_str(if index == 0 { "\"" } else { ",\"" });
+            out.push_str(name);
+            out.push_str("\":");
             match value {
-                Value::Text(text) => {
-                    let text = serde_json::to_string(text).expect("strings always serialise");
-                    write!(out, "{separator}\"{name}\":{text}")
-                }
-                Value::Plain(text) => write!(out, "{separator}\"{name}\":{text}"),
+                Value::Text(text) => write_json_text(text, out),
+                Value::Plain(text) => out.push_str(text),
             }
-            .expect("writing to a String can't fail");
         }
         out.push('}');
+    }
+}
+
+/// A JSON string. What an order consists of needs no escapes.
+fn write_json_text(text: &str, out: &mut String) {
+    let needs_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if text.bytes().any(needs_escape) {
+        out.push_str(&serde_json::to_string(text).expect("strings always serialise"));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
     }
 }
 
@@ -148,11 +158,11 @@ mod tests {
             "omitZeroBalances=true&recvWindow=5000&side=a b&c=d&symbol=１２&symbols=[\"A\\\"\",\"B\"]"
         );
         let mut json = String::new();
-        params.write_json(&mut json);
+        params.text("note", "a\"\\\n").write_json(&mut json);
         assert_eq!(
             json,
             "{\"symbol\":\"１２\",\"side\":\"a b&c=d\",\"recvWindow\":5000,\
-             \"omitZeroBalances\":true,\"symbols\":[\"A\\\"\",\"B\"]}"
+             \"omitZeroBalances\":true,\"symbols\":[\"A\\\"\",\"B\"],\"note\":\"a\\\"\\\\\\n\"}"
         );
     }
 }

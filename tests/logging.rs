@@ -5,8 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::observe::{Observation, Observer};
+use actors::orderlog::OrderLog;
 use events::log_event;
-use model::{Amount, Timestamp};
+use model::{
+    Amount, CancelReason, Contract, CorrelationId, Filters, InstanceId, Instrument, InstrumentId,
+    InstrumentStatus, Instruments, NewOrder, OrderEvent, OrderEventKind, OrderId, Side, StrategyId,
+    Timestamp, VenueId, VenueOrderId,
+};
 use tickwright::config::TerminalLog;
 use tickwright::logging::{LogOptions, dispatch, summary::Summary};
 
@@ -292,4 +298,65 @@ fn a_full_disk_stops_nobody() {
     assert!(guard.flush(Duration::from_secs(10)));
     assert_eq!(guard.counters().write_errors(), 100);
     assert_eq!(guard.counters().lines_dropped(), 0);
+}
+
+/// The lines of orders are written by whoever takes what onlookers are told. When nobody does any
+/// more, because the process ends, the flush does.
+#[test]
+fn a_flush_writes_the_lines_of_orders_that_nobody_has_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory.path().join("a.log"));
+    let (dispatch, guard) = dispatch(&options).unwrap();
+    let instance = InstanceId::new("4f9k2a").unwrap();
+    let order_log = OrderLog::new(instance, instruments(), Arc::from(["grid".to_owned()]));
+    let (observer, observations) = Observer::channel(order_log);
+    guard.flusher().flush_first(move |limit| observations.write_lines(limit));
+    let (strategy, instrument, at) = (StrategyId(0), InstrumentId(0), Timestamp::EPOCH);
+    let order = OrderId { epoch: 1_700_000_000, strategy, number: 1 };
+    let new = NewOrder::market(instrument, Side::Buy, "0.5".parse().unwrap());
+    let correlation = CorrelationId(17);
+    observer.tell(Observation::Approved { strategy, order, new, correlation, at });
+    let kinds = [
+        OrderEventKind::Submitted { quantity: None, price: None },
+        OrderEventKind::Accepted { venue_order: VenueOrderId(8) },
+        OrderEventKind::Canceled { reason: CancelReason::Engine },
+    ];
+    for kind in kinds {
+        let event = OrderEvent { order, instrument, received_at: at, correlation, kind };
+        observer.tell(Observation::Order { strategy, event, fee_in_quote: Amount::ZERO });
+    }
+    let flusher = guard.flusher();
+    let ending = std::thread::spawn(move || {
+        tracing::dispatcher::with_default(&dispatch, || flusher.flush(Duration::from_secs(10)))
+    });
+    assert!(ending.join().unwrap());
+    let text = std::fs::read_to_string(options.file.as_ref().unwrap()).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    assert_eq!(events, ["order.intended", "order.submitted", "order.accepted", "order.canceled"]);
+    let id = order.to_client_order_id(instance, new.role).to_string();
+    for line in &lines {
+        assert_eq!(line["correlation"], 17, "{line}");
+        assert_eq!(line["order_id"], *id, "{line}");
+        assert_eq!(line["strategy"], "grid", "{line}");
+    }
+    assert_eq!(observer.gauge().depth(), 0);
+}
+
+fn instruments() -> Arc<Instruments> {
+    let mut instruments = Instruments::new();
+    instruments.add(Instrument {
+        id: InstrumentId(0),
+        venue: VenueId::new("sim:7f3a").unwrap(),
+        symbol: "BTCUSDT".parse().unwrap(),
+        base: "BTC".parse().unwrap(),
+        quote: "USDT".parse().unwrap(),
+        base_decimals: 8,
+        quote_decimals: 8,
+        contract: Contract::Spot,
+        status: InstrumentStatus::Trading,
+        filters: Filters::default(),
+    });
+    Arc::new(instruments)
 }

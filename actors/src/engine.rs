@@ -23,7 +23,6 @@ use crate::feed::{
 };
 use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
 use crate::observe::Observer;
-use crate::orderlog::OrderLog;
 use crate::outbox::{Gauge, Outbox};
 use crate::risk::{
     ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, SetTradingState, StartRisk,
@@ -88,8 +87,6 @@ pub struct EngineParts {
     pub venue_interest: Option<Interest>,
     /// The gate.
     pub risk: RiskMachine,
-    /// Writes the lines of orders.
-    pub order_log: OrderLog,
     /// The strategies, in config order.
     pub strategies: Vec<StrategySeat>,
     /// How failures of strategies are met.
@@ -179,7 +176,6 @@ impl Engine {
             machine: parts.risk,
             clock: clock.clone(),
             instruments: Arc::clone(&parts.instruments),
-            order_log: parts.order_log,
             observer: parts.observer,
             market_gauge: Arc::clone(&gauges.market_to_risk),
             intent_gauges: gauges.intents.clone(),

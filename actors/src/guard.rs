@@ -27,8 +27,9 @@ pub fn guarded<R>(run: impl FnOnce() -> R) -> Result<R, String> {
 }
 
 /// From now on a panic outside [`guarded`], on any thread, is logged and ends the process with
-/// an exit code. actix would otherwise drop the actor and go on without it.
-pub fn end_process_on_panic(exit_code: i32) {
+/// an exit code. actix would otherwise drop the actor and go on without it. `write_log` is called
+/// after the last line.
+pub fn end_process_on_panic(exit_code: i32, write_log: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         if IS_GUARDED.get() {
             return;
@@ -38,8 +39,7 @@ pub fn end_process_on_panic(exit_code: i32) {
         let message = panic.payload_as_str().unwrap_or("a panic without a message");
         log_event!(ENGINE_PANICKED, thread = %thread, location = %location, message = %message);
         eprintln!("tickwright: panic in thread `{thread}` at {location}: {message}");
-        // Long enough for the log's own thread to write the line.
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        write_log();
         std::process::exit(exit_code);
     }));
 }

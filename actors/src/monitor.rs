@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::engine::{Engine, EngineStatus};
 use crate::feed::stream_name;
 use crate::latency::Quantiles;
-use crate::outbox::GaugeReading;
+use crate::outbox::{Gauge, GaugeReading};
 use crate::process::ProcessFigures;
 
 /// How often the snapshot is renewed: often enough for a chart of a demonstration.
@@ -149,6 +149,8 @@ pub struct MonitorParts {
     pub currency: String,
     /// Time between two heartbeats.
     pub heartbeat_every: Duration,
+    /// The onlooker's queue.
+    pub onlooker: Arc<Gauge>,
     /// Log lines lost so far.
     pub log_lines_dropped: Box<dyn Fn() -> u64>,
     /// Where snapshots go.
@@ -230,7 +232,7 @@ impl Monitor {
             positions: self.positions(status),
             prices: self.prices(status),
             streams,
-            mailboxes: mailboxes(status),
+            mailboxes: mailboxes(status, &self.parts.onlooker),
         }
     }
 
@@ -336,12 +338,12 @@ fn strategies(status: &EngineStatus) -> Vec<StrategyReading> {
 }
 
 /// Every edge once.
-fn mailboxes(status: &EngineStatus) -> Vec<GaugeReading> {
+fn mailboxes(status: &EngineStatus, onlooker: &Arc<Gauge>) -> Vec<GaugeReading> {
     let feed = status.feed.iter().flat_map(|feed| &feed.gauges);
     let execution = status.execution.iter().flat_map(|execution| &execution.gauges);
     let risk = status.risk.iter().flat_map(|risk| &risk.gauges);
     let strategies = status.strategies.iter().flat_map(|strategy| &strategy.gauges);
-    let all = feed.chain(execution).chain(risk).chain(strategies);
+    let all = feed.chain(execution).chain(risk).chain(strategies).chain([onlooker]);
     let mut readings: Vec<GaugeReading> = all.map(|gauge| gauge.read()).collect();
     readings.sort_by(|one, other| one.name.cmp(&other.name));
     readings.dedup_by(|one, other| one.name == other.name);

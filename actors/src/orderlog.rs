@@ -1,12 +1,13 @@
-//! The log lines of orders, written where every order event passes: at the risk gate.
+//! The log lines of orders, written where onlookers are told of every order (see
+//! [`crate::observe`]), so that no order waits for its own line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use events::log_event;
 use model::{
-    Amount, ClientOrderId, Fill, InstanceId, Instruments, OrderEvent, OrderEventKind, OrderId,
-    OrderQuantity, Quantity, Role, StrategyId, Symbol,
+    Amount, ClientOrderId, CorrelationId, Fill, InstanceId, Instruments, NewOrder, OrderEvent,
+    OrderEventKind, OrderId, OrderQuantity, Quantity, Role, StrategyId, Symbol,
 };
 
 /// What the lines of one order need again and again.
@@ -50,21 +51,20 @@ impl OrderLog {
         self.labels.insert(order, Label { client_order_id, quantity, filled });
     }
 
-    /// The order's name on the wire, while it is not final.
-    #[must_use]
-    pub fn client_order_id(&self, order: OrderId) -> Option<ClientOrderId> {
-        self.labels.get(&order).map(|label| label.client_order_id)
-    }
-
     fn strategy(&self, id: StrategyId) -> &str {
         self.strategies.get(usize::from(id.0)).map_or("?", String::as_str)
     }
 
     /// Risk approved an order.
-    pub fn approved(&mut self, request: &kernel::messages::OrderRequest) {
-        let new = request.new;
-        self.remember(request.order, new.role, new.quantity, Quantity::ZERO);
-        let order_id = request.order.to_client_order_id(self.instance, new.role);
+    pub fn approved(
+        &mut self,
+        strategy: StrategyId,
+        order: OrderId,
+        new: &NewOrder,
+        correlation: CorrelationId,
+    ) {
+        self.remember(order, new.role, new.quantity, Quantity::ZERO);
+        let order_id = order.to_client_order_id(self.instance, new.role);
         let price = new.kind.limit_price().or(new.kind.stop_price());
         let quantity = match new.quantity {
             OrderQuantity::Base(quantity) => quantity.to_string(),
@@ -72,9 +72,9 @@ impl OrderLog {
         };
         log_event!(
             ORDER_INTENDED,
-            correlation = request.correlation.0,
+            correlation = correlation.0,
             order_id = %order_id,
-            strategy = %self.strategy(request.strategy),
+            strategy = %self.strategy(strategy),
             symbol = %self.instruments.get(new.instrument).symbol,
             side = new.side.name(),
             kind = new.kind.name(),

@@ -54,6 +54,22 @@ impl Gauge {
         })
     }
 
+    /// A message went in.
+    pub(crate) fn count_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message found no room.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Refused because the mailbox was full or closed.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// The receiver has taken a message out.
     pub fn count_handled(&self) {
         self.handled.fetch_add(1, Ordering::Relaxed);
@@ -139,16 +155,16 @@ where
     pub fn send(&self, message: M) -> Result<(), Refused> {
         // The mailbox has many senders; the bound that is written down is this edge's own.
         if self.gauge.depth() >= self.gauge.bound as u64 {
-            self.gauge.refused.fetch_add(1, Ordering::Relaxed);
+            self.gauge.count_refused();
             return Err(Refused::Full);
         }
         match self.recipient.try_send(message) {
             Ok(()) => {
-                self.gauge.sent.fetch_add(1, Ordering::Relaxed);
+                self.gauge.count_sent();
                 Ok(())
             }
             Err(error) => {
-                self.gauge.refused.fetch_add(1, Ordering::Relaxed);
+                self.gauge.count_refused();
                 Err(match error {
                     SendError::Full(_) => Refused::Full,
                     SendError::Closed(_) => Refused::Closed,

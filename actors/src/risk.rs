@@ -1,5 +1,6 @@
 //! Risk's shell: market events, intents and order events in; requests to execution and order
-//! events to strategies out. Everything about orders is logged and shown here, where it passes.
+//! events to strategies out. Onlookers are told here, where everything about orders passes, and
+//! after those who act on it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use crate::messages::{
     StrategyQuarantined, StreamHealthChanged, TradingLink, WriteRecord,
 };
 use crate::observe::{Observation, Observer};
-use crate::orderlog::OrderLog;
 use crate::outbox::{Gauge, Outbox};
 use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
 use crate::timer::{Alarm, Sleeper, arm};
@@ -46,8 +46,6 @@ pub struct RiskParts {
     pub clock: Clock,
     /// The run's instruments, for the log.
     pub instruments: Arc<Instruments>,
-    /// Writes the lines of orders.
-    pub order_log: OrderLog,
     /// Onlookers.
     pub observer: Observer,
     /// Counters of its market mailbox.
@@ -132,12 +130,12 @@ impl RiskActor {
             | ExecutionRequest::Replace { new: approved, .. } => Some(approved.get()),
             ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
         };
-        let shown = approved.map(|request| {
-            self.parts.order_log.approved(request);
-            let id = self.parts.order_log.client_order_id(request.order);
-            let client_order_id = id.expect("remembered just above");
-            let (strategy, order, new) = (request.strategy, request.order, request.new);
-            Observation::Approved { strategy, client_order_id, order, new, at: now.venue }
+        let shown = approved.map(|request| Observation::Approved {
+            strategy: request.strategy,
+            order: request.order,
+            new: request.new,
+            correlation: request.correlation,
+            at: now.venue,
         });
         let hops = Hops { approved_at: now.wall, ..hops };
         if let Err(refused) = self.links().execution.send(ExecutionRequested { request, hops }) {
@@ -156,17 +154,14 @@ impl RiskActor {
         hops: Hops,
     ) {
         self.fills += u64::from(matches!(event.kind, OrderEventKind::Filled { .. }));
-        self.parts.order_log.event(strategy, &event, fee_in_quote);
-        let observation = Observation::Order { strategy, event: event.clone(), fee_in_quote };
-        self.parts.observer.tell(observation);
-        let Some(outbox) = self.links().strategies.get(&strategy) else {
-            // Of a strategy that is no longer configured: its orders live on, and are booked.
-            return;
-        };
-        let told = OrderTold { strategy, event, fee_in_quote, hops };
-        if let Err(refused) = outbox.send(told) {
-            self.report_broken(format!("risk → strategy {strategy}: {refused}"));
+        // An order of a strategy that is no longer configured lives on, and is booked.
+        if let Some(outbox) = self.links().strategies.get(&strategy) {
+            let told = OrderTold { strategy, event: event.clone(), fee_in_quote, hops };
+            if let Err(refused) = outbox.send(told) {
+                self.report_broken(format!("risk → strategy {strategy}: {refused}"));
+            }
         }
+        self.parts.observer.tell(Observation::Order { strategy, event, fee_in_quote });
     }
 
     fn state_changed(

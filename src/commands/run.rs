@@ -34,6 +34,8 @@ const STANDING_CLOCK_EVERY: Duration = Duration::from_millis(20);
 const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
 /// How long the log gets to write its last lines.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
+/// How long it gets when the process ends in the middle of something.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 /// Runs the engine.
 ///
@@ -56,8 +58,9 @@ pub fn trade(
     refuse_what_is_not_meant(config, live_flag)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let log = start_log(config)?;
-    end_process_on_panic(i32::from(Exit::Internal.code()));
+    end_process_on_panic(i32::from(Exit::Internal.code()), last_flush(&log));
     let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
+    log.flusher().catch_up(LOG_FLUSH);
     if let Err(failure) = &exit {
         let (reason, exit_code) = (&failure.message, failure.exit.code());
         log_event!(ENGINE_STOPPED, reason = %reason, exit_code);
@@ -129,6 +132,7 @@ async fn run(
             Exit::Partial
         }
     };
+    log.flusher().catch_up(LOG_FLUSH);
     log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
     Ok(exit)
 }
@@ -246,20 +250,14 @@ impl Session {
             info: &info,
             fees: &fees,
             clock: clock.clone(),
-            on_broken: Box::new(end_process),
+            on_broken: end_process(log),
         };
-        let mut running = assemble(assembly, opened)?;
-        watch_strategies(config, state_dir, &running, &clock)?;
+        let (running, observed) = assemble(assembly, opened)?;
+        let observations = observed.observations.clone();
+        log.flusher().flush_first(move |limit| observations.write_lines(limit));
+        watch_strategies(config, state_dir, &running, &clock, log)?;
         let alerter = Alerter::of(&engine.alerts)?;
-        let observations =
-            std::mem::replace(&mut running.observations, tokio::sync::mpsc::channel(1).1);
-        let (onlooker, recent) = Onlooker::new(
-            observations,
-            Arc::clone(&running.instruments),
-            Arc::clone(&running.strategies),
-            alerter,
-            keeps_record,
-        );
+        let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let (stop_onlooker, stopped) = watch::channel(false);
         let onlooker = tokio::task::spawn_local(onlooker.run(stopped));
         let snapshot = start_monitor(config, &running, &clock, log);
@@ -380,15 +378,26 @@ fn name_files(config: &Config, error: ExchangeInfoError) -> Failure {
 }
 
 /// The order path is broken: nothing is safe but to end, replay and reconcile.
-fn end_process(broken: &OrderPathBroken) {
-    let exit = match broken.by {
-        BrokenBy::Journal => Exit::Storage,
-        BrokenBy::Mailbox => Exit::Internal,
-    };
-    eprintln!("tickwright: the order path is broken: {}; {}", broken.reason, exit.meaning());
-    // Long enough for the log's own thread to write the line.
-    std::thread::sleep(Duration::from_millis(100));
-    std::process::exit(i32::from(exit.code()));
+fn end_process(log: &LogGuard) -> Box<dyn Fn(&OrderPathBroken)> {
+    let write_log = last_flush(log);
+    Box::new(move |broken| {
+        let exit = match broken.by {
+            BrokenBy::Journal => Exit::Storage,
+            BrokenBy::Mailbox => Exit::Internal,
+        };
+        eprintln!("tickwright: the order path is broken: {}; {}", broken.reason, exit.meaning());
+        write_log();
+        std::process::exit(i32::from(exit.code()));
+    })
+}
+
+/// Writes what is left of the log before the process ends in the middle of something.
+pub(super) fn last_flush(log: &LogGuard) -> impl Fn() + Send + Sync + 'static + use<> {
+    let flusher = log.flusher();
+    move || {
+        // What can't be written now, nobody will write.
+        let _ = flusher.flush(LAST_FLUSH);
+    }
 }
 
 /// A strategy that does not come back gets a strike and ends the process; the next start counts.
@@ -397,7 +406,9 @@ fn watch_strategies(
     state_dir: &StateDir,
     running: &Running,
     clock: &Clock,
+    log: &LogGuard,
 ) -> Result<(), Failure> {
+    let write_log = last_flush(log);
     let strikes = state_dir.strikes();
     let limit = config.engine.supervision.spin_limit;
     let activities = running.engine.activities();
@@ -406,7 +417,7 @@ fn watch_strategies(
         let count = strikes.add(name).unwrap_or(0);
         log_event!(STRATEGY_SPUN, strategy = %name, busy_ms, strikes = count);
         eprintln!("tickwright: strategy {name} did not come back for {busy_ms} ms: ending");
-        std::thread::sleep(Duration::from_millis(100));
+        write_log();
         std::process::exit(i32::from(Exit::Internal.code()));
     });
     watching.map_err(|error| Failure::new(Exit::Internal, error))
@@ -419,8 +430,9 @@ fn start_monitor(
     log: &LogGuard,
 ) -> watch::Receiver<Option<Arc<actors::monitor::Snapshot>>> {
     let (publish, snapshot) = watch::channel(None);
-    let counters = log.counters();
-    let log_lines_dropped = Box::new(move || counters.lines_dropped());
+    let (counters, onlooker) = (log.counters(), Arc::clone(running.observer.gauge()));
+    // Of what the onlooker missed there are no lines either.
+    let log_lines_dropped = Box::new(move || counters.lines_dropped() + onlooker.refused());
     let parts = monitor_parts(config, running, clock, log_lines_dropped, publish);
     tokio::task::spawn_local(Monitor::new(parts).run());
     snapshot
@@ -446,6 +458,7 @@ fn monitor_parts(
         mode: config.engine.mode.as_str(),
         currency: config.engine.risk.currency.to_string(),
         heartbeat_every: config.engine.monitor.heartbeat_every,
+        onlooker: Arc::clone(running.observer.gauge()),
         log_lines_dropped,
         publish,
     }

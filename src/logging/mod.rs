@@ -18,6 +18,6 @@ mod writer;
 pub use panic::log_panics;
 pub use rotating::RotatingFile;
 pub use start::{
-    LOG_FILE, LogClock, LogError, LogGuard, LogOptions, dispatch, start, system_clock,
+    LOG_FILE, LogClock, LogError, LogFlusher, LogGuard, LogOptions, dispatch, start, system_clock,
 };
 pub use writer::LogCounters;

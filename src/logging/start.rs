@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::Timestamp;
@@ -84,7 +84,7 @@ pub enum LogError {
 /// Keeps the log; writes what is left when dropped.
 #[derive(Debug)]
 pub struct LogGuard {
-    queues: Vec<Queue>,
+    flusher: LogFlusher,
     counters: Arc<LogCounters>,
 }
 
@@ -95,17 +95,62 @@ impl LogGuard {
         Arc::clone(&self.counters)
     }
 
+    /// Writes the log from anywhere, for whoever ends the process.
+    #[must_use]
+    pub fn flusher(&self) -> LogFlusher {
+        self.flusher.clone()
+    }
+
     /// Waits until everything logged so far is written, at most for `limit`. Says whether it is.
     pub fn flush(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        // Every queue gets its chance, also after one that did not make it.
-        self.queues.iter().map(|queue| queue.flush(deadline)).filter(|done| !done).count() == 0
+        self.flusher.flush(limit)
     }
 }
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
         self.flush(Duration::from_secs(2));
+    }
+}
+
+/// Somebody who logs later than things happen: logs all of it now, within the limit.
+type Latecomer = Box<dyn Fn(Duration) -> bool + Send>;
+
+/// Writes what is left of the log. Cheap to clone.
+#[derive(Clone)]
+pub struct LogFlusher {
+    queues: Arc<[Queue]>,
+    latecomer: Arc<Mutex<Option<Latecomer>>>,
+}
+
+impl std::fmt::Debug for LogFlusher {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("LogFlusher").field("queues", &self.queues).finish_non_exhaustive()
+    }
+}
+
+impl LogFlusher {
+    /// From now on a flush has `latecomer` log first. It is the only one.
+    pub fn flush_first(&self, latecomer: impl Fn(Duration) -> bool + Send + 'static) {
+        *self.latecomer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(latecomer));
+    }
+
+    /// Has everything logged that happened so far, at most for `limit`. Says whether it is.
+    pub fn catch_up(&self, limit: Duration) -> bool {
+        // Held only by another flush, which does the same.
+        let Ok(latecomer) = self.latecomer.try_lock() else { return false };
+        latecomer.as_ref().is_none_or(|log_all| log_all(limit))
+    }
+
+    /// Waits until everything logged so far is written, at most for `limit`. Says whether it is.
+    pub fn flush(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut is_done = self.catch_up(limit);
+        // Every queue gets its chance, also after one that did not make it.
+        for queue in &*self.queues {
+            is_done &= queue.flush(deadline);
+        }
+        is_done
     }
 }
 
@@ -136,10 +181,11 @@ pub fn dispatch(options: &LogOptions) -> Result<(Dispatch, LogGuard), LogError> 
         outputs.push(Output { form, queue: queue(Terminal, &counters, &own)? });
     }
     let queues = outputs.iter().map(|output| output.queue.clone()).collect();
+    let flusher = LogFlusher { queues, latecomer: Arc::default() };
     let layer = EventLayer { level: options.level, clock: Arc::clone(&options.clock), outputs };
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
     own.set(dispatch.downgrade()).expect("set here only");
-    Ok((dispatch, LogGuard { queues, counters }))
+    Ok((dispatch, LogGuard { flusher, counters }))
 }
 
 /// A writer that logs its own losses.

@@ -3,11 +3,16 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// Lines that may wait for a writer, a few megabytes. When they do, new lines are dropped.
 pub const QUEUE_LINES: usize = 8_192;
+
+/// How often a writer looks for new lines. Whoever logs does not wake it, since that would cost
+/// an order's path more than the line does; whoever flushes does.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How often a writer looks after its destination, and how often it speaks of dropped lines.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(5);
@@ -93,6 +98,7 @@ enum Message {
 #[derive(Debug, Clone)]
 pub struct Queue {
     sender: SyncSender<Message>,
+    writer: Thread,
     counters: Arc<LogCounters>,
 }
 
@@ -125,6 +131,7 @@ impl Queue {
                 }
             }
         }
+        self.writer.unpark();
         wait.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
     }
 }
@@ -141,11 +148,11 @@ pub fn spawn(
     report: impl Fn(u64, u64) + Send + 'static,
 ) -> io::Result<Queue> {
     let (sender, receiver) = sync_channel(capacity);
-    let queue = Queue { sender, counters: Arc::clone(&counters) };
-    std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
-        run(&mut destination, &receiver, &counters, report);
+    let counted = Arc::clone(&counters);
+    let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
+        run(&mut destination, &receiver, &counted, report);
     })?;
-    Ok(queue)
+    Ok(Queue { sender, writer: thread.thread().clone(), counters })
 }
 
 fn run(
@@ -157,7 +164,7 @@ fn run(
     let mut looked_after_at = Instant::now();
     let mut can_write = true;
     loop {
-        match receiver.recv_timeout(LOOK_AFTER_EVERY) {
+        match receiver.try_recv() {
             Ok(Message::Line(line)) => {
                 can_write = destination.write_line(&line).is_ok();
                 if !can_write {
@@ -168,8 +175,8 @@ fn run(
                 // Nobody waits any more: nothing lost.
                 let _ = done.try_send(());
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(TryRecvError::Empty) => std::thread::park_timeout(LOOK_EVERY),
+            Err(TryRecvError::Disconnected) => return,
         }
         if looked_after_at.elapsed() >= LOOK_AFTER_EVERY {
             looked_after_at = Instant::now();

@@ -10,7 +10,7 @@ use actors::engine::{Engine, EngineParts, StrategySeat};
 use actors::feed::Interest;
 use actors::guard::guarded;
 use actors::journal::{JournalThread, answers_to};
-use actors::observe::{Observation, Observer};
+use actors::observe::{Observations, Observer};
 use actors::orderlog::OrderLog;
 use actors::strategy::{OrderPathBroken, SupervisionPolicy};
 use actors::wire::Wire;
@@ -23,9 +23,8 @@ use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
 };
 use kernel::venue::Venue;
-use model::{InstrumentId, Instruments, Interval, StrategyId};
+use model::{InstanceId, InstrumentId, Instruments, Interval, StrategyId};
 use store::state_dir::StateDir;
-use tokio::sync::mpsc;
 use transport::http::HttpOptions;
 
 use super::fee_rates::FeeRates;
@@ -65,8 +64,20 @@ pub struct Running {
     pub engine: Rc<Engine>,
     /// The journal's thread.
     pub journal: JournalThread,
-    /// What onlookers are told.
-    pub observations: mpsc::Receiver<Observation>,
+    /// What onlookers are told through.
+    pub observer: Observer,
+    /// Every instrument of the ledger.
+    pub instruments: Arc<Instruments>,
+    /// Names of strategies by number.
+    pub strategies: Arc<[String]>,
+}
+
+/// What an onlooker needs.
+pub struct Observed {
+    /// What it is told.
+    pub observations: Observations,
+    /// The installation, which names of orders on the wire begin with.
+    pub instance: InstanceId,
     /// Every instrument of the ledger.
     pub instruments: Arc<Instruments>,
     /// Names of strategies by number.
@@ -77,7 +88,10 @@ pub struct Running {
 ///
 /// # Errors
 /// With the exit code of what failed.
-pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running, Failure> {
+pub fn assemble(
+    assembly: Assembly<'_>,
+    opened: OpenedLedger,
+) -> Result<(Running, Observed), Failure> {
     let OpenedLedger { journal, ledger, epoch, instruments, opened_at } = opened;
     let clock = assembly.clock.clone();
     let now = clock.now();
@@ -92,16 +106,6 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
     let feed = FeedMachine::new(protocol, feed_policy(assembly.config), &plan, seed);
     let identity = ExecutionIdentity { instance: assembly.state_dir.instance(), opened_at };
     let restored = RestoredExecution::from(&ledger);
-    let mut order_log = OrderLog::new(
-        assembly.state_dir.instance(),
-        Arc::clone(&instruments),
-        ledger.strategies().to_vec().into(),
-    );
-    for order in ledger.open_orders() {
-        let intent = &order.intent;
-        let (role, quantity) = (intent.new.role, intent.new.quantity);
-        order_log.remember(intent.order, role, quantity, order.executed);
-    }
     let policy = execution_policy(assembly.config);
     let execution =
         ExecutionMachine::new(identity, policy, Arc::clone(&instruments), restored, now.venue);
@@ -116,8 +120,7 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
         Arc::clone(&instruments),
         RestoredRisk::from(&ledger),
     );
-    let (observer, observations) = Observer::channel();
-    let strategies: Arc<[String]> = ledger.strategies().to_vec().into();
+    let (observer, observed) = observe(&ledger, assembly.state_dir.instance(), &instruments);
     let parts = EngineParts {
         clock,
         instruments: Arc::clone(&instruments),
@@ -128,10 +131,9 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
         venue_wire: Wire::new(&assembly.site.dialer, HttpOptions::default()),
         venue_interest: is_paper.then(|| whole_market(&instruments)),
         risk,
-        order_log,
         strategies: seats,
         supervision: supervision(assembly.config),
-        observer,
+        observer: observer.clone(),
         on_broken: assembly.on_broken,
     };
     let mut thread = None;
@@ -143,7 +145,26 @@ pub fn assemble(assembly: Assembly<'_>, opened: OpenedLedger) -> Result<Running,
         queue
     });
     let journal = thread.expect("started with the engine");
-    Ok(Running { engine: Rc::new(engine), journal, observations, instruments, strategies })
+    let strategies = Arc::clone(&observed.strategies);
+    let running = Running { engine: Rc::new(engine), journal, observer, instruments, strategies };
+    Ok((running, observed))
+}
+
+fn observe(
+    ledger: &kernel::ledger::Ledger,
+    instance: InstanceId,
+    instruments: &Arc<Instruments>,
+) -> (Observer, Observed) {
+    let strategies: Arc<[String]> = ledger.strategies().to_vec().into();
+    let instruments = Arc::clone(instruments);
+    let mut order_log = OrderLog::new(instance, Arc::clone(&instruments), Arc::clone(&strategies));
+    for order in ledger.open_orders() {
+        let intent = &order.intent;
+        let (role, quantity) = (intent.new.role, intent.new.quantity);
+        order_log.remember(intent.order, role, quantity, order.executed);
+    }
+    let (observer, observations) = Observer::channel(order_log);
+    (observer, Observed { observations, instance, instruments, strategies })
 }
 
 fn venue(

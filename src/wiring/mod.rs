@@ -18,7 +18,7 @@ mod site;
 
 pub use account_lock::lock_account;
 pub use alert::Alerter;
-pub use assemble::{Assembly, Running, assemble};
+pub use assemble::{Assembly, Observed, Running, assemble};
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;

@@ -1,20 +1,29 @@
-//! The onlooker: takes what the engine tells, keeps the latest orders and fills for the API,
-//! everything for a report if one is wanted, and sends alerts.
+//! The onlooker: takes what the engine tells, with which the log lines of orders are written,
+//! keeps the latest orders and fills for the API, everything for a report if one is wanted, and
+//! sends alerts. It has a turn when the order path has none: while the journal writes, or after
+//! the order is out.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::api::Recent;
 use actors::observe::Observation;
 use model::{
-    Amount, ClientOrderId, Fill, Instruments, NewOrder, OrderEvent, OrderEventKind, OrderId,
-    StrategyId, Timestamp,
+    Amount, ClientOrderId, Fill, NewOrder, OrderEvent, OrderEventKind, OrderId, StrategyId,
+    Timestamp,
 };
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::alert::Alerter;
+use super::assemble::Observed;
 
+/// Most observations taken in one turn: then ticks and answers come first.
+const BATCH: usize = 64;
+/// What the API shows is at most so old.
+const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
 /// How many orders and fills the API shows.
 const RECENT_BOUND: usize = 500;
 
@@ -51,9 +60,7 @@ impl RunRecord {
 
 /// The task that listens.
 pub struct Onlooker {
-    observations: mpsc::Receiver<Observation>,
-    instruments: Arc<Instruments>,
-    strategies: Arc<[String]>,
+    observed: Observed,
     orders: VecDeque<(OrderId, Value)>,
     fills: VecDeque<Value>,
     publish: watch::Sender<Arc<Recent>>,
@@ -65,17 +72,13 @@ impl Onlooker {
     /// A listener. With `keeps_record` it remembers everything.
     #[must_use]
     pub fn new(
-        observations: mpsc::Receiver<Observation>,
-        instruments: Arc<Instruments>,
-        strategies: Arc<[String]>,
+        observed: Observed,
         alerter: Option<Alerter>,
         keeps_record: bool,
     ) -> (Self, watch::Receiver<Arc<Recent>>) {
         let (publish, recent) = watch::channel(Arc::new(Recent::default()));
         let onlooker = Self {
-            observations,
-            instruments,
-            strategies,
+            observed,
             orders: VecDeque::new(),
             fills: VecDeque::new(),
             publish,
@@ -87,55 +90,73 @@ impl Onlooker {
 
     /// Listens until the engine is gone, or until nothing is left to hear after `stop`.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Option<RunRecord> {
+        let observations = self.observed.observations.clone();
         let mut batch = Vec::new();
+        let mut publish_at = None;
         loop {
             tokio::select! {
                 biased;
-                heard = self.observations.recv_many(&mut batch, 256) => {
+                heard = observations.take_many(&mut batch, BATCH) => {
                     if heard == 0 {
                         return self.record;
                     }
+                    for observation in batch.drain(..) {
+                        self.take(observation);
+                    }
+                    publish_at.get_or_insert_with(|| Instant::now() + PUBLISH_WITHIN);
+                    if heard == BATCH {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                () = sleep_until(publish_at.unwrap_or_else(Instant::now)),
+                    if publish_at.is_some() && self.is_published() =>
+                {
+                    self.publish();
+                    publish_at = None;
                 }
                 stopped = stop.wait_for(|stop| *stop) => {
                     drop(stopped);
-                    while let Ok(observation) = self.observations.try_recv() {
+                    for observation in observations.take_rest() {
                         self.take(observation);
                     }
                     return self.record;
                 }
             }
-            for observation in batch.drain(..) {
-                self.take(observation);
-            }
-            self.publish();
         }
+    }
+
+    /// Whether somebody wants the latest orders and fills.
+    fn is_published(&self) -> bool {
+        self.publish.receiver_count() > 0
     }
 
     fn publish(&self) {
-        // Built only when somebody listens.
-        if self.publish.receiver_count() > 0 {
-            let recent = Recent {
-                orders: self.orders.iter().map(|(_, order)| order.clone()).collect(),
-                fills: self.fills.iter().cloned().collect(),
-            };
-            self.publish.send_replace(Arc::new(recent));
-        }
+        let recent = Recent {
+            orders: self.orders.iter().map(|(_, order)| order.clone()).collect(),
+            fills: self.fills.iter().cloned().collect(),
+        };
+        self.publish.send_replace(Arc::new(recent));
     }
 
     fn strategy(&self, id: StrategyId) -> &str {
-        self.strategies.get(usize::from(id.0)).map_or("?", String::as_str)
+        self.observed.strategies.get(usize::from(id.0)).map_or("?", String::as_str)
     }
 
     fn take(&mut self, observation: Observation) {
         match observation {
-            Observation::Approved { strategy, client_order_id, order, new, at } => {
-                self.show_order(strategy, client_order_id, order, &new, at);
+            Observation::Approved { strategy, order, new, at, .. } => {
+                let client_order_id = order.to_client_order_id(self.observed.instance, new.role);
+                if self.is_published() {
+                    self.show_order(strategy, client_order_id, order, &new, at);
+                }
                 if let Some(record) = &mut self.record {
                     record.orders.insert(order, (strategy, client_order_id, new));
                 }
             }
             Observation::Order { strategy, event, fee_in_quote } => {
-                self.show_event(strategy, &event);
+                if self.is_published() {
+                    self.show_event(strategy, &event);
+                }
                 if let Some(record) = &mut self.record {
                     record.events.push((strategy, event, fee_in_quote));
                 }
@@ -170,7 +191,7 @@ impl Onlooker {
         let shown = json!({
             "order_id": client_order_id,
             "strategy": self.strategy(strategy),
-            "symbol": self.instruments.get(new.instrument).symbol,
+            "symbol": self.observed.instruments.get(new.instrument).symbol,
             "side": new.side.name(),
             "kind": new.kind,
             "quantity": new.quantity,
@@ -195,7 +216,7 @@ impl Onlooker {
         if let OrderEventKind::Filled { fill, .. } = &event.kind {
             let shown = json!({
                 "strategy": self.strategy(strategy),
-                "symbol": self.instruments.get(event.instrument).symbol,
+                "symbol": self.observed.instruments.get(event.instrument).symbol,
                 "side": fill.side.name(),
                 "price": fill.price,
                 "quantity": fill.quantity,

@@ -1,17 +1,19 @@
 //! Execution's shell: approved requests in, the journal asked, the venue driven, order events out
 //! to risk first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use events::log_event;
-use kernel::journal::Record;
+use kernel::journal::{Persist, Persisted, Record};
 use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
-use model::{Amount, ClientOrderId, OrderId, OrderStatus};
+use model::{
+    Amount, ClientOrderId, OrderEvent, OrderEventKind, OrderId, OrderStatus, StrategyId, Timestamp,
+};
 
 use crate::clock::Clock;
 use crate::feed::Resynchronise;
@@ -71,12 +73,14 @@ impl HopTimes {
     }
 }
 
-/// What still has to be done in a turn. Everything that follows from one input is done before
-/// the next is taken.
-enum Work {
-    Execution(ExecutionInput),
-    Command(kernel::orders::VenueCommand),
-    Wire(WireInput<'static>),
+/// The chain of an order that has not been sent yet.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    order: OrderId,
+    client_order_id: ClientOrderId,
+    /// Of its intent in the journal.
+    sequence: u64,
+    hops: Hops,
 }
 
 /// The actor.
@@ -90,14 +94,20 @@ pub struct ExecutionActor {
     links: Option<ExecutionLinks>,
     request_gauge: Arc<Gauge>,
     market_gauge: Arc<Gauge>,
-    work: VecDeque<Work>,
+    /// What the machine still has to take in this turn. Everything that follows from one input
+    /// is done before the next is taken.
+    inputs: VecDeque<ExecutionInput>,
+    /// What is known at once of what the venue sent.
+    answers: VecDeque<WireInput<'static>>,
     effects: Vec<ExecutionEffect>,
     venue_effects: Vec<VenueEffect>,
     /// The chain of the request that is being handled.
     requested: Option<Hops>,
-    /// Chains of orders that have not been sent yet.
-    hops: BTreeMap<ClientOrderId, Hops>,
-    reconcile_began_at: model::Timestamp,
+    /// Few at any time.
+    chains: Vec<Chain>,
+    /// When this turn's input came.
+    turn_at: Timestamp,
+    reconcile_began_at: Timestamp,
     times: HopTimes,
 }
 
@@ -134,31 +144,37 @@ impl ExecutionActor {
             links: None,
             request_gauge: parts.request_gauge,
             market_gauge: parts.market_gauge,
-            work: VecDeque::new(),
+            inputs: VecDeque::new(),
+            answers: VecDeque::new(),
             effects: Vec::new(),
             venue_effects: Vec::new(),
             requested: None,
-            hops: BTreeMap::new(),
-            reconcile_began_at: model::Timestamp::EPOCH,
+            chains: Vec::new(),
+            turn_at: Timestamp::EPOCH,
+            reconcile_began_at: Timestamp::EPOCH,
             times: HopTimes::default(),
         }
     }
 
-    fn pump(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
-        self.work.push_back(Work::Execution(input));
+    /// Takes an input of the machine, and does all that follows.
+    fn take(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
+        self.turn_at = self.clock.wall();
+        self.inputs.push_back(input);
+        self.work_off(context);
+    }
+
+    /// Takes an input of the venue, and does all that follows.
+    fn take_at_venue(&mut self, input: VenueInput<'_>, context: &mut Context<Self>) {
+        self.turn_at = self.clock.wall();
+        self.step_venue(input, context);
         self.work_off(context);
     }
 
     fn work_off(&mut self, context: &mut Context<Self>) {
-        while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Execution(input) => self.step_machine(input),
-                Work::Command(command) => {
-                    self.step_venue(VenueInput::Command(command), context);
-                }
-                Work::Wire(input) => self.step_venue(VenueInput::Wire(input), context),
-            }
+        while let Some(input) = self.inputs.pop_front() {
+            self.step_machine(input, context);
         }
+        arm(self, context);
     }
 
     fn step_venue(&mut self, input: VenueInput<'_>, context: &mut Context<Self>) {
@@ -168,60 +184,46 @@ impl ExecutionActor {
         for effect in effects.drain(..) {
             match effect {
                 VenueEffect::Wire(effect) => {
-                    if let Some(input) = perform(self, effect, context) {
-                        self.work.push_back(Work::Wire(input));
-                    }
+                    let answer = perform(self, effect, context);
+                    self.answers.extend(answer);
                 }
                 VenueEffect::Event(event) => {
                     if let VenueEvent::Sent { client_order_id, .. } = &event {
                         self.measure_sent(*client_order_id);
                     }
                     self.note_venue_event(&event);
-                    self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
+                    self.inputs.push_back(ExecutionInput::Venue(event));
                 }
             }
         }
         self.venue_effects = effects;
+        while let Some(answer) = self.answers.pop_front() {
+            self.step_venue(VenueInput::Wire(answer), context);
+        }
     }
 
-    fn step_machine(&mut self, input: ExecutionInput) {
+    fn step_machine(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
         let now = self.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
         self.machine.step(now.venue, input, &mut effects);
         for effect in effects.drain(..) {
-            self.carry_out(effect);
+            self.carry_out(effect, context);
         }
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, effect: ExecutionEffect) {
+    fn carry_out(&mut self, effect: ExecutionEffect, context: &mut Context<Self>) {
         match effect {
-            ExecutionEffect::Persist(persist) => {
-                if let Record::OrderIntended(intent) = &persist.record
-                    && let Some(hops) = self.requested.take()
-                {
-                    let hops = Hops { intended_at: self.clock.wall(), ..hops };
-                    self.hops.insert(intent.client_order_id, hops);
-                }
-                if let Err(refused) = self.journal.write(persist) {
-                    self.report_broken_by(
-                        BrokenBy::Journal,
-                        format!("execution → journal: {refused}"),
-                    );
-                }
-            }
+            ExecutionEffect::Persist(persist) => self.persist(persist),
             ExecutionEffect::Command(command) => {
                 // The look of every minute begins with the account.
                 if *command.action() == VenueAction::ReadAccount && self.machine.is_live() {
                     self.note_reconcile("interval");
                 }
-                self.work.push_back(Work::Command(command));
+                // At once: the order's bytes wait for none of the effects that follow.
+                self.step_venue(VenueInput::Command(command), context);
             }
-            ExecutionEffect::Tell { strategy, event } => {
-                let hops = Hops { received_at: self.clock.wall(), ..Hops::default() };
-                let told = OrderTold { strategy, event, fee_in_quote: Amount::ZERO, hops };
-                self.deliver(told);
-            }
+            ExecutionEffect::Tell { strategy, event } => self.tell(strategy, event),
             ExecutionEffect::BalancesRead { balances, complete, event_at } => {
                 self.tell_account(AccountTold::BalancesRead { balances, complete, event_at });
             }
@@ -244,10 +246,54 @@ impl ExecutionActor {
         }
     }
 
-    fn measure_sent(&mut self, client_order_id: ClientOrderId) {
+    fn persist(&mut self, persist: Persist) {
+        if let Record::OrderIntended(intent) = &persist.record
+            && let Some(hops) = self.requested.take()
+        {
+            let hops = Hops { intended_at: self.clock.wall(), ..hops };
+            let (order, client_order_id) = (intent.order, intent.client_order_id);
+            self.chains.push(Chain { order, client_order_id, sequence: persist.sequence, hops });
+        }
+        match self.journal.write(persist) {
+            Ok(Some(persisted)) => self.persisted(persisted),
+            Ok(None) => {}
+            Err(refused) => {
+                let reason = format!("execution → journal: {refused}");
+                self.report_broken_by(BrokenBy::Journal, reason);
+            }
+        }
+    }
+
+    /// Everything up to a sequence is durable: the machine hears it in this turn.
+    fn persisted(&mut self, persisted: Persisted) {
         let wall = self.clock.wall();
-        if let Some(hops) = self.hops.remove(&client_order_id) {
-            self.times.record(Hops { sent_at: wall, ..hops });
+        let is_durable = |chain: &&mut Chain| {
+            chain.sequence <= persisted.sequence && chain.hops.durable_at == Timestamp::EPOCH
+        };
+        for chain in self.chains.iter_mut().filter(is_durable) {
+            chain.hops.durable_at = wall;
+        }
+        self.inputs.push_back(ExecutionInput::Persisted(persisted));
+    }
+
+    fn tell(&mut self, strategy: StrategyId, event: OrderEvent) {
+        // Whatever else is told of an order, it was sent before or never will be.
+        if !matches!(event.kind, OrderEventKind::Submitted { .. }) {
+            self.chains.retain(|chain| chain.order != event.order);
+        }
+        let hops = Hops { received_at: self.turn_at, ..Hops::default() };
+        let told = OrderTold { strategy, event, fee_in_quote: Amount::ZERO, hops };
+        if let Err(refused) = self.links().risk.send(told) {
+            self.report_broken(format!("execution → risk: {refused}"));
+        }
+    }
+
+    fn measure_sent(&mut self, client_order_id: ClientOrderId) {
+        let sent_at = self.clock.wall();
+        let found = self.chains.iter().position(|chain| chain.client_order_id == client_order_id);
+        if let Some(index) = found {
+            let hops = self.chains.swap_remove(index).hops;
+            self.times.record(Hops { sent_at, ..hops });
         }
     }
 
@@ -260,15 +306,13 @@ impl ExecutionActor {
             VenueEvent::Disconnected { reason } => {
                 log_event!(TRADING_DISCONNECTED, reason = %reason);
             }
-            VenueEvent::NotSent { client_order_id, .. }
-            | VenueEvent::SubmitUnknown { client_order_id, .. }
-            | VenueEvent::SubmitRejected { client_order_id, .. } => {
-                self.hops.remove(client_order_id);
-            }
             VenueEvent::ReadFailed { reason, .. } => {
                 log_event!(TRADING_READ_FAILED, reason = %reason);
             }
             VenueEvent::Sent { .. }
+            | VenueEvent::NotSent { .. }
+            | VenueEvent::SubmitUnknown { .. }
+            | VenueEvent::SubmitRejected { .. }
             | VenueEvent::CancelRejected { .. }
             | VenueEvent::CancelUnknown { .. }
             | VenueEvent::OrderChanged(_)
@@ -303,12 +347,6 @@ impl ExecutionActor {
 
     fn links(&self) -> &ExecutionLinks {
         self.links.as_ref().expect("linked before the first input")
-    }
-
-    fn deliver(&self, told: OrderTold) {
-        if let Err(refused) = self.links().risk.send(told) {
-            self.report_broken(format!("execution → risk: {refused}"));
-        }
     }
 
     fn tell_account(&self, told: AccountTold) {
@@ -352,9 +390,7 @@ impl Handler<StartExecution> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, StartExecution(links): StartExecution, context: &mut Context<Self>) {
         self.links = Some(links);
-        self.step_venue(VenueInput::Start, context);
-        self.work_off(context);
-        arm(self, context);
+        self.take_at_venue(VenueInput::Start, context);
     }
 }
 
@@ -363,9 +399,8 @@ impl Handler<ExecutionRequested> for ExecutionActor {
     fn handle(&mut self, requested: ExecutionRequested, context: &mut Context<Self>) {
         self.request_gauge.count_handled();
         self.requested = Some(requested.hops);
-        self.pump(ExecutionInput::Request(requested.request), context);
+        self.take(ExecutionInput::Request(requested.request), context);
         self.requested = None;
-        arm(self, context);
     }
 }
 
@@ -374,13 +409,9 @@ impl Handler<JournalAnswered> for ExecutionActor {
     fn handle(&mut self, answered: JournalAnswered, context: &mut Context<Self>) {
         match answered {
             JournalAnswered::Persisted(persisted) => {
-                let wall = self.clock.wall();
-                let waits = |hops: &&mut Hops| hops.durable_at == model::Timestamp::EPOCH;
-                for hops in self.hops.values_mut().filter(waits) {
-                    hops.durable_at = wall;
-                }
-                self.pump(ExecutionInput::Persisted(persisted), context);
-                arm(self, context);
+                self.turn_at = self.clock.wall();
+                self.persisted(persisted);
+                self.work_off(context);
             }
             JournalAnswered::Failed(reason) => {
                 self.report_broken_by(BrokenBy::Journal, format!("journal failed: {reason}"));
@@ -393,7 +424,7 @@ impl Handler<WriteRecord> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, write: WriteRecord, context: &mut Context<Self>) {
         let WriteRecord { record, durability } = write;
-        self.pump(ExecutionInput::Write { record, durability }, context);
+        self.take(ExecutionInput::Write { record, durability }, context);
     }
 }
 
@@ -401,9 +432,7 @@ impl Handler<MarketArrived> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, arrived: MarketArrived, context: &mut Context<Self>) {
         self.market_gauge.count_handled();
-        self.step_venue(VenueInput::Market(&arrived.event), context);
-        self.work_off(context);
-        arm(self, context);
+        self.take_at_venue(VenueInput::Market(&arrived.event), context);
     }
 }
 
@@ -424,7 +453,7 @@ pub struct SetGate {
 impl Handler<SetGate> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, gate: SetGate, context: &mut Context<Self>) {
-        self.pump(ExecutionInput::SetGate { open: gate.open }, context);
+        self.take(ExecutionInput::SetGate { open: gate.open }, context);
     }
 }
 
@@ -443,9 +472,7 @@ impl WireShell for ExecutionActor {
     }
 
     fn on_wire(&mut self, input: WireInput<'_>, context: &mut Context<Self>) {
-        self.step_venue(VenueInput::Wire(input), context);
-        self.work_off(context);
-        arm(self, context);
+        self.take_at_venue(VenueInput::Wire(input), context);
     }
 }
 
@@ -465,12 +492,11 @@ impl Sleeper for ExecutionActor {
             Wake::Wall(at) => at <= now.wall,
         };
         if self.venue.wake_at().is_some_and(is_due) {
-            self.step_venue(VenueInput::Wake, context);
+            self.take_at_venue(VenueInput::Wake, context);
         }
         if self.machine.wake_at().map(Wake::Venue).is_some_and(is_due) {
-            self.work.push_back(Work::Execution(ExecutionInput::Wake));
+            self.take(ExecutionInput::Wake, context);
         }
-        self.work_off(context);
     }
 }
 

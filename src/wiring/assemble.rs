@@ -17,6 +17,7 @@ use actors::wire::Wire;
 use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
+use kernel::journal::Journal as _;
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
 use kernel::risk::{RestoredRisk, RiskMachine};
 use kernel::strategy::{
@@ -92,7 +93,8 @@ pub fn assemble(
     assembly: Assembly<'_>,
     opened: OpenedLedger,
 ) -> Result<(Running, Observed), Failure> {
-    let OpenedLedger { journal, ledger, epoch, instruments, opened_at } = opened;
+    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
+    let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
     let now = clock.now();
     let seats = seats(&assembly, &ledger, epoch, &instruments)?;
@@ -138,9 +140,9 @@ pub fn assemble(
     };
     let mut thread = None;
     let engine = Engine::start(parts, |answers| {
-        let started = JournalThread::start(journal, answers_to(answers));
-        let started = started.expect("the system gives a thread to a process that just began");
-        let queue = started.queue();
+        let started = JournalThread::start(journal, ahead, answers_to(answers));
+        let (started, queue) =
+            started.expect("the system gives a thread to a process that just began");
         thread = Some(started);
         queue
     });

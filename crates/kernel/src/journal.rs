@@ -265,4 +265,24 @@ pub trait Journal {
     fn maintain(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
+
+    /// What an order's own turn can write, if the journal has such a part: for the records that
+    /// follow the last one written, with sequences from 1.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    fn ahead(&mut self) -> Result<Option<Box<dyn JournalAhead>>, JournalError> {
+        Ok(None)
+    }
+}
+
+/// The part of a journal that makes a record durable at once, before the journal itself has it.
+/// It takes every record that the journal will get, in the same order.
+pub trait JournalAhead: Send + std::fmt::Debug {
+    /// Takes a record. True when it is durable, and all before it; false when only the journal
+    /// can say so.
+    ///
+    /// # Errors
+    /// See [`JournalError`]. Nothing may be written afterwards, to the journal neither.
+    fn write(&mut self, persist: &Persist) -> Result<bool, JournalError>;
 }

@@ -88,7 +88,8 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-fn subject(record: &Record) -> Option<OrderId> {
+/// The order that a record is about.
+pub(super) fn subject(record: &Record) -> Option<OrderId> {
     match record {
         Record::OrderIntended(intent) => Some(intent.order),
         Record::OrderSent { order, .. } | Record::CancelIntended { order, .. } => Some(*order),

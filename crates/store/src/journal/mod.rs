@@ -15,11 +15,17 @@
 //! since all of it stands earlier in the same file: a record that must be synced at level
 //! [`Level::Process`] takes along whatever was only committed, and no checkpoint is needed.
 //!
+//! A transaction takes longer than an order should wait. At level [`Level::Process`] records are
+//! therefore written to a file ahead of the database first, and an order waits only for that; see
+//! `ahead.rs`. Whoever copies a journal by hand copies its files ending in `-ahead0` and
+//! `-ahead1` with it. Queries over the views see what the database has, a few milliseconds late.
+//!
 //! # Checkpoints
 //!
 //! Moving frames from the log to the database is never done by the writer: automatic
 //! checkpoints are off, and a thread with its own connection does it.
 
+mod ahead;
 mod checkpoint;
 mod codec;
 mod inspect;

@@ -1,6 +1,6 @@
 //! Reading a journal: by the writer at its start, and by anybody beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kernel::journal::{JournalError, Record};
@@ -8,6 +8,7 @@ use kernel::ledger::Ledger;
 use model::OrderId;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
+use super::ahead;
 use super::codec;
 use super::schema;
 
@@ -31,6 +32,7 @@ pub struct Verified {
 #[derive(Debug)]
 pub struct JournalReader {
     connection: Connection,
+    path: PathBuf,
 }
 
 impl JournalReader {
@@ -45,7 +47,7 @@ impl JournalReader {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
         match schema::version(&connection)? {
             0 => Err(io(format!("{} is not a journal", path.display()))),
-            _ => Ok(Self { connection }),
+            _ => Ok(Self { connection, path: path.to_owned() }),
         }
     }
 
@@ -64,10 +66,27 @@ impl JournalReader {
         after: u64,
         each: &mut dyn FnMut(u64, Record),
     ) -> Result<(), JournalError> {
+        let mut last = None;
         replay(&self.connection, after, |number, record| {
+            last = Some(number);
             each(number, record);
             Ok(())
-        })
+        })?;
+        let last = match last {
+            Some(last) => last,
+            None => newest_number(&self.connection)?.min(after),
+        };
+        for (number, record) in self.ahead(last)? {
+            if number > after {
+                each(number, record);
+            }
+        }
+        Ok(())
+    }
+
+    /// The records that are only ahead of the database, after its newest one.
+    fn ahead(&self, newest: u64) -> Result<Vec<(u64, Record)>, JournalError> {
+        Ok((newest + 1..).zip(ahead::records_after(&self.path, newest)?).collect())
     }
 
     /// Every record of one order with its number, oldest first: nothing for an order that is not
@@ -76,6 +95,7 @@ impl JournalReader {
     /// # Errors
     /// See [`JournalError`].
     pub fn order_history(&self, order: OrderId) -> Result<Vec<(u64, Record)>, JournalError> {
+        let ahead = self.ahead(newest_number(&self.connection)?)?;
         let subject = order.to_string();
         let mut statement = self
             .connection
@@ -98,7 +118,14 @@ impl JournalReader {
         if let Some(intent) = intent.optional().map_err(io)? {
             numbers.insert(0, intent);
         }
-        numbers.into_iter().map(|number| self.record(number)).collect()
+        let stored = numbers.into_iter().map(|number| self.record(number));
+        let mut history: Vec<(u64, Record)> = stored.collect::<Result<_, _>>()?;
+        let of_order = |(_, record): &(u64, Record)| codec::subject(record) == Some(order);
+        history.extend(ahead.into_iter().filter(of_order));
+        // The database may have taken some of them meanwhile.
+        history.sort_by_key(|(number, _)| *number);
+        history.dedup_by_key(|(number, _)| *number);
+        Ok(history)
     }
 
     fn record(&self, number: i64) -> Result<(u64, Record), JournalError> {
@@ -124,11 +151,16 @@ impl JournalReader {
     /// # Errors
     /// See [`JournalError`].
     pub fn ledger(&self) -> Result<Ledger, JournalError> {
-        load(&self.connection).map(|loaded| loaded.ledger)
+        let mut ledger = load(&self.connection)?.ledger;
+        for (number, record) in self.ahead(ledger.records())? {
+            apply(&mut ledger, number, &record)?;
+        }
+        Ok(ledger)
     }
 
-    /// Reads everything from the first record on, checks every checksum and the database's own
-    /// structure, and that the stored snapshot and positions are what the records add up to.
+    /// Reads everything in the database from the first record on, checks every checksum and the
+    /// database's own structure, and that the stored snapshot and positions are what the records
+    /// add up to.
     ///
     /// # Errors
     /// [`JournalError::Corrupt`] with the first record that is wrong.
@@ -172,16 +204,21 @@ pub(super) struct Loaded {
 pub(super) fn load(connection: &Connection) -> Result<Loaded, JournalError> {
     let mut ledger = stored_ledger(connection)?.unwrap_or_default();
     let snapshot = ledger.records();
-    let newest: i64 = connection
-        .query_row("SELECT coalesce(max(number), 0) FROM record", [], |row| row.get(0))
-        .map_err(io)?;
-    let newest = u64::try_from(newest).map_err(io)?;
+    let newest = newest_number(connection)?;
     if newest < snapshot {
         let reason = format!("missing: the ledger was stored at record {snapshot}");
         return Err(JournalError::Corrupt { number: newest + 1, reason });
     }
     replay(connection, snapshot, |number, record| apply(&mut ledger, number, &record))?;
     Ok(Loaded { ledger, snapshot })
+}
+
+/// The number of the newest record; 0 without one.
+fn newest_number(connection: &Connection) -> Result<u64, JournalError> {
+    let newest: i64 = connection
+        .query_row("SELECT coalesce(max(number), 0) FROM record", [], |row| row.get(0))
+        .map_err(io)?;
+    u64::try_from(newest).map_err(io)
 }
 
 /// A snapshot is only a short cut: one that is damaged or of another version is passed over.

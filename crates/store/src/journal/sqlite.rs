@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kernel::journal::{Durability, Journal, JournalAhead, JournalError, Persist, Record};
 use kernel::ledger::{Applied, Ledger};
 use model::{InstrumentId, StrategyId};
 use rusqlite::Connection;
 
+use super::ahead::{self, AheadWriter};
 use super::checkpoint::{Checkpointer, reserve_log};
 use super::codec::{self, Columns};
 use super::reader::{BUSY_TIMEOUT, Loaded, io, load, replay};
@@ -49,11 +53,14 @@ pub struct SqliteJournal {
     ledger: Ledger,
     snapshot: u64,
     body: Vec<u8>,
+    /// The number of the last record committed.
+    committed: Arc<AtomicU64>,
     failed: bool,
 }
 
 impl SqliteJournal {
-    /// Opens or creates a journal, brings its schema up to date, and reads it.
+    /// Opens or creates a journal, brings its schema up to date, reads it, and writes into it
+    /// what was only ahead of it.
     ///
     /// # Errors
     /// See [`JournalError`]. A corrupt journal can still be inspected with
@@ -79,7 +86,7 @@ impl SqliteJournal {
         if level == Level::Power {
             reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         }
-        Ok(Self {
+        let mut journal = Self {
             connection,
             checkpointer: Checkpointer::spawn(path)?,
             path: path.to_owned(),
@@ -88,8 +95,20 @@ impl SqliteJournal {
             ledger,
             snapshot,
             body: Vec::with_capacity(4_096),
+            committed: Arc::new(AtomicU64::new(0)),
             failed: false,
-        })
+        };
+        journal.catch_up()?;
+        Ok(journal)
+    }
+
+    /// Writes what is only ahead of the database, synced, and empties the files ahead.
+    fn catch_up(&mut self) -> Result<(), JournalError> {
+        let records = ahead::records_after(&self.path, self.ledger.records())?;
+        let persist = |record| Persist { sequence: 0, record, durability: Durability::Synced };
+        let batch: Vec<Persist> = records.into_iter().map(persist).collect();
+        self.append(&batch)?;
+        ahead::empty(&self.path).map_err(io)
     }
 
     /// What the records written so far add up to.
@@ -151,6 +170,7 @@ impl SqliteJournal {
             self.insert(&persist.record)?;
         }
         self.command("COMMIT")?;
+        self.committed.store(self.ledger.records(), Ordering::Release);
         self.checkpointer.committed();
         Ok(())
     }
@@ -257,5 +277,16 @@ impl Journal for SqliteJournal {
             return Ok(());
         }
         self.guarded(Self::store_ledger)
+    }
+
+    fn ahead(&mut self) -> Result<Option<Box<dyn JournalAhead>>, JournalError> {
+        if self.level == Level::Power {
+            // Nothing is durable then before it is synced, which would stop the order's own turn.
+            return Ok(None);
+        }
+        let base = self.ledger.records();
+        self.committed.store(base, Ordering::Release);
+        let writer = AheadWriter::open(&self.path, base, Arc::clone(&self.committed));
+        Ok(Some(Box::new(writer.map_err(io)?)))
     }
 }

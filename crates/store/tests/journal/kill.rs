@@ -14,6 +14,7 @@ use tickwright_store::journal::{JournalReader, Level, SqliteJournal};
 
 const FILE: &str = "TICKWRIGHT_TEST_JOURNAL";
 const RUN: &str = "TICKWRIGHT_TEST_RUN";
+const AHEAD: &str = "TICKWRIGHT_TEST_AHEAD";
 
 fn line(run: u64, sequence: u64) -> Record {
     Record::ExternalFlow {
@@ -37,6 +38,9 @@ fn writer_process() {
     if run.is_multiple_of(3) {
         journal.store_ledger().unwrap();
     }
+    if level == Level::Process && std::env::var_os(AHEAD).is_some() {
+        write_ahead(journal, run);
+    }
     let mut sequence = 0;
     loop {
         // Batches of different lengths are torn.
@@ -55,6 +59,31 @@ fn writer_process() {
         // Not println: the test harness would keep it.
         writeln!(std::io::stdout(), "durable {sequence}").unwrap();
     }
+}
+
+/// As the engine writes: an intent is told as durable once it is ahead of the database, which
+/// follows on another thread, and behind.
+fn write_ahead(mut journal: SqliteJournal, run: u64) -> ! {
+    let mut ahead = journal.ahead().unwrap().expect("the level is `process`");
+    let (sender, queue) = std::sync::mpsc::sync_channel::<Persist>(100_000);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(2));
+            let batch: Vec<Persist> = queue.try_iter().collect();
+            journal.append(&batch).unwrap();
+        }
+    });
+    for sequence in 1.. {
+        let is_intent = sequence % 3 == 0;
+        let durability = if is_intent { Durability::Committed } else { Durability::Lazy };
+        let persist = Persist { sequence, record: line(run, sequence), durability };
+        assert_eq!(ahead.write(&persist).unwrap(), is_intent);
+        sender.send(persist).unwrap();
+        if is_intent {
+            writeln!(std::io::stdout(), "durable {sequence}").unwrap();
+        }
+    }
+    unreachable!("it is killed")
 }
 
 /// The runs in the journal with the last sequence of each. Within a run the sequences count up
@@ -80,8 +109,12 @@ fn found(reader: &JournalReader, runs: usize) -> Vec<u64> {
 }
 
 /// Runs the writer, kills it after `delay`, and gives the last sequence that it told.
-fn run_and_kill(path: &Path, run: u64, delay: Duration) -> u64 {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn run_and_kill(path: &Path, run: u64, delay: Duration, is_ahead: bool) -> u64 {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if is_ahead {
+        command.env(AHEAD, "1");
+    }
+    let mut child = command
         .args(["--exact", "kill::writer_process", "--nocapture", "--test-threads=1"])
         .env(FILE, path)
         .env(RUN, run.to_string())
@@ -104,14 +137,23 @@ fn run_and_kill(path: &Path, run: u64, delay: Duration) -> u64 {
 
 #[test]
 fn twenty_kills_lose_nothing_that_was_told() {
-    const SEED: u64 = 20;
+    kill_twenty_times(20, false);
+}
+
+/// Every other run is at `process` and writes ahead; those between write without.
+#[test]
+fn twenty_kills_lose_nothing_that_was_told_ahead_of_the_database() {
+    kill_twenty_times(21, true);
+}
+
+fn kill_twenty_times(seed: u64, is_ahead: bool) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.sqlite");
-    let mut random = Pcg64Mcg::seed_from_u64(SEED);
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
     let mut told = Vec::new();
     for run in 0..20_u64 {
         let delay = Duration::from_millis(u64::from(random.next_u32() % 120));
-        told.push(run_and_kill(&path, run, delay));
+        told.push(run_and_kill(&path, run, delay, is_ahead));
         if !path.exists() {
             continue;
         }

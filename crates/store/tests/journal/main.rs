@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "every line of it is a test")]
 
+mod ahead;
 mod contents;
 mod kill;
 mod records;

@@ -47,11 +47,12 @@ pub struct Run {
 const PATIENCE: Duration = Duration::from_secs(30);
 const KINDS: &[StrategyEntry] = &[PROBE];
 
-/// Trades until so many orders were sent.
-pub fn measure(level: Level, orders: u64) -> Run {
+/// Trades until so many orders were sent. `activity` is that of the market, as a multiple of the
+/// usual.
+pub fn measure(level: Level, orders: u64, activity: f64) -> Run {
     // Beside the build, since that is on a disk; a temporary directory may be in memory.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let exchange = Exchange::start();
+    let exchange = Exchange::start(activity);
     let config = configure(directory.path(), level, &exchange.ready);
     let state_dir = StateDir::open(&config.engine.state_dir).expect("a fresh directory");
     let log = log_of_process(&config);

@@ -7,11 +7,8 @@ use std::process::{Child, Command, Stdio};
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
 use serde::{Deserialize, Serialize};
 
-/// Set in the child.
-const IS_EXCHANGE: &str = "TICKWRIGHT_BENCH_IS_EXCHANGE";
-/// So many times as lively as usual: some hundred best prices and trades a second, as the busiest
-/// symbols have.
-const ACTIVITY: f64 = 60.0;
+/// Set in the child, to how lively the market is.
+const ACTIVITY: &str = "TICKWRIGHT_BENCH_EXCHANGE_ACTIVITY";
 
 /// What the exchange says when it is ready.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,15 +22,17 @@ pub struct Ready {
 
 /// Whether this process is to be the exchange.
 pub fn is_child() -> bool {
-    std::env::var_os(IS_EXCHANGE).is_some()
+    std::env::var_os(ACTIVITY).is_some()
 }
 
 /// Is the exchange until its parent is gone.
 pub fn serve() {
+    let activity = std::env::var(ACTIVITY).ok().and_then(|text| text.parse().ok());
+    let config = config(activity.expect("the parent gives a number"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let handle = exchange::bind(config(), address).await.expect("loopback takes a listener");
+        let handle = exchange::bind(config, address).await.expect("loopback takes a listener");
         let ready = Ready {
             rest_url: handle.rest_url(),
             ws_url: handle.ws_url(),
@@ -50,10 +49,10 @@ pub fn serve() {
     });
 }
 
-fn config() -> ExchangeConfig {
+fn config(activity: f64) -> ExchangeConfig {
     let mut config = ExchangeConfig::default();
     let mut symbol = SymbolConfig::named("BTCUSDT").expect("in the table");
-    symbol.activity = ACTIVITY;
+    symbol.activity = activity;
     config.market = MarketConfig::Synthetic(SyntheticConfig {
         symbols: vec![symbol],
         ..SyntheticConfig::default()
@@ -73,10 +72,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub fn start() -> Self {
+    /// `activity` is a multiple of the usual.
+    pub fn start(activity: f64) -> Self {
         let program = std::env::current_exe().expect("the system knows this program");
         let mut child = Command::new(program)
-            .env(IS_EXCHANGE, "1")
+            .env(ACTIVITY, activity.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

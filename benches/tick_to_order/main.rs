@@ -2,8 +2,8 @@
 //! on a file, a connection that is logged on, the exchange in a process of its own.
 //!
 //! ```text
-//! cargo bench --bench tick_to_order                       # both journal levels, 3,000 orders each
-//! cargo bench --bench tick_to_order -- process 20000      # one level, more orders
+//! cargo bench --bench tick_to_order                                      # both journal levels
+//! cargo bench --bench tick_to_order -- process orders=20000 activity=300 # one, longer, busier
 //! ```
 //!
 //! Prints a table of the hops, and beside it what the machine alone takes: a synced write, an echo
@@ -22,6 +22,8 @@ use engine::Level;
 
 /// Orders at each level, unless an argument says otherwise.
 const ORDERS: u64 = 3_000;
+/// Some hundred best prices and trades a second, as a busy symbol has.
+const ACTIVITY: f64 = 60.0;
 
 fn main() {
     if exchange::is_child() {
@@ -32,12 +34,16 @@ fn main() {
         return;
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let orders = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ORDERS);
+    let number = |name: &str| -> Option<f64> {
+        words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+    };
+    let orders = number("orders").map_or(ORDERS, |orders| orders as u64);
+    let activity = number("activity").unwrap_or(ACTIVITY);
     let is_named = |level: &Level| words.iter().any(|word| word == level.name());
     let named: Vec<Level> = Level::ALL.into_iter().filter(is_named).collect();
     let levels = if named.is_empty() { Level::ALL.to_vec() } else { named };
     let runs: Vec<_> =
-        levels.iter().map(|level| (*level, engine::measure(*level, orders))).collect();
+        levels.iter().map(|level| (*level, engine::measure(*level, orders, activity))).collect();
     for (level, run) in &runs {
         table::print_run(*level, run);
     }

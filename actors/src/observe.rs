@@ -215,9 +215,11 @@ mod tests {
     }
 
     fn instants(observations: &[Observation]) -> Vec<i64> {
-        let instant = |observation: &Observation| match observation {
-            Observation::Equity { at, .. } => at.as_nanos() / 1_000_000_000,
-            other => panic!("{other:?} was not told"),
+        let instant = |observation: &Observation| {
+            let Observation::Equity { at, .. } = observation else {
+                panic!("{observation:?} was not told")
+            };
+            at.as_nanos() / 1_000_000_000
         };
         observations.iter().map(instant).collect()
     }

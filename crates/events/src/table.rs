@@ -60,7 +60,7 @@ ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
-    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
+    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when memory or files only ever grow, or when unknown orders stay above 0.";
 ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
     "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",

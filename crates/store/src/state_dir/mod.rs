@@ -8,6 +8,7 @@
 //! | `strikes` | how often each strategy made the watchdog end the process |
 //! | `HALT` | while it exists, no order leaves |
 //! | `journal-<venue>.sqlite` | one journal for each venue identity |
+//! | `….sqlite-ahead0`, `…-ahead1` | what the journal's database does not have yet |
 
 mod error;
 mod file;

@@ -4,9 +4,10 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use kernel::journal::{Durability, Journal as _, JournalAhead, Persist, Record};
+use model::OrderId;
 use tickwright_store::journal::{JournalReader, Level, SqliteJournal};
 
-use crate::records::{accepted, at, filled, intent, persists, start};
+use crate::records::{STRATEGY, accepted, at, filled, intent, persists, start};
 
 const EPOCH: u32 = 1_790_000_000;
 
@@ -109,10 +110,7 @@ fn what_is_only_ahead_is_found() {
     desk.commit_but(0);
     assert_eq!(desk.found(), desk.records);
     assert!(desk.ahead(intent(EPOCH, 2), Durability::Committed));
-    let id = match &desk.records[desk.records.len() - 1] {
-        Record::OrderIntended(intent) => intent.order,
-        other => panic!("{other:?}"),
-    };
+    let id = OrderId { epoch: EPOCH, strategy: STRATEGY, number: 2 };
     let reader = JournalReader::open(&desk.path()).unwrap();
     let history = reader.order_history(id).unwrap();
     assert_eq!(history, [(desk.records.len() as u64, intent(EPOCH, 2))]);

@@ -40,24 +40,24 @@ fn a_disk_that_is_too_slow_is_told_and_loses_nothing() {
     let (allow, lets) = channel();
     let (written, commits) = channel();
     let (answer, answers) = channel();
-    let thread = JournalThread::start(
+    let (thread, mut queue) = JournalThread::start(
         Slow { lets, written },
+        None,
         Box::new(move |answered| {
             // The test may have seen enough.
             let _ = answer.send(answered);
         }),
     )
     .unwrap();
-    let queue = thread.queue();
     let mut taken = 0;
     let refused = loop {
         match queue.write(record(taken + 1)) {
-            Ok(()) => taken += 1,
+            Ok(_) => taken += 1,
             Err(refused) => break refused,
         }
         assert!(taken < 10 * QUEUE_BOUND as u64, "the queue has no bound");
     };
-    assert_eq!(refused, JournalRefused::Full);
+    assert!(matches!(refused, JournalRefused::Full), "{refused}");
     assert!(refused.to_string().contains("too slow"), "{refused}");
     assert!(answers.try_recv().is_err(), "nothing is durable before it is written");
 

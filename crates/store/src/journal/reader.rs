@@ -189,7 +189,10 @@ impl JournalReader {
         if positions != expected {
             return Err(corrupt("table position is not what the records add up to".into()));
         }
-        Ok(Verified { records: number, ledger })
+        for (number, record) in self.ahead(number)? {
+            apply(&mut ledger, number, &record)?;
+        }
+        Ok(Verified { records: ledger.records(), ledger })
     }
 }
 

@@ -34,7 +34,14 @@ impl Clock {
     #[must_use]
     pub fn system() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall_ns = i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX);
+        Self::starting_at(Timestamp::EPOCH.after(since_epoch))
+    }
+
+    /// Both clocks show this now, and go on by tokio's clock: for a simulated runtime, where
+    /// nothing may depend on when it is run.
+    #[must_use]
+    pub fn starting_at(wall: Timestamp) -> Self {
+        let wall_ns = wall.as_nanos();
         Self(Arc::new(Inner {
             started: Instant::now(),
             started_wall_ns: wall_ns,

@@ -153,30 +153,67 @@ pub fn answers_to(recipient: Recipient<JournalAnswered>) -> Answers {
     Box::new(move |answer| recipient.do_send(answer))
 }
 
+/// Writes as the thread does, but in a task of the runtime that it is called in, a commit every
+/// `commit_every` at most: for a simulated runtime, which has no other thread and whose disk takes
+/// virtual time.
+pub fn run_in_task(
+    mut journal: impl Journal + 'static,
+    answers: Answers,
+    commit_every: Duration,
+) -> JournalQueue {
+    let (sender, receiver) = sync_channel(QUEUE_BOUND);
+    tokio::task::spawn_local(async move {
+        let mut batch = Vec::with_capacity(BATCH_BOUND);
+        loop {
+            tokio::time::sleep(commit_every).await;
+            let is_last = gather(&receiver, &mut batch);
+            if let Err(error) = commit(&mut journal, &batch, &answers) {
+                fail("append", &error, &answers);
+                return;
+            }
+            batch.clear();
+            if is_last {
+                return;
+            }
+        }
+    });
+    // Nobody parks: the task looks by itself.
+    JournalQueue { ahead: None, sender, thread: std::thread::current(), is_broken: false }
+}
+
+/// Writes a batch and answers, if somebody waits.
+fn commit(
+    journal: &mut impl Journal,
+    batch: &[Persist],
+    answers: &Answers,
+) -> Result<(), JournalError> {
+    let Some(last) = batch.last() else { return Ok(()) };
+    journal.append(batch)?;
+    if batch.iter().any(|it| it.durability > Durability::Lazy) {
+        answers(JournalAnswered::Persisted(Persisted { sequence: last.sequence }));
+    }
+    Ok(())
+}
+
+fn fail(operation: &'static str, error: &JournalError, answers: &Answers) {
+    log_event!(JOURNAL_FAILED, operation = operation, error = %error);
+    answers(JournalAnswered::Failed(error.to_string()));
+}
+
 fn run(mut journal: impl Journal, receiver: &Receiver<Command>, answers: &Answers) {
     let mut batch = Vec::with_capacity(BATCH_BOUND);
     let mut pause = Pause::default();
     loop {
         let is_last = gather(receiver, &mut batch);
-        let done = match batch.last() {
-            Some(last) => {
-                let sequence = last.sequence;
-                let is_awaited = batch.iter().any(|it| it.durability > Durability::Lazy);
-                let appended = journal.append(&batch).map_err(|error| ("append", error));
-                if is_awaited && appended.is_ok() {
-                    answers(JournalAnswered::Persisted(Persisted { sequence }));
-                }
-                pause.worked(batch.len());
-                appended
-            }
-            None => Ok(()),
-        };
+        let done = commit(&mut journal, &batch, answers).map_err(|error| ("append", error));
+        if !batch.is_empty() {
+            pause.worked(batch.len());
+        }
         let done = done.and_then(|()| {
             if is_last { Ok(()) } else { pause.upkeep(&mut journal).map_err(|e| ("maintain", e)) }
         });
         if let Err((operation, error)) = done {
-            log_event!(JOURNAL_FAILED, operation = operation, error = %error);
-            answers(JournalAnswered::Failed(error.to_string()));
+            fail(operation, &error, answers);
             return;
         }
         if is_last {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kernel::journal::Record;
+use kernel::journal::{JournalError, Record};
 use kernel::ledger::Ledger;
 use model::{Amount, Fill, InstrumentId, OrderEventKind, OrderId, OrderStatus};
 use store::journal::JournalReader;
 
-use super::venue::{Error, Venue, VenueRecord};
+use super::record::VenueRecord;
 
 /// What was compared, and every difference in words.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,64 +61,75 @@ struct OurOrder {
 }
 
 /// What the journal says.
-struct Journaled {
+pub struct Journaled {
     ledger: Ledger,
-    records: u64,
     /// By client order id.
     names: BTreeMap<String, OurOrder>,
     fills: Vec<Fill>,
 }
 
-/// Compares the journal with the exchange, which no engine trades at now.
-pub fn audit(journal: &Path, venue: &Venue, record: &mut VenueRecord) -> Result<Audit, Error> {
-    let ours = read(journal)?;
-    let symbols: Vec<String> =
-        ours.ledger.instruments().iter().map(|instrument| instrument.symbol.to_string()).collect();
-    venue.read(&symbols, record)?;
-    let mut audit = Audit { records: ours.records, ..Audit::default() };
-    compare_orders(&ours, record, &mut audit);
-    compare_fills(&ours, record, &mut audit);
-    compare_sums(&ours.ledger, record, &mut audit);
-    let open = venue.open_orders()?;
-    audit.orders_wrong.extend(open.iter().map(|name| format!("{name} still works")));
-    Ok(audit)
+impl Journaled {
+    /// Reads the records of a journal, which add up to a ledger.
+    pub fn read(
+        ledger: Ledger,
+        replay: impl FnOnce(&mut dyn FnMut(u64, Record)) -> Result<(), JournalError>,
+    ) -> Result<Self, JournalError> {
+        let mut orders: BTreeMap<OrderId, (String, OurOrder)> = BTreeMap::new();
+        let mut fills = Vec::new();
+        replay(&mut |_, record| match record {
+            Record::OrderIntended(intent) => {
+                let order = OurOrder { status: OrderStatus::Intended, may_be_there: false };
+                orders.insert(intent.order, (intent.client_order_id.to_string(), order));
+            }
+            Record::OrderChanged { event, .. } => {
+                if let Some((_, order)) = orders.get_mut(&event.order) {
+                    order.may_be_there |= !matches!(event.kind, OrderEventKind::Canceled { .. });
+                    order.status = after(order.status, &event.kind);
+                }
+                if let OrderEventKind::Filled { fill, .. } = event.kind {
+                    fills.push(fill);
+                }
+            }
+            Record::ExternalFill { fill } => fills.push(fill),
+            Record::EpochStarted { .. }
+            | Record::InstrumentRegistered { .. }
+            | Record::StrategyRegistered { .. }
+            | Record::BalancesOpened { .. }
+            | Record::OrderSent { .. }
+            | Record::CancelIntended { .. }
+            | Record::FeeValued { .. }
+            | Record::ExternalFlow { .. }
+            | Record::TradingStateChanged { .. }
+            | Record::QuarantineChanged { .. }
+            | Record::StrategySnapshot { .. }
+            | Record::EquitySampled { .. } => {}
+        })?;
+        Ok(Self { ledger, names: orders.into_values().collect(), fills })
+    }
+
+    /// Reads a journal on disk, every record of it checked.
+    pub fn of_file(path: &Path) -> Result<Self, JournalError> {
+        let reader = JournalReader::open(path)?;
+        let ledger = reader.verify()?.ledger;
+        Self::read(ledger, |each| reader.replay_after(0, each))
+    }
+
+    /// The symbols that it has numbers for.
+    pub fn symbols(&self) -> Vec<String> {
+        let instruments = self.ledger.instruments().iter();
+        instruments.map(|instrument| instrument.symbol.to_string()).collect()
+    }
 }
 
-fn read(journal: &Path) -> Result<Journaled, Error> {
-    let reader = JournalReader::open(journal)?;
-    let verified = reader.verify()?;
-    let mut orders: BTreeMap<OrderId, (String, OurOrder)> = BTreeMap::new();
-    let mut fills = Vec::new();
-    reader.replay_after(0, &mut |_, record| match record {
-        Record::OrderIntended(intent) => {
-            let order = OurOrder { status: OrderStatus::Intended, may_be_there: false };
-            orders.insert(intent.order, (intent.client_order_id.to_string(), order));
-        }
-        Record::OrderChanged { event, .. } => {
-            if let Some((_, order)) = orders.get_mut(&event.order) {
-                order.may_be_there |= !matches!(event.kind, OrderEventKind::Canceled { .. });
-                order.status = after(order.status, &event.kind);
-            }
-            if let OrderEventKind::Filled { fill, .. } = event.kind {
-                fills.push(fill);
-            }
-        }
-        Record::ExternalFill { fill } => fills.push(fill),
-        Record::EpochStarted { .. }
-        | Record::InstrumentRegistered { .. }
-        | Record::StrategyRegistered { .. }
-        | Record::BalancesOpened { .. }
-        | Record::OrderSent { .. }
-        | Record::CancelIntended { .. }
-        | Record::FeeValued { .. }
-        | Record::ExternalFlow { .. }
-        | Record::TradingStateChanged { .. }
-        | Record::QuarantineChanged { .. }
-        | Record::StrategySnapshot { .. }
-        | Record::EquitySampled { .. } => {}
-    })?;
-    let names = orders.into_values().collect();
-    Ok(Journaled { ledger: verified.ledger, records: verified.records, names, fills })
+/// Compares the journal with the record of an exchange, which no engine trades at now.
+pub fn compare(ours: &Journaled, theirs: &VenueRecord) -> Audit {
+    let mut audit = Audit { records: ours.ledger.records(), ..Audit::default() };
+    compare_orders(ours, theirs, &mut audit);
+    compare_fills(ours, theirs, &mut audit);
+    compare_sums(&ours.ledger, theirs, &mut audit);
+    let open = theirs.open.iter().map(|name| format!("{name} still works"));
+    audit.orders_wrong.extend(open);
+    audit
 }
 
 fn compare_orders(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {

@@ -8,13 +8,14 @@ use rand_pcg::Pcg64Mcg;
 use tempfile::TempDir;
 
 use super::arguments::Arguments;
-use super::audit::{Audit, audit};
+use super::audit::{Audit, Journaled, compare};
 use super::desk::{Desk, FENCE_MARGIN_MS, Program, RECV_WINDOW_MS};
 use super::engine::Engine;
 use super::plan::{Aim, Fault, LINES, Plan};
 use super::proxy::{Injected, Proxy};
+use super::record::{Error, VenueRecord};
 use super::tally::{Phase, Tally};
-use super::venue::{Error, Venue, VenueRecord};
+use super::venue::Venue;
 
 /// How often the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -331,7 +332,9 @@ impl<'a> Campaign<'a> {
         done.map_err(|error| format!("before a comparison: {error}: {}", self.errors()))?;
         self.tally.quiet.extend(watch.engine.told.live_after);
         self.audits += 1;
-        audit(&self.desk.journal()?, &self.venue, &mut self.record)
+        let ours = Journaled::of_file(&self.desk.journal()?)?;
+        self.venue.read(&ours.symbols(), &mut self.record)?;
+        Ok(compare(&ours, &self.record))
     }
 
     fn come_to_rest(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {

@@ -23,6 +23,7 @@ mod desk;
 mod engine;
 mod plan;
 mod proxy;
+mod record;
 mod tally;
 mod venue;
 

@@ -1,30 +1,23 @@
 //! The exchange in a process of its own, and its record as its signed REST tells it.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
-use binance::decode::{Account, MyTrade, OrderReply, parse};
 use binance::encode::Call;
 use binance::sign::Credentials;
-use model::{Amount, Fill, InstrumentId};
 use serde::Deserialize;
 use tickwright::wiring::{SignedRest, follow};
 use transport::Dialer;
 use transport::http::{HttpClient, HttpOptions};
 
 use super::desk::Program;
+use super::record::{Error, More, VenueRecord};
 
-/// Rows of one answer, at most.
-const PAGE: u32 = 1_000;
 /// How long a question is repeated: the loop's own faults may have used up the weight.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Anything that went wrong around the engine.
-pub type Error = Box<dyn std::error::Error>;
 
 /// The line that the exchange prints when it is ready.
 #[derive(Debug, Deserialize)]
@@ -38,27 +31,6 @@ pub struct Ready {
     pub ed25519_api_key: String,
     /// Where its private half is.
     pub ed25519_private_key_file: String,
-}
-
-/// An order as the exchange has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct VenueOrder {
-    /// Our name for it.
-    pub client_order_id: String,
-    /// As the exchange spells it.
-    pub status: String,
-}
-
-/// What the exchange has on record. It keeps the newest orders and trades only: what was read
-/// stays here.
-#[derive(Debug, Default)]
-pub struct VenueRecord {
-    /// By symbol and the exchange's number.
-    pub orders: BTreeMap<(String, i64), VenueOrder>,
-    /// By symbol, and the exchange's numbers of trade and order.
-    pub fills: BTreeMap<(String, i64, i64), Fill>,
-    /// Free and locked together, by asset.
-    pub balances: BTreeMap<String, Amount>,
 }
 
 /// The process and the way to ask it.
@@ -127,60 +99,17 @@ impl Venue {
     /// Adds what is new of these symbols; what was read before is final if no order works.
     pub fn read(&self, symbols: &[String], record: &mut VenueRecord) -> Result<(), Error> {
         for symbol in symbols {
-            self.read_orders(symbol, record)?;
-            self.read_fills(symbol, record)?;
+            while let More::There = {
+                let call = record.orders_call(symbol);
+                record.add_orders(symbol, &self.ask(&call)?)?
+            } {}
+            while let More::There = {
+                let call = record.fills_call(symbol);
+                record.add_fills(symbol, &self.ask(&call)?)?
+            } {}
         }
-        let body = self.ask(&Call::account())?;
-        let account: Account<'_> = parse("account", &body)?;
-        let totals = account.balances.iter().map(|b| (b.asset.to_string(), b.free + b.locked));
-        record.balances = totals.filter(|(_, total)| !total.is_zero()).collect();
-        Ok(())
-    }
-
-    fn read_orders(&self, symbol: &str, record: &mut VenueRecord) -> Result<(), Error> {
-        let last = |record: &VenueRecord| {
-            let of_symbol = record.orders.keys().rev().find(|(of, _)| of == symbol);
-            of_symbol.map_or(0, |(_, id)| id + 1)
-        };
-        loop {
-            let body = self.ask(&Call::all_orders(symbol, Some(last(record)), PAGE))?;
-            let page: Vec<OrderReply<'_>> = parse("allOrders", &body)?;
-            for order in &page {
-                let status = order.status.ok_or("an order without a status")?.to_string();
-                let client_order_id = order.own_client_order_id().to_owned();
-                let seen = VenueOrder { client_order_id, status };
-                record.orders.insert((symbol.to_owned(), order.order_id), seen);
-            }
-            if page.len() < PAGE as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    fn read_fills(&self, symbol: &str, record: &mut VenueRecord) -> Result<(), Error> {
-        let last = |record: &VenueRecord| {
-            let of_symbol = record.fills.keys().rev().find(|(of, ..)| of == symbol);
-            of_symbol.map_or(0, |(_, trade, _)| trade + 1)
-        };
-        loop {
-            let body = self.ask(&Call::my_trades(symbol, Some(last(record)), PAGE))?;
-            let page: Vec<MyTrade<'_>> = parse("myTrades", &body)?;
-            for trade in &page {
-                let fill = trade.to_fill(InstrumentId(0))?;
-                let key = (symbol.to_owned(), fill.key.trade.0, fill.key.venue_order.0);
-                record.fills.insert(key, fill);
-            }
-            if page.len() < PAGE as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Names of the orders that work now.
-    pub fn open_orders(&self) -> Result<Vec<String>, Error> {
-        let body = self.ask(&Call::open_orders(None))?;
-        let open: Vec<OrderReply<'_>> = parse("openOrders", &body)?;
-        Ok(open.iter().map(|order| order.own_client_order_id().to_owned()).collect())
+        record.set_balances(&self.ask(&Call::account())?)?;
+        record.set_open(&self.ask(&Call::open_orders(None))?)
     }
 }
 

@@ -8,6 +8,7 @@ use actors::api::{ApiListener, ApiSources};
 use actors::clock::Clock;
 use actors::engine::DrainOutcome;
 use actors::guard::end_process_on_panic;
+use actors::journal::JournalThread;
 use actors::monitor::{Monitor, MonitorParts};
 use actors::strategy::{BrokenBy, OrderPathBroken};
 use events::log_event;
@@ -180,6 +181,7 @@ async fn watch_kill_switch(session: &Session, state_dir: &StateDir) {
 pub struct Session {
     /// The engine's parts.
     pub running: Running,
+    journal: JournalThread,
     /// The venue.
     pub site: Arc<Site>,
     /// Balances when the ledger was opened.
@@ -252,7 +254,15 @@ impl Session {
             clock: clock.clone(),
             on_broken: end_process(log),
         };
-        let (running, observed) = assemble(assembly, opened)?;
+        let mut thread = None;
+        let (running, observed) = assemble(assembly, opened, |journal, ahead, answers| {
+            let started = JournalThread::start(journal, ahead, answers);
+            let (started, queue) =
+                started.expect("the system gives a thread to a process that just began");
+            thread = Some(started);
+            queue
+        })?;
+        let journal = thread.expect("started with the engine");
         let observations = observed.observations.clone();
         log.flusher().flush_first(move |limit| observations.write_lines(limit));
         watch_strategies(config, state_dir, &running, &clock, log)?;
@@ -269,6 +279,7 @@ impl Session {
         let monitor_once = monitor_once(config, &running, &clock);
         let session = Self {
             running,
+            journal,
             site,
             opening,
             clock,
@@ -341,7 +352,7 @@ impl Session {
     /// Stops every actor and closes the journal. Returns what the onlooker kept.
     pub async fn close(self) -> Option<crate::wiring::RunRecord> {
         self.running.engine.terminate().await;
-        self.running.journal.finish();
+        self.journal.finish();
         self.stop_onlooker.send_replace(true);
         self.onlooker.await.ok().flatten()
     }

@@ -9,7 +9,7 @@ use actors::clock::Clock;
 use actors::engine::{Engine, EngineParts, StrategySeat};
 use actors::feed::Interest;
 use actors::guard::guarded;
-use actors::journal::{JournalThread, answers_to};
+use actors::journal::{Answers, JournalQueue, answers_to};
 use actors::observe::{Observations, Observer};
 use actors::orderlog::OrderLog;
 use actors::strategy::{OrderPathBroken, SupervisionPolicy};
@@ -17,7 +17,7 @@ use actors::wire::Wire;
 use binance::decode::ExchangeInfo;
 use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
-use kernel::journal::Journal as _;
+use kernel::journal::{Journal, JournalAhead};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
 use kernel::risk::{RestoredRisk, RiskMachine};
 use kernel::strategy::{
@@ -63,8 +63,6 @@ pub struct Assembly<'a> {
 pub struct Running {
     /// The actors.
     pub engine: Rc<Engine>,
-    /// The journal's thread.
-    pub journal: JournalThread,
     /// What onlookers are told through.
     pub observer: Observer,
     /// Every instrument of the ledger.
@@ -85,13 +83,15 @@ pub struct Observed {
     pub strategies: Arc<[String]>,
 }
 
-/// Builds every part and starts the engine on this thread's arbiter.
+/// Builds every part and starts the engine on this thread. `start_journal` starts what writes the
+/// journal, beside what is written ahead of it, and gives its queue.
 ///
 /// # Errors
 /// With the exit code of what failed.
-pub fn assemble(
+pub fn assemble<J: Journal>(
     assembly: Assembly<'_>,
-    opened: OpenedLedger,
+    opened: OpenedLedger<J>,
+    start_journal: impl FnOnce(J, Option<Box<dyn JournalAhead>>, Answers) -> JournalQueue,
 ) -> Result<(Running, Observed), Failure> {
     let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
     let ahead = journal.ahead()?;
@@ -138,17 +138,9 @@ pub fn assemble(
         observer: observer.clone(),
         on_broken: assembly.on_broken,
     };
-    let mut thread = None;
-    let engine = Engine::start(parts, |answers| {
-        let started = JournalThread::start(journal, ahead, answers_to(answers));
-        let (started, queue) =
-            started.expect("the system gives a thread to a process that just began");
-        thread = Some(started);
-        queue
-    });
-    let journal = thread.expect("started with the engine");
+    let engine = Engine::start(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
     let strategies = Arc::clone(&observed.strategies);
-    let running = Running { engine: Rc::new(engine), journal, observer, instruments, strategies };
+    let running = Running { engine: Rc::new(engine), observer, instruments, strategies };
     Ok((running, observed))
 }
 

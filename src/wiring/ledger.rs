@@ -6,23 +6,41 @@ use std::sync::Arc;
 use binance::decode::{Account, ExchangeInfo};
 use binance::encode::Call;
 use events::log_event;
-use kernel::journal::{Durability, Journal as _, JournalError, Persist, Record};
+use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
 use kernel::ledger::Ledger;
 use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
     Timestamp,
 };
-use store::journal::{Level, SqliteJournal};
+use store::journal::{Level, MemoryJournal, SqliteJournal};
 use store::state_dir::{StateDir, StateDirError};
 
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, DurabilityLevel, Mode};
 
+/// A journal that knows what it adds up to.
+pub trait LedgerJournal: Journal {
+    /// What the records written so far add up to.
+    fn ledger(&self) -> &Ledger;
+}
+
+impl LedgerJournal for SqliteJournal {
+    fn ledger(&self) -> &Ledger {
+        self.ledger()
+    }
+}
+
+impl LedgerJournal for MemoryJournal {
+    fn ledger(&self) -> &Ledger {
+        self.ledger()
+    }
+}
+
 /// A journal and what it says.
-pub struct OpenedLedger {
+pub struct OpenedLedger<J> {
     /// The journal, to be given to its thread.
-    pub journal: SqliteJournal,
+    pub journal: J,
     /// What it adds up to, this start included.
     pub ledger: Ledger,
     /// This start.
@@ -52,7 +70,7 @@ impl From<JournalError> for Failure {
     }
 }
 
-impl OpenedLedger {
+impl OpenedLedger<SqliteJournal> {
     /// Opens the ledger of a venue and writes this start into it.
     ///
     /// # Errors
@@ -70,7 +88,7 @@ impl OpenedLedger {
             DurabilityLevel::Power => Level::Power,
             DurabilityLevel::Process => Level::Process,
         };
-        let mut journal = SqliteJournal::open(&path, level)?;
+        let journal = SqliteJournal::open(&path, level)?;
         let durability = match level {
             Level::Power => "power",
             Level::Process => "process",
@@ -84,12 +102,29 @@ impl OpenedLedger {
             fills = journal.ledger().fills_booked(),
             took_ms = took()
         );
+        Self::begin(journal, config, state_dir, site, info, now).await
+    }
+}
+
+impl<J: LedgerJournal> OpenedLedger<J> {
+    /// Writes this start into a journal that is open.
+    ///
+    /// # Errors
+    /// With the exit code of what failed.
+    pub async fn begin(
+        mut journal: J,
+        config: &Config,
+        state_dir: &StateDir,
+        site: &Site,
+        info: &ExchangeInfo,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
         let last = journal.ledger().epoch().map(|mark| mark.epoch);
         let epoch = state_dir.next_epoch(last, now)?;
         let started = Record::EpochStarted {
             epoch,
             instance: state_dir.instance(),
-            venue: identity,
+            venue: site.identity,
             config_hash: config.hash.to_string(),
             at: now,
         };
@@ -106,13 +141,13 @@ impl OpenedLedger {
     }
 }
 
-fn write(journal: &mut SqliteJournal, record: Record) -> Result<(), Failure> {
+fn write(journal: &mut impl LedgerJournal, record: Record) -> Result<(), Failure> {
     let persist = Persist { sequence: 0, record, durability: Durability::Synced };
     Ok(journal.append(&[persist])?)
 }
 
 fn register(
-    journal: &mut SqliteJournal,
+    journal: &mut impl LedgerJournal,
     config: &Config,
     info: &ExchangeInfo,
 ) -> Result<(), Failure> {

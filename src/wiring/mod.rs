@@ -22,7 +22,7 @@ pub use assemble::{Assembly, Observed, Running, assemble};
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;
-pub use ledger::OpenedLedger;
+pub use ledger::{LedgerJournal, OpenedLedger};
 pub use onlooker::{Onlooker, RunRecord};
 pub use paper::{ModelNames, model_names, paper_models};
 pub use rest::{RestError, SignedRest};

@@ -83,6 +83,14 @@ impl Site {
         Ok(Self { urls, credentials, identity, dialer, http, embedded, is_simulated })
     }
 
+    /// The same, reached through another dialer: that of a simulated network.
+    #[must_use]
+    pub fn through(mut self, dialer: Dialer) -> Self {
+        self.http = HttpClient::new(dialer.clone(), HttpOptions::default());
+        self.dialer = dialer;
+        self
+    }
+
     /// Asks a real venue for the account's own number: another key of the same account then goes
     /// on with the same ledger.
     ///

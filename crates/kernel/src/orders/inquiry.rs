@@ -1,6 +1,6 @@
 //! Finding out: lost answers, questions about single orders, missing fills.
 
-use model::{OrderEventKind, OrderId, OrderStatus, Timestamp};
+use model::{Fill, OrderEventKind, OrderId, OrderStatus, Timestamp, VenueOrderId};
 
 use super::lifecycle::Step;
 use super::machine::ExecutionMachine;
@@ -49,7 +49,7 @@ impl ExecutionMachine {
         if self.orders.get(&id).is_some_and(|order| is_due(order.inquiry_due_at(&policy))) {
             self.ask(now, id, effects);
         }
-        if self.orders.get(&id).is_some_and(|order| is_due(order.fills_due_at())) {
+        if self.orders.get(&id).is_some_and(|order| is_due(order.fills_due_at(&policy))) {
             self.chase_fills(now, id, effects);
         }
     }
@@ -73,27 +73,67 @@ impl ExecutionMachine {
         }
     }
 
-    /// Fills that the venue counts but has not shown are asked for again and again; past the
-    /// deadline the instrument is halted too.
+    /// Fills that the venue counts but has not shown are asked for again and again.
     fn chase_fills(&mut self, now: Timestamp, id: OrderId, effects: &mut Vec<ExecutionEffect>) {
         let permit = self.take_budget(now);
         let next = self.policy.next_query_at(now);
         let Some(order) = self.order_mut(id) else { return };
         let (instrument, venue_order) = (order.new.instrument, order.venue_order);
         let Some(awaited) = order.awaited.as_mut() else { return };
-        let is_late = awaited.deadline <= now;
         if let Err(later) = permit {
             order.deferred_until = later;
             return;
         }
         awaited.ask_at = next;
         if let Some(venue_order) = venue_order {
+            awaited.asked_at = Some(now);
             Self::command(VenueAction::ReadOrderTrades { instrument, venue_order }, effects);
         }
-        if is_late {
-            let reason = format!("the venue counts fills of order {id} that it does not show");
-            self.halt_instrument(instrument, reason, effects);
+    }
+
+    /// The trades of an order: if fills that the venue counts are still not among them, and it was
+    /// asked past the deadline, it contradicts itself and the instrument is halted.
+    pub(super) fn on_order_trades_read(
+        &mut self,
+        now: Timestamp,
+        venue_order: VenueOrderId,
+        fills: Vec<Fill>,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        for fill in fills {
+            self.on_unnamed_fill(now, fill, effects);
         }
+        let next = self.policy.next_query_at(now);
+        for id in self.awaiting_trades(venue_order) {
+            let Some(order) = self.order_mut(id) else { continue };
+            let instrument = order.new.instrument;
+            let Some(awaited) = order.awaited.as_mut() else { continue };
+            awaited.ask_at = next;
+            let deadline = awaited.deadline;
+            if awaited.asked_at.take().is_some_and(|asked_at| asked_at >= deadline) {
+                let reason = format!("the venue counts fills of order {id} that it does not show");
+                self.halt_instrument(instrument, reason, effects);
+            }
+        }
+    }
+
+    /// The question about an order's trades failed: asked again later.
+    pub(super) fn on_order_trades_failed(&mut self, now: Timestamp, venue_order: VenueOrderId) {
+        let next = self.policy.next_query_at(now);
+        for id in self.awaiting_trades(venue_order) {
+            if let Some(awaited) = self.order_mut(id).and_then(|order| order.awaited.as_mut()) {
+                (awaited.asked_at, awaited.ask_at) = (None, next);
+            }
+        }
+    }
+
+    /// Orders of this number whose trades were asked for: one, unless two symbols count alike.
+    fn awaiting_trades(&self, venue_order: VenueOrderId) -> Vec<OrderId> {
+        let asked = |awaited: &super::order::AwaitedFills| awaited.asked_at.is_some();
+        let is_meant = |order: &&super::order::Order| {
+            order.venue_order == Some(venue_order) && order.awaited.as_ref().is_some_and(asked)
+        };
+        self.orders.values().filter(is_meant).map(|order| order.id).collect()
     }
 
     pub(super) fn on_order_found(

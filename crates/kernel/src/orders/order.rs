@@ -52,10 +52,14 @@ impl Inquiry {
 pub(super) struct AwaitedFills {
     /// What the venue said.
     pub snapshot: OrderSnapshot,
-    /// When waiting ends and the instrument is halted.
+    /// When waiting ends: an answer to a question asked from then on, without the fills, halts the
+    /// instrument. Silence proves nothing, however long it is.
     pub deadline: Timestamp,
     /// When to ask for the trades next.
     pub ask_at: Timestamp,
+    /// When the question that is under way was asked: there is never more than one, so that it is
+    /// known which one an answer is to.
+    pub asked_at: Option<Timestamp>,
 }
 
 /// A cancel that was decided.
@@ -171,8 +175,10 @@ impl Order {
     }
 
     /// When to ask the venue for fills of it.
-    pub fn fills_due_at(&self) -> Option<Due> {
-        self.awaited.as_ref().map(|awaited| self.deferred(awaited.ask_at))
+    pub fn fills_due_at(&self, policy: &ExecutionPolicy) -> Option<Due> {
+        let awaited = self.awaited.as_ref()?;
+        let at = awaited.asked_at.map_or(awaited.ask_at, |asked_at| policy.answer_due_at(asked_at));
+        Some(self.deferred(at))
     }
 
     fn deferred(&self, wanted_at: Timestamp) -> Due {
@@ -183,7 +189,7 @@ impl Order {
     pub fn due_at(&self, policy: &ExecutionPolicy, is_attached: bool) -> Option<Due> {
         let answers = [self.answer_due_at(policy), self.cancel_due_at(policy)];
         let answers = answers.into_iter().flatten().map(|at| Due { at, wanted_at: at });
-        let questions = [self.inquiry_due_at(policy), self.fills_due_at()];
+        let questions = [self.inquiry_due_at(policy), self.fills_due_at(policy)];
         let questions = questions.into_iter().flatten().filter(|_| is_attached);
         answers.chain(questions).min()
     }

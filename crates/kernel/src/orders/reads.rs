@@ -166,8 +166,9 @@ impl ExecutionMachine {
                 let ask_at = self.policy.next_query_at(now);
                 self.unclaimed.failed((*instrument, *venue_order), ask_at);
             }
-            // Repeated by itself until the fills are there.
-            VenueAction::ReadOrderTrades { .. } => {}
+            VenueAction::ReadOrderTrades { venue_order, instrument: _ } => {
+                self.on_order_trades_failed(now, *venue_order);
+            }
             VenueAction::Submit { .. } | VenueAction::Cancel { .. } => {}
         }
     }

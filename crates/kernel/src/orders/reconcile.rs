@@ -118,6 +118,9 @@ impl ExecutionMachine {
         self.unclaimed.forget_questions();
         for order in self.orders.values_mut() {
             order.inquiry.asked_at = None;
+            if let Some(awaited) = &mut order.awaited {
+                awaited.asked_at = None;
+            }
         }
     }
 
@@ -136,7 +139,7 @@ impl ExecutionMachine {
                 self.reconcile.active.clone_from(&all);
                 self.read_everything(now, all);
             }
-            Phase::ReadingAccount if self.reads.is_idle() && !self.awaits_fills(now) => {
+            Phase::ReadingAccount if self.reads.is_idle() && !self.awaits_fills() => {
                 self.end_reconcile(now, effects);
             }
             Phase::Live if self.reconcile.next_at.is_some_and(|at| at <= now) => {
@@ -172,11 +175,11 @@ impl ExecutionMachine {
         }
     }
 
-    /// Whether fills that the venue counts are still to come. Past the deadline their instrument
-    /// is halted, and the others need not wait.
-    fn awaits_fills(&self, now: Timestamp) -> bool {
-        let of_orders = self.orders.values().filter_map(|order| order.awaited.as_ref());
-        of_orders.into_iter().any(|awaited| awaited.deadline > now)
+    /// Whether fills that the venue counts are still to come. Once their instrument is halted the
+    /// others need not wait.
+    fn awaits_fills(&self) -> bool {
+        let mut awaiting = self.orders.values().filter(|order| order.awaited.is_some());
+        awaiting.any(|order| !self.halted.contains(&order.new.instrument))
     }
 
     pub(super) fn on_trades_read(

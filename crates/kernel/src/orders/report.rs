@@ -56,10 +56,8 @@ impl ExecutionMachine {
             VenueEvent::TradesRead { instrument, fills, more } => {
                 self.on_trades_read(now, instrument, &fills, more, effects);
             }
-            VenueEvent::OrderTradesRead { venue_order: _, fills } => {
-                for fill in fills {
-                    self.on_unnamed_fill(now, fill, effects);
-                }
+            VenueEvent::OrderTradesRead { venue_order, fills } => {
+                self.on_order_trades_read(now, venue_order, fills, effects);
             }
             VenueEvent::ReadFailed { action, reason: _ } => self.on_read_failed(now, &action),
         }

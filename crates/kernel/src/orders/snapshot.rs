@@ -83,7 +83,7 @@ impl ExecutionMachine {
             }
             None => {
                 let snapshot = snapshot.clone();
-                order.awaited = Some(AwaitedFills { snapshot, deadline, ask_at });
+                order.awaited = Some(AwaitedFills { snapshot, deadline, ask_at, asked_at: None });
             }
         }
     }

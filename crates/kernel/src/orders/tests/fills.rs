@@ -4,7 +4,8 @@ use model::OrderStatus::{Accepted, Canceled, Filled, PartiallyFilled};
 
 use super::desk::check;
 use super::on::On::{
-    self, Fill, Found, Manual, NotSent, OrderTradesRead, Persisted, Rejected, Report, Submit, Wait,
+    self, Fill, Found, Manual, NoTradesOf, NotSent, OrderTradesFailed, OrderTradesRead, Persisted,
+    Rejected, Report, Submit, Wait,
 };
 
 const INTENDED: (On<'_>, &str) = (Submit(1), "write intent 1");
@@ -194,14 +195,30 @@ fn an_end_waits_for_the_fills_that_it_counts() {
             SUBMITTED,
             ACCEPTED,
             (Report(1, Canceled, "0.5"), ""),
-            (
-                Wait(11_000),
-                "+1000 read fills 1, +2000 read fills 1, +3000 read fills 1, +4000 read fills 1, \
-                 +5000 read fills 1, +6000 read fills 1, +7000 read fills 1, +8000 read fills 1, \
-                 +9000 read fills 1, +10000 read fills 1, HALT 0, +11000 read fills 1",
-            ),
+            (Wait(1_000), "+1000 read fills 1"),
+            (NoTradesOf(1), ""),
+            (Wait(1_000), "+1000 read fills 1"),
+            (OrderTradesFailed(1), ""),
+            (Wait(7_900), "+1000 read fills 1"),
+            // Asked before the deadline, answered after it.
+            (Wait(500), ""),
+            (NoTradesOf(1), ""),
+            (Wait(1_000), "+1000 read fills 1"),
+            (NoTradesOf(1), "HALT 0"),
+            (Wait(1_000), "+1000 read fills 1"),
             (Fill(1, 11, "0.5"), "1 filled 0.5 to 0.5, 1 canceled by venue"),
             (Wait(20_000), ""),
+        ],
+    );
+    check(
+        "nobody answers: silence is no contradiction, and the question is asked again",
+        &[
+            INTENDED,
+            SUBMITTED,
+            ACCEPTED,
+            (Report(1, Canceled, "0.5"), ""),
+            (Wait(30_000), "+1000 read fills 1, +11000 read fills 1, +21000 read fills 1"),
+            (OrderTradesRead(&[(1, 11, "0.5")]), "1 filled 0.5 to 0.5, 1 canceled by venue"),
         ],
     );
 }

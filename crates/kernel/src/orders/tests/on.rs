@@ -56,6 +56,9 @@ pub enum On<'a> {
     /// A page with more to follow.
     TradesPage(&'a [(u32, i64, &'a str)]),
     OrderTradesRead(&'a [(u32, i64, &'a str)]),
+    /// The venue shows no trade of the order.
+    NoTradesOf(u32),
+    OrderTradesFailed(u32),
     /// A manual order's fill, by report: trade, quantity.
     Manual(i64, &'a str),
     /// The venue tells whose order a number is: a stranger's.
@@ -265,6 +268,13 @@ impl On<'_> {
                 venue_order: venue_order(list[0].0),
                 fills: fills(list, now),
             },
+            On::NoTradesOf(n) => {
+                VenueEvent::OrderTradesRead { venue_order: venue_order(n), fills: Vec::new() }
+            }
+            On::OrderTradesFailed(n) => read_failed(VenueAction::ReadOrderTrades {
+                instrument: instrument(n),
+                venue_order: venue_order(n),
+            }),
             On::AccountFailed => read_failed(VenueAction::ReadAccount),
             On::OpenOrdersFailed => read_failed(VenueAction::ReadOpenOrders),
             On::TradesFailed => {

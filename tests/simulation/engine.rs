@@ -1,0 +1,106 @@
+//! The engine on its host: started as `run` starts it, over again when the venue is not there.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actors::clock::Clock;
+use actors::journal::run_in_task;
+use actors::observe::{Observation, Observations};
+use model::OrderStatus;
+use store::journal::{Level, MemoryJournal};
+use store::state_dir::StateDir;
+use tickwright::cli::{Exit, Failure};
+use tickwright::wiring::{Assembly, FeeRates, OpenedLedger, Running, Site, assemble};
+use transport::Dialer;
+
+use super::network::{Simulated, wall};
+use super::world::Bench;
+
+/// How often the disk commits.
+const COMMIT_EVERY: Duration = Duration::from_millis(2);
+
+/// One process after the other, until it was stopped in good order.
+pub async fn run(bench: Rc<Bench>) -> turmoil::Result {
+    bench.is_settled.set(false);
+    loop {
+        match live(&bench).await {
+            Ok(()) => return Ok(()),
+            // A service manager starts it again.
+            Err(failure) if failure.exit == Exit::VenueUnreachable => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            // A disk that failed while it started fails once.
+            Err(failure) if failure.exit == Exit::Storage && bench.is_disk_failing.take() => {}
+            Err(failure) => {
+                bench.break_by(format!("Starts: {:?}: {failure}", failure.exit));
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
+    let clock = Clock::starting_at(wall());
+    let config = &bench.config;
+    let state_dir = StateDir::open(&config.engine.state_dir)?;
+    let site = Site::find(config, None, state_dir.instance())?.through(Dialer::plain(Simulated));
+    let symbols = ["SOLUSDT", "BNBUSDT"];
+    let info = site.exchange_info(&symbols).await?;
+    let fees = FeeRates::read(config, &site, &symbols).await?;
+    let journal = MemoryJournal::open(&bench.disk, Level::Power)?;
+    let now = clock.now().venue;
+    let opened = OpenedLedger::begin(journal, config, &state_dir, &site, &info, now).await?;
+    let broken = Rc::clone(bench);
+    let assembly = Assembly {
+        config,
+        kinds: tickwright::STRATEGIES,
+        state_dir: &state_dir,
+        site: &site,
+        info: &info,
+        fees: &fees,
+        clock,
+        on_broken: Box::new(move |reason| broken.end_process(reason.reason.clone())),
+    };
+    let (running, observed) = assemble(assembly, opened, |journal, _, answers| {
+        run_in_task(journal, answers, COMMIT_EVERY)
+    })?;
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        look(bench, &running, &observed.observations).await;
+        if bench.is_stopping.get() {
+            let outcome = running.engine.drain("the end", Duration::from_secs(30)).await;
+            if outcome.unconfirmed > 0 {
+                bench.break_by(format!("Converges: {outcome:?}"));
+            }
+            running.engine.terminate().await;
+            // Whatever was queued for the journal is written now.
+            tokio::time::sleep(COMMIT_EVERY * 4).await;
+            bench.is_stopped.set(true);
+            return Ok(());
+        }
+    }
+}
+
+async fn look(bench: &Bench, running: &Running, observations: &Observations) {
+    for observation in observations.take_rest() {
+        match observation {
+            Observation::StateChanged { to, reason } => {
+                bench.break_by(format!("NoNeedlessHalt: {to:?}: {reason}"));
+            }
+            Observation::Alert { subject, text } if subject == "risk.instrument_halted" => {
+                bench.break_by(format!("NoNeedlessHalt: {text}"));
+            }
+            Observation::Alert { .. }
+            | Observation::Approved { .. }
+            | Observation::Order { .. }
+            | Observation::Equity { .. }
+            | Observation::TradeClosed(_) => {}
+        }
+    }
+    let status = running.engine.status(Duration::from_secs(5)).await;
+    let is_open = |status: OrderStatus| matches!(status, OrderStatus::Unknown);
+    let is_settled = status.execution.is_some_and(|execution| {
+        execution.is_live && !execution.working.iter().any(|(_, status)| is_open(*status))
+    });
+    bench.is_settled.set(is_settled);
+}

@@ -1,0 +1,358 @@
+//! One seed: everything goes wrong for a while, then nothing does any more, and both sides'
+//! records are compared.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use kernel::journal::{Journal as _, Record};
+use rand::SeedableRng as _;
+use rand_pcg::Pcg64Mcg;
+use store::journal::{Level, MemoryDisk, MemoryJournal};
+use tempfile::TempDir;
+use tickwright::config::{Config, Override, Sources, load};
+
+use super::audit::{Audit, Journaled, compare};
+use super::faults::{Fault, plan};
+use super::record::VenueRecord;
+use super::{engine, exchange_host};
+
+/// How long everything has to come to rest once nothing goes wrong any more.
+const QUIET: Duration = Duration::from_secs(90);
+/// How long the stop in good order may take.
+const STOP: Duration = Duration::from_secs(60);
+
+/// What came of a seed.
+pub struct Outcome {
+    /// What was compared.
+    pub audit: Audit,
+    /// How often each class of fault was injected.
+    pub injected: BTreeMap<&'static str, u64>,
+    /// What did not hold, each with the invariant's name.
+    pub broken: Vec<String>,
+    /// The journal: the log of typed events.
+    pub log: Vec<String>,
+}
+
+/// What the hosts and the driver share.
+pub struct Bench {
+    pub seed: u64,
+    pub config: Config,
+    pub keys: exchange::Credentials,
+    pub disk: MemoryDisk,
+    /// For the operator, in order.
+    pub commands: RefCell<Vec<String>>,
+    /// Symbols whose record is wanted.
+    pub wanted_record: RefCell<Option<Vec<String>>>,
+    pub record: RefCell<Option<Result<VenueRecord, String>>>,
+    pub is_settled: Cell<bool>,
+    pub is_stopping: Cell<bool>,
+    pub is_stopped: Cell<bool>,
+    pub is_disk_failing: Cell<bool>,
+    /// The process has to end now.
+    ended: RefCell<Option<String>>,
+    broken: RefCell<Vec<String>>,
+    _directory: TempDir,
+}
+
+impl Bench {
+    /// Notes what does not hold.
+    pub fn break_by(&self, what: String) {
+        self.broken.borrow_mut().push(what);
+    }
+
+    /// The order path is broken: the process ends.
+    pub fn end_process(&self, reason: String) {
+        self.ended.borrow_mut().get_or_insert(reason);
+    }
+}
+
+/// Many fills in little time, and limits that nothing runs into.
+const SETTINGS: [&str; 15] = [
+    "mode=live",
+    "venue.endpoint=custom",
+    "venue.rest_url=http://exchange",
+    "venue.ws_url=ws://exchange",
+    "venue.ws_api_url=ws://exchange/ws-api/v3",
+    "venue.answer_timeout_ms=5000",
+    "venue.probe_every_ms=2000",
+    "venue.silent_after_ms=6000",
+    "venue.reconcile_every_ms=30000",
+    "feed.silent_after_ms=6000",
+    "feed.reconnect_initial_ms=100",
+    "feed.reconnect_max_ms=2000",
+    "risk.max_orders_per_10s=1000",
+    "risk.daily_loss=50000",
+    "risk.max_drawdown=50000",
+];
+
+const STRATEGIES: [(&str, &str, &str); 2] = [
+    ("grid", "SOLUSDT", "levels = 4\nspacing_bps = 2\norder_notional = \"100\""),
+    (
+        "market_maker",
+        "BNBUSDT",
+        "half_spread_bps = 1\nskew_bps = 1\nmax_lots = 6\nrequote_bps = 1\nrequote_ms = 500\n\
+         order_notional = \"100\"",
+    ),
+];
+
+fn write_private(path: &Path, text: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    std::io::Write::write_all(&mut file.unwrap(), text.as_bytes()).unwrap();
+}
+
+fn configured(directory: &Path, keys: &exchange::Credentials) -> Config {
+    std::fs::create_dir_all(directory.join("strategies")).unwrap();
+    for (kind, symbol, parameters) in STRATEGIES {
+        let text = format!(
+            "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\ncapital = \"5000\"\n\
+             [parameters]\n{parameters}\n"
+        );
+        std::fs::write(directory.join(format!("strategies/{kind}.toml")), text).unwrap();
+    }
+    std::fs::write(directory.join("engine.toml"), "").unwrap();
+    write_private(&directory.join("api.key"), &keys.ed25519_api_key);
+    write_private(&directory.join("private.pem"), &keys.ed25519_private_key_pem);
+    // The installation's name is drawn at random, once; here it is always the same.
+    std::fs::create_dir_all(directory.join("state")).unwrap();
+    std::fs::write(directory.join("state/instance"), "simula\n").unwrap();
+    let files = [
+        format!("state_dir={}", directory.join("state").display()),
+        format!("venue.api_key_file={}", directory.join("api.key").display()),
+        format!("venue.private_key_file={}", directory.join("private.pem").display()),
+    ];
+    let settings = files.into_iter().chain(SETTINGS.map(str::to_owned));
+    let overrides: Vec<Override> = settings.map(|set| Override::of_set(&set).unwrap()).collect();
+    let sources = Sources::Files { engine: Some(directory.join("engine.toml")) };
+    load(&sources, &overrides, tickwright::STRATEGIES).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The driver.
+pub struct World {
+    bench: Rc<Bench>,
+    random: Pcg64Mcg,
+    simulation: turmoil::Sim<'static>,
+    injected: BTreeMap<&'static str, u64>,
+    /// What ends later: at this time.
+    later: Vec<(Duration, Later)>,
+    is_down: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Later {
+    Repair,
+    Release,
+    Start,
+    Venue(&'static str),
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Pcg64Mcg::seed_from_u64(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let keys = exchange::Credentials::generate(&mut random);
+        let bench = Rc::new(Bench {
+            seed,
+            config: configured(directory.path(), &keys),
+            keys,
+            disk: MemoryDisk::default(),
+            commands: RefCell::default(),
+            wanted_record: RefCell::default(),
+            record: RefCell::default(),
+            is_settled: Cell::default(),
+            is_stopping: Cell::default(),
+            is_stopped: Cell::default(),
+            is_disk_failing: Cell::default(),
+            ended: RefCell::default(),
+            broken: RefCell::default(),
+            _directory: directory,
+        });
+        let mut simulation = turmoil::Builder::new()
+            .rng_seed(seed)
+            .tick_duration(Duration::from_millis(2))
+            .simulation_duration(Duration::from_secs(86_400))
+            .min_message_latency(Duration::from_millis(1))
+            .max_message_latency(Duration::from_millis(20))
+            // A queue that is full there is a panic; here it is the sender's business.
+            .tcp_capacity(1 << 20)
+            .build();
+        let shared = Rc::clone(&bench);
+        simulation.host("exchange", move || exchange_host::run(Rc::clone(&shared)));
+        let shared = Rc::clone(&bench);
+        simulation.host("engine", move || engine::run(Rc::clone(&shared)));
+        Self {
+            bench,
+            random,
+            simulation,
+            injected: BTreeMap::new(),
+            later: Vec::new(),
+            is_down: false,
+        }
+    }
+
+    /// Everything goes wrong for so long, then nothing.
+    pub fn run(mut self, busy: Duration) -> Outcome {
+        for (at, fault) in plan(&mut self.random, busy) {
+            self.run_until(at);
+            self.inject(fault);
+        }
+        self.run_until(busy);
+        self.heal();
+        self.run_until(busy + QUIET);
+        if !self.bench.is_settled.get() {
+            self.bench.break_by("Converges: not live and settled after the quiet time".to_owned());
+        }
+        self.bench.is_stopping.set(true);
+        self.run_while(STOP, |bench| !bench.is_stopped.get());
+        if !self.bench.is_stopped.get() {
+            self.bench.break_by("Converges: it does not stop".to_owned());
+        }
+        self.judge()
+    }
+
+    fn judge(mut self) -> Outcome {
+        let mut journal = MemoryJournal::open(&self.bench.disk, Level::Power).unwrap();
+        let ledger = journal.ledger().clone();
+        let ours = Journaled::read(ledger, |each| journal.replay(each)).unwrap();
+        *self.bench.wanted_record.borrow_mut() = Some(ours.symbols());
+        self.run_while(Duration::from_secs(600), |bench| bench.record.borrow().is_none());
+        let record = self.bench.record.borrow_mut().take();
+        let audit = match record {
+            Some(Ok(record)) => compare(&ours, &record),
+            other => {
+                self.bench.break_by(format!("no record of the exchange: {other:?}"));
+                Audit::default()
+            }
+        };
+        self.name_differences(&audit);
+        // The configuration's hash knows the directory, which is another each time.
+        let blank = |mut record: Record| {
+            if let Record::EpochStarted { config_hash, .. } = &mut record {
+                config_hash.clear();
+            }
+            record
+        };
+        let mut log = Vec::new();
+        let mut note = |number, record| log.push(format!("{number} {:?}", blank(record)));
+        journal.replay(&mut note).unwrap();
+        let broken = self.bench.broken.take();
+        Outcome { audit, injected: self.injected, broken, log }
+    }
+
+    fn name_differences(&self, audit: &Audit) {
+        let differences = [
+            ("FillsMatch", &audit.fills_lost),
+            ("FillsMatch", &audit.fills_wrong),
+            ("AcceptedOnce", &audit.orders_doubled),
+            ("OrdersMatch", &audit.orders_wrong),
+            ("PositionsMatch", &audit.positions_wrong),
+        ];
+        for (invariant, found) in differences {
+            for difference in found {
+                self.bench.break_by(format!("{invariant}: {difference}"));
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.simulation.elapsed()
+    }
+
+    fn run_until(&mut self, end: Duration) {
+        while self.now() < end {
+            self.step();
+        }
+    }
+
+    fn run_while(&mut self, most: Duration, is_so: impl Fn(&Bench) -> bool) {
+        let end = self.now() + most;
+        while self.now() < end && is_so(&self.bench) {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let now = self.now();
+        let due: Vec<Later> =
+            self.later.iter().filter(|(at, _)| *at <= now).map(|(_, later)| *later).collect();
+        self.later.retain(|(at, _)| *at > now);
+        due.into_iter().for_each(|later| self.carry_out(later));
+        self.simulation.step().unwrap();
+        let ended = self.bench.ended.borrow_mut().take();
+        if ended.is_some() && !self.is_down {
+            if !self.bench.is_disk_failing.take() {
+                self.bench.break_by(format!("OrderPathHolds: {ended:?}"));
+            }
+            self.kill(Duration::from_millis(500));
+        }
+    }
+
+    fn carry_out(&mut self, later: Later) {
+        match later {
+            Later::Repair => self.simulation.repair("engine", "exchange"),
+            Later::Release => self.simulation.release("engine", "exchange"),
+            Later::Start => {
+                self.is_down = false;
+                self.simulation.bounce("engine");
+            }
+            Later::Venue(command) => self.tell(command),
+        }
+    }
+
+    fn tell(&self, command: &str) {
+        self.bench.commands.borrow_mut().push(command.to_owned());
+    }
+
+    fn kill(&mut self, down: Duration) {
+        if !self.is_down {
+            self.is_down = true;
+            self.simulation.crash("engine");
+            self.bench.is_settled.set(false);
+            self.bench.ended.take();
+            self.later.push((self.now() + down, Later::Start));
+        }
+    }
+
+    fn inject(&mut self, fault: Fault) {
+        *self.injected.entry(fault.name()).or_default() += 1;
+        match fault {
+            Fault::Partition(time) => {
+                self.simulation.partition("engine", "exchange");
+                self.later.push((self.now() + time, Later::Repair));
+            }
+            Fault::Hold(time) => {
+                self.simulation.hold("engine", "exchange");
+                self.later.push((self.now() + time, Later::Release));
+            }
+            Fault::Kill(down) => self.kill(down),
+            Fault::PowerLoss(down, kept_commits) => {
+                self.kill(down);
+                self.bench.disk.lose_power(kept_commits);
+            }
+            Fault::DiskFailure => {
+                self.bench.is_disk_failing.set(true);
+                self.bench.disk.fail_at_append(1);
+            }
+            Fault::Venue(command, end) => {
+                self.tell(command);
+                if let Some((after, end)) = end {
+                    self.later.push((self.now() + after, Later::Venue(end)));
+                }
+            }
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    fn heal(&mut self) {
+        for (_, later) in std::mem::take(&mut self.later) {
+            self.carry_out(later);
+        }
+        self.simulation.release("engine", "exchange");
+        self.simulation.repair("engine", "exchange");
+        self.tell("clear");
+    }
+}

@@ -50,6 +50,12 @@ const KEYS: &[ParameterKey] = &[
         default: ParameterDefault::Value("0.001"),
         doc: "How much the buy far below the market is for.",
     },
+    ParameterKey {
+        name: "holds",
+        kind: ParameterKind::Boolean,
+        default: ParameterDefault::Value("false"),
+        doc: "Whether it also buys as much at the market first, and keeps it.",
+    },
 ];
 
 const PANICS: StrategyEntry = StrategyEntry {
@@ -90,6 +96,7 @@ fn build(setup: &StrategySetup<'_>, fault: Fault) -> Result<Box<dyn Strategy>, S
         instrument: setup.traded[0],
         trades_left: setup.parameters.integer("after_trades"),
         quantity: setup.parameters.quantity("quantity"),
+        holds: setup.parameters.boolean("holds"),
         fault,
     }))
 }
@@ -98,6 +105,7 @@ struct Faulty {
     instrument: InstrumentId,
     trades_left: i64,
     quantity: Quantity,
+    holds: bool,
     fault: Fault,
 }
 
@@ -116,6 +124,10 @@ impl Strategy for Faulty {
 
     fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
         let entry = self.entry(trade.price);
+        if context.is_ready() && self.holds && context.is_flat(self.instrument) {
+            self.holds = false;
+            context.submit(NewOrder::market(self.instrument, Side::Buy, self.quantity));
+        }
         if context.is_ready() && context.open_orders(self.instrument).next().is_none() {
             context.submit(entry);
         }

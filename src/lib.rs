@@ -10,6 +10,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod demo;
+pub mod guard;
 pub mod inspect;
 pub mod logging;
 pub mod prices;

@@ -225,8 +225,8 @@ fn settings_that_do_not_go_together_are_reported() {
             "engine.toml:2:12: venue.rest_url: has no effect with this endpoint",
             "    help: venue.endpoint = \"custom\", or remove it",
             "engine.toml:4:24: feed.reconnect_initial_ms: must not exceed feed.reconnect_max_ms",
-            "engine.toml:7:8: api.bind: the API has no login yet and may only listen on loopback",
-            "    help: bind = \"127.0.0.1\", and a tunnel",
+            "engine.toml:7:8: api.bind: without a read token the API may only listen on loopback",
+            "    help: set api.read_token_file, or bind = \"127.0.0.1\" and a tunnel",
         ],
     );
     check_engine(
@@ -375,20 +375,25 @@ fn every_key_reaches_its_type() {
         rest_url = \"http://127.0.0.1:1/\"\nws_url = \"ws://127.0.0.1:2\"\n\
         ws_api_url = \"ws://127.0.0.1:3/ws-api/v3\"\napi_key_file = \"key\"\n\
         private_key_env = \"PEM\"\n[logs]\ndirectory = \"elsewhere\"\nterminal = \"off\"\n\
-        [alerts]\nwebhook_url = \"https://hooks.example/token\"\n";
+        [alerts]\nwebhook_url = \"https://hooks.example/token\"\n\
+        [api]\nbind = \"0.0.0.0\"\nread_token_env = \"READ_TOKEN\"\n";
     let strategy = format!(
         "{STRATEGY}[risk]\nmax_order_notional = \"1\"\nmax_position_notional = \"2\"\n\
-         max_open_orders = 3\nmax_orders_per_10s = 4\ndaily_loss = \"5\"\nmax_drawdown = \"6\"\n"
+         max_open_orders = 3\nmax_orders_per_10s = 4\ndaily_loss = \"5\"\nmax_drawdown = \"6\"\n\
+         [protection]\nstop_loss_bps = 500\nstop_limit_bps = 100\n"
     );
     let config = load_files(engine, &[("a.toml", &strategy)], &[]).unwrap();
     let urls = config.engine.venue.urls().unwrap();
     assert_eq!(urls.rest, "http://127.0.0.1:1");
     assert_eq!(urls.ws_api, "ws://127.0.0.1:3/ws-api/v3");
     assert_eq!(config.engine.log_directory(), std::path::Path::new("elsewhere"));
-    assert!(!format!("{config:?}").contains("token"), "a webhook's address is a secret");
+    assert!(!format!("{config:?}").contains("hooks.example"), "a webhook's address is a secret");
     let risk = config.strategies[0].risk;
     assert_eq!(risk.max_orders_per_10s, Some(4));
     assert_eq!(risk.max_drawdown, Some("6".parse().unwrap()));
+    let protection = config.strategies[0].protection;
+    assert_eq!((protection.stop_loss_bps, protection.stop_limit_bps), (Some(500), Some(100)));
+    assert!(config.engine.api.has_read_token());
 }
 
 /// Files as a tired person leaves them: valid ones with words swapped, dropped, doubled and

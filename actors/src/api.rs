@@ -29,9 +29,37 @@ pub struct Recent {
     pub fills: Vec<Value>,
 }
 
+/// What a reader must show, if anything. It never appears in a debug line.
+#[derive(Clone)]
+pub struct ReadToken(Arc<str>);
+
+impl ReadToken {
+    /// A token.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// Whether it is the one. Takes as long wherever the first difference is.
+    fn is(&self, shown: &[u8]) -> bool {
+        let own = self.0.as_bytes();
+        let bytes = own.iter().zip(shown.iter().chain(std::iter::repeat(&0)));
+        let differing = bytes.fold(0, |differing, (own, shown)| differing | (own ^ shown));
+        std::hint::black_box(differing) == 0 && own.len() == shown.len()
+    }
+}
+
+impl std::fmt::Debug for ReadToken {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("ReadToken(…)")
+    }
+}
+
 /// Where the API reads.
 #[derive(Clone, Debug)]
 pub struct ApiSources {
+    /// Who may read; everybody if `None`.
+    pub token: Option<ReadToken>,
     /// The monitor's last snapshot.
     pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
     /// The onlooker's last orders and fills.
@@ -46,11 +74,19 @@ struct Route {
 }
 
 /// Every path.
-const ROUTES: [Route; 7] = [
+const ROUTES: [Route; 8] = [
     Route {
         path: "/health",
         summary: "200 while everything makes progress, else 503, with the problems",
         answer: |snapshot, _| json!({"healthy": snapshot.is_healthy, "problems": snapshot.problems}),
+    },
+    Route {
+        path: "/heartbeat",
+        summary: "a count that grows while risk and execution answer: what `guard` hears",
+        answer: |snapshot, _| {
+            let process = std::process::id();
+            json!({"instance": snapshot.instance, "process": process, "beats": snapshot.beats})
+        },
     },
     Route {
         path: "/status",
@@ -180,6 +216,15 @@ fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<B
         let body = json!({"error": "only GET is allowed: this API does not change anything"});
         return respond_json(StatusCode::METHOD_NOT_ALLOWED, &body);
     }
+    if let Some(token) = &sources.token
+        && !shows(request, token)
+    {
+        let body = json!({"error": "show the read token: Authorization: Bearer TOKEN"});
+        let mut refused = respond_json(StatusCode::UNAUTHORIZED, &body);
+        let scheme = header::HeaderValue::from_static("Bearer");
+        refused.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        return refused;
+    }
     let path = request.uri().path();
     if path == "/" {
         let paths: Vec<Value> = ROUTES
@@ -202,10 +247,33 @@ fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<B
     respond_json(status, &(route.answer)(&snapshot, &recent))
 }
 
+fn shows(request: &Request<Incoming>, token: &ReadToken) -> bool {
+    let shown = request.headers().get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
+    shown.and_then(|value| value.strip_prefix(b"Bearer ")).is_some_and(|shown| token.is(shown))
+}
+
 fn respond_json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body.to_string())))
         .expect("a static header and a known status are always valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_itself_and_nothing_else() {
+        let token = ReadToken::new("correct horse battery");
+        assert!(token.is(b"correct horse battery"));
+        for wrong in
+            ["", "c", "correct horse batter", "correct horse battery ", "Correct horse battery"]
+        {
+            assert!(!token.is(wrong.as_bytes()), "{wrong}");
+        }
+        assert!(!token.is(b"correct horse battery\0\0"));
+        assert_eq!(format!("{token:?}"), "ReadToken(…)");
+    }
 }

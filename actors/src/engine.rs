@@ -14,6 +14,7 @@ use kernel::venue::Venue;
 use model::{Instruments, OrderStatus, StrategyId};
 
 use crate::clock::Clock;
+use crate::control::Controls;
 use crate::execution::{
     CountWorking, ExecutionActor, ExecutionLinks, ExecutionParts, ExecutionStatus,
     ReadExecutionStatus, SetGate, StartExecution,
@@ -24,9 +25,7 @@ use crate::feed::{
 use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
 use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
-use crate::risk::{
-    ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, SetTradingState, StartRisk,
-};
+use crate::risk::{ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk};
 use crate::strategy::{
     OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
     StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
@@ -176,6 +175,11 @@ impl Engine {
             machine: parts.risk,
             clock: clock.clone(),
             instruments: Arc::clone(&parts.instruments),
+            names: parts
+                .strategies
+                .iter()
+                .map(|seat| (seat.setup.strategy, seat.name.clone()))
+                .collect(),
             observer: parts.observer,
             market_gauge: Arc::clone(&gauges.market_to_risk),
             intent_gauges: gauges.intents.clone(),
@@ -215,9 +219,15 @@ impl Engine {
         self.feed.try_send(DropSockets).is_ok()
     }
 
-    /// Changes the trading state.
+    /// Whom an operator's commands go to.
+    #[must_use]
+    pub fn controls(&self) -> Controls {
+        Controls { execution: self.execution.clone(), risk: self.risk.clone() }
+    }
+
+    /// Changes the trading state. A halt closes the last gate before the wire first.
     pub fn set_trading_state(&self, state: TradingState, by: Authority, reason: String) -> bool {
-        self.risk.try_send(SetTradingState { state, by, reason }).is_ok()
+        self.controls().set_trading_state(state, by, reason)
     }
 
     /// Asks every actor how it is. `None` for one that did not answer in time.
@@ -257,7 +267,7 @@ impl Engine {
         let _ = self.execution.send(ExecutionRequested { request, hops: Hops::default() }).await;
         let mut unconfirmed = self.working(scope).await;
         // Protective orders stay, but it must be known that they are there.
-        while (unconfirmed > 0 || self.unanswered().await > 0)
+        while (unconfirmed > 0 || self.unanswered().await > 0 || self.unprotected().await > 0)
             && self.clock.wall().since(started_at) < timeout
         {
             tokio::time::sleep(DRAIN_LOOK_EVERY).await;
@@ -267,8 +277,9 @@ impl Engine {
         let kept = working.saturating_sub(unconfirmed);
         let took_ms = self.clock.wall().since(started_at).as_millis() as u64;
         let canceled = before.saturating_sub(working);
-        log_event!(SHUTDOWN_DRAINED, canceled, kept, unconfirmed, took_ms);
-        DrainOutcome { canceled, kept, unconfirmed }
+        let unprotected = self.unprotected().await;
+        log_event!(SHUTDOWN_DRAINED, canceled, kept, unconfirmed, unprotected, took_ms);
+        DrainOutcome { canceled, kept, unconfirmed, unprotected }
     }
 
     /// Stops every actor: feed and strategies first, execution last. After it nothing writes to
@@ -322,6 +333,12 @@ impl Engine {
         status.map_or(0, count)
     }
 
+    /// Positions that should rest under protective orders and do not.
+    async fn unprotected(&self) -> usize {
+        // Risk that is gone has ended the process already.
+        self.risk.send(ReadRiskStatus).await.map_or(0, |risk| risk.uncovered.len())
+    }
+
     /// Orders of a scope that may work at the venue.
     async fn working(&self, scope: CancelScope) -> usize {
         // An executor that is gone has ended the process already.
@@ -341,6 +358,8 @@ pub struct DrainOutcome {
     pub kept: usize,
     /// Entries and exits that may work on: their end was not confirmed in time.
     pub unconfirmed: usize,
+    /// Positions that should rest under protective orders and do not.
+    pub unprotected: usize,
 }
 
 /// How everything is.
@@ -457,6 +476,7 @@ impl Addresses<'_> {
                 self.execution.clone().recipient(),
                 Arc::clone(&gauges.requests),
             ),
+            gate: self.execution.clone().recipient(),
             journal: self.execution.clone().recipient(),
             strategies: strategies.collect(),
             broken: self.broken.clone(),

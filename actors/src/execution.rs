@@ -9,6 +9,7 @@ use events::log_event;
 use kernel::journal::{Persist, Persisted, Record};
 use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
+use kernel::risk::TradingState;
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
 use model::{
@@ -446,7 +447,7 @@ impl Handler<Resynchronise> for ExecutionActor {
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct SetGate {
-    /// Whether submits may leave.
+    /// Whether submits of strategies may leave.
     pub open: bool,
 }
 
@@ -454,6 +455,18 @@ impl Handler<SetGate> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, gate: SetGate, context: &mut Context<Self>) {
         self.take(ExecutionInput::SetGate { open: gate.open }, context);
+    }
+}
+
+/// The trading state is this one: the last gate before the wire goes by it.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct SetTrading(pub TradingState);
+
+impl Handler<SetTrading> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, SetTrading(state): SetTrading, context: &mut Context<Self>) {
+        self.pump(ExecutionInput::SetTrading(state), context);
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod control;
 pub mod engine;
 pub mod execution;
 pub mod feed;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::log_event;
-use model::{Amount, Instruments, OrderStatus, Price, Quantity, Symbol, Timestamp};
+use model::{Amount, InstanceId, Instruments, OrderStatus, Price, Quantity, Symbol, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -101,6 +101,10 @@ pub struct Snapshot {
     pub uptime_s: u64,
     /// What is allowed at all.
     pub trading_state: &'static str,
+    /// The installation: part of every order's name.
+    pub instance: InstanceId,
+    /// Counts the looks at which risk and execution both answered: the heartbeat.
+    pub beats: u64,
     /// Whether orders can go out.
     pub is_live: bool,
     /// Fills booked since the start.
@@ -109,6 +113,10 @@ pub struct Snapshot {
     pub open_orders: usize,
     /// Those of unknown outcome.
     pub unknown_orders: usize,
+    /// Positions of protected strategies without a protective order at the venue.
+    pub unprotected: usize,
+    /// For how long the longest of them, in milliseconds of the venue's time.
+    pub unprotected_ms: u64,
     /// Equity of the allocated capital.
     pub equity: Option<Amount>,
     /// What equity is counted in.
@@ -143,6 +151,8 @@ pub struct MonitorParts {
     pub clock: Clock,
     /// The run's instruments.
     pub instruments: Arc<Instruments>,
+    /// The installation.
+    pub instance: InstanceId,
     /// What is real.
     pub mode: &'static str,
     /// What equity is counted in.
@@ -161,6 +171,7 @@ pub struct MonitorParts {
 pub struct Monitor {
     parts: MonitorParts,
     started_at: Timestamp,
+    beats: Cell<u64>,
     lag: Rc<Cell<Duration>>,
     last_cpu: (Timestamp, Duration),
 }
@@ -173,6 +184,7 @@ impl Monitor {
         Self {
             parts,
             started_at,
+            beats: Cell::new(0),
             lag: Rc::new(Cell::new(Duration::ZERO)),
             last_cpu: (started_at, Duration::ZERO),
         }
@@ -208,6 +220,8 @@ impl Monitor {
         let unknown = |working: &&(model::OrderId, OrderStatus)| working.1 == OrderStatus::Unknown;
         let streams = self.streams(status);
         let problems = problems(status, &streams);
+        let is_answered = execution.is_some() && risk.is_some();
+        self.beats.set(self.beats.get() + u64::from(is_answered));
         Snapshot {
             taken_at: now.wall.to_string(),
             venue_at: now.venue.to_string(),
@@ -216,10 +230,17 @@ impl Monitor {
             problems,
             uptime_s: now.wall.since(self.started_at).as_secs(),
             trading_state: risk.map_or("unknown", |risk| risk.state.name()),
+            instance: self.parts.instance,
+            beats: self.beats.get(),
             is_live: execution.is_some_and(|execution| execution.is_live),
             fills: risk.map_or(0, |risk| risk.fills),
             open_orders: execution.map_or(0, |execution| execution.working.len()),
             unknown_orders: execution.map_or(0, |e| e.working.iter().filter(unknown).count()),
+            unprotected: risk.map_or(0, |risk| risk.uncovered.len()),
+            unprotected_ms: risk.map_or(0, |risk| {
+                let since = risk.uncovered.iter().map(|uncovered| uncovered.since).min();
+                since.map_or(0, |since| now.venue.since(since).as_millis() as u64)
+            }),
             equity: risk.map(|risk| risk.equity),
             currency: self.parts.currency.clone(),
             events: feed.map_or(0, |feed| published(&feed.stats)),
@@ -302,6 +323,8 @@ impl Monitor {
             tick_to_order_p99_us = snapshot.tick_to_order.p99_us.round(),
             open_orders = snapshot.open_orders,
             unknown_orders = snapshot.unknown_orders,
+            unprotected = snapshot.unprotected,
+            unprotected_ms = snapshot.unprotected_ms,
             equity = %snapshot.equity.unwrap_or_default(),
             currency = %snapshot.currency,
             log_lines_dropped = (self.parts.log_lines_dropped)(),

@@ -9,11 +9,15 @@ use actix::prelude::*;
 use events::log_event;
 use kernel::journal::{Durability, Record};
 use kernel::messages::ExecutionRequest;
-use kernel::risk::{Authority, RiskEffect, RiskInput, RiskMachine, TradingState};
+use kernel::protection::{ClosingPlan, Uncovered};
+use kernel::risk::{Authority, ProtectionNews, RiskEffect, RiskInput, RiskMachine, TradingState};
 use kernel::venue::Wake;
-use model::{Amount, Instruments, OrderEvent, OrderEventKind, StrategyId};
+use model::{
+    Amount, InstrumentId, Instruments, OrderEvent, OrderEventKind, Quantity, StrategyId, Symbol,
+};
 
 use crate::clock::Clock;
+use crate::execution::SetTrading;
 use crate::feed::Resynchronise;
 use crate::messages::{
     AccountTold, ExecutionRequested, Hops, IntentSubmitted, MarketArrived, OrderTold,
@@ -29,6 +33,8 @@ use crate::timer::{Alarm, Sleeper, arm};
 pub struct RiskLinks {
     /// Approved requests.
     pub execution: Outbox<ExecutionRequested>,
+    /// The trading state, for the last gate before the wire.
+    pub gate: Recipient<SetTrading>,
     /// What is to be written down, by way of execution.
     pub journal: Recipient<WriteRecord>,
     /// Order events, to their strategies.
@@ -46,6 +52,8 @@ pub struct RiskParts {
     pub clock: Clock,
     /// The run's instruments, for the log.
     pub instruments: Arc<Instruments>,
+    /// Names of strategies, for the log.
+    pub names: BTreeMap<StrategyId, String>,
     /// Onlookers.
     pub observer: Observer,
     /// Counters of its market mailbox.
@@ -117,6 +125,7 @@ impl RiskActor {
                 let symbol = self.parts.instruments.get(key.instrument).symbol;
                 log_event!(RISK_FEE_UNVALUED, symbol = %symbol, fee = %fee, fee_asset = %asset);
             }
+            RiskEffect::Protection(news) => self.tell_protection(news),
             RiskEffect::TradeClosed(trade) => {
                 self.parts.observer.tell(Observation::TradeClosed(trade));
             }
@@ -182,12 +191,66 @@ impl RiskActor {
         let at = self.parts.clock.now().venue;
         let record = Record::TradingStateChanged { state: to, reason: reason.clone(), at };
         self.write(record, Durability::Synced);
+        if self.links().gate.try_send(SetTrading(to)).is_err() {
+            self.report_broken("risk → execution: trading state refused".to_owned());
+        }
         self.parts.observer.tell(Observation::StateChanged { to, reason });
     }
 
     fn write(&self, record: Record, durability: Durability) {
         if self.links().journal.try_send(WriteRecord { record, durability }).is_err() {
             self.report_broken("risk → journal: refused".to_owned());
+        }
+    }
+
+    fn tell_protection(&mut self, news: ProtectionNews) {
+        match news {
+            ProtectionNews::Restored { strategy, instrument, quantity, unprotected } => {
+                let (strategy, symbol) = self.names(strategy, instrument);
+                let duration_ms = unprotected.as_millis() as u64;
+                log_event!(
+                    PROTECTION_RESTORED,
+                    strategy = %strategy,
+                    symbol = %symbol,
+                    quantity = %quantity,
+                    duration_ms
+                );
+            }
+            ProtectionNews::Refused { strategy, instrument, reason, retry_at } => {
+                let (strategy, symbol) = self.names(strategy, instrument);
+                let retry_in_ms = retry_at.since(self.parts.clock.now().venue).as_millis() as u64;
+                log_event!(
+                    PROTECTION_REFUSED,
+                    strategy = %strategy,
+                    symbol = %symbol,
+                    reason = %reason,
+                    retry_in_ms
+                );
+                self.alert(format!("{strategy}'s position in {symbol} is unprotected"), reason);
+            }
+            ProtectionNews::Closed { strategy, instrument, closed } => {
+                let (strategy, symbol) = self.names(strategy, instrument);
+                log_event!(
+                    FLATTEN_FINISHED,
+                    strategy = %strategy,
+                    symbol = %symbol,
+                    outcome = closed.name(),
+                    left = %closed.left()
+                );
+            }
+        }
+    }
+
+    fn names(&self, strategy: StrategyId, instrument: InstrumentId) -> (String, Symbol) {
+        let symbol = self.parts.instruments.get(instrument).symbol;
+        let name = self.parts.names.get(&strategy).cloned();
+        (name.unwrap_or_else(|| strategy.to_string()), symbol)
+    }
+
+    /// What protects positions may want to look again before the next regular look.
+    fn arm_for_protection(&mut self, context: &mut Context<Self>) {
+        if self.parts.machine.protection().is_waiting() {
+            arm(self, context);
         }
     }
 
@@ -240,20 +303,22 @@ impl Handler<MarketArrived> for RiskActor {
 
 impl Handler<IntentSubmitted> for RiskActor {
     type Result = ();
-    fn handle(&mut self, submitted: IntentSubmitted, _: &mut Context<Self>) {
+    fn handle(&mut self, submitted: IntentSubmitted, context: &mut Context<Self>) {
         if let Some(gauge) = self.parts.intent_gauges.get(&submitted.intent.strategy) {
             gauge.count_handled();
         }
         self.step(RiskInput::Intent(submitted.intent), submitted.hops);
+        self.arm_for_protection(context);
     }
 }
 
 impl Handler<OrderTold> for RiskActor {
     type Result = ();
-    fn handle(&mut self, told: OrderTold, _: &mut Context<Self>) {
+    fn handle(&mut self, told: OrderTold, context: &mut Context<Self>) {
         self.parts.order_gauge.count_handled();
         let input = RiskInput::Order { strategy: told.strategy, event: told.event };
         self.step(input, told.hops);
+        self.arm_for_protection(context);
     }
 }
 
@@ -303,7 +368,7 @@ impl Handler<StrategyQuarantined> for RiskActor {
 
 impl Handler<TradingLink> for RiskActor {
     type Result = ();
-    fn handle(&mut self, link: TradingLink, _: &mut Context<Self>) {
+    fn handle(&mut self, link: TradingLink, context: &mut Context<Self>) {
         let is_live = match link {
             TradingLink::Reconciled { .. } => true,
             TradingLink::Detached { reason } => {
@@ -312,6 +377,7 @@ impl Handler<TradingLink> for RiskActor {
             }
         };
         self.step(RiskInput::ExecutionHealth { is_live }, Hops::default());
+        self.arm_for_protection(context);
     }
 }
 
@@ -354,6 +420,46 @@ impl Handler<SetTradingState> for RiskActor {
     }
 }
 
+/// What would flattening do?
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "Planned")]
+pub struct PlanFlatten {
+    /// Whose positions; `None` for all.
+    pub strategy: Option<StrategyId>,
+    /// How far below the best bid it may sell, in basis points.
+    pub max_slippage_bps: u32,
+}
+
+/// What flattening would do.
+#[derive(Clone, Debug, MessageResponse)]
+pub struct Planned(pub ClosingPlan);
+
+impl Handler<PlanFlatten> for RiskActor {
+    type Result = Planned;
+    fn handle(&mut self, plan: PlanFlatten, _: &mut Context<Self>) -> Planned {
+        Planned(self.parts.machine.closing_plan(plan.strategy, plan.max_slippage_bps))
+    }
+}
+
+/// Take everything back and close every position.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Flatten {
+    /// Whose positions; `None` for all.
+    pub strategy: Option<StrategyId>,
+    /// How far below the best bid of now it may sell, in basis points.
+    pub max_slippage_bps: u32,
+}
+
+impl Handler<Flatten> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, flatten: Flatten, context: &mut Context<Self>) {
+        let Flatten { strategy, max_slippage_bps } = flatten;
+        self.step(RiskInput::Flatten { strategy, max_slippage_bps }, Hops::default());
+        self.arm_for_protection(context);
+    }
+}
+
 impl Sleeper for RiskActor {
     fn alarm(&mut self) -> &mut Alarm {
         &mut self.alarm
@@ -388,6 +494,12 @@ pub struct RiskStatus {
     pub marks: Vec<(model::InstrumentId, model::Price)>,
     /// Equity of each strategy.
     pub strategies: Vec<(StrategyId, Amount)>,
+    /// What each strategy holds.
+    pub positions: Vec<(StrategyId, InstrumentId, Quantity)>,
+    /// Positions of protected strategies without an order at the venue that protects them.
+    pub uncovered: Vec<Uncovered>,
+    /// Positions being closed, and exits that wait for their lots.
+    pub unfinished: usize,
     /// Its mailboxes.
     pub gauges: Vec<Arc<Gauge>>,
 }
@@ -407,6 +519,13 @@ impl Handler<ReadRiskStatus> for RiskActor {
             equity: portfolio.equity().equity().to_amount(),
             balances: portfolio.balances().iter().collect(),
             marks: marks.filter_map(|i| Some((i.id, portfolio.marks().mark(i.id)?))).collect(),
+            positions: portfolio
+                .holdings()
+                .map(|(id, holding)| (holding.strategy, id, holding.position.quantity()))
+                .filter(|(_, _, quantity)| !quantity.is_zero())
+                .collect(),
+            uncovered: self.parts.machine.protection().uncovered().collect(),
+            unfinished: self.parts.machine.protection().unfinished(),
             strategies: portfolio
                 .equities()
                 .map(|(id, track)| (id, track.equity().to_amount()))

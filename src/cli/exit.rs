@@ -23,13 +23,15 @@ pub enum Exit {
     Storage = 7,
     /// Trading is halted and needs a person.
     Halted = 8,
+    /// No engine runs where one was to be talked to.
+    NotRunning = 9,
     /// A bug: a part of the engine that must not fail did.
     Internal = 70,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Usage,
         Self::Locked,
@@ -38,6 +40,7 @@ impl Exit {
         Self::VenueUnreachable,
         Self::Storage,
         Self::Halted,
+        Self::NotRunning,
         Self::Internal,
     ];
 
@@ -69,6 +72,7 @@ impl Exit {
             Self::Halted => {
                 "Trading is halted and needs a person. The log says why: `risk.state_changed`."
             }
+            Self::NotRunning => "No engine answers in that state directory.",
             Self::Internal => {
                 "A bug. Report it with the log; the next start replays and reconciles."
             }

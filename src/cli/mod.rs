@@ -8,12 +8,14 @@ use clap::{Args, Parser, Subcommand};
 pub mod api;
 pub mod backtest;
 pub mod certify;
+pub mod control;
 pub mod data;
 pub mod demo;
 mod document;
 pub mod exchange;
 pub mod exit;
 pub mod feed;
+pub mod guard;
 pub mod journal;
 pub mod logs;
 pub mod prices;
@@ -68,6 +70,18 @@ enum Command {
     Api(api::ApiArgs),
     /// Run strategies over history
     Backtest(backtest::BacktestArgs),
+    /// Tell a running engine to stop trading at once
+    Halt(control::HaltArgs),
+    /// Tell a running engine to take nothing new on
+    ReduceOnly(control::ReduceOnlyArgs),
+    /// Tell a running engine to trade on
+    Resume(control::ResumeArgs),
+    /// Tell a running engine to close its positions
+    Flatten(control::FlattenArgs),
+    /// Ask a running engine how it is
+    Status(control::StatusArgs),
+    /// Cancel an engine's entries when its heartbeat stops
+    Guard(guard::GuardArgs),
     /// Run the simulated exchange by itself
     Exchange(exchange::ExchangeArgs),
     /// Check a venue against its documents and the simulated exchange
@@ -195,6 +209,12 @@ pub fn execute(
         Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Backtest(arguments) => commands::backtest::execute(&arguments, kinds),
+        Command::Halt(arguments) => commands::control::halt(&arguments, kinds),
+        Command::ReduceOnly(arguments) => commands::control::reduce_only(&arguments, kinds),
+        Command::Resume(arguments) => commands::control::resume(&arguments, kinds),
+        Command::Flatten(arguments) => commands::control::flatten(&arguments, kinds),
+        Command::Guard(arguments) => commands::guard::execute(&arguments, kinds),
+        Command::Status(arguments) => commands::control::status(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),
         Command::Certify(arguments) => commands::certify::execute(&arguments, kinds),
         Command::Feed(arguments) => commands::feed::execute(&arguments),

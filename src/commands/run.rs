@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::api::{ApiListener, ApiSources};
+use actors::api::{ApiListener, ApiSources, ReadToken};
 use actors::clock::Clock;
+use actors::control::{ControlParts, ControlSocket};
 use actors::engine::DrainOutcome;
 use actors::guard::end_process_on_panic;
 use actors::journal::JournalThread;
@@ -14,6 +15,7 @@ use actors::strategy::{BrokenBy, OrderPathBroken};
 use events::log_event;
 use kernel::risk::{Authority, TradingState};
 use kernel::strategy::StrategyEntry;
+use secrecy::ExposeSecret as _;
 use store::state_dir::{Lock, StateDir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use crate::cli::run::RunArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Mode};
+use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
     Alerter, Assembly, ExchangeInfoError, FeeRates, Onlooker, OpenedLedger, Running, Site,
@@ -98,6 +101,8 @@ async fn run(
     log: &LogGuard,
 ) -> Result<Exit, Failure> {
     let mut stop = Stop::listen()?;
+    let halt = signal(SignalKind::user_defined1());
+    let halt = halt.map_err(|error| Failure::new(Exit::Internal, error))?;
     let session = tokio::select! {
         biased;
         reason = stop.asked() => {
@@ -111,6 +116,7 @@ async fn run(
         biased;
         reason = stop.asked() => reason,
         () = watch_kill_switch(&session, state_dir) => "kill switch".to_owned(),
+        () = watch_halt_signal(&session, halt) => "halt".to_owned(),
     };
     log_event!(ENGINE_STOPPING, reason = %reason);
     let drained = tokio::select! {
@@ -119,12 +125,19 @@ async fn run(
         again = stop.asked() => Err(again),
     };
     let exit = match drained {
-        Ok(DrainOutcome { unconfirmed: 0, .. }) => Exit::Ok,
-        Ok(DrainOutcome { unconfirmed, .. }) => {
-            eprintln!(
-                "tickwright: {unconfirmed} orders may still work at the venue: the time for their \
-                 cancels was up. The next start finds them"
-            );
+        Ok(DrainOutcome { unconfirmed: 0, unprotected: 0, .. }) => Exit::Ok,
+        Ok(DrainOutcome { unconfirmed, unprotected, .. }) => {
+            if unconfirmed > 0 {
+                eprintln!(
+                    "tickwright: {unconfirmed} orders may still work at the venue: the time for \
+                     their cancels was up. The next start finds them"
+                );
+            }
+            if unprotected > 0 {
+                eprintln!(
+                    "tickwright: {unprotected} positions are left without a protective order"
+                );
+            }
             Exit::Partial
         }
         Err(again) => {
@@ -177,6 +190,16 @@ async fn watch_kill_switch(session: &Session, state_dir: &StateDir) {
     }
 }
 
+/// Halts at SIGUSR1; never returns.
+async fn watch_halt_signal(session: &Session, mut signal: Signal) {
+    loop {
+        signal.recv().await;
+        let engine = &session.running.engine;
+        let reason = "SIGUSR1".to_owned();
+        engine.set_trading_state(TradingState::Halted, Authority::Operator, reason);
+    }
+}
+
 /// A running engine with everything around it.
 pub struct Session {
     /// The engine's parts.
@@ -193,6 +216,8 @@ pub struct Session {
     monitor_once: Monitor,
     /// Held until the session ends.
     _account: Option<Lock>,
+    /// Served until the session ends.
+    _control: ControlSocket,
     onlooker: tokio::task::JoinHandle<Option<crate::wiring::RunRecord>>,
     stop_onlooker: watch::Sender<bool>,
 }
@@ -270,12 +295,16 @@ impl Session {
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let (stop_onlooker, stopped) = watch::channel(false);
         let onlooker = tokio::task::spawn_local(onlooker.run(stopped));
+        let control = serve_control(state_dir, &running)?;
         let snapshot = start_monitor(config, &running, &clock, log);
         if let Some(listener) = listener {
-            let sources = ApiSources { snapshot: snapshot.clone(), recent };
+            let token = read_token(config)?;
+            let sources = ApiSources { token, snapshot: snapshot.clone(), recent };
             let served = listener.serve(sources);
             served.map_err(|error| Failure::new(Exit::Internal, error))?;
         }
+        let beating = guard::publish(state_dir.path(), state_dir.instance(), snapshot.clone());
+        beating.map_err(|error| Failure::new(Exit::Internal, error))?;
         let monitor_once = monitor_once(config, &running, &clock);
         let session = Self {
             running,
@@ -286,6 +315,7 @@ impl Session {
             snapshot,
             monitor_once,
             _account: account,
+            _control: control,
             onlooker,
             stop_onlooker,
         };
@@ -466,6 +496,7 @@ fn monitor_parts(
         engine: Rc::clone(&running.engine),
         clock: clock.clone(),
         instruments: Arc::clone(&running.instruments),
+        instance: running.instance,
         mode: config.engine.mode.as_str(),
         currency: config.engine.risk.currency.to_string(),
         heartbeat_every: config.engine.monitor.heartbeat_every,
@@ -473,6 +504,26 @@ fn monitor_parts(
         log_lines_dropped,
         publish,
     }
+}
+
+/// The socket for an operator's commands: an engine that can't be halted by command does not
+/// start.
+fn serve_control(state_dir: &StateDir, running: &Running) -> Result<ControlSocket, Failure> {
+    let parts = ControlParts {
+        controls: running.engine.controls(),
+        instance: state_dir.instance(),
+        instruments: Arc::clone(&running.instruments),
+        strategies: Arc::clone(&running.strategies),
+        kill_switch: state_dir.kill_switch(),
+    };
+    let served = actors::control::listen(state_dir.path(), parts);
+    served.map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn read_token(config: &Config) -> Result<Option<ReadToken>, Failure> {
+    let token = config.engine.api.read_token().transpose();
+    let token = token.map_err(|error| Failure::new(Exit::Usage, error))?;
+    Ok(token.map(|token| ReadToken::new(token.expose_secret())))
 }
 
 /// Before anything trades: a port that is in use ends the start.

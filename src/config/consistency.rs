@@ -66,9 +66,17 @@ fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Di
     check_endpoint(engine, layers, &mut report);
     check_keys(engine, layers, &mut report);
     check_orders(engine, &mut report);
-    if !engine.api.bind.is_loopback() {
-        let problem = "the API has no login yet and may only listen on loopback".to_owned();
-        report("api.bind", problem, Some("bind = \"127.0.0.1\", and a tunnel".to_owned()));
+    if !engine.api.bind.is_loopback() && !engine.api.has_read_token() {
+        let problem = "without a read token the API may only listen on loopback".to_owned();
+        report(
+            "api.bind",
+            problem,
+            Some("set api.read_token_file, or bind = \"127.0.0.1\" and a tunnel".to_owned()),
+        );
+    }
+    if engine.api.read_token_file.is_some() && engine.api.read_token_env.is_some() {
+        let problem = "set only one of api.read_token_file, api.read_token_env".to_owned();
+        report("api.read_token_env", problem, None);
     }
     check_balances("sim.initial_balances", &engine.sim.initial_balances, &mut report);
     check_balances("paper.initial_balances", &engine.paper.initial_balances, &mut report);

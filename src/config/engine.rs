@@ -349,6 +349,8 @@ pub struct ApiConfig {
     pub enabled: bool,
     pub bind: IpAddr,
     pub port: u16,
+    pub read_token_file: Option<PathBuf>,
+    pub read_token_env: Option<String>,
 }
 
 /// What goes to standard error.

@@ -449,13 +449,27 @@ pub static ENGINE_KEYS: &[Key] = &[
         "api.bind",
         Kind::Address,
         Default("\"127.0.0.1\""),
-        "The address it listens on. Only loopback for now: the API has no login yet.",
+        "The address it listens on. Off loopback only with a read token, and better behind a tunnel: \
+         the API itself does not encrypt.",
     ),
     Key::new(
         "api.port",
         Kind::Integer { min: 0, max: 65_535 },
         Default("8000"),
         "The port; 0 takes any free one.",
+    ),
+    Key::new(
+        "api.read_token_file",
+        Kind::Path,
+        Optional,
+        "A file that only you can read, with the token that every reader must show: \
+         `Authorization: Bearer TOKEN`. Unset: no token is asked for.",
+    ),
+    Key::new(
+        "api.read_token_env",
+        Kind::Text,
+        Optional,
+        "The environment variable that holds it, instead.",
     ),
     // logs
     Key::new("logs.directory", Kind::Path, Optional, "Unset: `logs` in `state_dir`."),

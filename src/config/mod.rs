@@ -38,5 +38,5 @@ pub use overrides::{Override, PREFIX};
 pub use resolve::{Config, load, load_for_backtest};
 pub use secrets::{Credentials, SecretError, SigningKey, read_secret_file};
 pub use sources::{SourceFile, Sources};
-pub use strategy::{StrategyConfig, StrategyRisk};
+pub use strategy::{StrategyConfig, StrategyProtection, StrategyRisk};
 pub use strategy_keys::STRATEGY_KEYS;

@@ -187,6 +187,7 @@ fn resolve_strategy(
         enabled: strategy.enabled,
         capital: strategy.capital,
         risk: strategy.risk,
+        protection: strategy.protection,
         parameters,
     };
     Some(ResolvedStrategy { config, layers, merged })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::engine::VenueConfig;
+use super::engine::{ApiConfig, VenueConfig};
 
 /// What signs our requests.
 #[derive(Debug, Clone)]
@@ -77,6 +77,19 @@ impl VenueConfig {
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.api_key_file.is_some() || self.api_key_env.is_some()
+    }
+}
+
+impl ApiConfig {
+    /// Reads the configured token for reading; `None` when none is.
+    pub fn read_token(&self) -> Option<Result<SecretString, SecretError>> {
+        read(self.read_token_file.as_deref(), self.read_token_env.as_deref())
+    }
+
+    /// Whether a source of a token is configured.
+    #[must_use]
+    pub fn has_read_token(&self) -> bool {
+        self.read_token_file.is_some() || self.read_token_env.is_some()
     }
 }
 

@@ -19,6 +19,7 @@ pub struct StrategyConfig {
     pub enabled: bool,
     pub capital: Amount,
     pub risk: StrategyRisk,
+    pub protection: StrategyProtection,
     pub parameters: Parameters,
 }
 
@@ -35,6 +36,15 @@ pub struct StrategyRisk {
     pub max_drawdown: Option<Amount>,
 }
 
+/// Stop orders at the venue for what the strategy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct StrategyProtection {
+    pub stop_loss_bps: Option<u32>,
+    pub stop_limit_bps: Option<u32>,
+}
+
 /// As the layers merge, before the parameters are checked against their own table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +56,8 @@ pub(super) struct MergedStrategy {
     pub capital: Amount,
     #[serde(default)]
     pub risk: StrategyRisk,
+    #[serde(default)]
+    pub protection: StrategyProtection,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
 }

@@ -60,6 +60,19 @@ pub static STRATEGY_KEYS: &[Key] = &[
         Optional,
         "Its own fall from its peak that stops its entries. Unset: only the engine's limit.",
     ),
+    Key::new(
+        "protection.stop_loss_bps",
+        Kind::Integer { min: 1, max: 9_999 },
+        Optional,
+        "A stop order rests at the venue for all it holds, so far below the average cost. Unset: \
+         only the strategy's own orders protect it.",
+    ),
+    Key::new(
+        "protection.stop_limit_bps",
+        Kind::Integer { min: 1, max: 9_999 },
+        Optional,
+        "How far below its trigger the stop still sells. Unset: at whatever the market pays.",
+    ),
 ];
 
 /// The keys of a file of this kind.

@@ -69,6 +69,8 @@ pub struct Running {
     pub instruments: Arc<Instruments>,
     /// Names of strategies by number.
     pub strategies: Arc<[String]>,
+    /// The installation: part of every order's name.
+    pub instance: InstanceId,
 }
 
 /// What an onlooker needs.
@@ -140,7 +142,8 @@ pub fn assemble<J: Journal>(
     };
     let engine = Engine::start(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
     let strategies = Arc::clone(&observed.strategies);
-    let running = Running { engine: Rc::new(engine), observer, instruments, strategies };
+    let instance = observed.instance;
+    let running = Running { engine: Rc::new(engine), observer, instruments, strategies, instance };
     Ok((running, observed))
 }
 

@@ -26,5 +26,5 @@ pub use ledger::{LedgerJournal, OpenedLedger};
 pub use onlooker::{Onlooker, RunRecord};
 pub use paper::{ModelNames, model_names, paper_models};
 pub use rest::{RestError, SignedRest};
-pub use restore::{engine_limits, strategy_limits};
+pub use restore::{engine_limits, strategy_limits, strategy_protection};
 pub use site::{ExchangeInfoError, Site, configured_credentials, follow, simulated};

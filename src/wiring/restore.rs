@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use kernel::ledger::Ledger;
+use kernel::portfolio::Rate;
+use kernel::protection::ProtectionPolicy;
 use kernel::risk::{RiskConfig, RiskLimits, StrategyRisk};
 use kernel::strategy::OpenOrder;
 use model::{InstrumentId, OrderStatus, StrategyId};
 use rust_decimal::Decimal;
 
 use super::fee_rates::FeeRates;
-use crate::config::{Config, StrategyConfig};
+use crate::config::{Config, StrategyConfig, StrategyProtection};
 
 /// The gate's settings. The fee that is reserved is the dearest that the account can pay.
 #[must_use]
@@ -19,7 +21,8 @@ pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskCon
     let strategies = enabled(config).filter_map(|strategy| {
         let id = ledger.strategy_id(&strategy.id)?;
         let (capital, limits) = (strategy.capital, strategy_limits(strategy));
-        Some((id, StrategyRisk { capital, limits }))
+        let protection = strategy_protection(strategy);
+        Some((id, StrategyRisk { capital, limits, protection }))
     });
     RiskConfig {
         limits,
@@ -66,6 +69,17 @@ pub fn strategy_limits(strategy: &StrategyConfig) -> RiskLimits {
         daily_loss: own.daily_loss,
         max_drawdown: own.max_drawdown,
     }
+}
+
+/// How what a strategy holds is protected at the venue.
+#[must_use]
+pub fn strategy_protection(strategy: &StrategyConfig) -> Option<ProtectionPolicy> {
+    let bps = |bps: u32| Rate::from_bps(Decimal::from(bps));
+    let StrategyProtection { stop_loss_bps, stop_limit_bps } = strategy.protection;
+    stop_loss_bps.map(|stop_loss| ProtectionPolicy {
+        stop_loss: bps(stop_loss),
+        stop_limit: stop_limit_bps.map(bps),
+    })
 }
 
 /// What a strategy's host continues from: its positions and open orders.

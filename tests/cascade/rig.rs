@@ -60,7 +60,7 @@ pub fn cascade(
     for (number, run) in (0..).zip(runs) {
         let (strategy, traded) = (StrategyId(number), vec![run.instrument]);
         let (capital, limits) = (run.capital, RiskLimits::default());
-        config.strategies.insert(strategy, StrategyRisk { capital, limits });
+        config.strategies.insert(strategy, StrategyRisk { capital, limits, protection: None });
         let setup =
             StrategySetup { instruments, traded: &traded, capital, parameters: &run.parameters };
         let machine = (entry(&run.kind).build)(&setup).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kernel::cascade::{Cascade, CascadeParts, Unjournaled};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
 use kernel::parameters::Parameters;
+use kernel::protection::ProtectionPolicy;
 use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, RiskMachine, StrategyRisk};
 use kernel::strategy::{HostSetup, SetupError, StrategyEntry, StrategyHost, StrategySetup};
 use matching::{Fees, LocalVenue, LocalVenueModels};
@@ -28,6 +29,8 @@ pub struct StrategyPlan {
     pub capital: Amount,
     /// Its own limits.
     pub limits: RiskLimits,
+    /// How its positions are protected.
+    pub protection: Option<ProtectionPolicy>,
     /// Its parameters, checked.
     pub parameters: Parameters,
 }
@@ -127,7 +130,7 @@ impl RunPlan {
     fn risk_config(&self) -> RiskConfig {
         let strategies = (0..).zip(&self.strategies).map(|(number, plan)| {
             let (capital, limits) = (plan.capital, plan.limits.clone());
-            (StrategyId(number), StrategyRisk { capital, limits })
+            (StrategyId(number), StrategyRisk { capital, limits, protection: plan.protection })
         });
         let dearest = self.fees.iter().map(|fees| fees.maker.max(fees.taker)).max();
         RiskConfig {

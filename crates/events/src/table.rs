@@ -59,9 +59,9 @@ ENGINE_STOPPING = "engine.stopping" INFO [reason]
 ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
-ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders equity currency log_lines_dropped mailboxes streams]
-    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `equity` is that of the allocated capital.",
-    "Alert when it is missing for three periods, when memory or files only ever grow, or when unknown orders stay above 0.";
+ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
+    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
+    "Alert when it is missing for three periods, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";
 ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
     "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",
     "Report it with the lines before it. Restart the engine if it ended.";
@@ -179,6 +179,15 @@ RISK_INSTRUMENT_HALTED = "risk.instrument_halted" ERROR [symbol reason]
 RISK_FEE_UNVALUED = "risk.fee_unvalued" WARN [symbol fee fee_asset]
     "A fee was paid in an asset without a known price; it was booked as nothing.",
     "Subscribe to the pair that prices the asset, or turn off paying fees in it.";
+PROTECTION_RESTORED = "protection.restored" INFO [strategy symbol quantity duration_ms]
+    "`quantity` of a protected strategy's position had no protective order at the venue for `duration_ms`: after a fill, while the stop was resized, or while an exit had to get past it. It has one again, or is sold.",
+    "Nothing while it is about as long as the venue takes to answer.";
+PROTECTION_REFUSED = "protection.refused" ERROR [strategy symbol reason retry_in_ms]
+    "A protective order was denied, refused by the venue, or ended unasked: the position is without protection until the next try.",
+    "Read `reason`. Close the position by hand if it can't be mended: `tickwright flatten --strategy`.";
+FLATTEN_FINISHED = "flatten.finished" WARN [strategy symbol outcome left]
+    "A position was closed by command, as far as it could be: `flat`, `dust` (what is `left` is too little for an order) or `unsold` (nobody paid the limit; it is protected as before).",
+    "After `unsold`, allow more slippage or wait.";
 ACCOUNT_KEY_CHECKED = "account.key_checked" INFO [may_trade moves_money ip_restricted]
     "The venue told what the key may do. `moves_money` is the right to withdraw or to transfer.",
     "Nothing.";
@@ -254,12 +263,35 @@ ALERT_FAILED = "alert.failed" ERROR [subject error]
     "The webhook could not be told about `subject`.",
     "Check `alerts.webhook_url`. The event itself is in the log.";
 
+GUARD_STARTED = "guard.started" INFO [limit_ms instance]
+    "A guard hears the heartbeat of an engine; `instance` is whose entries it would cancel, if it knows already.",
+    "Nothing.";
+GUARD_TRIPPED = "guard.tripped" ERROR [age_ms limit_ms]
+    "The heartbeat has not changed for longer than the limit: the engine is dead, stuck or out of reach. Its entries are being cancelled.",
+    "Look at the engine's host.";
+GUARD_CANCELED = "guard.canceled" WARN [symbol order_id]
+    "The guard took an entry back at the venue.",
+    "Nothing: the engine finds out when it reconciles.";
+GUARD_FAILED = "guard.failed" ERROR [reason]
+    "The guard could not do its work; it is tried again.",
+    "Read `reason`. Cancel by hand at the venue if it lasts.";
+GUARD_RESTED = "guard.rested" WARN [silent_ms]
+    "The heartbeat is back: the guard cancels nothing more.",
+    "Find out why it was silent.";
+
+CONTROL_STARTED = "control.started" INFO [path]
+    "The socket for commands of an operator listens: `tickwright halt`, `resume`, `reduce-only`, `flatten`, `status`.",
+    "Nothing.";
+CONTROL_COMMANDED = "control.commanded" WARN [command reason]
+    "An operator gave a command through the socket: `active`, `reduce_only`, `halted` or `flatten`.",
+    "Nothing, if it was yours.";
+
 SHUTDOWN_DRAINING = "shutdown.draining" INFO [reason open_orders timeout_ms]
     "No new intents; entries are being cancelled and their cancels confirmed. A second signal stops at once.",
     "Wait.";
-SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept unconfirmed took_ms]
-    "`canceled` orders are gone by the venue's own word, `kept` protective orders still work there. `unconfirmed` entries and exits may work there as well: the time was up, and the exit code is 5.",
-    "Nothing, when `unconfirmed` is 0. Else look at the venue, or start again: the start finds them.";
+SHUTDOWN_DRAINED = "shutdown.drained" INFO [canceled kept unconfirmed unprotected took_ms]
+    "`canceled` orders are gone by the venue's own word, `kept` protective orders still work there. `unconfirmed` entries and exits may work there as well: the time was up, and the exit code is 5, as it is when `unprotected` positions have no protective order.",
+    "Nothing, when both are 0. Else look at the venue, or start again: the start finds them.";
 SHUTDOWN_FORCED = "shutdown.forced" WARN [reason]
     "The drain was cut short by a second signal.",
     "Look at the venue for orders that still work; the next start finds them again.";

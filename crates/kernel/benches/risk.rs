@@ -61,7 +61,8 @@ fn config() -> RiskConfig {
         daily_loss: much(),
         max_drawdown: much(),
     };
-    let strategy = StrategyRisk { capital: much().unwrap(), limits: limits.clone() };
+    let strategy =
+        StrategyRisk { capital: much().unwrap(), limits: limits.clone(), protection: None };
     let strategies = [(STRATEGY, strategy)].into();
     RiskConfig { limits, strategies, ..RiskConfig::new("USDT".parse().unwrap()) }
 }

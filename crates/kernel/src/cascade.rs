@@ -420,6 +420,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                 let record =
                     Record::TradingStateChanged { state: to, reason: reason.clone(), at: self.now };
                 self.write(record, Durability::Synced);
+                self.work.push_back(Work::Execution(ExecutionInput::SetTrading(to)));
                 out.push(CascadeOutput::StateChanged { from, to, rule, reason });
             }
             RiskEffect::RuleTripped { rule, strategy, limit, actual } => {
@@ -436,6 +437,8 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             RiskEffect::FeeUnvalued { key, fee, asset } => {
                 out.push(CascadeOutput::FeeUnvalued { key, fee, asset });
             }
+            // For a log, which this loop does not have.
+            RiskEffect::Protection(_) => {}
             RiskEffect::TradeClosed(trade) => out.push(CascadeOutput::TradeClosed(trade)),
         }
     }

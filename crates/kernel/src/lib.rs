@@ -15,6 +15,7 @@ pub mod messages;
 pub mod orders;
 pub mod parameters;
 pub mod portfolio;
+pub mod protection;
 pub mod risk;
 pub mod strategy;
 pub mod venue;

@@ -61,6 +61,28 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// The order that it places, or takes back.
+    #[must_use]
+    pub const fn order(&self) -> OrderId {
+        match self {
+            Self::Submit { order, .. } | Self::Cancel { order } | Self::Replace { order, .. } => {
+                *order
+            }
+        }
+    }
+
+    /// What it places, if it does, and the order that goes for it.
+    #[must_use]
+    pub const fn places(&self) -> Option<(&NewOrder, Option<OrderId>)> {
+        match self {
+            Self::Submit { new, .. } => Some((new, None)),
+            Self::Replace { new, old, .. } => Some((new, Some(*old))),
+            Self::Cancel { .. } => None,
+        }
+    }
+}
+
 /// A strategy's intent on its way to the risk gate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubmitIntent {

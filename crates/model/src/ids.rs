@@ -220,11 +220,21 @@ pub struct OrderId {
     pub epoch: u32,
     /// The strategy's number in the ledger.
     pub strategy: StrategyId,
-    /// Counts up from 1 for each strategy.
+    /// Counts up from 1 for each strategy, from [`Self::ENGINES_FROM`] for the engine.
     pub number: u32,
 }
 
 impl OrderId {
+    /// From here on a strategy's numbers are those of orders that the engine places for it:
+    /// protection, and closing on an operator's word. The strategy counts below.
+    pub const ENGINES_FROM: u32 = 1 << 31;
+
+    /// Whether the engine placed it, not the strategy.
+    #[must_use]
+    pub const fn is_engines(self) -> bool {
+        self.number >= Self::ENGINES_FROM
+    }
+
     /// The id on the wire: `tw<instance>-<epoch>-<strategy>-<number><role>`, numbers in base 36.
     #[must_use]
     pub fn to_client_order_id(self, instance: InstanceId, role: Role) -> ClientOrderId {

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use super::data::Found;
 use crate::cli::{Exit, Failure};
 use crate::config::{BacktestConfig, BacktestSymbol, Config, FeeAsset, FillRule, StrategyConfig};
-use crate::wiring::{engine_limits, strategy_limits};
+use crate::wiring::{engine_limits, strategy_limits, strategy_protection};
 
 /// Decimals of a base asset of which nothing is known: the venue's usual.
 const DECIMALS: u32 = 8;
@@ -64,6 +64,7 @@ pub fn build(
             traded: ids,
             capital: strategy.capital,
             limits: if config.engine.backtest.limits { limits } else { RiskLimits::default() },
+            protection: strategy_protection(strategy),
             parameters: strategy.parameters.clone(),
         });
     }

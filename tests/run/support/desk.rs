@@ -132,6 +132,29 @@ impl Desk {
         self
     }
 
+    /// Protects what a strategy holds with a stop so far below its cost.
+    pub fn protected(self, strategy: &str, stop_loss_bps: u32) -> Self {
+        self.set(&format!("strategies.{strategy}.protection.stop_loss_bps={stop_loss_bps}"))
+    }
+
+    /// Runs another command of the program on this desk's engine, and gives its exit code and
+    /// what it printed: to standard output, and to standard error.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickwright"));
+        command.args(arguments).arg("--state-dir").arg(self.state_dir());
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// What a strategy holds, as the journal says.
+    pub fn held(&self, strategy: &str, symbol: &str) -> model::Quantity {
+        let ledger = self.journal().ledger().unwrap();
+        let strategy = ledger.strategy_id(strategy).unwrap();
+        let instrument = ledger.instrument_id(symbol).unwrap();
+        ledger.position(strategy, instrument).quantity()
+    }
+
     /// Adds two of the built-in strategies that trade all the time, each on a symbol of its own.
     pub fn with_busy_strategies(self) -> Self {
         self.with("grid", "SOLUSDT", "levels = 6\nspacing_bps = 4\norder_notional = \"300\"").with(
@@ -177,6 +200,22 @@ impl Desk {
         command.env(faulty::ARGUMENTS, self.arguments().join("\n"));
         command.stdout(std::process::Stdio::null());
         self.start_command(command)
+    }
+
+    /// Starts a guard of this desk's engine, of the program with faulty strategies: it reads the
+    /// same files. Its log is what it prints.
+    pub fn start_guard(&self, arguments: &[&str]) -> Engine {
+        let config = self.path().join("engine.toml");
+        let fixed = ["guard", "--config", config.to_str().unwrap()].map(str::to_owned);
+        let settings = self.settings.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
+        let given = arguments.iter().map(|argument| (*argument).to_owned());
+        let all: Vec<String> = fixed.into_iter().chain(settings).chain(given).collect();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", faulty::TEST, "--nocapture", "--quiet"]);
+        command.env(faulty::ARGUMENTS, all.join("\n"));
+        command.stdout(std::process::Stdio::null()).current_dir(self.path());
+        let printed = self.path().join("guard.txt");
+        Engine::start(command, &printed, &printed)
     }
 
     /// Starts a command that is an engine of this desk.

@@ -26,6 +26,8 @@ pub enum Signal {
     Terminate,
     Interrupt,
     Kill,
+    /// Halt trading.
+    Halt,
 }
 
 /// What was read of the log so far.
@@ -141,6 +143,7 @@ impl Engine {
             Signal::Terminate => "TERM",
             Signal::Interrupt => "INT",
             Signal::Kill => "KILL",
+            Signal::Halt => "USR1",
         };
         let command = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());

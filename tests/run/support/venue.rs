@@ -155,6 +155,30 @@ impl Venue {
         open.iter().map(|order| order.own_client_order_id().to_owned()).collect()
     }
 
+    /// Base under open protective orders, by the role letter of their names, and how many they are.
+    pub fn protected(&self, symbol: &str) -> (usize, Quantity) {
+        let body = self.ask(&Call::open_orders(Some(symbol)));
+        let open: Vec<OrderReply<'_>> = parse("openOrders", &body).unwrap();
+        let ours = open.iter().filter(|order| order.own_client_order_id().ends_with('p'));
+        let left = |order: &OrderReply<'_>| order.orig_qty.unwrap() - order.executed_qty.unwrap();
+        (ours.clone().count(), ours.map(left).sum())
+    }
+
+    /// Places an order as somebody else at the same account would.
+    pub fn place(&self, symbol: &str, name: &str, side: model::Side, price: &str, quantity: &str) {
+        let body = self.ask(&Call::exchange_info(&[symbol]));
+        let venue = model::VenueId::new("test").unwrap();
+        let info = binance::decode::ExchangeInfo::read(&body, venue).unwrap();
+        let instrument = &info.symbol(symbol).unwrap().instrument;
+        let (price, quantity) = (price.parse().unwrap(), quantity.parse().unwrap());
+        let new = model::NewOrder::limit(instrument.id, side, quantity, price);
+        let options = binance::encode::SubmitOptions {
+            self_trade_prevention: binance::SelfTradePrevention::ExpireTaker,
+            response: binance::ResponseType::Ack,
+        };
+        self.ask(&Call::submit(instrument, &new, &name.parse().unwrap(), options));
+    }
+
     /// Free and locked together, by asset.
     pub fn balances(&self) -> BTreeMap<String, Amount> {
         let body = self.ask(&Call::account());

@@ -294,7 +294,7 @@ fn run(acts: [&[(i64, Act)]; 2], max_order_notional: Option<&str>) -> Run {
         let strategy = StrategyId(index as u16);
         let capital = "50000".parse().unwrap();
         let limits = RiskLimits::default();
-        config.strategies.insert(strategy, StrategyRisk { capital, limits });
+        config.strategies.insert(strategy, StrategyRisk { capital, limits, protection: None });
         let acts = acts.iter().copied().collect();
         let machine = Talker { name: NAMES[index], log: Arc::clone(&log), acts };
         hosts.push(StrategyHost::new(

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use model::{
     ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
-    OrderStatus, Timestamp, VenueOrderId,
+    OrderStatus, Role, Timestamp, VenueOrderId,
 };
 
 use super::budget::Budget;
@@ -28,6 +28,7 @@ use super::unclaimed::Unclaimed;
 use crate::journal::{Durability, Persist, Record};
 use crate::ledger::FillKeys;
 use crate::messages::CancelScope;
+use crate::risk::TradingState;
 use crate::venue::VenueAction;
 
 /// The machine.
@@ -56,7 +57,8 @@ pub struct ExecutionMachine {
     pub(super) reconcile: Reconcile,
     pub(super) reads: Reads,
     pub(super) budget: Budget,
-    pub(super) gate_open: bool,
+    gate_open: bool,
+    trading: TradingState,
     /// When there is something to do about an order, earliest first.
     deadlines: BTreeSet<(Due, OrderId)>,
     /// Orders that may have changed since `deadlines` was brought up to date.
@@ -94,6 +96,7 @@ impl ExecutionMachine {
             reads: Reads::default(),
             budget: Budget::default(),
             gate_open: true,
+            trading: restored.trading,
             deadlines: BTreeSet::new(),
             touched: Vec::new(),
             sequence: 0,
@@ -147,6 +150,7 @@ impl ExecutionMachine {
                 self.persist(record, durability, effects);
             }
             ExecutionInput::SetGate { open } => self.gate_open = open,
+            ExecutionInput::SetTrading(state) => self.trading = state,
             ExecutionInput::Wake => {}
         }
         self.settle(now, effects);
@@ -187,6 +191,17 @@ impl ExecutionMachine {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.reconcile.is_live()
+    }
+
+    /// The last gate: what may leave now. While it is closed or trading is halted, only what the
+    /// engine itself places to protect a position, or to close it on an operator's word.
+    pub(super) const fn may_leave(&self, order: OrderId, role: Role) -> bool {
+        let state = if self.gate_open { self.trading } else { TradingState::Halted };
+        match state {
+            TradingState::Active => true,
+            TradingState::ReduceOnly => !matches!(role, Role::Entry),
+            TradingState::Halted => order.is_engines() && !matches!(role, Role::Entry),
+        }
     }
 
     /// Whether no submit may leave on an instrument any more, until an operator has looked.

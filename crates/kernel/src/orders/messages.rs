@@ -5,6 +5,7 @@ use model::{Amount, Asset, Fill, InstanceId, InstrumentId, OrderEvent, StrategyI
 use super::command::VenueCommand;
 use crate::journal::{Durability, Persist, Persisted, Record};
 use crate::messages::ExecutionRequest;
+use crate::risk::TradingState;
 use crate::venue::{Balance, VenueEvent};
 
 /// What the execution machine is given.
@@ -23,11 +24,14 @@ pub enum ExecutionInput {
         /// When it must be on the disk.
         durability: Durability,
     },
-    /// Open or close the last gate before the wire: while closed, no submit leaves.
+    /// Open or close the last gate before the wire: while closed, no submit of a strategy leaves.
     SetGate {
         /// Whether submits may leave.
         open: bool,
     },
+    /// The trading state is this one: the last gate before the wire goes by it, whatever the risk
+    /// gate let pass before.
+    SetTrading(TradingState),
     /// The instant of [`super::ExecutionMachine::wake_at`] has come.
     Wake,
 }

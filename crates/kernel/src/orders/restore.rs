@@ -8,6 +8,7 @@ use super::machine::ExecutionMachine;
 use super::order::{Order, PendingCancel};
 use crate::journal::IntentRecord;
 use crate::ledger::{FillKeys, Ledger, LedgerOrder};
+use crate::risk::TradingState;
 
 /// An order read back from the journal: one that was not final when the process ended, or a
 /// tombstone.
@@ -53,6 +54,8 @@ pub struct RestoredExecution {
     pub orders: Vec<RestoredOrder>,
     /// Fills that are booked, external ones among them.
     pub fills: BTreeMap<InstrumentId, FillKeys>,
+    /// What was allowed last.
+    pub trading: TradingState,
 }
 
 impl From<&Ledger> for RestoredExecution {
@@ -62,6 +65,7 @@ impl From<&Ledger> for RestoredExecution {
         Self {
             orders: ledger.tombstones().chain(ledger.open_orders()).map(Into::into).collect(),
             fills: fills.collect(),
+            trading: ledger.trading_state().state,
         }
     }
 }

@@ -101,7 +101,7 @@ impl ExecutionMachine {
             return;
         }
         let halted = self.halted.contains(&order.new.instrument);
-        if halted || !self.gate_open || !self.is_live() {
+        if halted || !self.may_leave(id, order.new.role) || !self.is_live() {
             self.end_unsent(now, id, CancelReason::Engine, effects);
             return;
         }

@@ -50,6 +50,14 @@ impl Balances {
         entry.free += delta + from_locked;
     }
 
+    /// An order ended, and what it had locked is free: the venue's figure says so a moment later.
+    pub(super) fn unlock(&mut self, asset: Asset, amount: Value) {
+        let entry = self.0.entry(asset).or_default();
+        let unlocked = entry.locked.min(amount);
+        entry.locked -= unlocked;
+        entry.free += unlocked;
+    }
+
     pub(super) fn free_value(&self, asset: Asset) -> Value {
         self.0.get(&asset).map_or(Value::ZERO, |entry| entry.free)
     }

@@ -277,11 +277,15 @@ impl Reservations {
     /// Base that the strategy's own sells on an instrument may still take.
     #[must_use]
     pub fn sells(&self, strategy: StrategyId, instrument: InstrumentId) -> Quantity {
-        let is_own = |order: &&ReservedOrder| {
-            order.strategy == strategy && order.new.instrument == instrument
-        };
+        self.sells_where(|order| order.strategy == strategy && order.new.instrument == instrument)
+    }
+
+    /// Base that sells of some kind may still take. One that waits for another to be gone counts
+    /// with what it needs beyond that one.
+    pub(crate) fn sells_where(&self, is_meant: impl Fn(&ReservedOrder) -> bool) -> Quantity {
         let sold = |order: &ReservedOrder| Needs::of(order).less(self.cover(order, None)).sold;
-        self.0.iter().filter(is_own).map(sold).fold(Quantity::ZERO, saturating_sum)
+        let meant = self.0.iter().filter(|order| is_meant(order));
+        meant.map(sold).fold(Quantity::ZERO, saturating_sum)
     }
 
     /// One pass over all open orders.

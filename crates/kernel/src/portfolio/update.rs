@@ -336,6 +336,15 @@ impl Portfolio {
         }
     }
 
+    /// A protective order that the venue had is gone, and an exit waits for what it locked: that
+    /// is free before the venue's next figure says so.
+    pub(crate) fn unlock(&mut self, order: OrderId) {
+        let reserved = self.reservations.get(order).filter(|reserved| reserved.is_acknowledged);
+        if let Some((asset, amount)) = reserved.map(|order| (order.asset, order.cost.reserved)) {
+            self.balances.unlock(asset, amount);
+        }
+    }
+
     /// An order that is final reserves nothing.
     pub(crate) fn release(&mut self, order: OrderId) {
         self.reservations.remove(order);

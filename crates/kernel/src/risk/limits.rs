@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::state::TradingState;
 use crate::portfolio::{Margins, PortfolioConfig, Rate, Value};
+use crate::protection::ProtectionPolicy;
 
 /// Limits of the whole account, or of one strategy. What is `None` is not limited. Amounts are in
 /// the engine's currency.
@@ -41,6 +42,8 @@ pub struct StrategyRisk {
     pub capital: Amount,
     /// Its own limits, beside those of the account.
     pub limits: RiskLimits,
+    /// How its positions are protected at the venue; `None`: only as it does so itself.
+    pub protection: Option<ProtectionPolicy>,
 }
 
 /// Everything that the gate goes by.
@@ -81,6 +84,11 @@ impl RiskConfig {
             sample_every: Duration::from_secs(60),
             mark_grace: Duration::from_secs(60),
         }
+    }
+
+    pub(super) fn protection(&self) -> BTreeMap<StrategyId, ProtectionPolicy> {
+        let protected = self.strategies.iter();
+        protected.filter_map(|(id, strategy)| Some((*id, strategy.protection?))).collect()
     }
 
     pub(super) fn portfolio(&self) -> PortfolioConfig {

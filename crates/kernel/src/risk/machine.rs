@@ -20,6 +20,7 @@ use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, Submi
 use crate::portfolio::{
     Cost, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
 };
+use crate::protection::ProtectionMachine;
 
 /// Limits of the account or of one strategy, and what they count.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +45,7 @@ impl ScopeBook {
 }
 
 /// An order that every rule let through.
-struct Judged {
+pub(super) struct Judged {
     /// Rounded to the venue's steps.
     new: NewOrder,
     /// The worst price expected.
@@ -67,11 +68,12 @@ pub struct RiskMachine {
     pub(super) config: RiskConfig,
     pub(super) state: TradingState,
     pub(super) portfolio: Portfolio,
+    pub(super) protection: ProtectionMachine,
     pub(super) account: ScopeBook,
     pub(super) strategies: BTreeMap<StrategyId, ScopeBook>,
     /// By instrument.
     health: Vec<InstrumentHealth>,
-    is_execution_live: bool,
+    pub(super) is_execution_live: bool,
     sequence: u64,
     /// The first instant ever seen: from here the grace for missing marks counts.
     pub(super) started_at: Option<Timestamp>,
@@ -102,6 +104,7 @@ impl RiskMachine {
         let health = vec![InstrumentHealth::default(); instruments.len()];
         Self {
             portfolio: Portfolio::new(&config.portfolio(), instruments, restored.portfolio),
+            protection: ProtectionMachine::new(restored.epoch, config.protection()),
             account: ScopeBook::new(&config.limits),
             strategies,
             state: restored.state,
@@ -128,6 +131,12 @@ impl RiskMachine {
         &self.portfolio
     }
 
+    /// What protects the positions.
+    #[must_use]
+    pub const fn protection(&self) -> &ProtectionMachine {
+        &self.protection
+    }
+
     /// What it goes by.
     #[must_use]
     pub const fn config(&self) -> &RiskConfig {
@@ -138,7 +147,9 @@ impl RiskMachine {
     /// equity curves, or for a new UTC day. Any other input does as well.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.started_at.map(|_| self.next_sample_at.min(self.next_day_at))
+        let tending = self.protection.wakes().map(|(at, _)| at).min();
+        let sampling = self.started_at.map(|_| self.next_sample_at.min(self.next_day_at));
+        sampling.into_iter().chain(tending).min()
     }
 
     /// Takes one input and appends what follows from it.
@@ -157,7 +168,7 @@ impl RiskMachine {
                     self.judge_losses(now, effects);
                 }
             }
-            RiskInput::Intent(intent) => self.on_intent(now, intent, effects),
+            RiskInput::Intent(intent) => self.take_intent(now, intent, effects),
             RiskInput::Order { strategy, event } => self.on_order(now, strategy, event, effects),
             RiskInput::Balances { balances, is_complete, event_at } => {
                 self.portfolio.on_balances(balances, is_complete, event_at);
@@ -175,14 +186,20 @@ impl RiskMachine {
             RiskInput::InstrumentHealth { instrument, is_halted } => {
                 self.health[usize::from(instrument.0)].is_halted = is_halted;
             }
-            RiskInput::ExecutionHealth { is_live } => self.is_execution_live = is_live,
+            RiskInput::ExecutionHealth { is_live } => {
+                self.is_execution_live = is_live;
+                self.tend_all(now, effects);
+            }
             RiskInput::StrategyQuarantined { strategy } => self.quarantine(strategy, effects),
             RiskInput::StrategyReleased { strategy } => self.release(now, strategy, effects),
             RiskInput::InstrumentsRefreshed(instruments) => {
                 self.health.resize(instruments.len(), InstrumentHealth::default());
                 self.portfolio.refresh(instruments);
             }
-            RiskInput::Wake => {}
+            RiskInput::Flatten { strategy, max_slippage_bps } => {
+                self.flatten(now, strategy, max_slippage_bps, effects);
+            }
+            RiskInput::Wake => self.tend_due(now, effects),
         }
     }
 
@@ -197,7 +214,13 @@ impl RiskMachine {
         self.strategies.entry(strategy).or_insert_with(unknown)
     }
 
-    fn on_intent(&mut self, now: Timestamp, wanted: SubmitIntent, effects: &mut Vec<RiskEffect>) {
+    /// The gate.
+    pub(super) fn on_intent(
+        &mut self,
+        now: Timestamp,
+        wanted: SubmitIntent,
+        effects: &mut Vec<RiskEffect>,
+    ) {
         match wanted.intent {
             Intent::Submit { order, new } => {
                 match self.judge(now, wanted.strategy, order, None, &new) {
@@ -226,7 +249,7 @@ impl RiskMachine {
     }
 
     /// Rounds the order in the safe direction and asks every rule.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         now: Timestamp,
         strategy: StrategyId,
@@ -247,6 +270,7 @@ impl RiskMachine {
         let view = OrderRequestView {
             strategy,
             order,
+            by_engine: order.is_engines(),
             replaces,
             new: &new,
             instrument,
@@ -285,7 +309,7 @@ impl RiskMachine {
     }
 
     /// Reserves and counts what passed, and makes the proof of it.
-    fn approve(
+    pub(super) fn approve(
         &mut self,
         now: Timestamp,
         order: OrderId,
@@ -318,6 +342,8 @@ impl RiskMachine {
         effects: &mut Vec<RiskEffect>,
     ) {
         let order = event.order;
+        let key = (strategy, event.instrument);
+        let failure = self.protection_failure(key, &event);
         let mut fee_in_quote = Amount::ZERO;
         let mut is_filled = false;
         match &event.kind {
@@ -334,10 +360,14 @@ impl RiskMachine {
                     self.portfolio.release(order);
                 }
             }
+            OrderEventKind::Canceled { .. } | OrderEventKind::Expired { .. } => {
+                if order.is_engines() {
+                    self.portfolio.unlock(order);
+                }
+                self.portfolio.release(order);
+            }
             OrderEventKind::Denied { .. }
             | OrderEventKind::Completed
-            | OrderEventKind::Canceled { .. }
-            | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. } => self.portfolio.release(order),
             OrderEventKind::Absent => self.portfolio.bury(order),
         }
@@ -345,6 +375,10 @@ impl RiskMachine {
         if is_filled {
             self.judge_losses(now, effects);
         }
+        if let Some(reason) = failure {
+            self.note_failure(now, key, reason, effects);
+        }
+        self.tend(now, key, effects);
     }
 }
 
@@ -372,7 +406,7 @@ const fn cancel(order: OrderId) -> RiskEffect {
     RiskEffect::Execute(ExecutionRequest::Cancel { order, reason })
 }
 
-fn denied(
+pub(super) fn denied(
     now: Timestamp,
     wanted: &SubmitIntent,
     order: OrderId,

@@ -1,15 +1,17 @@
 //! What the risk machine is given and what it wants done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{
-    Amount, Asset, Fill, FillKey, InstrumentId, Instruments, MarketEvent, OrderEvent, StrategyId,
-    Timestamp,
+    Amount, Asset, Fill, FillKey, InstrumentId, Instruments, MarketEvent, OrderEvent, Quantity,
+    StrategyId, Timestamp,
 };
 
 use super::state::TradingState;
 use crate::messages::{ExecutionRequest, SubmitIntent};
 use crate::portfolio::{ClosedTrade, RestoredPortfolio};
+use crate::protection::Closed;
 use crate::venue::Balance;
 
 /// Who asks for a trading state.
@@ -110,6 +112,14 @@ pub enum RiskInput<'a> {
         /// Which.
         strategy: StrategyId,
     },
+    /// An operator wants every position of a strategy, or of all, closed. Trading is at least
+    /// reduced to exits first, or the strategies would buy again.
+    Flatten {
+        /// Whose; `None` for all.
+        strategy: Option<StrategyId>,
+        /// How far below the best bid of now it may sell, in basis points.
+        max_slippage_bps: u32,
+    },
     /// The venue's table of instruments was read again: ids and assets stay, filters and status
     /// may have changed.
     InstrumentsRefreshed(Arc<Instruments>),
@@ -187,11 +197,52 @@ pub enum RiskEffect {
     },
     /// For reports: a lot, or a part of one, was closed.
     TradeClosed(ClosedTrade),
+    /// Log: something about the protection of a position, or about closing it.
+    Protection(ProtectionNews),
+}
+
+/// What happened to the protection of a position.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProtectionNews {
+    /// Something sellable had no protective order at the venue for a time, and has one again or
+    /// is gone.
+    Restored {
+        /// Whose.
+        strategy: StrategyId,
+        /// In what.
+        instrument: InstrumentId,
+        /// How much at most.
+        quantity: Quantity,
+        /// For how long.
+        unprotected: Duration,
+    },
+    /// A protective or closing order was denied, refused or ended unasked.
+    Refused {
+        /// Whose.
+        strategy: StrategyId,
+        /// In what.
+        instrument: InstrumentId,
+        /// Why, in words.
+        reason: String,
+        /// When the next is tried.
+        retry_at: Timestamp,
+    },
+    /// A position was closed on an operator's word, as far as it could be.
+    Closed {
+        /// Whose.
+        strategy: StrategyId,
+        /// In what.
+        instrument: InstrumentId,
+        /// How it ended.
+        closed: Closed,
+    },
 }
 
 /// What the gate continues from after a restart.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RestoredRisk {
+    /// This start: part of the id of every order that the engine itself places.
+    pub epoch: u32,
     /// The trading state: only an operator makes it less strict.
     pub state: TradingState,
     /// Strategies in quarantine.

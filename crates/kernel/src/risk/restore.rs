@@ -35,6 +35,7 @@ impl From<&Ledger> for RestoredRisk {
             ledger.equity(strategy).map(|marks| restored_equity(strategy, marks))
         });
         Self {
+            epoch: ledger.epoch().map_or(0, |mark| mark.epoch),
             state: ledger.trading_state().state,
             quarantined: strategies().filter(|id| ledger.quarantine(*id).is_some()).collect(),
             portfolio: RestoredPortfolio {

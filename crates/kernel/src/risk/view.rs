@@ -14,6 +14,9 @@ pub struct OrderRequestView<'a> {
     pub strategy: StrategyId,
     /// Its identity.
     pub order: OrderId,
+    /// Whether the engine itself wants it, to protect a position or to close it on an operator's
+    /// word: what stops a strategy does not stop that.
+    pub by_engine: bool,
     /// The order that it replaces, if any: its reservation counts as released.
     pub replaces: Option<OrderId>,
     /// What to place.

@@ -169,7 +169,8 @@ impl StrategyHost {
         for (instrument, position) in &setup.positions {
             view.market_mut(*instrument).position = *position;
         }
-        view.open_orders = setup.open_orders.iter().map(|o| (o.order, o.clone())).collect();
+        let own = setup.open_orders.iter().filter(|open| !open.order.is_engines());
+        view.open_orders = own.map(|open| (open.order, open.clone())).collect();
         let stage = match requirements.warm_up {
             WarmUp::None => Stage::WarmingUp,
             WarmUp::Trades(_) | WarmUp::Bars(_, _) => Stage::AwaitingHistory,
@@ -474,6 +475,12 @@ impl StrategyHost {
         fee_in_quote: Amount,
     ) -> Result<(), HostError> {
         self.view.follow_order(event);
+        let is_fill = matches!(event.kind, OrderEventKind::Filled { .. });
+        if event.order.is_engines() && !is_fill {
+            // What the engine places for the strategy is not the strategy's to follow: it hears
+            // of what changes its position.
+            return Ok(());
+        }
         if let OrderEventKind::Filled { fill, .. } = &event.kind {
             self.book_fill(fill, fee_in_quote)?;
         }

@@ -94,7 +94,8 @@ impl Scribe {
             | RiskEffect::TellStrategy { .. }
             | RiskEffect::RuleTripped { .. }
             | RiskEffect::FeeUnvalued { .. }
-            | RiskEffect::TradeClosed(_) => {}
+            | RiskEffect::TradeClosed(_)
+            | RiskEffect::Protection(_) => {}
         }
     }
 

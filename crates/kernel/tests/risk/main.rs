@@ -8,6 +8,7 @@ mod document;
 mod ledger;
 mod portfolio;
 mod properties;
+mod protection;
 mod rules;
 mod states;
 mod twin;

@@ -7,6 +7,8 @@
 //! | `epoch` | the last epoch given, so that a lost journal repeats no order id |
 //! | `strikes` | how often each strategy made the watchdog end the process |
 //! | `HALT` | while it exists, no order leaves |
+//! | `control.sock` | commands of an operator, while an engine runs |
+//! | `heartbeat` | changes while an engine makes progress: what a guard hears |
 //! | `journal-<venue>.sqlite` | one journal for each venue identity |
 //! | `….sqlite-ahead0`, `…-ahead1` | what the journal's database does not have yet |
 
@@ -117,6 +119,23 @@ impl StateDir {
     }
 }
 
+/// The installation's name in a directory that another process may hold; `None` before its first
+/// start.
+///
+/// # Errors
+/// When the file can't be read, or holds something else.
+pub fn known_instance(directory: &Path) -> Result<Option<InstanceId>, StateDirError> {
+    let file = directory.join("instance");
+    let read = read(&file)?.map(|text| {
+        let text = text.trim();
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+        let instance = InstanceId::new(text).ok().filter(|_| is_plain && text.len() == 6);
+        let expected = "six characters of 0-9a-z";
+        instance.ok_or_else(|| StateDirError::Damaged { path: file.clone(), expected })
+    });
+    read.transpose()
+}
+
 fn read(path: &Path) -> Result<Option<String>, StateDirError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -126,15 +145,10 @@ fn read(path: &Path) -> Result<Option<String>, StateDirError> {
 }
 
 fn instance(directory: &Path) -> Result<InstanceId, StateDirError> {
-    let file = directory.join("instance");
-    if let Some(text) = read(&file)? {
-        let damaged =
-            || StateDirError::Damaged { path: file.clone(), expected: "six characters of 0-9a-z" };
-        let text = text.trim();
-        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
-        let instance = InstanceId::new(text).map_err(|_| damaged())?;
-        return if is_plain && text.len() == 6 { Ok(instance) } else { Err(damaged()) };
+    if let Some(instance) = known_instance(directory)? {
+        return Ok(instance);
     }
+    let file = directory.join("instance");
     let instance = random_instance().map_err(StateDirError::NoRandomness)?;
     write_atomically(&file, format!("{instance}\n").as_bytes())
         .map_err(|source| StateDirError::not_writable(&file, source))?;

@@ -1,4 +1,5 @@
-//! The most orders in any ten seconds, of every role. Cancels do not count.
+//! The most orders in any ten seconds, of every role. Cancels do not count. What the engine itself
+//! places counts, but is never denied.
 
 use model::DenialReason;
 
@@ -21,7 +22,9 @@ impl RiskRule for OrderRateRule {
         world: &RiskView<'_>,
         passed: &mut Checks,
     ) -> Result<(), DenialReason> {
-        let _ = order;
+        if order.by_engine {
+            return Ok(());
+        }
         for scope in world.scopes() {
             let Some(limit) = scope.limits.max_orders_per_10s else { continue };
             let actual = scope.rate.count(world.now) + 1;

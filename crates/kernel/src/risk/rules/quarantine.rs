@@ -1,4 +1,4 @@
-//! A strategy in quarantine places nothing.
+//! A strategy in quarantine places nothing; the engine still protects what it holds.
 
 use model::DenialReason;
 
@@ -20,7 +20,7 @@ impl RiskRule for Quarantine {
         world: &RiskView<'_>,
         _: &mut Checks,
     ) -> Result<(), DenialReason> {
-        if !world.is_quarantined {
+        if !world.is_quarantined || order.by_engine {
             return Ok(());
         }
         Err(denial("the strategy is in quarantine", "released", order.strategy.to_string()))

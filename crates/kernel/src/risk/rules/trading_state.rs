@@ -1,4 +1,5 @@
-//! The trading state: ReduceOnly lets sells pass, Halted lets nothing pass.
+//! The trading state: ReduceOnly lets sells pass, Halted only what the engine itself places to
+//! protect a position or to close it.
 
 use super::RiskRule;
 use crate::risk::TradingState;
@@ -22,6 +23,11 @@ impl RiskRule for TradingStateRule {
     ) -> Result<(), DenialReason> {
         match world.state {
             TradingState::Active => Ok(()),
+            TradingState::ReduceOnly | TradingState::Halted
+                if order.by_engine && !order.is_entry() =>
+            {
+                Ok(())
+            }
             TradingState::ReduceOnly if !order.is_entry() => Ok(()),
             TradingState::ReduceOnly => {
                 Err(denial("only sells of own lots are allowed now", "reduce_only", "buy"))

@@ -1,0 +1,256 @@
+//! Where the gate and the protection of positions meet: a strategy's sells pass by the protection
+//! first, and what that wants placed passes the gate like everything else.
+
+use model::{
+    CancelReason, CorrelationId, DenialReason, InstrumentId, NewOrder, OrderEvent, OrderEventKind,
+    OrderId, Role, Side, StrategyId, Timestamp,
+};
+use rust_decimal::Decimal;
+
+use super::machine::{RiskMachine, denied};
+use super::messages::{Authority, ProtectionNews, RiskEffect};
+use super::state::TradingState;
+use crate::messages::{Cause, ExecutionRequest, Intent, SubmitIntent};
+use crate::portfolio::Rate;
+use crate::protection::{ClosingPlan, Custody, Intercepted, Wish};
+
+/// Name in denials of sells while the position is being closed.
+const FLATTEN: &str = "flatten";
+
+/// One look leads to a few steps at most: exits that waited, what is left protected anew.
+const LOOKS_BOUND: usize = 8;
+
+impl RiskMachine {
+    /// What flattening a strategy, or all, would do now.
+    #[must_use]
+    pub fn closing_plan(&self, strategy: Option<StrategyId>, max_slippage_bps: u32) -> ClosingPlan {
+        let max_slippage = Rate::from_bps(Decimal::from(max_slippage_bps));
+        self.protection.closing_plan(&self.portfolio, strategy, max_slippage)
+    }
+
+    pub(super) fn flatten(
+        &mut self,
+        now: Timestamp,
+        strategy: Option<StrategyId>,
+        max_slippage_bps: u32,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if self.state == TradingState::Active {
+            let reason = "positions are being closed".to_owned();
+            let (to, by) = (TradingState::ReduceOnly, Authority::Operator);
+            self.on_set_state(now, to, by, reason, effects);
+        }
+        let max_slippage = Rate::from_bps(Decimal::from(max_slippage_bps));
+        let portfolio = &self.portfolio;
+        let keys = self.protection.start_closing(now, portfolio, strategy, max_slippage);
+        for key in keys {
+            self.tend(now, key, effects);
+        }
+    }
+
+    /// A strategy's intent: a sell waits while protective orders lock its lots.
+    pub(super) fn take_intent(
+        &mut self,
+        now: Timestamp,
+        mut wanted: SubmitIntent,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if let Intent::Cancel { order } = wanted.intent
+            && let Some(held) = self.protection.withdraw(order)
+        {
+            effects.push(withdrawn(now, &held, CancelReason::Requested));
+            return;
+        }
+        if let Intent::Replace { old, order, new } = wanted.intent
+            && let Some(held) = self.protection.withdraw(old)
+        {
+            effects.push(withdrawn(now, &held, CancelReason::Replaced));
+            wanted.intent = Intent::Submit { order, new };
+        }
+        let placed = wanted.intent.places().filter(|(new, _)| new.side == Side::Sell);
+        let placed = placed.map(|(new, old)| (*new, old));
+        let Some((new, old)) = placed else { return self.on_intent(now, wanted, effects) };
+        let key = (wanted.strategy, new.instrument);
+        if !self.protection.concerns(key) {
+            return self.on_intent(now, wanted, effects);
+        }
+        let custody = Custody::of(&self.portfolio, key, self.is_execution_live);
+        match self.protection.intercept(key, &custody, (&new, old), wanted) {
+            Intercepted::Pass(wanted) => self.on_intent(now, wanted, effects),
+            Intercepted::Held => {}
+            Intercepted::Closing(wanted) => {
+                let reason = DenialReason {
+                    rule: FLATTEN.to_owned(),
+                    detail: "the position is being closed on an operator's word".to_owned(),
+                    limit: "nothing".to_owned(),
+                    actual: Side::Sell.name().to_owned(),
+                };
+                effects.push(denied(now, &wanted, wanted.intent.order(), &new, reason));
+            }
+        }
+        self.tend(now, key, effects);
+    }
+
+    /// Why an order of the engine's own failed, if it did.
+    pub(super) fn protection_failure(
+        &self,
+        key: (StrategyId, InstrumentId),
+        event: &OrderEvent,
+    ) -> Option<String> {
+        let order = event.order;
+        if !order.is_engines() || self.protection.is_canceling(key, order) {
+            return None;
+        }
+        let role = self.portfolio.reservations().get(order)?.new.role;
+        match (&event.kind, role) {
+            (OrderEventKind::Rejected { reason }, _) => {
+                Some(format!("refused by the venue: {} {}", reason.code, reason.message))
+            }
+            (OrderEventKind::Absent, _) => Some("it never arrived".to_owned()),
+            (OrderEventKind::Expired { reason, .. }, Role::Protective) => {
+                Some(format!("expired {reason}"))
+            }
+            (OrderEventKind::Canceled { reason }, Role::Protective) => Some(match reason {
+                CancelReason::Venue => "canceled by somebody else".to_owned(),
+                CancelReason::Engine | CancelReason::Requested | CancelReason::Replaced => {
+                    "canceled".to_owned()
+                }
+            }),
+            (
+                OrderEventKind::Expired { .. } | OrderEventKind::Canceled { .. },
+                Role::Exit | Role::Entry,
+            )
+            | (
+                OrderEventKind::Denied { .. }
+                | OrderEventKind::Submitted { .. }
+                | OrderEventKind::Accepted { .. }
+                | OrderEventKind::Triggered
+                | OrderEventKind::Filled { .. }
+                | OrderEventKind::Completed
+                | OrderEventKind::CancelRejected { .. }
+                | OrderEventKind::OutcomeUnknown,
+                _,
+            ) => None,
+        }
+    }
+
+    pub(super) fn note_failure(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        reason: String,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let retry_at = self.protection.note_failure(now, key);
+        let (strategy, instrument) = key;
+        let news = ProtectionNews::Refused { strategy, instrument, reason, retry_at };
+        effects.push(RiskEffect::Protection(news));
+    }
+
+    /// Looks at every holding: the way to the venue has opened or closed.
+    pub(super) fn tend_all(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        for key in self.protection.keys(&self.portfolio) {
+            self.tend(now, key, effects);
+        }
+    }
+
+    /// Looks at the holdings whose time has come.
+    pub(super) fn tend_due(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        let due: Vec<_> = self.protection.wakes().filter(|(at, _)| *at <= now).collect();
+        for (_, key) in due {
+            self.tend(now, key, effects);
+        }
+    }
+
+    /// Compares what should rest for a holding with what rests, and takes the next steps.
+    pub(super) fn tend(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if !self.protection.concerns(key) {
+            return;
+        }
+        for _ in 0..LOOKS_BOUND {
+            let custody = Custody::of(&self.portfolio, key, self.is_execution_live);
+            let wishes = self.protection.plan(now, key, &custody);
+            if wishes.is_empty() {
+                return;
+            }
+            for wish in wishes {
+                self.grant(now, key, wish, effects);
+            }
+        }
+    }
+
+    fn grant(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        wish: Wish,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let (strategy, instrument) = key;
+        match wish {
+            Wish::Submit { order, new } => self.place_own(now, key, order, new, effects),
+            Wish::Cancel(order) => {
+                let reason = CancelReason::Engine;
+                effects.push(RiskEffect::Execute(ExecutionRequest::Cancel { order, reason }));
+            }
+            Wish::Judge(wanted) => self.on_intent(now, wanted, effects),
+            Wish::Covered { uncovered: quantity, duration: unprotected } => {
+                let news = ProtectionNews::Restored { strategy, instrument, quantity, unprotected };
+                effects.push(RiskEffect::Protection(news));
+            }
+            Wish::Closed(closed) => {
+                let news = ProtectionNews::Closed { strategy, instrument, closed };
+                effects.push(RiskEffect::Protection(news));
+            }
+        }
+    }
+
+    /// An order of the engine's own passes the gate, or is tried again later.
+    fn place_own(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        order: OrderId,
+        new: NewOrder,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let strategy = key.0;
+        match self.judge(now, strategy, order, None, &new) {
+            Ok(rounded) => {
+                let chain = 1 << 63 | u64::from(strategy.0) << 32 | u64::from(order.number);
+                let wanted = SubmitIntent {
+                    strategy,
+                    intent: Intent::Submit { order, new },
+                    cause: Cause::Engine,
+                    correlation: CorrelationId(chain),
+                    caused_at: now,
+                    decided_at: now,
+                };
+                let approved = self.approve(now, order, None, rounded, wanted);
+                effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
+            }
+            Err(DenialReason { rule, detail, limit, actual }) => {
+                let reason = format!("{rule}: {detail}: limit {limit}, actual {actual}");
+                self.note_failure(now, key, reason, effects);
+            }
+        }
+    }
+}
+
+fn withdrawn(now: Timestamp, held: &SubmitIntent, reason: CancelReason) -> RiskEffect {
+    let (new, _) = held.intent.places().expect("only what places an order is held");
+    let event = OrderEvent {
+        order: held.intent.order(),
+        instrument: new.instrument,
+        received_at: now,
+        correlation: held.correlation,
+        kind: OrderEventKind::Canceled { reason },
+    };
+    let fee_in_quote = model::Amount::ZERO;
+    RiskEffect::TellStrategy { strategy: held.strategy, event, fee_in_quote }
+}

@@ -1,0 +1,231 @@
+//! `tickwright halt | reduce-only | resume | flatten | status`: one question to a running engine
+//! through its socket.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use actors::control::{
+    ControlAnswer, ControlRequest, ControlStatus, SOCKET, ShownClose, ShownPlan, ShownPosition,
+};
+use kernel::strategy::StrategyEntry;
+use store::state_dir::write_atomically;
+
+use crate::cli::control::{
+    FlattenArgs, HaltArgs, ReduceOnlyArgs, ResumeArgs, StatusArgs, TargetArgs,
+};
+use crate::cli::{Exit, Failure};
+
+/// How long the engine may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a flattening is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The file that halts while it is there.
+const KILL_SWITCH: &str = "HALT";
+
+/// Runs `halt`.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn halt(args: &HaltArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
+    let directory = args.target.state_dir(kinds)?;
+    let mut engine = match Engine::connect(&directory) {
+        Ok(engine) => engine,
+        Err(failure) if failure.exit == Exit::NotRunning => {
+            let path = make_kill_switch(&directory, args.reason.as_deref())?;
+            eprintln!("{failure}\n{} was made: the next start is halted", path.display());
+            return Ok(Exit::Ok);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let request = ControlRequest::Halt { reason: args.reason.clone() };
+    show(&args.target, &engine.done(&request)?)
+}
+
+/// A start is halted while the file is there.
+fn make_kill_switch(directory: &Path, reason: Option<&str>) -> Result<PathBuf, Failure> {
+    let path = directory.join(KILL_SWITCH);
+    let text = format!("{}\n", reason.unwrap_or("by command"));
+    write_atomically(&path, text.as_bytes())
+        .map_err(|error| Failure::new(Exit::Storage, format!("{}: {error}", path.display())))?;
+    Ok(path)
+}
+
+/// Runs `reduce-only`.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn reduce_only(args: &ReduceOnlyArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
+    let request = ControlRequest::ReduceOnly { reason: args.reason.clone() };
+    let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
+    show(&args.target, &engine.done(&request)?)
+}
+
+/// Runs `resume`.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn resume(args: &ResumeArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
+    let request = ControlRequest::Resume { reason: args.reason.clone() };
+    let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
+    show(&args.target, &engine.done(&request)?)
+}
+
+/// Runs `status`.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn status(args: &StatusArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
+    let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
+    show(&args.target, &engine.done(&ControlRequest::Status)?)
+}
+
+/// Runs `flatten`.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn flatten(args: &FlattenArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
+    let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
+    let strategy = args.strategy.clone();
+    let (max_slippage_bps, dry_run) = (args.max_slippage_bps, args.dry_run);
+    let request = ControlRequest::Flatten { strategy, max_slippage_bps, dry_run };
+    let (plan, mut status) = match engine.ask(&request)? {
+        ControlAnswer::Plan { plan, status } => (plan, status),
+        ControlAnswer::Refused { reason } => return Err(Failure::new(Exit::Partial, reason)),
+        ControlAnswer::Done { .. } => return Err(odd()),
+    };
+    if !args.target.json {
+        show_plan(&plan, dry_run);
+    }
+    if dry_run {
+        if args.target.json {
+            print_json(&plan);
+        }
+        return Ok(Exit::Ok);
+    }
+    let began = Instant::now();
+    let is_meant = |position: &ShownPosition| {
+        args.strategy.as_ref().is_none_or(|strategy| *strategy == position.strategy)
+    };
+    while status.unfinished > 0 && began.elapsed() < args.timeout {
+        std::thread::sleep(LOOK_EVERY);
+        status = engine.done(&ControlRequest::Status)?;
+    }
+    let left = status.positions.iter().filter(|position| is_meant(position));
+    let unsold = left.clone().any(|position| !position.is_dust);
+    if args.target.json {
+        print_json(&status);
+    } else {
+        for position in left {
+            let ShownPosition { strategy, symbol, quantity, is_dust } = position;
+            let why = if *is_dust { "dust, too little for an order" } else { "not sold" };
+            println!("left: {quantity} of {symbol} ({strategy}): {why}");
+        }
+        println!("trading state: {}", status.trading_state);
+    }
+    Ok(if unsold || status.unfinished > 0 { Exit::Partial } else { Exit::Ok })
+}
+
+fn show_plan(plan: &ShownPlan, dry_run: bool) {
+    let (cancels, sells) =
+        if dry_run { ("would cancel", "would sell") } else { ("cancels", "sells") };
+    for cancel in &plan.cancels {
+        let (side, symbol, strategy) = (cancel.side.name(), cancel.symbol, &cancel.strategy);
+        println!("{cancels} {} ({side} {symbol}, {strategy})", cancel.client_order_id);
+    }
+    for close in &plan.closes {
+        let ShownClose { strategy, symbol, held, sold, dust, limit } = close;
+        let Some(limit) = limit else {
+            println!("keeps {held} of {symbol} ({strategy}): no price is known");
+            continue;
+        };
+        if sold.is_positive() {
+            println!("{sells} {sold} of {symbol} ({strategy}) at {limit} or better");
+        }
+        if dust.is_positive() {
+            println!("keeps {dust} of {symbol} ({strategy}): dust, too little for an order");
+        }
+    }
+    if plan.cancels.is_empty() && plan.closes.is_empty() {
+        println!("nothing to do: no orders and no positions");
+    }
+}
+
+fn show(target: &TargetArgs, status: &ControlStatus) -> Result<Exit, Failure> {
+    if target.json {
+        print_json(status);
+        return Ok(Exit::Ok);
+    }
+    let orders = status.open_orders;
+    println!("process {}, trading state: {}", status.process, status.trading_state);
+    let link = if status.is_live { "reconciled with the venue" } else { "not reconciled" };
+    println!("{link}; open orders: {orders}, of unknown outcome: {}", status.unknown_orders);
+    for position in &status.positions {
+        let dust = if position.is_dust { " (dust)" } else { "" };
+        println!("{} holds {} of {}{dust}", position.strategy, position.quantity, position.symbol);
+    }
+    for uncovered in &status.unprotected {
+        let (strategy, symbol) = (&uncovered.strategy, uncovered.symbol);
+        println!("{strategy}: {} of {symbol} is without protection", uncovered.quantity);
+    }
+    Ok(Exit::Ok)
+}
+
+fn print_json(value: &impl serde::Serialize) {
+    println!("{}", serde_json::to_string(value).expect("plain keys and finite numbers"));
+}
+
+fn odd() -> Failure {
+    Failure::new(Exit::Internal, "the engine answered something else: is it of this version?")
+}
+
+/// The socket of a running engine.
+struct Engine {
+    stream: BufReader<UnixStream>,
+    directory: PathBuf,
+}
+
+impl Engine {
+    fn connect(directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(SOCKET);
+        let connected = UnixStream::connect(&path).and_then(|stream| {
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+            Ok(stream)
+        });
+        let stream = connected.map_err(|error| not_running(directory, &error))?;
+        Ok(Self { stream: BufReader::new(stream), directory: directory.to_owned() })
+    }
+
+    fn ask(&mut self, request: &ControlRequest) -> Result<ControlAnswer, Failure> {
+        let mut text = serde_json::to_string(request).expect("plain keys and finite numbers");
+        text.push('\n');
+        let mut line = String::new();
+        let asked = self.stream.get_mut().write_all(text.as_bytes());
+        let answered = asked.and_then(|()| self.stream.read_line(&mut line));
+        match answered {
+            Ok(0) => Err(Failure::new(Exit::NotRunning, "the engine ended before it answered")),
+            Ok(_) => serde_json::from_str(&line).map_err(|_| odd()),
+            Err(error) => Err(not_running(&self.directory, &error)),
+        }
+    }
+
+    fn done(&mut self, request: &ControlRequest) -> Result<ControlStatus, Failure> {
+        match self.ask(request)? {
+            ControlAnswer::Done { status } => Ok(status),
+            ControlAnswer::Refused { reason } => Err(Failure::new(Exit::Partial, reason)),
+            ControlAnswer::Plan { .. } => Err(odd()),
+        }
+    }
+}
+
+fn not_running(directory: &Path, error: &io::Error) -> Failure {
+    let path = directory.join(SOCKET);
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let message = format!("{}: {error}; run it as the engine's user", path.display());
+        return Failure::new(Exit::Storage, message);
+    }
+    let message = format!("no engine answers at {}: {error}", path.display());
+    Failure::new(Exit::NotRunning, message)
+}

@@ -1,0 +1,163 @@
+//! Commands of an operator through the socket.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+
+use serde_json::Value;
+
+use crate::support::{Desk, Engine, Signal, Venue, Within, compare};
+
+/// An engine with orders in the market and fills behind it.
+fn trading(desk: &Desk) -> Engine {
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(3, |_| true);
+    engine
+}
+
+fn status(desk: &Desk) -> Value {
+    let (code, out, errors) = desk.command(&["status", "--json"]);
+    assert_eq!(code, 0, "{errors}");
+    serde_json::from_str(&out).unwrap()
+}
+
+#[test]
+fn a_halt_by_command_takes_everything_back_and_a_resume_trades_on() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    let socket = desk.state_dir().join("control.sock");
+    assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    let (code, out, errors) = desk.command(&["halt", "--reason", "news at eight"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("trading state: halted"), "{out}");
+    let changed = engine.wait_for("risk.state_changed", |_| true, Within::secs(5));
+    assert_eq!((&changed["to"], &changed["reason"]), (&"halted".into(), &"news at eight".into()));
+    engine.wait_for("engine.heartbeat", |l| l["open_orders"] == 0, Within::secs(10));
+    assert_eq!(venue.open_orders(), Vec::<String>::new());
+    assert_eq!(status(&desk)["trading_state"], "halted");
+
+    // It outlives the process.
+    engine.stop();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(status(&desk)["trading_state"], "halted");
+    assert_eq!(engine.events("order.intended"), Vec::<Value>::new());
+
+    std::fs::write(desk.state_dir().join("HALT"), "").unwrap();
+    let (code, _, errors) = desk.command(&["resume"]);
+    assert_eq!(code, 5, "{errors}");
+    assert!(errors.contains("HALT exists: remove it first"), "{errors}");
+    std::fs::remove_file(desk.state_dir().join("HALT")).unwrap();
+    let (code, out, errors) = desk.command(&["resume"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("trading state: active"), "{out}");
+    engine.wait_for_more_fills(2, |_| true);
+
+    let (code, out, _) = desk.command(&["reduce-only"]);
+    assert_eq!((code, out.contains("trading state: reduce_only")), (0, true), "{out}");
+    engine.stop();
+    assert!(!socket.exists(), "a stopped engine leaves no socket");
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_signal_halts_as_well() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    engine.signal(Signal::Halt);
+    let changed = engine.wait_for("risk.state_changed", |_| true, Within::secs(5));
+    assert_eq!((&changed["to"], &changed["reason"]), (&"halted".into(), &"SIGUSR1".into()));
+    engine.stop();
+}
+
+#[test]
+fn without_an_engine_a_halt_is_kept_for_the_next_start_and_the_rest_says_so() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    for command in ["status", "resume", "reduce-only", "flatten"] {
+        let (code, _, errors) = desk.command(&[command]);
+        assert_eq!(code, 9, "{command}: {errors}");
+        assert!(errors.contains("no engine answers"), "{command}: {errors}");
+    }
+    let mut engine = trading(&desk);
+    engine.signal(Signal::Kill);
+    engine.exit(Within::secs(5));
+    // The socket of the dead process is still there.
+    let (code, _, errors) = desk.command(&["halt"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(errors.contains("the next start is halted"), "{errors}");
+    let mut engine = desk.start();
+    engine.wait_for("risk.state_changed", |l| l["to"] == "halted", Within::secs(30));
+    engine.stop();
+}
+
+#[test]
+fn what_is_no_command_is_refused_in_words_and_disturbs_nobody() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    let stream = UnixStream::connect(desk.state_dir().join("control.sock")).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut ask = |line: &str| {
+        stream.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_line(&mut answer).unwrap();
+        serde_json::from_str::<Value>(&answer).unwrap()
+    };
+    for wrong in [
+        "halt",
+        "{}",
+        r#"{"command":"halt_all"}"#,
+        r#"{"command":"flatten","dry_run":true}"#,
+        r#"{"command":"halt","reason":null,"force":true}"#,
+        r#"{"command":"flatten","strategy":"nobody","max_slippage_bps":5,"dry_run":true}"#,
+    ] {
+        assert_eq!(ask(wrong)["answer"], "refused", "{wrong}");
+    }
+    let answer = ask(r#"{"command":"status"}"#);
+    assert_eq!(answer["status"]["trading_state"], "active", "{answer}");
+    assert_eq!(answer["status"]["process"], engine.process());
+    engine.stop();
+}
+
+#[test]
+fn flattening_says_what_it_would_do_does_it_and_names_what_is_left() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    let is_held = |strategy| desk.held(strategy, symbol_of(strategy)).is_positive();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_held("grid") && !is_held("market_maker") {
+        assert!(std::time::Instant::now() < deadline, "nothing is held");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let (code, out, errors) = desk.command(&["flatten", "--dry-run"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("would cancel tw") && out.contains("would sell"), "{out}");
+    assert_eq!(status(&desk)["trading_state"], "active", "a dry run changes nothing");
+
+    let (code, out, errors) = desk.command(&["flatten", "--max-slippage-bps", "200"]);
+    if code != 0 {
+        engine.describe();
+    }
+    assert_eq!(code, 0, "{out}{errors}");
+    assert!(out.contains("cancels tw") && out.contains("sells"), "{out}");
+    assert!(out.contains("trading state: reduce_only"), "{out}");
+    assert_eq!(venue.open_orders(), Vec::<String>::new());
+    let left = status(&desk);
+    for position in left["positions"].as_array().unwrap() {
+        assert_eq!(position["is_dust"], true, "{left}");
+    }
+    let finished = engine.wait_for_many(1, "flatten.finished", |_| true, Within::secs(5));
+    assert!(finished.iter().all(|line| line["outcome"] != "unsold"), "{finished:?}");
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+fn symbol_of(strategy: &str) -> &'static str {
+    if strategy == "grid" { "SOLUSDT" } else { "BNBUSDT" }
+}

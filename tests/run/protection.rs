@@ -1,0 +1,136 @@
+//! Protective orders at the venue: there after fills, and still there after whatever happens to
+//! the engine.
+
+use std::time::{Duration, Instant};
+
+use model::Quantity;
+
+use crate::support::{Desk, Engine, Signal, Venue, Within, compare};
+
+const HOLDS: &str = "after_trades = 1000000\nquantity = \"0.05\"\nholds = true";
+
+/// A desk whose strategy buys once and keeps what it has, and keeps an entry below the market.
+fn desk(venue: &Venue) -> Desk {
+    Desk::at(venue).with("panics", "BTCUSDT", HOLDS).protected("panics", 1_000)
+}
+
+/// Waits until all that is held rests under one protective order, within the dust that a fee in
+/// base leaves.
+#[track_caller]
+fn wait_until_protected(desk: &Desk, venue: &Venue, engine: &Engine) -> Quantity {
+    let step: Quantity = "0.0001".parse().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let held = desk.held("panics", "BTCUSDT");
+        let (count, protected) = venue.protected("BTCUSDT");
+        if count == 1 && protected.is_positive() && held - protected < step {
+            assert!(protected <= held, "{protected} protects {held}");
+            return protected;
+        }
+        if Instant::now() > deadline {
+            engine.describe();
+            panic!("{count} protective orders for {protected} of {held}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn started(desk: &Desk) -> Engine {
+    let mut engine = desk.start_faulty();
+    engine.wait_until_ready();
+    engine
+}
+
+#[test]
+fn a_stop_rests_for_what_is_held_through_shutdown_kill_and_halt() {
+    let venue = Venue::start(10);
+    let desk = desk(&venue);
+    let mut engine = started(&desk);
+    let protected = wait_until_protected(&desk, &venue, &engine);
+    let restored = engine.wait_for("protection.restored", |_| true, Within::secs(5));
+    assert!(restored["duration_ms"].as_u64().unwrap() < 30_000, "{restored}");
+
+    engine.stop();
+    let drained = &engine.events("shutdown.drained")[0];
+    assert_eq!((&drained["kept"], &drained["unprotected"]), (&1.into(), &0.into()), "{drained}");
+    assert_eq!(venue.protected("BTCUSDT"), (1, protected), "a stop leaves it working");
+    let resting = venue.open_orders();
+
+    // Killed at different moments of a run, it finds what rests and adds nothing.
+    for wait_ms in [0, 300, 1_500] {
+        let mut engine = started(&desk);
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        engine.signal(Signal::Kill);
+        engine.exit(Within::secs(5));
+        assert_eq!(venue.protected("BTCUSDT"), (1, protected), "killed after {wait_ms} ms");
+    }
+    let mut engine = started(&desk);
+    let (code, _, errors) = desk.command(&["halt"]);
+    assert_eq!(code, 0, "{errors}");
+    engine.wait_for("engine.heartbeat", |l| l["open_orders"] == 1, Within::secs(10));
+    assert_eq!(venue.open_orders(), resting, "a halt keeps it, and only it");
+    let heartbeat = engine.wait_for("engine.heartbeat", |_| true, Within::secs(5));
+    assert_eq!(heartbeat["unprotected"], 0);
+    engine.stop();
+    assert_eq!(venue.open_orders(), resting);
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_kill_between_the_fill_and_its_stop_is_mended_by_the_next_start() {
+    let venue = Venue::start(10);
+    let desk = desk(&venue);
+    // The venue does not take the stop: the engine dies without it.
+    venue.control("delay?ms=60000&matching=STOP_LOSS");
+    let mut engine = desk.start_faulty();
+    engine.wait_for("order.filled", |_| true, Within::secs(60));
+    engine.signal(Signal::Kill);
+    engine.exit(Within::secs(5));
+    venue.control("clear");
+    let engine = started(&desk);
+    wait_until_protected(&desk, &venue, &engine);
+    let mut engine = engine;
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_quarantine_keeps_it() {
+    let venue = Venue::start(10);
+    let fails = "after_trades = 60\nquantity = \"0.05\"\nholds = true";
+    let desk = Desk::at(&venue)
+        .with("panics", "BTCUSDT", fails)
+        .protected("panics", 1_000)
+        .set("supervision.restarts_before_quarantine=1");
+    let mut engine = desk.start_faulty();
+    engine.wait_for("strategy.quarantined", |_| true, Within::secs(90));
+    engine.wait_for("engine.heartbeat", |l| l["open_orders"] == 1, Within::secs(20));
+    let (count, protected) = venue.protected("BTCUSDT");
+    let held = desk.held("panics", "BTCUSDT");
+    assert_eq!(count, 1);
+    assert!(protected.is_positive() && protected <= held, "{protected} of {held}");
+    engine.stop();
+    assert_eq!(venue.protected("BTCUSDT"), (1, protected));
+    compare(&desk, &venue);
+}
+
+#[test]
+fn exits_get_past_the_stop_and_nothing_is_sold_twice() {
+    let venue = Venue::start(10);
+    let crossing = "source = \"trades\"\nfast = 2\nslow = 6\nwarm_up = 30\nquantity = \"0.05\"";
+    let desk = Desk::at(&venue).with("ema_cross", "BTCUSDT", crossing).protected("ema_cross", 500);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(12, |_| true);
+    engine.stop();
+    let rejected = engine.events("order.rejected");
+    assert_eq!(rejected.len(), 0, "{rejected:?}");
+    let sold = engine.events("order.filled").iter().filter(|line| line["side"] == "sell").count();
+    assert!(sold >= 4, "{sold}");
+    let restored = engine.events("protection.restored");
+    assert!(restored.len() >= 4, "{}", restored.len());
+    let (_, protected) = venue.protected("BTCUSDT");
+    let held = desk.held("ema_cross", "BTCUSDT");
+    assert!(protected <= held, "{protected} of {held}");
+    compare(&desk, &venue);
+}

@@ -466,7 +466,7 @@ pub struct SetTrading(pub TradingState);
 impl Handler<SetTrading> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, SetTrading(state): SetTrading, context: &mut Context<Self>) {
-        self.pump(ExecutionInput::SetTrading(state), context);
+        self.take(ExecutionInput::SetTrading(state), context);
     }
 }
 

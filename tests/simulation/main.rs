@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! SIMULATION_SEEDS=2000 SIMULATION_SECS=600 cargo test --release --test simulation holds
-//! SIMULATION_SEEDS=17..18 cargo test --test simulation holds
+//! SIMULATION_SEEDS=17..18 SIMULATION_LOG=1 cargo test --test simulation holds -- --nocapture
 //! ```
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking on what it does not expect")]
 
@@ -39,8 +39,31 @@ fn busy(usual_secs: u64) -> Duration {
     Duration::from_secs(wanted.map_or(usual_secs, |secs| secs.parse().unwrap()))
 }
 
+/// The log is written with virtual times.
+struct VirtualTime;
+
+impl tracing_subscriber::fmt::time::FormatTime for VirtualTime {
+    fn format_time(
+        &self,
+        writer: &mut tracing_subscriber::fmt::format::Writer<'_>,
+    ) -> std::fmt::Result {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        write!(writer, "{:>10.3}", at.as_secs_f64())
+    }
+}
+
+/// With `SIMULATION_LOG` set, everything that is logged goes to standard error.
+fn start_log() {
+    if std::env::var_os("SIMULATION_LOG").is_some() {
+        let log = tracing_subscriber::fmt().with_timer(VirtualTime).with_writer(std::io::stderr);
+        // The other test has started it.
+        let _ = log.with_max_level(tracing::Level::INFO).with_target(false).try_init();
+    }
+}
+
 #[track_caller]
 fn check(seed: u64, busy: Duration) -> Outcome {
+    start_log();
     let outcome = World::new(seed).run(busy);
     let secs = busy.as_secs();
     let again = format!(

@@ -319,6 +319,7 @@ impl World {
 
     fn inject(&mut self, fault: Fault) {
         *self.injected.entry(fault.name()).or_default() += 1;
+        tracing::info!(at = ?self.now(), ?fault, "injected");
         match fault {
             Fault::Partition(time) => {
                 self.simulation.partition("engine", "exchange");

@@ -31,6 +31,13 @@ struct Answer<'a> {
     retry_at: Option<Timestamp>,
 }
 
+/// Whether the venue wants no requests for a while. It says for how long: what it counts in the
+/// same breath is about a window that may be over by our clock, if that is a little ahead, and
+/// would keep the next one shut.
+const fn wants_rest(status: u16) -> bool {
+    matches!(status, 418 | 429)
+}
+
 impl BinanceVenue {
     pub(super) fn on_text(
         &mut self,
@@ -61,8 +68,10 @@ impl BinanceVenue {
         effects: &mut Vec<VenueEffect>,
     ) {
         let venue_now = self.venue_now(now);
-        for limit in &response.rate_limits {
-            self.limits.observe(venue_now, limit);
+        if !wants_rest(response.status) {
+            for limit in &response.rate_limits {
+                self.limits.observe(venue_now, limit);
+            }
         }
         let number = match &response.id {
             RequestId::Number(number) => u64::try_from(*number).ok(),
@@ -111,8 +120,10 @@ impl BinanceVenue {
         effects: &mut Vec<VenueEffect>,
     ) {
         let venue_now = self.venue_now(now);
-        for (name, value) in &answer.headers {
-            self.limits.observe_header(venue_now, name, value);
+        if !wants_rest(answer.status) {
+            for (name, value) in &answer.headers {
+                self.limits.observe_header(venue_now, name, value);
+            }
         }
         let Some(pending) = self.pending.remove(&number) else { return };
         let retry_at = answer
@@ -134,7 +145,7 @@ impl BinanceVenue {
         let venue_now = self.venue_now(now);
         match (answer.status, answer.error.as_ref().map(|error| error.code)) {
             (_, Some(TOO_MANY_ORDERS)) => self.limits.back_off_orders(venue_now),
-            (418 | 429, _) => self.limits.back_off(venue_now, answer.retry_at),
+            (status, _) if wants_rest(status) => self.limits.back_off(venue_now, answer.retry_at),
             (_, Some(BAD_TIMESTAMP)) => {
                 self.clock.reset();
                 self.probe_at_once();

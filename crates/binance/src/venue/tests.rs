@@ -768,6 +768,19 @@ fn a_ban_is_waited_out() {
     assert_eq!(sent[0], kernel::wire::Method::Delete);
 }
 
+/// Our clock is a little ahead: by it the venue's minute is over already when the refusal comes.
+#[test]
+fn a_refusal_at_the_turn_of_a_minute_does_not_shut_the_next_one() {
+    let mut bench = Bench::ed25519();
+    bench.command(&query("a"));
+    let headers = [("retry-after", "1"), ("x-mbx-used-weight-1m", "6000")];
+    bench.answer_http(429, &headers, &json!({"code": -1003, "msg": "Too much request weight."}));
+    let sent = bench.requests.len();
+    bench.pass(Duration::from_secs(2));
+    bench.command(&query("b"));
+    assert_eq!(bench.requests.len(), sent + 1);
+}
+
 #[test]
 fn too_many_orders_hold_orders_back() {
     let mut bench = Bench::connected();

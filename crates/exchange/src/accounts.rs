@@ -27,6 +27,8 @@ pub struct Account {
     pub orders: OrderBook,
     /// Unfilled orders in the current windows.
     pub counts: OrderCounts,
+    /// Whether fees are paid in BNB as long as there is enough of it.
+    pub pays_in_bnb: bool,
     /// When a balance last changed.
     pub updated_at: Timestamp,
     /// Assets whose balance changed since the last report.
@@ -42,6 +44,7 @@ impl Account {
             balances: BTreeMap::new(),
             orders: OrderBook::default(),
             counts: OrderCounts::default(),
+            pays_in_bnb: false,
             updated_at: now,
             touched: BTreeSet::new(),
         }

@@ -84,6 +84,8 @@ pub struct ExchangeConfig {
     pub maker_fee: Decimal,
     /// Fee rate of taking orders.
     pub taker_fee: Decimal,
+    /// Whether the default account pays its fees in BNB, at a discount, as long as it has some.
+    pub fees_in_bnb: bool,
     /// Request weights and order counts.
     pub limits: LimitsConfig,
     /// How often websockets are pinged (wall time).
@@ -110,6 +112,7 @@ impl Default for ExchangeConfig {
             balances: BTreeMap::from([(usdt, Amount::new(Decimal::from(100_000)))]),
             maker_fee: Decimal::new(1, 3),
             taker_fee: Decimal::new(1, 3),
+            fees_in_bnb: false,
             limits: LimitsConfig::default(),
             ping_every: Duration::from_secs(20),
             pong_within: Duration::from_secs(60),

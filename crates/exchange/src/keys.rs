@@ -4,10 +4,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ed25519_dalek::pkcs8::spki::SubjectPublicKeyInfoRef;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use hmac::{Hmac, Mac as _};
 use rand::RngCore;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use sha2::Sha256;
 
 /// API keys made here have 64 characters of `[A-Za-z0-9]`.
@@ -18,8 +20,16 @@ const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 32..=128;
 /// How requests with a key are signed.
 #[derive(Clone)]
 enum Scheme {
-    Hmac { secret: String },
-    Ed25519 { verifying: VerifyingKey },
+    Hmac {
+        secret: String,
+    },
+    Ed25519 {
+        verifying: VerifyingKey,
+    },
+    /// The public key as PKCS#1 has it.
+    Rsa {
+        public: Vec<u8>,
+    },
 }
 
 /// What a key may do.
@@ -60,6 +70,9 @@ pub enum KeyError {
     /// Not a PKCS#8 PEM Ed25519 private key.
     #[error("not an Ed25519 private key in PKCS#8 PEM form")]
     NotEd25519,
+    /// Not a public key that the venue takes.
+    #[error("not a public key of RSA (2048 to 4096 bits) or Ed25519 in PEM form")]
+    NotPublic,
     /// Not 32 to 128 letters and digits.
     #[error("an API key has 32 to 128 letters and digits")]
     BadName,
@@ -84,6 +97,32 @@ impl ApiKey {
         Self::new(name, Scheme::Ed25519 { verifying: signing.verifying_key() })
     }
 
+    /// A key of which only the public half is known, as the venue knows keys: RSA with 2048 to
+    /// 4096 bits, or Ed25519, in PEM form.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_public_pem(name: &str, pem: &str) -> Result<Self, KeyError> {
+        let encoded: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = BASE64.decode(encoded.trim()).map_err(|_| KeyError::NotPublic)?;
+        let info = SubjectPublicKeyInfoRef::try_from(der.as_slice());
+        let info = info.map_err(|_| KeyError::NotPublic)?;
+        let public = info.subject_public_key.raw_bytes();
+        let scheme = match info.algorithm.oid.to_string().as_str() {
+            // PKCS#1 wraps the modulus in at most 18 bytes.
+            "1.2.840.113549.1.1.1" if (256..=512 + 18).contains(&public.len()) => {
+                Scheme::Rsa { public: public.to_owned() }
+            }
+            "1.3.101.112" => {
+                let bytes = public.try_into().map_err(|_| KeyError::NotPublic)?;
+                let verifying = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotPublic)?;
+                Scheme::Ed25519 { verifying }
+            }
+            _ => return Err(KeyError::NotPublic),
+        };
+        Self::new(name, scheme)
+    }
+
     fn new(name: &str, scheme: Scheme) -> Result<Self, KeyError> {
         if !is_well_formed(name) {
             return Err(KeyError::BadName);
@@ -97,8 +136,8 @@ impl ApiKey {
         matches!(self.scheme, Scheme::Ed25519 { .. })
     }
 
-    /// Whether the signature is that of the payload. HMAC is hex in either case; Ed25519 is
-    /// base64.
+    /// Whether the signature is that of the payload. HMAC is hex in either case; RSA (PKCS#1 1.5
+    /// with SHA-256) and Ed25519 are base64.
     #[must_use]
     pub fn verifies(&self, payload: &str, signature: &str) -> bool {
         match &self.scheme {
@@ -106,6 +145,11 @@ impl ApiKey {
                 let Some(signature) = from_hex(signature) else { return false };
                 hmac(secret, payload).verify_slice(&signature).is_ok()
             }
+            Scheme::Rsa { public } => BASE64.decode(signature).is_ok_and(|signature| {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public)
+                    .verify(payload.as_bytes(), &signature)
+                    .is_ok()
+            }),
             Scheme::Ed25519 { verifying } => BASE64
                 .decode(signature)
                 .ok()

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::api::error::ApiError;
 
-/// What the limits are. All are published in exchangeInfo.
+/// What the limits are. They are published in exchangeInfo.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LimitsConfig {
     /// Request weight per address and minute.
@@ -20,6 +20,8 @@ pub struct LimitsConfig {
     pub orders_per_day: u32,
     /// Requests per address and 5 minutes.
     pub raw_requests_per_5_mins: u32,
+    /// Websockets that an address may open in 5 minutes. Not in exchangeInfo.
+    pub connections_per_5_mins: u32,
     /// Requests refused with 429 within a window before the address is banned.
     pub refusals_before_ban: u32,
     /// Length of a ban.
@@ -33,6 +35,7 @@ impl Default for LimitsConfig {
             orders_per_10_secs: 100,
             orders_per_day: 200_000,
             raw_requests_per_5_mins: 300_000,
+            connections_per_5_mins: 300,
             refusals_before_ban: 200,
             ban: Duration::from_secs(120),
         }
@@ -92,6 +95,7 @@ pub struct RateLimit {
 struct AddressUse {
     weight: Window,
     raw: Window,
+    connections: Window,
     refusals: u32,
     banned_until: Option<Timestamp>,
 }
@@ -194,11 +198,13 @@ impl AddressLimits {
         let usage = self.by_address.entry(address).or_insert_with(|| AddressUse {
             weight: Window::new(MINUTE),
             raw: Window::new(FIVE_MINUTES),
+            connections: Window::new(FIVE_MINUTES),
             refusals: 0,
             banned_until: None,
         });
         usage.weight.roll(now);
         usage.raw.roll(now);
+        usage.connections.roll(now);
         usage
     }
 
@@ -240,6 +246,28 @@ impl AddressLimits {
         let window = if is_over_raw { &usage.raw } else { &usage.weight };
         let wait = window.secs_left(now);
         Err(ApiError::too_much_weight(limits.weight_per_minute, "1 MINUTE", wait))
+    }
+
+    /// Counts an attempt to open a websocket, or refuses it.
+    ///
+    /// # Errors
+    /// -1003 with 429, and with 418 while the address is banned.
+    pub fn connect(
+        &mut self,
+        address: IpAddr,
+        now: Timestamp,
+        limits: &LimitsConfig,
+    ) -> Result<(), ApiError> {
+        let usage = self.entry(address, now);
+        if let Some(until) = usage.banned_until.filter(|until| now < *until) {
+            return Err(ApiError::banned(until.as_millis(), until.since(now).as_secs() + 1));
+        }
+        usage.connections.count += 1;
+        if usage.connections.count <= limits.connections_per_5_mins {
+            return Ok(());
+        }
+        let wait = usage.connections.secs_left(now);
+        Err(ApiError::too_many_connections(limits.connections_per_5_mins, wait))
     }
 
     /// Takes weight back: what a successful order call cost.

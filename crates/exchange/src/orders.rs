@@ -406,6 +406,24 @@ impl OrderBook {
         self.lists.get(&id)
     }
 
+    /// The list that a client names by number, by its own name, or both.
+    #[must_use]
+    pub fn find_list(
+        &self,
+        id: Option<i64>,
+        client_id: Option<ClientOrderId>,
+    ) -> Option<&OrderList> {
+        match (id, client_id) {
+            (Some(id), client_id) => self
+                .list(id)
+                .filter(|list| client_id.is_none_or(|client_id| client_id == list.client_id)),
+            (None, Some(client_id)) => {
+                self.lists_from(i64::MIN).rev().find(|list| list.client_id == client_id)
+            }
+            (None, None) => None,
+        }
+    }
+
     /// Lists from a number on, oldest first.
     pub fn lists_from(&self, id: i64) -> impl DoubleEndedIterator<Item = &OrderList> {
         self.lists.range(id..).map(|(_, list)| list)

@@ -60,6 +60,9 @@ const KNOWN: [(&str, &str, &str, &str, &str, &str); 22] = [
 /// How far a trailing order may let the market come back, in hundredths of a percent.
 pub const TRAILING_DELTAS: std::ops::RangeInclusive<u32> = 10..=2_000;
 
+/// Order lists that an account may have open in a symbol.
+pub const MOST_ORDER_LISTS: usize = 20;
+
 /// Quote assets that a name may end with.
 const QUOTES: [&str; 8] = ["USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY"];
 
@@ -287,7 +290,7 @@ pub fn filters(filters: &Filters) -> Vec<Value> {
     if let Some(limit) = filters.max_open_orders {
         list.push(json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": limit}));
     }
-    list.push(json!({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20}));
+    list.push(json!({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": MOST_ORDER_LISTS}));
     if let Some(limit) = filters.max_open_stop_orders {
         list.push(json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": limit}));
     }

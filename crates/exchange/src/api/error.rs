@@ -66,6 +66,15 @@ impl ApiError {
         );
         Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
     }
+    /// -1003: more websockets opened than an address may.
+    #[must_use]
+    pub fn too_many_connections(limit: u32, retry_after_secs: u64) -> Self {
+        let msg = format!(
+            "Too many connection attempts; current limit is {limit} connection attempts per 5 \
+             MINUTE."
+        );
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
+    }
 
     /// -1003 with 418: banned for not obeying 429.
     #[must_use]

@@ -109,16 +109,24 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
         Err(error) => return Reply { result: Err(error), counted: None },
     };
     let counted = (endpoint.orders > 0).then_some(account);
-    if counted.is_some()
-        && let Err(error) = exchange.charge_orders(account, endpoint.orders, now)
-    {
-        return Reply { result: Err(error), counted };
-    }
+    let charged = match counted {
+        Some(_) => exchange.charge_orders(account, endpoint.orders, now),
+        None => Ok(()),
+    };
     let key = match call.credential {
         Credential::Signed { api_key, .. } => api_key.unwrap_or(""),
         Credential::Session { api_key } => api_key,
     };
     let request = Request { params, account, key, now, unit: call.unit };
+    if let Err(error) = charged {
+        let may_cancel = params.peek("orderRateLimitExceededMode") == Some("CANCEL_ONLY");
+        let is_replace = endpoint.ws == Some("order.cancelReplace");
+        let error = match is_replace && may_cancel {
+            true => handlers::trade::cancel_only(exchange, &request, &error),
+            false => error,
+        };
+        return Reply { result: Err(error), counted };
+    }
     let result = (endpoint.handler)(exchange, &request);
     match (&result, counted) {
         (Ok(_), _) if endpoint.is_free_on_success => {

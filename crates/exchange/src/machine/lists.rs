@@ -105,6 +105,11 @@ impl Exchange {
             self.check_filters(order, now)?;
             self.check_client_id(account, order)?;
         }
+        let lists = self.account(account).orders.lists_from(i64::MIN);
+        let open = lists.filter(|list| list.symbol == request.symbol && !list.is_done).count();
+        if open >= crate::symbols::MOST_ORDER_LISTS {
+            return Err(ApiError::filter("MAX_NUM_ORDER_LISTS"));
+        }
         let market = self.market_of(request.symbol)?;
         let instrument = market.instrument();
         let free = |side| self.account(account).balance(paid_asset(instrument, side)).free;
@@ -332,24 +337,6 @@ impl Exchange {
         }
     }
 
-    /// The list that a client names.
-    ///
-    /// # Errors
-    /// `None` as an error: the caller knows its words.
-    #[must_use]
-    pub fn find_list(&self, account: u32, list: ListRef) -> Option<&OrderList> {
-        let orders = &self.account(account).orders;
-        match (list.id, list.client_id) {
-            (Some(id), client_id) => orders
-                .list(id)
-                .filter(|list| client_id.is_none_or(|client_id| client_id == list.client_id)),
-            (None, Some(client_id)) => {
-                orders.lists_from(i64::MIN).rev().find(|list| list.client_id == client_id)
-            }
-            (None, None) => None,
-        }
-    }
-
     /// Takes back all orders of a list.
     ///
     /// # Errors
@@ -363,7 +350,9 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<(i64, ClientOrderId), ApiError> {
         let list = self
-            .find_list(account, list)
+            .account(account)
+            .orders
+            .find_list(list.id, list.client_id)
             .filter(|list| list.symbol == symbol && !list.is_done)
             .ok_or_else(ApiError::unknown_order)?;
         let (id, orders) = (list.id, list.orders.clone());

@@ -5,11 +5,13 @@
 
 mod amend;
 mod cancel;
+mod fee;
 mod lists;
 mod output;
 mod place;
 mod prevent;
 mod replay;
+mod replica;
 mod restore;
 mod settle;
 
@@ -36,6 +38,7 @@ use settle::Cause;
 
 pub use amend::AmendOrder;
 pub use cancel::{CancelOrder, CancelRestriction, NotFound, OrderRef};
+pub use fee::BNB_DISCOUNT;
 pub use lists::{ListRef, PlaceList};
 pub use output::{ExecutionReport, ExecutionType, Output, Prevention, Record, UserEvent};
 pub use place::{PlaceOrder, Placed};
@@ -89,6 +92,7 @@ pub struct Exchange {
     next_list_id: i64,
     next_execution_id: i64,
     next_prevented_id: i64,
+    replica: replica::Replica,
     next_generated_id: u64,
     outputs: Vec<Output>,
     records: Vec<Record>,
@@ -148,6 +152,7 @@ impl Exchange {
             next_list_id: 1,
             next_execution_id: 1,
             next_prevented_id: 1,
+            replica: replica::Replica::default(),
             next_generated_id: 1,
             outputs: Vec::new(),
             records: Vec::new(),
@@ -275,6 +280,11 @@ impl Exchange {
         self.keys.get(name).map(|(key, account)| (key, *account))
     }
 
+    /// Takes a further key of an account into use.
+    pub fn add_key(&mut self, account: u32, key: ApiKey) {
+        self.keys.insert(key.name.clone(), (key, account));
+    }
+
     /// Takes a key out of use: a fault for tests of clients.
     pub fn revoke_key(&mut self, name: &str) -> bool {
         self.keys.remove(name).is_some()
@@ -326,7 +336,9 @@ impl Exchange {
 
     /// What must be stored before anything of [`Self::take_outputs`] or an answer leaves.
     pub fn take_records(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.records)
+        let records = std::mem::take(&mut self.records);
+        self.replica.note(&records);
+        records
     }
 
     /// When something happens next without a request.

@@ -259,7 +259,13 @@ impl Exchange {
         };
         account.change(paid.0, unlocked - paid.1, -unlocked, now);
         account.change(received.0, received.1, Amount::ZERO, now);
-        account.change(party.fee_asset, -party.fee, Amount::ZERO, now);
+        let in_bnb = self.fee_in_bnb(party.owner.0, party.fee, party.fee_asset);
+        let (fee, fee_asset) = match in_bnb {
+            Some(fee) => (fee, Self::discount_asset()),
+            None => (party.fee, party.fee_asset),
+        };
+        let account = self.account_mut(party.owner.0);
+        account.change(fee_asset, -fee, Amount::ZERO, now);
         account.counts.release(now, if is_maker { 5 } else { 1 });
         let trade = MyTrade {
             account: account.id,
@@ -270,8 +276,8 @@ impl Exchange {
             price: execution.price,
             quantity: execution.quantity,
             quote,
-            fee: party.fee,
-            fee_asset: party.fee_asset,
+            fee,
+            fee_asset,
             is_maker,
             at: now,
         };

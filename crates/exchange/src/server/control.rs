@@ -23,6 +23,9 @@
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
 //! | `POST /control/key_rights?api_key=K[&withdraw=true][&ip_restrict=true]` | changes what a key may do, and whether it is bound to addresses |
 //! | `POST /control/alter?from=TEXT&to=TEXT[&matching=PART]` | answers say something else than they should |
+//! | `POST /control/database_lag?ms=N` | allOrders, orderList and allOrderList answer as of N ms ago |
+//! | `POST /control/bnb_fees?on=true` | the default account pays its fees in BNB, at a discount |
+//! | `POST /control/add_key?api_key=K` | a further key of the default account; its public half, RSA or Ed25519, is the body in PEM |
 //! | `POST /control/clear` | ends all faults |
 
 use std::net::IpAddr;
@@ -42,6 +45,7 @@ use super::script::FaultScript;
 use super::state::{Shared, State};
 use super::ws::query_value;
 use crate::clock::Speed;
+use crate::keys::ApiKey;
 use crate::keys::Permissions;
 use crate::machine::DEFAULT_ACCOUNT;
 use crate::streams::faults::FrameFault;
@@ -64,6 +68,9 @@ pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>
     if command == "server_shutdown" {
         announce_shutdown(shared).await;
         return answer(200, "{}");
+    }
+    if command == "add_key" {
+        return add_key(shared, &query, request.into_body()).await;
     }
     if command == "inject" {
         return inject(shared, &query, request.into_body()).await;
@@ -131,6 +138,25 @@ async fn inject(shared: &Shared, query: &str, body: Incoming) -> Answer {
     let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
     let sent = shared.lock().hub.broadcast(is_for_streams, &text.into());
     answer(200, json!({ "connections": sent }).to_string())
+}
+
+/// Takes a further key into use.
+async fn add_key(shared: &Shared, query: &str, body: Incoming) -> Answer {
+    const MOST: usize = 16 << 10;
+    let refuse = |words: String| answer(400, json!({ "error": words }).to_string());
+    let Some(name) = query_value(query, "api_key") else {
+        return refuse("parameter `api_key` is missing".to_owned());
+    };
+    let Ok(body) = Limited::new(body, MOST).collect().await else {
+        return refuse("a key is not that large".to_owned());
+    };
+    match ApiKey::from_public_pem(&name, &String::from_utf8_lossy(&body.to_bytes())) {
+        Ok(key) => {
+            shared.lock().exchange.add_key(DEFAULT_ACCOUNT, key);
+            answer(200, "{}")
+        }
+        Err(error) => refuse(error.to_string()),
+    }
 }
 
 fn going_away() -> Ending {
@@ -217,7 +243,15 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             from: need(query, "from")?,
             to: need(query, "to")?,
         }),
+        ("POST", "database_lag") => {
+            state.exchange.set_database_lag(millis(query, "ms")?);
+        }
+        ("POST", "bnb_fees") => {
+            let is_on = need(query, "on")? == "true";
+            state.exchange.pay_in_bnb(DEFAULT_ACCOUNT, is_on);
+        }
         ("POST", "clear") => {
+            state.exchange.set_database_lag(Duration::ZERO);
             state.faults.clear();
             state.hub.frame_faults.clear();
             state.hub.is_silent = false;

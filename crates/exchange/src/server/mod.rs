@@ -213,6 +213,7 @@ fn start(
         Some(records) => exchange.restore(DEFAULT_ACCOUNT, keys, records, now),
         None => exchange.open_account(DEFAULT_ACCOUNT, keys, &config.balances),
     }
+    exchange.pay_in_bnb(DEFAULT_ACCOUNT, config.fees_in_bnb);
     exchange.take_records();
     let store = match &config.state_dir {
         Some(directory) => Some(Store::begin(directory, run, &exchange.snapshot())?),

@@ -84,6 +84,13 @@ pub fn upgrade(shared: &Arc<Shared>, address: IpAddr, mut request: Request<Incom
     let Some(kind) = kind_of(&path, &query) else {
         return refuse(&ApiError::path_not_found(&path));
     };
+    {
+        let (mut state, now) = shared.current();
+        let limits = *state.exchange.limits();
+        if let Err(error) = state.exchange.address_limits.connect(address, now, &limits) {
+            return refuse(&error);
+        }
+    }
     let headers = request.headers();
     let is_13 = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_13) else {

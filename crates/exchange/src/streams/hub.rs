@@ -470,10 +470,10 @@ impl Hub {
         for id in ids.iter().copied() {
             let Some(connection) = self.connections.get(&id) else { continue };
             let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, connection.unit.of(now));
-            let frame = if connection.is_combined {
-                format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#)
-            } else {
-                event
+            let frame = match (connection.is_for_streams, connection.is_combined) {
+                (false, _) => format!(r#"{{"event":{event}}}"#),
+                (true, true) => format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#),
+                (true, false) => event,
             };
             self.send(id, frame.into());
         }

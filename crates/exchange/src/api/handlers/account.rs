@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::TradeId;
 use rust_decimal::Decimal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::json;
 use super::render::{Eight, TradeAnswer};
@@ -13,7 +13,7 @@ use crate::accounts::Balance;
 use crate::api::Request;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
-use crate::machine::Exchange;
+use crate::machine::{BNB_DISCOUNT, Exchange};
 use crate::orders::MyTrade;
 use crate::symbols::{eight, known_assets};
 
@@ -83,13 +83,18 @@ pub fn commission(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
         "standardCommission": standard,
         "specialCommission": none,
         "taxCommission": none,
-        "discount": {
-            "enabledForAccount": false,
-            "enabledForSymbol": false,
-            "discountAsset": "BNB",
-            "discount": eight(Decimal::new(75, 2)),
-        },
+        "discount": discount(exchange, request),
     })))
+}
+
+/// What fees in BNB are, for this account.
+pub fn discount(exchange: &Exchange, request: &Request<'_>) -> Value {
+    json!({
+        "enabledForAccount": exchange.account(request.account).pays_in_bnb,
+        "enabledForSymbol": true,
+        "discountAsset": Exchange::discount_asset(),
+        "discount": eight(BNB_DISCOUNT),
+    })
 }
 
 /// `GET /api/v3/rateLimit/order`

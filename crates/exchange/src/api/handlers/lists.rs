@@ -11,7 +11,7 @@ use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::lists::OrderList;
 use crate::machine::{Exchange, ListRef, PlaceList, PlaceOrder};
-use crate::orders::Order;
+use crate::orders::{Order, OrderBook};
 
 /// An order of a list.
 #[derive(Debug, Serialize)]
@@ -39,12 +39,11 @@ pub struct ListAnswer<R> {
 }
 
 fn answer<R>(
-    exchange: &Exchange,
+    book: &OrderBook,
     list: &OrderList,
     unit: TimeUnit,
     report: impl Fn(&Order) -> Option<R>,
 ) -> ListAnswer<R> {
-    let book = &exchange.account(list.account).orders;
     let orders: Vec<&Order> = list.orders.iter().filter_map(|id| book.get(*id)).collect();
     let member = |order: &&Order| Member {
         symbol: order.symbol,
@@ -72,7 +71,8 @@ pub fn canceled(
     cancel_id: ClientOrderId,
     unit: TimeUnit,
 ) -> ListAnswer<CancelAnswer> {
-    answer(exchange, list, unit, |order| Some(CancelAnswer::of(order, cancel_id, unit)))
+    let book = &exchange.account(list.account).orders;
+    answer(book, list, unit, |order| Some(CancelAnswer::of(order, cancel_id, unit)))
 }
 
 /// Which leg of a pair.
@@ -172,7 +172,8 @@ fn place(
     request.params.finish()?;
     let (list, _) = exchange.place_list(request.account, list, request.now)?;
     let unit = request.unit;
-    Ok(json(&answer(exchange, &list, unit, |order| Some(NewOrderAnswer::of(order, None, unit)))))
+    let book = &exchange.account(request.account).orders;
+    Ok(json(&answer(book, &list, unit, |order| Some(NewOrderAnswer::of(order, None, unit)))))
 }
 
 /// `POST /api/v3/orderList/oco`
@@ -308,8 +309,8 @@ pub fn cancel(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
     Ok(json(&canceled(exchange, list, cancel_id, request.unit)))
 }
 
-fn plain(exchange: &Exchange, list: &OrderList, unit: TimeUnit) -> ListAnswer<()> {
-    answer(exchange, list, unit, |_| None)
+fn plain(book: &OrderBook, list: &OrderList, unit: TimeUnit) -> ListAnswer<()> {
+    answer(book, list, unit, |_| None)
 }
 
 /// `GET /api/v3/orderList`
@@ -323,19 +324,19 @@ pub fn query(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
     if list.id.is_none() && list.client_id.is_none() {
         return Err(ApiError::either("orderListId", "origClientOrderId"));
     }
-    let list = exchange.find_list(request.account, list).ok_or_else(ApiError::no_such_list)?;
-    Ok(json(&plain(exchange, list, request.unit)))
+    let book = exchange.database(request.account, request.now);
+    let list = book.find_list(list.id, list.client_id).ok_or_else(ApiError::no_such_list)?;
+    Ok(json(&plain(book, list, request.unit)))
 }
 
 /// `GET /api/v3/openOrderList`
 pub fn open(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     request.params.finish()?;
-    let lists: Vec<_> = exchange
-        .account(request.account)
-        .orders
+    let book = &exchange.account(request.account).orders;
+    let lists: Vec<_> = book
         .lists_from(i64::MIN)
         .filter(|list| !list.is_done)
-        .map(|list| plain(exchange, list, request.unit))
+        .map(|list| plain(book, list, request.unit))
         .collect();
     Ok(json(&lists))
 }
@@ -350,9 +351,8 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
     if from_id.is_some() && (from.is_some() || to.is_some()) {
         return Err(ApiError::bad_combination());
     }
-    let wanted = exchange
-        .account(request.account)
-        .orders
+    let book = exchange.database(request.account, request.now);
+    let wanted = book
         .lists_from(from_id.unwrap_or(i64::MIN))
         .filter(|list| from.is_none_or(|from| list.updated_at >= from))
         .filter(|list| to.is_none_or(|to| list.updated_at.as_millis() <= to.as_millis()));
@@ -363,7 +363,6 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
         newest.reverse();
         newest
     };
-    let answers: Vec<_> =
-        lists.into_iter().map(|list| plain(exchange, list, request.unit)).collect();
+    let answers: Vec<_> = lists.into_iter().map(|list| plain(book, list, request.unit)).collect();
     Ok(json(&answers))
 }

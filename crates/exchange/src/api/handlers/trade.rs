@@ -84,6 +84,36 @@ pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
     }
 }
 
+/// cancelReplace of an account that may place no more orders for now, and wants the cancel all
+/// the same. `refusal` is what becomes of the new order.
+pub fn cancel_only(exchange: &mut Exchange, request: &Request<'_>, refusal: &ApiError) -> ApiError {
+    let mut canceled = |params: &Params| -> Result<Result<String, ApiError>, ApiError> {
+        let symbol = params.symbol()?;
+        exchange.market_of(symbol)?;
+        let cancel = CancelOrder {
+            symbol,
+            order: order_ref(params, "cancelOrderId", "cancelOrigClientOrderId")?,
+            cancel_id: client_id(params, "cancelNewClientOrderId")?,
+            restriction: read_restriction(params)?,
+        };
+        let canceled = exchange.cancel(request.account, &cancel, request.now);
+        let text = |(order, id)| canceled_json(exchange, &order, id, request.unit);
+        Ok(canceled.map(text))
+    };
+    match canceled(request.params) {
+        Err(error) => error,
+        Ok(Ok(answer)) => ApiError::replace_half_failed(format!(
+            r#"{{"cancelResult":"SUCCESS","newOrderResult":"FAILURE","cancelResponse":{answer},"newOrderResponse":{}}}"#,
+            refusal.to_json(),
+        )),
+        Ok(Err(error)) => ApiError::replace_failed(format!(
+            r#"{{"cancelResult":"FAILURE","newOrderResult":"FAILURE","cancelResponse":{},"newOrderResponse":{}}}"#,
+            error.to_json(),
+            refusal.to_json(),
+        )),
+    }
+}
+
 /// The answer to a cancel: of the order, or of the whole list that it is a leg of.
 fn canceled_json(
     exchange: &Exchange,
@@ -118,12 +148,7 @@ pub fn test(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Ap
         "standardCommissionForOrder": {"maker": eight(fees.maker), "taker": eight(fees.taker)},
         "specialCommissionForOrder": none,
         "taxCommissionForOrder": none,
-        "discount": {
-            "enabledForAccount": false,
-            "enabledForSymbol": false,
-            "discountAsset": "BNB",
-            "discount": eight(Decimal::new(75, 2)),
-        },
+        "discount": super::account::discount(exchange, request),
     })))
 }
 
@@ -210,7 +235,7 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
         from.is_none_or(|from| order.created_at.as_micros() >= from.as_micros())
             && to.is_none_or(|to| order.created_at.as_millis() <= to.as_millis())
     };
-    let orders = &exchange.account(request.account).orders;
+    let orders = exchange.database(request.account, request.now);
     let all = orders.all_from(symbol, from_id.unwrap_or(i64::MIN)).filter(is_wanted);
     let wanted: Vec<&Order> = if from_id.is_some() || from.is_some() {
         all.take(limit).collect()

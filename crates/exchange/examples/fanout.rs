@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
-use tickwright_exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig, bind};
+use tickwright_exchange::{
+    ExchangeConfig, ExchangeHandle, MarketConfig, SymbolConfig, SyntheticConfig, bind,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 const SYMBOLS: [&str; 20] = [
@@ -60,37 +62,59 @@ async fn listen(url: String, counters: Arc<Counters>) {
     counters.closed.fetch_add(1, Ordering::Relaxed);
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let clients: usize = arguments.next().map_or(Ok(50), |text| text.parse())?;
-    let activity: f64 = arguments.next().map_or(Ok(17.0), |text| text.parse())?;
-    let seconds: u64 = arguments.next().map_or(Ok(20), |text| text.parse())?;
-    let symbols = SYMBOLS
-        .iter()
-        .map(|name| SymbolConfig::named(name).map(|symbol| SymbolConfig { activity, ..symbol }))
-        .collect::<Result<Vec<_>, _>>()?;
-    let market = SyntheticConfig {
-        symbols,
-        history: Duration::from_secs(60),
-        book_history: Duration::from_secs(20),
-        ..SyntheticConfig::default()
-    };
-    let config =
-        ExchangeConfig { market: MarketConfig::Synthetic(market), ..ExchangeConfig::default() };
+/// What is measured.
+struct Load {
+    clients: usize,
+    activity: f64,
+    seconds: u64,
+}
+
+impl Load {
+    fn from_arguments() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut arguments = std::env::args().skip(1);
+        Ok(Self {
+            clients: arguments.next().map_or(Ok(50), |text| text.parse())?,
+            activity: arguments.next().map_or(Ok(21.0), |text| text.parse())?,
+            seconds: arguments.next().map_or(Ok(20), |text| text.parse())?,
+        })
+    }
+
+    fn config(&self) -> Result<ExchangeConfig, Box<dyn std::error::Error>> {
+        let activity = self.activity;
+        let symbols = SYMBOLS
+            .iter()
+            .map(|name| SymbolConfig::named(name).map(|symbol| SymbolConfig { activity, ..symbol }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let market = SyntheticConfig {
+            symbols,
+            history: Duration::from_secs(60),
+            book_history: Duration::from_secs(20),
+            ..SyntheticConfig::default()
+        };
+        Ok(ExchangeConfig { market: MarketConfig::Synthetic(market), ..ExchangeConfig::default() })
+    }
+}
+
+/// Starts the exchange on a thread of its own.
+fn start(config: ExchangeConfig) -> Result<ExchangeHandle, Box<dyn std::error::Error>> {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async move {
-            let started = bind(config, ([127, 0, 0, 1], 0).into()).await;
-            if let Ok(handle) = started
-                && tell.send(handle.ws_url()).is_ok()
+            if let Ok(handle) = bind(config, ([127, 0, 0, 1], 0).into()).await
+                && tell.send(handle).is_ok()
             {
-                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                std::future::pending::<()>().await;
             }
         });
     });
-    let url = told.recv()?;
+    Ok(told.recv()?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let load = Load::from_arguments()?;
+    let handle = start(load.config()?)?;
     let names: Vec<String> = SYMBOLS
         .iter()
         .flat_map(|name| {
@@ -98,27 +122,34 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map(|kind| format!("{}@{kind}", name.to_lowercase()))
         })
         .collect();
-    let url = format!("{url}/stream?streams={}&timeUnit=MICROSECOND", names.join("/"));
+    let streams = names.join("/");
+    let url = format!("{}/stream?streams={streams}&timeUnit=MICROSECOND", handle.ws_url());
     let counters = Arc::new(Counters::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        for _ in 0..clients {
-            tokio::spawn(listen(url.clone(), Arc::clone(&counters)));
-        }
-        let mut before = 0;
-        for second in 1..=seconds {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let frames = counters.frames.load(Ordering::Relaxed);
-            let each = (frames - before) / u64::try_from(clients.max(1)).unwrap_or(1);
-            let lag = counters.worst_lag_us.swap(0, Ordering::Relaxed);
-            let closed = counters.closed.load(Ordering::Relaxed);
-            println!(
-                "{second:>3} s: {:>7} frames, {each:>6} for each client, worst lag {:>6.1} ms, {closed} cut off",
-                frames - before,
-                lag as f64 / 1_000.0
-            );
-            before = frames;
-        }
-    });
+    runtime.block_on(watch(&load, &handle, &url, &counters));
     Ok(())
+}
+
+/// Prints each second what went in, what came out, and how late.
+async fn watch(load: &Load, handle: &ExchangeHandle, url: &str, counters: &Arc<Counters>) {
+    for _ in 0..load.clients {
+        tokio::spawn(listen(url.to_owned(), Arc::clone(counters)));
+    }
+    let events = || handle.flow_events().unwrap_or(0);
+    let (mut frames_before, mut events_before) = (0, events());
+    println!("second  source events  frames  a client  worst lag ms  cut off");
+    for second in 1..=load.seconds {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (frames, events) = (counters.frames.load(Ordering::Relaxed), events());
+        let clients = u64::try_from(load.clients.max(1)).unwrap_or(1);
+        println!(
+            "{second:>6}  {:>13}  {:>6}  {:>8}  {:>12.1}  {:>7}",
+            events - events_before,
+            frames - frames_before,
+            (frames - frames_before) / clients,
+            counters.worst_lag_us.swap(0, Ordering::Relaxed) as f64 / 1_000.0,
+            counters.closed.load(Ordering::Relaxed),
+        );
+        (frames_before, events_before) = (frames, events);
+    }
 }

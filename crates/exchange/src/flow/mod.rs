@@ -108,6 +108,7 @@ pub struct Flow {
     next: BinaryHeap<Reverse<(u64, usize)>>,
     hash: u64,
     last_taken: Option<u64>,
+    taken: u64,
 }
 
 impl Flow {
@@ -125,7 +126,13 @@ impl Flow {
             .enumerate()
             .map(|(symbol, agents)| Reverse((agents.peek(), symbol)))
             .collect();
-        Self { agents, next, hash: hash::START, last_taken: None }
+        Self { agents, next, hash: hash::START, last_taken: None, taken: 0 }
+    }
+
+    /// How many events were taken.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// When the next event is due, in nanoseconds since the origin; `None` without symbols.
@@ -142,6 +149,7 @@ impl Flow {
         let event = FlowEvent { at, symbol, action };
         self.hash = hash::add(self.hash, &event);
         self.last_taken = Some(at);
+        self.taken += 1;
         Some(event)
     }
 

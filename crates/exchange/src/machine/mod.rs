@@ -436,6 +436,13 @@ impl Exchange {
         self.scratch = events;
     }
 
+    /// How many orders, cancels and trades of others there were; `None` without a synthetic
+    /// market.
+    #[must_use]
+    pub fn flow_events(&self) -> Option<u64> {
+        self.source.as_ref().map(|source| source.flow.taken())
+    }
+
     /// Hash of the flow from its origin up to `mark` of market time after the start; `None`
     /// without a synthetic market.
     #[must_use]

@@ -114,6 +114,12 @@ impl ExchangeHandle {
         self.shared.lock().exchange.flow_hash(mark)
     }
 
+    /// How many orders, cancels and trades of others there were so far; `None` for a replay.
+    #[must_use]
+    pub fn flow_events(&self) -> Option<u64> {
+        self.shared.lock().exchange.flow_events()
+    }
+
     /// Announces the shutdown on all websockets, closes them and stops.
     pub async fn shutdown(mut self) {
         control::announce_shutdown(&self.shared).await;

@@ -9,6 +9,7 @@
 
 pub mod bars;
 pub mod plan;
+pub mod record;
 pub mod run;
 pub mod source;
 pub mod tally;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::cascade::{Cascade, CascadeParts, Unjournaled};
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
@@ -67,6 +68,17 @@ pub struct PlanError {
     pub reason: SetupError,
 }
 
+/// A local venue answers everything and contradicts nothing: little must be remembered for late
+/// news, and a look a day at what it has is plenty.
+fn policy() -> ExecutionPolicy {
+    ExecutionPolicy {
+        is_journaled: false,
+        final_orders_kept: 64,
+        reconcile_every: Duration::from_secs(86_400),
+        ..ExecutionPolicy::default()
+    }
+}
+
 impl RunPlan {
     /// The machines, before anything has happened.
     ///
@@ -89,7 +101,7 @@ impl RunPlan {
             ),
             execution: ExecutionMachine::new(
                 identity,
-                ExecutionPolicy::default(),
+                policy(),
                 instruments,
                 RestoredExecution::default(),
                 Timestamp::EPOCH,

@@ -219,6 +219,17 @@ impl<W: Watcher> Run<W> {
         Ok(())
     }
 
+    /// Ends it: what is noted now and then is noted once more.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub fn end(&mut self) -> Result<(), RunError> {
+        if self.first_at.is_some() && self.watcher.sample_at().is_some() {
+            self.watcher.sample(self.machines.now(), &self.machines)?;
+        }
+        Ok(())
+    }
+
     /// Market events taken since the run began: one for each level change, quote, trade and bar
     /// of a file. A whole book counts as nothing, a bar that was built neither.
     #[must_use]

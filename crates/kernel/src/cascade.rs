@@ -23,7 +23,7 @@ pub use output::CascadeOutput;
 use crate::journal::{Durability, Journal, JournalError, Persist, Persisted, Record};
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, VenueCommand};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
-use crate::strategy::{HostInput, HostOutput, StrategyHost};
+use crate::strategy::{HostError, HostInput, HostOutput, StrategyHost};
 use crate::venue::{Balance, Venue, VenueEffect, VenueInput, Wake};
 use crate::wire::Moment;
 
@@ -210,8 +210,12 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.sequence += 1;
         self.step_venue(VenueInput::Market(event));
         self.settle(out)?;
-        self.step_risk(RiskInput::Market { sequence: self.sequence, event }, out);
-        self.settle(out)?;
+        let input = RiskInput::Market { sequence: self.sequence, event };
+        self.risk.step(self.now, input, &mut self.risk_effects);
+        if !self.risk_effects.is_empty() {
+            self.carry_out_all(out);
+            self.settle(out)?;
+        }
         self.tell_hosts(Some(event), out)
     }
 
@@ -224,7 +228,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         to: Timestamp,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
-        while let Some(at) = self.wake_at().filter(|at| *at <= to) {
+        loop {
+            let at = self.next_wake();
+            if at > to || at == Timestamp::MAX {
+                break;
+            }
             self.now = self.now.max(at);
             self.wake(out)?;
         }
@@ -247,9 +255,19 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     /// The next instant at which a machine wants to be woken.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let machines = [self.venue_wake(), self.execution_wake, self.risk.wake_at()];
-        let hosts = self.seats.iter().filter(|seat| !seat.has_failed);
-        machines.into_iter().flatten().chain(hosts.filter_map(|seat| seat.host.wake_at())).min()
+        Some(self.next_wake()).filter(|at| *at < Timestamp::MAX)
+    }
+
+    /// The same; the end of time for none. Asked before every event.
+    #[inline]
+    fn next_wake(&self) -> Timestamp {
+        let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
+        let machines = of(self.venue_wake()).min(of(self.execution_wake));
+        let machines = machines.min(of(self.risk.wake_at()));
+        self.seats
+            .iter()
+            .filter(|seat| !seat.has_failed)
+            .fold(machines, |earliest, seat| earliest.min(of(seat.host.wake_at())))
     }
 
     /// A local venue goes by one clock.
@@ -298,7 +316,15 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     /// Lets execution and risk finish everything that they have set each other.
+    #[inline]
     fn settle(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        if self.work.is_empty() && self.told.is_empty() {
+            return Ok(());
+        }
+        self.settle_all(out)
+    }
+
+    fn settle_all(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
         loop {
             if let Some(work) = self.work.pop_front() {
                 match work {
@@ -395,8 +421,12 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     fn step_risk(&mut self, input: RiskInput<'_>, out: &mut Vec<CascadeOutput>) {
+        self.risk.step(self.now, input, &mut self.risk_effects);
+        self.carry_out_all(out);
+    }
+
+    fn carry_out_all(&mut self, out: &mut Vec<CascadeOutput>) {
         let mut effects = std::mem::take(&mut self.risk_effects);
-        self.risk.step(self.now, input, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(effect, out);
         }
@@ -458,9 +488,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             self.link_host(index, out)?;
             self.tell_orders(index, out)?;
             if let Some(event) = event.filter(|event| self.seats[index].host.wants(event)) {
-                let (sequence, correlation) = (self.sequence, CorrelationId(self.sequence));
-                let input = HostInput::Market { sequence, event: event.clone(), correlation };
-                self.step_host(index, input, out)?;
+                self.step_host_market(index, event, out)?;
                 self.tell_orders(index, out)?;
             }
         }
@@ -490,7 +518,16 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.step_host(index, input, out)
     }
 
+    #[inline]
     fn tell_orders(
+        &mut self,
+        index: usize,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        if self.for_hosts.is_empty() { Ok(()) } else { self.tell_waiting_orders(index, out) }
+    }
+
+    fn tell_waiting_orders(
         &mut self,
         index: usize,
         out: &mut Vec<CascadeOutput>,
@@ -514,9 +551,43 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         if seat.has_failed {
             return Ok(());
         }
+        let result = seat.host.step(self.now, input, &mut self.host_outputs);
+        if result.is_err() || !self.host_outputs.is_empty() {
+            self.drain_host(index, result, out)?;
+        }
+        Ok(())
+    }
+
+    /// The same for a market event, which most strategies let pass.
+    #[inline]
+    fn step_host_market(
+        &mut self,
+        index: usize,
+        event: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let seat = &mut self.seats[index];
+        if seat.has_failed {
+            return Ok(());
+        }
+        let (now, sequence, correlation) = (self.now, self.sequence, CorrelationId(self.sequence));
+        let outputs = &mut self.host_outputs;
+        let result = seat.host.step_market(now, sequence, event, correlation, outputs);
+        if result.is_err() || !self.host_outputs.is_empty() {
+            self.drain_host(index, result, out)?;
+        }
+        Ok(())
+    }
+
+    fn drain_host(
+        &mut self,
+        index: usize,
+        result: Result<(), HostError>,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let seat = &mut self.seats[index];
         let strategy = seat.host.strategy();
         let mut outputs = std::mem::take(&mut self.host_outputs);
-        let result = seat.host.step(self.now, input, &mut outputs);
         if let Err(error) = result {
             seat.has_failed = true;
             out.push(CascadeOutput::StrategyFailed { strategy, error });

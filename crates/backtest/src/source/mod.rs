@@ -5,12 +5,14 @@
 //! tell the time of loading from the time of trading.
 
 mod archive;
+mod catalog;
 mod merge;
 mod span;
 
 use model::MarketEvent;
 
 pub use archive::{ArchiveKind, ArchiveSource, detect};
+pub use catalog::CatalogSource;
 pub use merge::Merged;
 pub use span::Span;
 

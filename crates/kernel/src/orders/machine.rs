@@ -126,8 +126,15 @@ impl ExecutionMachine {
 
     /// An order, to be changed: its deadline is looked at again afterwards.
     pub(super) fn order_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.touched.push(id);
+        self.touch(id);
         self.orders.get_mut(&id)
+    }
+
+    /// Several changes of one order in a row are one.
+    fn touch(&mut self, id: OrderId) {
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
     }
 
     /// The order that goes by a name on the wire.
@@ -241,8 +248,12 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) -> u64 {
         self.sequence += 1;
-        let persist = Persist { sequence: self.sequence, record, durability };
-        effects.push(ExecutionEffect::Persist(persist));
+        if self.policy.is_journaled {
+            let persist = Persist { sequence: self.sequence, record, durability };
+            effects.push(ExecutionEffect::Persist(persist));
+        } else {
+            self.durable_sequence = self.sequence;
+        }
         self.sequence
     }
 
@@ -268,8 +279,10 @@ impl ExecutionMachine {
             kind,
         };
         let strategy = order.strategy;
-        let record = Record::OrderChanged { strategy, event: event.clone() };
-        self.persist(record, Durability::Lazy, effects);
+        if self.policy.is_journaled {
+            let record = Record::OrderChanged { strategy, event: event.clone() };
+            self.persist(record, Durability::Lazy, effects);
+        }
         effects.push(ExecutionEffect::Tell { strategy, event });
     }
 

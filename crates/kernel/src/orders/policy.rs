@@ -36,6 +36,9 @@ pub struct ExecutionPolicy {
     pub trades_reread: usize,
     /// How many final orders are remembered, for late news and repetitions.
     pub final_orders_kept: usize,
+    /// Whether anything is written down. `false` only where nobody goes on from a crash, as in a
+    /// backtest: everything then counts as durable at once.
+    pub is_journaled: bool,
 }
 
 impl Default for ExecutionPolicy {
@@ -52,6 +55,7 @@ impl Default for ExecutionPolicy {
             reconcile_every: Duration::from_secs(60),
             trades_reread: 100,
             final_orders_kept: 10_000,
+            is_journaled: true,
         }
     }
 }

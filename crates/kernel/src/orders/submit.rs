@@ -70,6 +70,10 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let Some(order) = self.orders.get(&id) else { return };
+        if order.intent_sequence <= self.durable_sequence && self.waiting.is_empty() {
+            self.release(now, id, effects);
+            return;
+        }
         self.waiting.insert(order.intent_sequence, id);
         self.release_durable(now, effects);
     }

@@ -161,10 +161,9 @@ impl RiskMachine {
             RiskInput::Market { sequence, event } => {
                 self.sequence = sequence;
                 if self.portfolio.on_market(event) {
-                    let valued = self.portfolio.take_valued_fees().into_iter();
-                    effects.extend(
-                        valued.map(|(key, in_quote)| RiskEffect::FeeValued { key, in_quote }),
-                    );
+                    for (key, in_quote) in self.portfolio.take_valued_fees() {
+                        effects.push(RiskEffect::FeeValued { key, in_quote });
+                    }
                     self.judge_losses(now, effects);
                 }
             }

@@ -245,6 +245,7 @@ impl StrategyHost {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self.stage {
+            Stage::Ready | Stage::Paused if self.timers.is_empty() => None,
             Stage::Ready | Stage::Paused => self.timers.values().min().copied(),
             Stage::AwaitingHistory | Stage::WarmingUp | Stage::Stopped => None,
         }
@@ -307,6 +308,35 @@ impl StrategyHost {
         self.deliver(now, input)?;
         self.last_number_sent = self.setup.last_number;
         outputs.append(&mut self.outputs);
+        Ok(())
+    }
+
+    /// The same for a market event, which stays with the caller: it is copied only if the strategy
+    /// acts on it, or if it must wait for the history.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    #[inline]
+    pub fn step_market(
+        &mut self,
+        now: Timestamp,
+        sequence: u64,
+        event: &MarketEvent,
+        correlation: CorrelationId,
+        outputs: &mut Vec<HostOutput>,
+    ) -> Result<(), HostError> {
+        if self.stage == Stage::AwaitingHistory {
+            self.splice.hold(event.clone());
+            return Ok(());
+        }
+        self.on_market(now, event)?;
+        if !self.effects.list.is_empty() {
+            let received_at = event.received_at();
+            let cause = || (Cause::Market { sequence, event: event.clone() }, received_at);
+            self.collect(now, cause, Some(correlation));
+            self.last_number_sent = self.setup.last_number;
+            outputs.append(&mut self.outputs);
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use model::{
 
 /// How many ended orders, and how many executions, are kept for questions. Older ones are
 /// forgotten, so that memory does not grow with a run.
-const KEPT: usize = 10_000;
+const KEPT: usize = 1_000;
 
 /// An order as the venue knows it.
 #[derive(Clone, Debug)]

@@ -41,6 +41,15 @@ pub struct BacktestArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 
+    /// Write the report here: one HTML file, or JSON if the name ends in .json. The same run under
+    /// twice and three times the costs, and the latency, goes with it
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Write orders, fills and equity to this directory, as CSV
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<PathBuf>,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -51,7 +60,7 @@ Runs strategies over history, with the same gate, order handling and matching as
 By default orders fare as they might have: a latency, spread and slippage for takers, limit orders
 filled only when traded through, a tenth of the volume at most. See [backtest] in docs/CONFIG.md.
 
-Data: the venue's files of trades, aggTrades and klines, zipped or not, and any CSV file of
+Data: a catalog (`tickwright data import`), the venue's files of trades, aggTrades and klines, zipped or not, and any CSV file of
 id,price,qty,quote_qty,time_ms,is_buyer_maker.
 
 Examples:
@@ -70,6 +79,21 @@ impl BacktestArgs {
             [] => Sources::Files { engine },
             chosen => Sources::Chosen { engine, strategies: chosen.to_vec() },
         }
+    }
+
+    /// The command that repeats the run. (What only says where results go does not change them.)
+    #[must_use]
+    pub fn command(&self) -> String {
+        let mut words = vec!["tickwright backtest".to_owned()];
+        let mut add = |flag: &str, value: String| words.push(format!("{flag} '{value}'"));
+        self.config.iter().for_each(|file| add("--config", file.display().to_string()));
+        self.strategy.iter().for_each(|file| add("--strategy", file.display().to_string()));
+        self.data.iter().for_each(|path| add("--data", path.display().to_string()));
+        self.symbol.iter().for_each(|symbol| add("--symbol", symbol.to_string()));
+        self.set.iter().for_each(|setting| add("--set", setting.clone()));
+        self.from.iter().for_each(|instant| add("--from", instant.to_string()));
+        self.to.iter().for_each(|instant| add("--to", instant.to_string()));
+        words.join(" ")
     }
 
     /// The environment's settings, and those of `--set`.

@@ -31,6 +31,12 @@ impl Rig {
         std::fs::write(self.path(name), text).unwrap();
     }
 
+    /// A file that the program wrote.
+    #[track_caller]
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
     /// Runs the program over the trades; what it printed, which must be one JSON object.
     #[track_caller]
     pub fn backtest(&self, arguments: &[&str]) -> Value {

@@ -8,6 +8,7 @@
 //! Nothing here reads a clock: how long a run took is measured by whoever runs it.
 
 pub mod bars;
+pub mod export;
 pub mod plan;
 pub mod record;
 pub mod run;

@@ -80,6 +80,34 @@ impl Watcher for Unwatched {
     }
 }
 
+/// Perhaps somebody watches.
+impl<W: Watcher> Watcher for Option<W> {
+    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
+        self.as_mut().map_or(Ok(()), |watcher| watcher.output(output, machines))
+    }
+    fn sample_at(&self) -> Option<Timestamp> {
+        self.as_ref().and_then(W::sample_at)
+    }
+    fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
+        self.as_mut().map_or(Ok(()), |watcher| watcher.sample(now, machines))
+    }
+}
+
+/// Two watch, each asked at the times of both.
+impl<A: Watcher, B: Watcher> Watcher for (A, B) {
+    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
+        self.0.output(output, machines)?;
+        self.1.output(output, machines)
+    }
+    fn sample_at(&self) -> Option<Timestamp> {
+        self.0.sample_at().into_iter().chain(self.1.sample_at()).min()
+    }
+    fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
+        self.0.sample(now, machines)?;
+        self.1.sample(now, machines)
+    }
+}
+
 /// A watcher can't go on.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

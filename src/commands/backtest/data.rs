@@ -1,10 +1,15 @@
 //! What the data of a backtest are, and whose.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use backtest::source::{ArchiveKind, ArchiveSource, EventSource, Merged, SourceError, detect};
+use backtest::source::{
+    ArchiveKind, ArchiveSource, CatalogSource, EventSource, Merged, SourceError, detect,
+};
 use exchange::symbols::split_name;
 use model::{InstrumentId, Instruments, Interval, Symbol};
+use sha2::{Digest as _, Sha256};
+use store::catalog::{Catalog, Kind, Series};
 
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::{Exit, Failure};
@@ -16,37 +21,63 @@ const LINES_LOOKED_AT: usize = 3;
 /// The data, not opened yet.
 #[derive(Debug)]
 pub struct Found {
-    files: Vec<FoundFile>,
+    parts: Vec<Part>,
 }
 
 #[derive(Debug)]
-struct FoundFile {
-    path: PathBuf,
-    kind: ArchiveKind,
-    symbol: Symbol,
+enum Part {
+    File { path: PathBuf, kind: ArchiveKind, symbol: Symbol },
+    Series(Series),
+}
+
+impl Part {
+    const fn symbol(&self) -> Symbol {
+        match self {
+            Self::File { symbol, .. } => *symbol,
+            Self::Series(series) => series.key.symbol,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Series(series) => series.key.to_string(),
+        }
+    }
 }
 
 /// Looks at every path of the command.
 ///
 /// # Errors
-/// For a file that can't be read, or of which nobody says what or whose it is.
+/// For a path that can't be read, or of which nobody says what or whose it is.
 pub fn find(args: &BacktestArgs, config: &Config) -> Result<Found, Failure> {
-    let files = args.data.iter().map(|path| look_at(path, args, config));
-    Ok(Found { files: files.collect::<Result<_, _>>()? })
+    let mut parts = Vec::new();
+    for path in &args.data {
+        if path.is_dir() {
+            parts.extend(series_of(path, args, config)?.into_iter().map(Part::Series));
+        } else {
+            parts.push(look_at(path, args, config)?);
+        }
+    }
+    Ok(Found { parts })
 }
 
-fn look_at(path: &Path, args: &BacktestArgs, config: &Config) -> Result<FoundFile, Failure> {
+fn look_at(path: &Path, args: &BacktestArgs, config: &Config) -> Result<Part, Failure> {
     let lines = first_lines(path).map_err(|error| Failure::new(Exit::Usage, error))?;
     let shown = path.display();
     let kind = detect(path, &lines).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("{shown}: neither trades nor aggTrades nor klines"))
+        let message = format!(
+            "{shown}: neither trades nor aggTrades nor klines; a capture goes through \
+             `tickwright data import` first"
+        );
+        Failure::new(Exit::Usage, message)
     })?;
-    let symbol = symbol_in(path).or(args.symbol).or_else(|| only_symbol(config));
+    let symbol = symbol_in(path).or_else(|| only_symbol(args, config));
     let symbol = symbol.ok_or_else(|| {
         let message = format!("{shown}: whose history is it? Say so with --symbol");
         Failure::new(Exit::Usage, message)
     })?;
-    Ok(FoundFile { path: path.to_owned(), kind, symbol })
+    Ok(Part::File { path: path.to_owned(), kind, symbol })
 }
 
 fn first_lines(path: &Path) -> Result<Vec<String>, store::SourceError> {
@@ -60,6 +91,37 @@ fn first_lines(path: &Path) -> Result<Vec<String>, store::SourceError> {
     Ok(first)
 }
 
+/// The series of a catalog that the run needs: of what is traded, on the spot market if there are
+/// several, and nothing that says the same twice. Trades outrank aggregate trades, and both klines.
+fn series_of(path: &Path, args: &BacktestArgs, config: &Config) -> Result<Vec<Series>, Failure> {
+    let all = Catalog::new(path).series();
+    let all = all.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let mut wanted = Vec::new();
+    for symbol in traded(args, config) {
+        let own = all.iter().filter(|series| series.key.symbol == symbol);
+        let mut own: Vec<&Series> = own.collect();
+        if let Some(market) = own.first().map(|series| series.key.market.clone()) {
+            let spot = store::catalog::Market::binance_spot();
+            let market =
+                if own.iter().any(|series| series.key.market == spot) { spot } else { market };
+            own.retain(|series| series.key.market == market);
+        }
+        let has = |kind| own.iter().any(|series| series.key.kind == kind);
+        let (has_trades, has_aggregates) = (has(Kind::Trades), has(Kind::AggTrades));
+        own.retain(|series| match series.key.kind {
+            Kind::Trades | Kind::Quotes | Kind::Depth => true,
+            Kind::AggTrades => !has_trades,
+            Kind::Klines => !has_trades && !has_aggregates,
+        });
+        wanted.extend(own.into_iter().cloned());
+    }
+    if wanted.is_empty() {
+        let message = format!("{}: nothing of what is traded is in this catalog", path.display());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(wanted)
+}
+
 /// The symbol in a file's name, set off as the venue does: `BTCUSDT-trades-2025-10-04.zip`.
 fn symbol_in(path: &Path) -> Option<Symbol> {
     let name = path.file_name()?.to_str()?;
@@ -70,13 +132,21 @@ fn symbol_in(path: &Path) -> Option<Symbol> {
     parts.filter(|part| split_name(part).is_some()).find_map(|part| Symbol::new(part).ok())
 }
 
-/// The one symbol that the strategies trade, if it is one.
-fn only_symbol(config: &Config) -> Option<Symbol> {
+/// What the strategies trade, each once.
+fn traded(args: &BacktestArgs, config: &Config) -> Vec<Symbol> {
+    if let Some(symbol) = args.symbol {
+        return vec![symbol];
+    }
     let mut symbols: Vec<Symbol> =
         config.enabled().flat_map(|strategy| strategy.symbols.iter().copied()).collect();
     symbols.sort_unstable();
     symbols.dedup();
-    match symbols.as_slice() {
+    symbols
+}
+
+/// The one symbol that the strategies trade, if it is one.
+fn only_symbol(args: &BacktestArgs, config: &Config) -> Option<Symbol> {
+    match traded(args, config).as_slice() {
         [only] => Some(*only),
         _ => None,
     }
@@ -85,15 +155,42 @@ fn only_symbol(config: &Config) -> Option<Symbol> {
 impl Found {
     /// The symbols that there is history of, in the order of the paths.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol> {
-        self.files.iter().map(|file| file.symbol)
+        self.parts.iter().map(Part::symbol)
     }
 
-    /// The series of bars that files have.
+    /// The paths as they were given, and the series of catalogs.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.parts.iter().map(Part::name)
+    }
+
+    /// SHA-256 of all of it: of each file's bytes, and of each series' rows.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn hash(&self) -> Result<String, Failure> {
+        let mut hash = Sha256::new();
+        for part in &self.parts {
+            match part {
+                Part::Series(series) => hash.update(series.digest()),
+                Part::File { path, .. } => add_file(path, &mut hash).map_err(|error| {
+                    Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
+                })?,
+            }
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The series of bars that the data have.
     pub fn given_bars(&self, instruments: &Instruments) -> Vec<(InstrumentId, Interval)> {
-        let series = self.files.iter().filter_map(|file| match file.kind {
-            ArchiveKind::Klines(interval) => Some((id_of(instruments, file.symbol), interval)),
-            ArchiveKind::Trades | ArchiveKind::AggregateTrades => None,
-        });
+        let interval = |part: &Part| match part {
+            Part::File { kind: ArchiveKind::Klines(interval), .. } => Some(*interval),
+            Part::File { kind: ArchiveKind::Trades | ArchiveKind::AggregateTrades, .. } => None,
+            Part::Series(series) => series.key.interval,
+        };
+        let series = self
+            .parts
+            .iter()
+            .filter_map(|part| Some((id_of(instruments, part.symbol()), interval(part)?)));
         series.collect()
     }
 
@@ -103,11 +200,25 @@ impl Found {
     /// See [`SourceError`].
     pub fn open(&self, instruments: &Instruments) -> Result<Merged, SourceError> {
         let mut sources: Vec<Box<dyn EventSource>> = Vec::new();
-        for file in &self.files {
-            let id = id_of(instruments, file.symbol);
-            sources.push(Box::new(ArchiveSource::open(&file.path, file.kind, id)?));
+        for part in &self.parts {
+            let id = id_of(instruments, part.symbol());
+            sources.push(match part {
+                Part::File { path, kind, .. } => Box::new(ArchiveSource::open(path, *kind, id)?),
+                Part::Series(series) => Box::new(CatalogSource::open(series, id)),
+            });
         }
         Ok(Merged::new(sources))
+    }
+}
+
+fn add_file(path: &Path, hash: &mut Sha256) -> std::io::Result<()> {
+    let mut file = std::fs::File::open(path)?;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => hash.update(&buffer[..count]),
+        }
     }
 }
 

@@ -2,11 +2,16 @@
 
 mod data;
 mod plan;
+mod reporting;
+mod scenarios;
 mod show;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backtest::run::{Run, RunError, Unwatched};
+use backtest::export::CsvExport;
+use backtest::record::Recorder;
+use backtest::run::{Run, RunError};
 use backtest::source::{EventSource, SourceError, Span};
 use kernel::strategy::StrategyEntry;
 use model::{MarketEvent, Timestamp};
@@ -14,6 +19,7 @@ use model::{MarketEvent, Timestamp};
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::load_for_backtest;
+use scenarios::Scenarios;
 
 /// How long the parts of a run took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +29,9 @@ struct Timing {
     /// The loop.
     run: Duration,
 }
+
+/// Who watches the run.
+type Watchers = (Option<Recorder>, Option<CsvExport>);
 
 /// Runs the strategies over the data.
 ///
@@ -38,21 +47,41 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     timing.load += opening.elapsed();
     let from = args.from.unwrap_or(Timestamp::EPOCH);
     let given = found.given_bars(&plan.run.instruments);
-    let run = Run::new(&plan.run, from, &given, Unwatched).map_err(broken)?;
-    let run = match args.to {
-        Some(to) => drive(Span::until(source, to), run, &mut timing)?,
-        None => drive(source, run, &mut timing)?,
+    let recorder = match args.report.is_some() || !args.json {
+        true => Some(reporting::recorder(args, &config, &plan, &found)?),
+        false => None,
     };
-    show::print(args, &plan, &run, timing);
+    let export = args.export.as_deref().map(|directory| CsvExport::create(directory, &plan.run));
+    let export = export.transpose().map_err(|error| Failure::new(Exit::Storage, error))?;
+    let run = Run::new(&plan.run, from, &given, (recorder, export)).map_err(broken)?;
+    let scenarios = args.report.as_ref().map(|_| Scenarios::start(&plan.run, from, &given));
+    let scenarios = scenarios.transpose().map_err(broken)?;
+    let to = args.to.unwrap_or(Timestamp::MAX);
+    let run = drive(Span::until(source, to), run, scenarios.as_ref(), &mut timing)?;
+    let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
+    let shown = show::Shown::of(&plan, &run, timing);
+    let events = run.events();
+    let (recorder, export) = run.into_watcher();
+    let exported = export.map_or(Ok(()), CsvExport::finish);
+    exported.map_err(|error| Failure::new(Exit::Storage, error))?;
+    let report = recorder.and_then(|recorder| {
+        let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
+        recorder.finish(events, scenarios)
+    });
+    if let (Some(path), Some(report)) = (&args.report, &report) {
+        reporting::write(path, report)?;
+    }
+    shown.print(args, report.as_ref());
     Ok(Exit::Ok)
 }
 
 /// Feeds a run with everything that a source has.
 fn drive<S: EventSource>(
     mut source: S,
-    mut run: Run<Unwatched>,
+    mut run: Run<Watchers>,
+    scenarios: Option<&Scenarios>,
     timing: &mut Timing,
-) -> Result<Run<Unwatched>, Failure> {
+) -> Result<Run<Watchers>, Failure> {
     let mut batch: Vec<MarketEvent> = Vec::new();
     loop {
         let start = Instant::now();
@@ -61,10 +90,15 @@ fn drive<S: EventSource>(
         let loaded = Instant::now();
         timing.load += loaded.duration_since(start);
         if batch.is_empty() {
+            run.end().map_err(broken)?;
             return Ok(run);
         }
+        if let Some(scenarios) = scenarios {
+            scenarios.feed(Arc::from(batch.as_slice()));
+        }
+        let ready = Instant::now();
         run.feed(&batch).map_err(broken)?;
-        timing.run += loaded.elapsed();
+        timing.run += ready.elapsed();
     }
 }
 

@@ -1,61 +1,88 @@
 //! What a backtest prints.
 
-use backtest::run::{Run, Unwatched};
+use std::io::IsTerminal as _;
+
+use backtest::run::{Run, Watcher};
+use backtest::tally::Tally;
+use model::{Amount, Asset};
+use report::run::RunReport;
+use report::terminal::{Colour, summary};
 use serde_json::json;
 
 use super::Timing;
 use super::plan::Planned;
 use crate::cli::backtest::BacktestArgs;
 
-/// Prints the result.
-pub fn print(args: &BacktestArgs, plan: &Planned, run: &Run<Unwatched>, timing: Timing) {
-    let tally = run.tally();
-    let cash = plan.run.balances.iter().map(|(_, amount)| *amount).sum::<model::Amount>();
-    let equity_end = cash + run.profit();
-    let loop_s = timing.run.as_secs_f64();
-    let rate = run.events() as f64 / loop_s.max(1e-9);
-    if args.json {
-        let result = json!({
-            "events": run.events(),
-            "orders": tally.orders,
-            "cancels": tally.cancels,
-            "denied": tally.denied,
-            "rejected": tally.rejected,
-            "fills": tally.fills,
-            "fees": tally.fees.to_string(),
-            "currency": plan.run.currency,
-            "equity_start": cash.to_string(),
-            "equity_end": equity_end.to_string(),
-            "warnings": plan.warnings,
+/// The result of a run.
+pub struct Shown {
+    events: u64,
+    tally: Tally,
+    currency: Asset,
+    /// What the account began with.
+    pub cash: Amount,
+    profit: Amount,
+    warnings: Vec<String>,
+    timing: Timing,
+}
+
+impl Shown {
+    /// Of a run that is over.
+    pub fn of<W: Watcher>(plan: &Planned, run: &Run<W>, timing: Timing) -> Self {
+        Self {
+            events: run.events(),
+            tally: run.tally().clone(),
+            currency: plan.run.currency,
+            cash: plan.run.balances.iter().map(|(_, amount)| *amount).sum(),
+            profit: run.profit(),
+            warnings: plan.warnings.clone(),
+            timing,
+        }
+    }
+
+    /// To standard output.
+    pub fn print(&self, args: &BacktestArgs, report: Option<&RunReport>) {
+        let loop_s = self.timing.run.as_secs_f64();
+        let rate = self.events as f64 / loop_s.max(1e-9);
+        if args.json {
+            println!("{}", self.json(loop_s, rate));
+            return;
+        }
+        for warning in &self.warnings {
+            eprintln!("warning: {warning}");
+        }
+        if let Some(report) = report {
+            let is_watched = std::io::stdout().is_terminal();
+            print!("{}", summary(report, if is_watched { Colour::Ansi } else { Colour::Plain }));
+        }
+        println!(
+            "{} events: loaded in {:.3} s, run in {loop_s:.3} s, {:.1} million a second",
+            self.events,
+            self.timing.load.as_secs_f64(),
+            rate / 1e6,
+        );
+    }
+
+    fn json(&self, loop_s: f64, rate: f64) -> serde_json::Value {
+        json!({
+            "events": self.events,
+            "orders": self.tally.orders,
+            "cancels": self.tally.cancels,
+            "denied": self.tally.denied,
+            "rejected": self.tally.rejected,
+            "fills": self.tally.fills,
+            "fees": self.tally.fees.to_string(),
+            "currency": self.currency,
+            "equity_start": self.cash.to_string(),
+            "equity_end": (self.cash + self.profit).to_string(),
+            "warnings": self.warnings,
             "timing": {
-                "load_s": timing.load.as_secs_f64(),
+                "load_s": self.timing.load.as_secs_f64(),
                 "loop_s": loop_s,
                 "events_per_s": rate,
                 "peak_rss_mb": peak_rss_mb(),
             },
-        });
-        println!("{result}");
-        return;
+        })
     }
-    for warning in &plan.warnings {
-        eprintln!("warning: {warning}");
-    }
-    let currency = plan.run.currency;
-    println!(
-        "{} events, {} orders ({} denied, {} rejected), {} fills, fees {} {currency}",
-        run.events(),
-        tally.orders,
-        tally.denied,
-        tally.rejected,
-        tally.fills,
-        tally.fees,
-    );
-    println!("equity {cash} -> {equity_end} {currency}");
-    println!(
-        "loaded in {:.3} s, run in {loop_s:.3} s: {:.1} million events/s",
-        timing.load.as_secs_f64(),
-        rate / 1e6,
-    );
 }
 
 /// The most memory that this process has had resident, as the system says; `None` where it does

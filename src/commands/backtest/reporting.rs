@@ -1,0 +1,96 @@
+//! The report of a backtest: everything that repeats it, and nothing of how fast it ran.
+
+use std::path::Path;
+
+use backtest::record::Recorder;
+use matching::{FeePolicy, Fees, LatencyModel};
+use report::run::{ModelName, RunIdentity, RunReport};
+
+use super::data::Found;
+use super::plan::Planned;
+use crate::cli::backtest::BacktestArgs;
+use crate::cli::{Exit, Failure};
+use crate::config::{BacktestConfig, Config, FillRule};
+
+/// What takes the run down.
+///
+/// # Errors
+/// When the data can't be read for their hash.
+pub fn recorder(
+    args: &BacktestArgs,
+    config: &Config,
+    plan: &Planned,
+    data: &Found,
+) -> Result<Recorder, Failure> {
+    let settings = &config.engine.backtest;
+    let data_hash = if args.report.is_some() { Some(data.hash()?) } else { None };
+    let identity = RunIdentity {
+        mode: "backtest".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: Some(settings.seed),
+        config_hash: Some(config.hash.to_string()),
+        data_hash,
+        data: data.names().collect(),
+        models: models(settings, plan),
+        warnings: plan.warnings.clone(),
+        command: Some(args.command()),
+    };
+    Ok(Recorder::new(&plan.run, identity))
+}
+
+/// Writes the report, as the name of its file says.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write(path: &Path, report: &RunReport) -> Result<(), Failure> {
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let text = if is_json { report.to_json() } else { report::html::render(report) };
+    std::fs::write(path, text)
+        .map_err(|error| Failure::new(Exit::Storage, format!("{}: {error}", path.display())))
+}
+
+fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
+    let mut models = Vec::new();
+    let mut name = |what: &str, value: String| models.push(ModelName::new(what, &value));
+    name(
+        "fill",
+        match settings.fill {
+            FillRule::Model => {
+                "models: limit orders on trades and bars fill only when traded through; \
+                            what was taken stays taken until its level changes"
+                    .to_owned()
+            }
+            FillRule::Last => "whole, at once, at the last price".to_owned(),
+        },
+    );
+    name(
+        "latency",
+        match plan.run.models.latency {
+            LatencyModel::Constant { micros } => format!("{micros} µs each way"),
+            LatencyModel::Uniform { min_micros, max_micros, .. } => {
+                format!("{min_micros} to {max_micros} µs each way, evenly")
+            }
+        },
+    );
+    let market = &plan.run.models.market;
+    name("queue", format!("{:?}", market.queue).to_lowercase());
+    name(
+        "taker without a book",
+        format!(
+            "last price, {} bps of half spread and {} bps of slippage",
+            market.half_spread_bps, market.slippage_bps
+        ),
+    );
+    name("participation", format!("{} of the volume traded through", market.participation));
+    name("bars", "walked open, low, high, close after they have closed".to_owned());
+    for (instrument, fees) in plan.run.instruments.iter().zip(&plan.run.fees) {
+        let Fees { maker, taker, policy } = fees;
+        let asset = match policy {
+            FeePolicy::ReceivedAsset => "from what is received",
+            FeePolicy::Quote => "in quote",
+        };
+        let what = format!("fees of {}", instrument.symbol);
+        name(&what, format!("maker {maker}, taker {taker}, {asset}"));
+    }
+    models
+}

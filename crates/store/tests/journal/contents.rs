@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::records::{canceled, day, epoch, filled, intent, persists, start};
+use crate::records::{accepted, canceled, day, epoch, filled, intent, persists, start};
 use kernel::journal::{Durability, Journal, JournalError, Record};
 use kernel::ledger::{Ledger, LedgerError};
 use model::OrderId;
@@ -303,6 +303,37 @@ fn a_start_goes_on_from_the_stored_ledger() {
     reader.verify().unwrap_err();
     alter(&file(&dir), "UPDATE record SET checksum = 0 WHERE number = 250");
     SqliteJournal::open(&file(&dir), Level::Process).unwrap_err();
+}
+
+/// `cargo test --release -p tickwright-store -- --ignored --nocapture a_million`
+#[test]
+#[ignore = "writes a million records: run it by name"]
+fn a_start_with_a_million_records_takes_less_than_two_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(&file(&dir), Level::Process).unwrap();
+    journal.append(&persists(&start(), Durability::Lazy)).unwrap();
+    const EPOCH: u32 = 1_790_000_000;
+    for batch in 0..1_000 {
+        let numbers = batch * 334 + 1..=batch * 334 + 334;
+        let orders = numbers.flat_map(|number| {
+            let fill = filled(EPOCH, number, i64::from(number) * 7, 1_000_000, true);
+            [intent(EPOCH, number), accepted(EPOCH, number), fill]
+        });
+        let records: Vec<Record> = orders.collect();
+        journal.append(&persists(&records, Durability::Lazy)).unwrap();
+        // As the journal's thread does when nothing waits; the last is some way back.
+        if batch < 990 {
+            journal.maintain().unwrap();
+        }
+    }
+    let records = journal.ledger().records();
+    drop(journal);
+    let began_at = std::time::Instant::now();
+    let journal = SqliteJournal::open(&file(&dir), Level::Process).unwrap();
+    let took = began_at.elapsed();
+    eprintln!("{records} records: open in {took:?}");
+    assert!(records > 1_000_000 && journal.ledger().records() == records);
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
 }
 
 #[test]

@@ -153,19 +153,19 @@ pub fn answers_to(recipient: Recipient<JournalAnswered>) -> Answers {
     Box::new(move |answer| recipient.do_send(answer))
 }
 
-/// Writes as the thread does, but in a task of the runtime that it is called in, a commit every
-/// `commit_every` at most: for a simulated runtime, which has no other thread and whose disk takes
-/// virtual time.
+/// Writes as the thread does, but in a task of the runtime that it is called in; a commit takes
+/// `commit_time`, as it is then: for a simulated runtime, which has no other thread and whose disk
+/// takes virtual time.
 pub fn run_in_task(
     mut journal: impl Journal + 'static,
     answers: Answers,
-    commit_every: Duration,
+    commit_time: impl Fn() -> Duration + 'static,
 ) -> JournalQueue {
     let (sender, receiver) = sync_channel(QUEUE_BOUND);
     tokio::task::spawn_local(async move {
         let mut batch = Vec::with_capacity(BATCH_BOUND);
         loop {
-            tokio::time::sleep(commit_every).await;
+            tokio::time::sleep(commit_time()).await;
             let is_last = gather(&receiver, &mut batch);
             if let Err(error) = commit(&mut journal, &batch, &answers) {
                 fail("append", &error, &answers);

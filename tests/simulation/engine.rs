@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use actors::journal::run_in_task;
+use actors::messages::StrategyOrder;
 use actors::observe::{Observation, Observations};
 use model::OrderStatus;
-use store::journal::{Level, MemoryJournal};
+use store::journal::MemoryJournal;
 use store::state_dir::StateDir;
 use tickwright::cli::{Exit, Failure};
 use tickwright::wiring::{Assembly, FeeRates, OpenedLedger, Running, Site, assemble};
 use transport::Dialer;
 
+use super::mutants::{Early, Mutant};
 use super::network::{Simulated, wall};
 use super::world::Bench;
 
-/// How often the disk commits.
-const COMMIT_EVERY: Duration = Duration::from_millis(2);
+/// What a commit takes at most when the engine stops.
+const LAST_COMMIT: Duration = Duration::from_millis(10);
 
 /// One process after the other, until it was stopped in good order.
 pub async fn run(bench: Rc<Bench>) -> turmoil::Result {
@@ -47,7 +49,7 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
     let symbols = ["SOLUSDT", "BNBUSDT"];
     let info = site.exchange_info(&symbols).await?;
     let fees = FeeRates::read(config, &site, &symbols).await?;
-    let journal = MemoryJournal::open(&bench.disk, Level::Power)?;
+    let journal = MemoryJournal::open(&bench.disk, bench.setting.level)?;
     let now = clock.now().venue;
     let opened = OpenedLedger::begin(journal, config, &state_dir, &site, &info, now).await?;
     let broken = Rc::clone(bench);
@@ -61,12 +63,19 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
         clock,
         on_broken: Box::new(move |reason| broken.end_process(reason.reason.clone())),
     };
-    let (running, observed) = assemble(assembly, opened, |journal, _, answers| {
-        run_in_task(journal, answers, COMMIT_EVERY)
-    })?;
+    let disk = Rc::clone(bench);
+    let commit_time = move || disk.commit_time.get();
+    let (running, observed) =
+        assemble(assembly, opened, |journal, _, answers| match bench.setting.mutant {
+            Mutant::AnswersBeforeItWrites => run_in_task(Early::new(journal), answers, commit_time),
+            Mutant::None | Mutant::NoFence => run_in_task(journal, answers, commit_time),
+        })?;
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         look(bench, &running, &observed.observations).await;
+        if let Some(strategy) = bench.panics.borrow_mut().pop() {
+            running.engine.order_strategy(strategy, StrategyOrder::Panic);
+        }
         if bench.is_stopping.get() {
             let outcome = running.engine.drain("the end", Duration::from_secs(30)).await;
             if outcome.unconfirmed > 0 {
@@ -74,7 +83,7 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
             }
             running.engine.terminate().await;
             // Whatever was queued for the journal is written now.
-            tokio::time::sleep(COMMIT_EVERY * 4).await;
+            tokio::time::sleep(LAST_COMMIT).await;
             bench.is_stopped.set(true);
             return Ok(());
         }

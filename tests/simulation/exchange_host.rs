@@ -24,7 +24,7 @@ const URL: &str = "http://127.0.0.1:80";
 fn config(bench: &Bench) -> ExchangeConfig {
     let symbols = ["SOLUSDT", "BNBUSDT"].map(|name| SymbolConfig::named(name).unwrap());
     let market = SyntheticConfig {
-        seed: bench.seed,
+        seed: bench.setting.seed,
         symbols: symbols.into(),
         history: Duration::from_secs(600),
         book_history: Duration::from_secs(10),

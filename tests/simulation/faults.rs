@@ -10,6 +10,10 @@ use rand_pcg::Pcg64Mcg;
 pub enum Fault {
     /// What is sent is lost, for so long; connections do not survive it, and nobody is told.
     Partition(Duration),
+    /// What the engine sends is lost, for so long; what the exchange sends arrives.
+    Mute(Duration),
+    /// What the exchange sends is lost, for so long; what the engine sends arrives.
+    Deaf(Duration),
     /// What is sent arrives so much later.
     Hold(Duration),
     /// The engine is killed, and started again so much later.
@@ -18,6 +22,10 @@ pub enum Fault {
     PowerLoss(Duration, usize),
     /// The next write of the journal fails: the engine ends.
     DiskFailure,
+    /// For so long, each commit takes so long.
+    SlowDisk(Duration, Duration),
+    /// A strategy panics at its next event.
+    Panic(&'static str),
     /// The exchange is told to misbehave; and after a while, to stop it.
     Venue(&'static str, Option<(Duration, &'static str)>),
 }
@@ -47,8 +55,11 @@ const VENUE: &[(&str, Option<(u64, &str)>)] = &[
 ];
 
 /// Names of all classes, as they are counted.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 15] = [
     "partition",
+    "one way",
+    "slow disk",
+    "panic",
     "hold",
     "kill",
     "power loss",
@@ -67,6 +78,9 @@ impl Fault {
     pub fn name(self) -> &'static str {
         match self {
             Self::Partition(_) => "partition",
+            Self::Mute(_) | Self::Deaf(_) => "one way",
+            Self::SlowDisk(..) => "slow disk",
+            Self::Panic(_) => "panic",
             Self::Hold(_) => "hold",
             Self::Kill(_) => "kill",
             Self::PowerLoss(..) => "power loss",
@@ -86,7 +100,11 @@ impl Fault {
     fn draw(random: &mut Pcg64Mcg) -> Self {
         let mut millis = |from: u64, to: u64| Duration::from_millis(random.random_range(from..to));
         let (short, long) = (millis(100, 4_000), millis(100, 20_000));
-        match random.random_range(0..20) {
+        match random.random_range(0..25) {
+            20 => Self::Mute(long),
+            21 => Self::Deaf(long),
+            22..24 => Self::SlowDisk(long, Duration::from_millis(random.random_range(5..400))),
+            24 => Self::Panic(["grid", "market_maker"][random.random_range(0..2)]),
             0..2 => Self::Partition(long),
             2..5 => Self::Hold(short),
             5..7 => Self::Kill(short),

@@ -15,6 +15,7 @@ mod audit;
 mod engine;
 mod exchange_host;
 mod faults;
+mod mutants;
 mod network;
 #[path = "../../examples/chaos/record.rs"]
 mod record;
@@ -23,7 +24,9 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use world::{Outcome, World};
+use mutants::Mutant;
+use store::journal::Level;
+use world::{Outcome, Setting, World};
 
 /// Seeds to run: `SIMULATION_SEEDS=1000` for a thousand, `SIMULATION_SEEDS=17..18` for one.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
@@ -64,7 +67,7 @@ fn start_log() {
 #[track_caller]
 fn check(seed: u64, busy: Duration) -> Outcome {
     start_log();
-    let outcome = World::new(seed).run(busy);
+    let outcome = World::new(Setting::of(seed)).run(busy);
     let secs = busy.as_secs();
     let again = format!(
         "SIMULATION_SEEDS={seed}..{} SIMULATION_SECS={secs} cargo test --test simulation holds",
@@ -104,4 +107,22 @@ fn the_same_seed_gives_the_same_log() {
         panic!("record {place}:\n{}\n{}", first.log[place], second.log[place]);
     }
     assert_eq!(first.log.len(), second.log.len());
+}
+
+/// The first of some seeds at which a mutant breaks what it should.
+#[track_caller]
+fn is_caught(mutant: Mutant, level: Level, invariants: &[&str]) {
+    let caught = (0..200).find(|seed| {
+        let outcome = World::new(Setting { seed: *seed, level, mutant }).run(busy(90));
+        let names = |broken: &String| invariants.iter().any(|name| broken.starts_with(name));
+        outcome.broken.iter().any(names)
+    });
+    assert!(caught.is_some(), "{mutant:?} breaks none of {invariants:?} in 200 seeds");
+    eprintln!("{mutant:?} is caught at seed {}", caught.unwrap());
+}
+
+#[test]
+fn mutants_are_caught_by_name() {
+    is_caught(Mutant::AnswersBeforeItWrites, Level::Power, &["IntendedBeforeSent"]);
+    is_caught(Mutant::NoFence, Level::Power, &["FillsMatch", "OrdersMatch", "AbsentIsAbsent"]);
 }

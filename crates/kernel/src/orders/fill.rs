@@ -24,7 +24,7 @@ impl ExecutionMachine {
         let known = self.named(&client_order_id);
         match known.or_else(|| self.by_venue_id.get(&by_number).copied()) {
             Some(id) => drop(self.on_fill(now, id, fill, effects)),
-            None => self.on_external_fill(fill, effects),
+            None => self.on_strange_fill(now, &client_order_id, fill, effects),
         }
     }
 
@@ -40,10 +40,8 @@ impl ExecutionMachine {
             if self.on_fill(now, id, fill, effects) {
                 self.reconcile.summary.fills_adopted += 1;
             }
-        } else if self.may_be_ours(&fill) {
+        } else if self.is_news(&fill) {
             self.unclaimed.add(now, fill);
-        } else {
-            self.on_external_fill(fill, effects);
         }
     }
 

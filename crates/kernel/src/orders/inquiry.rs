@@ -144,7 +144,7 @@ impl ExecutionMachine {
     ) {
         let number = (snapshot.instrument, snapshot.venue_order);
         let Some(id) = self.named(&snapshot.client_order_id) else {
-            self.disclaim(number, effects);
+            self.assign(now, number, &snapshot.client_order_id, effects);
             return;
         };
         if let Some(order) = self.order_mut(id) {

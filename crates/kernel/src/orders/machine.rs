@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use model::{
     ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
-    OrderStatus, Role, Timestamp, VenueOrderId,
+    OrderStatus, Quantity, Role, Timestamp, VenueOrderId,
 };
 
 use super::budget::Budget;
@@ -48,6 +48,8 @@ pub struct ExecutionMachine {
     pub(super) known_fills: BTreeMap<InstrumentId, FillKeys>,
     /// Fills that may belong to an order of ours whose number is not known yet.
     pub(super) unclaimed: Unclaimed,
+    /// What orders executed whose intents a power cut took: no more than it took.
+    pub(super) lost_orders: BTreeMap<OrderId, Quantity>,
     /// Submits that wait for the journal, by the sequence of their intent.
     pub(super) waiting: BTreeMap<u64, OrderId>,
     pub(super) durable_sequence: u64,
@@ -88,6 +90,7 @@ impl ExecutionMachine {
             finished: VecDeque::new(),
             known_fills: restored.fills,
             unclaimed: Unclaimed::default(),
+            lost_orders: BTreeMap::new(),
             waiting: BTreeMap::new(),
             durable_sequence: 0,
             halted: BTreeSet::new(),

@@ -139,7 +139,9 @@ impl ExecutionMachine {
                 self.reconcile.active.clone_from(&all);
                 self.read_everything(now, all);
             }
-            Phase::ReadingAccount if self.reads.is_idle() && !self.awaits_fills() => {
+            Phase::ReadingAccount
+                if self.reads.is_idle() && self.unclaimed.is_empty() && !self.awaits_fills() =>
+            {
                 self.end_reconcile(now, effects);
             }
             Phase::Live if self.reconcile.next_at.is_some_and(|at| at <= now) => {

@@ -1,14 +1,18 @@
-//! Fills from a read that belong to nobody yet. While an order of ours is of unknown outcome, its
-//! number is not known, so a fill under a number that we do not know may be its fill or a manual
-//! trade: the venue is asked whose it is.
+//! Fills from a read that belong to nobody yet. A fill under a number that we do not know may be
+//! of an order of ours of unknown outcome, of one whose intent a power cut took from the journal,
+//! or a manual trade: the venue is asked whose it is.
 
 use std::collections::BTreeMap;
 
-use model::{Fill, InstrumentId, OrderId, OrderStatus, Timestamp, VenueOrderId};
+use model::{
+    ClientOrderId, CorrelationId, Fill, InstrumentId, OrderEvent, OrderEventKind, OrderId,
+    Quantity, Timestamp, VenueOrderId,
+};
 
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;
 use super::policy::ExecutionPolicy;
+use crate::journal::{Durability, Record};
 use crate::venue::VenueAction;
 
 /// The venue's order: its number is unique within an instrument.
@@ -42,6 +46,10 @@ impl Unclaimed {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn is_any_on(&self, instrument: InstrumentId) -> bool {
         self.0.keys().any(|(of, _)| *of == instrument)
     }
@@ -69,27 +77,9 @@ impl Unclaimed {
 }
 
 impl ExecutionMachine {
-    /// Whether a fill under an unknown number may be of an order of ours.
-    pub(super) fn may_be_ours(&self, fill: &Fill) -> bool {
-        let could_be = |order: &super::order::Order| {
-            order.new.instrument == fill.key.instrument
-                && order.new.side == fill.side
-                && !order.is_acknowledged()
-                && match order.status {
-                    OrderStatus::Submitted | OrderStatus::Unknown | OrderStatus::Absent => true,
-                    OrderStatus::Intended
-                    | OrderStatus::PendingNew
-                    | OrderStatus::Accepted
-                    | OrderStatus::PartiallyFilled
-                    | OrderStatus::Filled
-                    | OrderStatus::Canceled
-                    | OrderStatus::Expired
-                    | OrderStatus::ExpiredInMatch
-                    | OrderStatus::Rejected => false,
-                }
-        };
-        let is_news = !self.is_known_fill(&fill.key) && fill.event_at >= self.identity.opened_at;
-        is_news && self.orders.values().any(could_be)
+    /// Whether a fill under an unknown number is not booked yet and is this ledger's business.
+    pub(super) fn is_news(&self, fill: &Fill) -> bool {
+        !self.is_known_fill(&fill.key) && fill.event_at >= self.identity.opened_at
     }
 
     /// An order's number is known: the fills that were waiting under it are its own.
@@ -108,11 +98,62 @@ impl ExecutionMachine {
         }
     }
 
-    /// The venue knows an order under a name that is not ours: its fills are external.
-    pub(super) fn disclaim(&mut self, number: Number, effects: &mut Vec<ExecutionEffect>) {
+    /// The venue knows an order under a name that we do not: the fills that were waiting are its.
+    pub(super) fn assign(
+        &mut self,
+        now: Timestamp,
+        number: Number,
+        name: &ClientOrderId,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
         for fill in self.unclaimed.take(number) {
-            self.on_external_fill(fill, effects);
+            self.on_strange_fill(now, name, fill, effects);
         }
+    }
+
+    /// A fill of an order that the journal does not know. One of ours by its name lost its intent
+    /// to a power cut: the fill is booked to the strategy that the name gives. Others' fills are
+    /// external.
+    pub(super) fn on_strange_fill(
+        &mut self,
+        now: Timestamp,
+        name: &ClientOrderId,
+        fill: Fill,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        match OrderId::from_client_order_id(name) {
+            Ok((instance, id, _)) if instance == self.identity.instance => {
+                self.book_to_lost_order(now, id, fill, effects);
+            }
+            Ok(_) | Err(_) => self.on_external_fill(fill, effects),
+        }
+    }
+
+    fn book_to_lost_order(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        fill: Fill,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        if fill.event_at < self.identity.opened_at || !self.remember_fill(&fill.key) {
+            return;
+        }
+        self.reconcile.note_activity(fill.key.instrument);
+        self.reconcile.summary.fills_adopted += 1;
+        let executed = self.lost_orders.entry(id).or_insert(Quantity::ZERO);
+        *executed = executed.checked_add(fill.quantity).unwrap_or(Quantity::MAX);
+        let cumulative_quantity = *executed;
+        let event = OrderEvent {
+            order: id,
+            instrument: fill.key.instrument,
+            received_at: now,
+            correlation: CorrelationId(0),
+            kind: OrderEventKind::Filled { fill, cumulative_quantity, complete: false },
+        };
+        let record = Record::OrderChanged { strategy: id.strategy, event: event.clone() };
+        self.persist(record, Durability::Committed, effects);
+        effects.push(ExecutionEffect::Tell { strategy: id.strategy, event });
     }
 
     /// Asks whose the waiting fills are.

@@ -230,10 +230,27 @@ fn fills_of_others_are_external() {
         &[(Manual(11, "0.5"), "write external 11, external fill 11"), (Manual(11, "0.5"), "")],
     );
     check(
-        "from a read, while nothing of ours is in doubt",
+        "from a read, once the venue has said whose it is",
         &[
-            (On::TradesRead(&[(40, 11, "0.5")]), "write external 11, external fill 11"),
+            (On::TradesRead(&[(40, 11, "0.5")]), "whose 540"),
+            (On::FoundForeign(40), "write external 11, external fill 11"),
             (On::TradesRead(&[(40, 11, "0.5")]), ""),
         ],
+    );
+}
+
+#[test]
+fn fills_of_orders_that_a_power_cut_took_from_the_journal_are_their_strategys() {
+    check(
+        "from a read, once the venue has said whose it is",
+        &[
+            (On::TradesRead(&[(40, 11, "0.3"), (40, 12, "0.2")]), "whose 540"),
+            (Found(40, Filled, "0.5"), "40 filled 0.3 to 0.3, 40 filled 0.2 to 0.5"),
+            (On::TradesRead(&[(40, 11, "0.3"), (40, 12, "0.2")]), ""),
+        ],
+    );
+    check(
+        "from a report, which names it",
+        &[(Fill(40, 11, "0.5"), "40 filled 0.5 to 0.5"), (Fill(40, 11, "0.5"), "")],
     );
 }

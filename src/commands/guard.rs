@@ -36,7 +36,7 @@ pub fn execute(args: &GuardArgs, kinds: &'static [StrategyEntry]) -> Result<Exit
     refuse_what_has_no_venue(&config)?;
     let terminal = match config.engine.logs.terminal {
         TerminalLog::Off => TerminalLog::Auto,
-        terminal => terminal,
+        terminal @ (TerminalLog::Auto | TerminalLog::Human | TerminalLog::Json) => terminal,
     };
     let options = LogOptions { file: None, terminal, ..LogOptions::of(&config.engine) };
     let _log = logging::start(&options).map_err(|error| Failure::new(Exit::Storage, error))?;

@@ -83,3 +83,77 @@ fn tables_of_other_tools_are_mapped() {
     assert_eq!((&report["kept"], &report["rows"]), (&2.into(), &2.into()));
     assert_eq!(report["files"][0]["series"][0]["kind"], "trades");
 }
+
+/// An exchange in another process.
+struct Exchange {
+    child: std::process::Child,
+    ready: Value,
+}
+
+impl Exchange {
+    fn start(arguments: &[&str]) -> Self {
+        use std::io::BufRead as _;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickwright"));
+        command.arg("exchange").args(arguments).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        Self { child, ready }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn history_of_a_real_exchange_agrees_with_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let exchange = Exchange::start(&["--seed", "7", "--speed", "60", "--symbol", "BTCUSDT"]);
+    // Some minutes of market.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let venue_at = exchange.ready["clock"]["venue_at_ns"].as_i64().unwrap() / 1_000_000_000;
+    // A whole minute before the market began, so that the first bar is whole.
+    let from = model::Timestamp::from_secs(venue_at - venue_at % 60).to_string();
+    let url = exchange.ready["rest_url"].as_str().unwrap();
+    let arguments = ["fetch", "BTCUSDT", "--klines", "1m", "--agg-trades", "--rest", "--json"];
+    let place = ["--endpoint", url, "--from", &from];
+    let report = json(&[&arguments[..], &place[..]].concat(), path, 0);
+    assert_eq!(report["files"].as_array().unwrap().len(), 2, "{report}");
+    drop(exchange);
+    // Bars built from the aggregates are the venue's own bars, where both are whole.
+    let checks = json(&["verify", "--json"], path, 0);
+    for series in checks["series"].as_array().unwrap() {
+        assert!(
+            series["rows"].as_u64().unwrap() > 0 && series["counts"].get("gap").is_none(),
+            "{series}"
+        );
+    }
+    run(&["export", "out", "--format", "csv", "--kind", "klines"], path, 0);
+    let venue =
+        std::fs::read_to_string(path.join("out/binance-spot-BTCUSDT-klines-1m.csv")).unwrap();
+    let closes: Vec<(&str, f64)> = venue
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[0], cells[5].parse().unwrap())
+        })
+        .collect();
+    run(&["analyze", "--kind", "agg_trades", "--bars", "bars", "--format", "csv"], path, 0);
+    let ours =
+        std::fs::read_to_string(path.join("bars/binance-spot-BTCUSDT-agg_trades-1m.csv")).unwrap();
+    let mut same = 0;
+    for (open_at, close) in &closes {
+        let bar = ours.lines().find(|line| line.starts_with(open_at)).unwrap();
+        let found: f64 = bar.split(',').nth(1).unwrap().parse().unwrap();
+        assert!((found - close).abs() < 1e-9, "{open_at}: {found} for {close}");
+        same += 1;
+    }
+    assert!(same >= 3, "{venue}");
+}

@@ -1,13 +1,15 @@
 //! Arguments of `data`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use data::import::{ColumnMap, TimeUnit};
-use model::{Interval, Symbol};
+use data::table::Format;
+use model::{Interval, Symbol, Timestamp};
 use store::catalog::{Kind, Market};
 
-use super::value::symbol;
+use super::value::{EndpointArg, endpoint, positive_duration, symbol};
 
 /// What to do with market history.
 #[derive(Debug, Subcommand)]
@@ -18,6 +20,12 @@ pub enum DataCommand {
     List(ListArgs),
     /// Find what is wrong with it, and mend what is safe
     Verify(VerifyArgs),
+    /// Download history, from the public archive or by REST
+    Fetch(FetchArgs),
+    /// Moving averages, MACD, rate of change, volatility, evenness in time
+    Analyze(AnalyzeArgs),
+    /// Write series as Parquet, CSV or JSON for other tools
+    Export(ExportArgs),
 }
 
 /// Where the catalog is.
@@ -174,4 +182,203 @@ pub fn kind(text: &str) -> Result<Kind, String> {
         let names = Kind::ALL.map(Kind::name);
         format!("expected one of {}", names.join(", "))
     })
+}
+
+/// Arguments of `data analyze`.
+#[derive(Debug, Args)]
+#[command(after_help = ANALYZE_HELP)]
+pub struct AnalyzeArgs {
+    /// Where the catalog is
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+
+    /// Which series
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// Length of the bars that are built from trades
+    #[arg(long, value_name = "T", default_value = "1m")]
+    pub bar: Interval,
+
+    /// Write the result as a table, a row a series: FILE.csv, FILE.json or FILE.parquet
+    #[arg(long, value_name = "FILE", value_parser = table_file)]
+    pub out: Option<PathBuf>,
+
+    /// Write the values of every bar, a file a series in this directory
+    #[arg(long, value_name = "DIR")]
+    pub bars: Option<PathBuf>,
+
+    /// Format of the files of --bars: csv, json or parquet
+    #[arg(long, default_value = "parquet")]
+    pub format: Format,
+
+    /// Series read at once; as many as there are cores if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const ANALYZE_HELP: &str = "\
+Moving averages of 5, 10, 20 and 30 bars, MACD 12/26/9, rate of change over 10, volatility over 20,
+and how evenly the records lie in time (linear, continuity and exponential score, 1 being even;
+docs/DATA.md has the formulas). Klines are taken as they are, trades become bars.
+
+Examples:
+  tickwright data analyze
+  tickwright data analyze --symbol BTCUSDT --bar 5m --out summary.parquet
+  tickwright data analyze --bars indicators/ --format csv";
+
+/// Arguments of `data export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_HELP)]
+pub struct ExportArgs {
+    /// Where the files go, one a series
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// Where the catalog is
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+
+    /// Which series
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// From this instant on, such as 2024-08-05 or 2024-08-05T12:30
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub from: Option<Timestamp>,
+
+    /// Up to and without this instant
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub to: Option<Timestamp>,
+
+    /// csv, json (an object a line) or parquet
+    #[arg(long, default_value = "parquet")]
+    pub format: Format,
+
+    /// Series written at once; as many as there are cores if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const EXPORT_HELP: &str = "\
+Prices and quantities stay exact: decimals in Parquet, quoted in JSON. `data import` reads trades,
+aggregate trades and klines back as the same rows.
+
+Examples:
+  tickwright data export out/
+  tickwright data export out/ --symbol BTCUSDT --kind klines --format csv --from 2024-08-05";
+
+/// Arguments of `data fetch`.
+#[derive(Debug, Args)]
+#[command(after_help = FETCH_HELP)]
+pub struct FetchArgs {
+    /// Of what
+    #[arg(value_name = "SYMBOL", required = true, value_parser = symbol)]
+    pub symbols: Vec<Symbol>,
+
+    /// Klines of this interval; may be repeated
+    #[arg(long, value_name = "T")]
+    pub klines: Vec<Interval>,
+
+    /// Aggregate trades
+    #[arg(long)]
+    pub agg_trades: bool,
+
+    /// Trades one by one, which only the archive has
+    #[arg(long)]
+    pub trades: bool,
+
+    /// From this instant on, such as 2024-08-05 or 2024-08-05T12:30
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub from: Timestamp,
+
+    /// Up to and without this instant; now if absent
+    #[arg(long, value_name = "T", value_parser = instant)]
+    pub to: Option<Timestamp>,
+
+    /// Ask by REST, instead of the public archive files
+    #[arg(long)]
+    pub rest: bool,
+
+    /// Whom to ask by REST: binance-live, binance-testnet, binance-demo or a URL
+    #[arg(long, value_name = "NAME|URL", default_value = "binance-live", value_parser = endpoint)]
+    pub endpoint: EndpointArg,
+
+    /// Where the archive is
+    #[arg(long, value_name = "URL", default_value = data::fetch::ARCHIVE_URL)]
+    pub archive_url: String,
+
+    /// Where the files go; what is there is not fetched again
+    #[arg(long, value_name = "DIR", default_value = "downloads")]
+    pub dir: PathBuf,
+
+    /// Files under way at once
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub concurrency: u16,
+
+    /// How long a request may take
+    #[arg(long, value_name = "T", default_value = "60s", value_parser = positive_duration)]
+    pub timeout: Duration,
+
+    /// How often a request is repeated
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
+
+    /// Only fetch, do not import
+    #[arg(long)]
+    pub no_import: bool,
+
+    /// Where the catalog is
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const FETCH_HELP: &str = "\
+By default the public archive is asked: whole months, and days around them, each held against its
+checksum. A download that was cut off goes on where it ended. With --rest it is the REST interface,
+up to now, within half of the venue's weight limit. What came is imported into the catalog. If a
+file is missing or failed it is named and the exit code is 5; 6 if nobody answered at all.
+
+Examples:
+  tickwright data fetch BTCUSDT ETHUSDT --klines 1m --from 2024-01-01 --to 2024-07-01
+  tickwright data fetch BTCUSDT --agg-trades --from 2025-10-04 --to 2025-10-05
+  tickwright data fetch BTCUSDT --klines 1m --rest --endpoint http://127.0.0.1:8081 --from 2026-07-01";
+
+/// Reads a date or an instant in UTC.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn instant(text: &str) -> Result<Timestamp, String> {
+    let expected = "expected an instant in UTC, such as 2024-08-05 or 2024-08-05T12:30:00";
+    data::date::parse(text).ok_or_else(|| expected.to_owned())
+}
+
+/// Reads the name of a file whose ending names a format.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn table_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    format_of(&path).map(|_| path)
+}
+
+/// The format that a file's ending names.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn format_of(path: &std::path::Path) -> Result<Format, String> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.ok_or("expected FILE.csv, FILE.json or FILE.parquet")?.parse()
 }

@@ -19,6 +19,7 @@ pub mod guard;
 pub mod journal;
 pub mod logs;
 pub mod prices;
+pub mod record;
 pub mod run;
 mod value;
 
@@ -93,9 +94,11 @@ enum Command {
     /// Look into the journal: check it, show it, write tables from it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
-    /// Market history: import, list, check
+    /// Market history: import, fetch, list, verify, analyze, export
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Record what a venue sends, byte for byte
+    Record(record::RecordArgs),
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -221,6 +224,7 @@ pub fn execute(
         Command::Explain(arguments) => commands::journal::explain(&arguments),
         Command::Journal(command) => commands::journal::execute(&command),
         Command::Data(command) => commands::data::execute(&command),
+        Command::Record(arguments) => commands::record::execute(&arguments),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

@@ -13,4 +13,5 @@ pub mod guard;
 pub mod journal;
 pub mod logs;
 pub mod prices;
+pub mod record;
 pub mod run;

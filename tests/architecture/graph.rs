@@ -48,7 +48,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
 /// Packages from outside that only these may name as dependencies, tests apart.
 const OWNERS: &[(&str, &[&str])] = &[
     ("actix", &["actors", "tickwright"]),
-    ("tokio", &["actors", "exchange", "transport", "tickwright"]),
+    ("tokio", &["actors", "data", "exchange", "transport", "tickwright"]),
     ("tokio-tungstenite", &["exchange", "transport"]),
     ("tokio-rustls", &["transport"]),
     ("hyper", &["actors", "exchange", "transport", "tickwright"]),
@@ -56,6 +56,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tracing", &["actors", "events", "exchange", "store", "tickwright"]),
     ("tracing-subscriber", &["tickwright"]),
     ("rusqlite", &["store"]),
+    ("parquet", &["data"]),
     ("rand", &["exchange", "matching", "store", "tickwright"]),
     ("rand_pcg", &["exchange", "matching"]),
     ("rand_distr", &["exchange"]),

@@ -155,7 +155,8 @@ impl OpenBar {
 
 /// A sum of products at the exponent of quote amounts, cut there; `None` if it does not fit.
 fn scaled(sum: i128, exponents: Exponents) -> Option<i64> {
-    let shift = i32::from(exponents.price) + i32::from(exponents.quantity) - i32::from(exponents.quote);
+    let shift =
+        i32::from(exponents.price) + i32::from(exponents.quantity) - i32::from(exponents.quote);
     let power = 10_i128.checked_pow(shift.unsigned_abs())?;
     let value = if shift < 0 { sum / power } else { sum.checked_mul(power)? };
     i64::try_from(value).ok()
@@ -167,7 +168,13 @@ mod tests {
 
     fn print(second: i64, price: i64, quantity: i64) -> Print {
         let at = Timestamp::from_secs(1_700_000_040 + second);
-        Print { at, price: price * 100_000_000, quantity: quantity * 100_000_000, count: 1, is_buy: second % 2 == 0 }
+        Print {
+            at,
+            price: price * 100_000_000,
+            quantity: quantity * 100_000_000,
+            count: 1,
+            is_buy: second % 2 == 0,
+        }
     }
 
     #[test]
@@ -199,6 +206,9 @@ mod tests {
                 (3, [20; 4], 3, 60, 1),
             ]
         );
-        assert_eq!((bars[0].taker_buy_volume, bars[0].taker_buy_quote_volume), (3 * units, 34 * units));
+        assert_eq!(
+            (bars[0].taker_buy_volume, bars[0].taker_buy_quote_volume),
+            (3 * units, 34 * units)
+        );
     }
 }

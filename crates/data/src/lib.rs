@@ -4,11 +4,20 @@
 //! What belongs here: import, checks and mending, statistics, downloads. What does not: the
 //! catalog's files (`store`), a command line, a terminal, and anything that trades.
 
-mod date;
+pub mod analyze;
+pub mod bars;
+pub mod date;
 pub mod decimal;
+pub mod evenness;
+pub mod export;
+pub mod fetch;
 pub mod import;
 mod merged;
 mod meter;
+mod parallel;
+pub mod record;
+pub mod table;
 pub mod verify;
 
+pub use merged::MergeError;
 pub use meter::Meter;

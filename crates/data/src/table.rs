@@ -375,7 +375,12 @@ fn csv_line(columns: &[(String, ColumnType)], row: &[Cell], line: &mut String) {
                 let _ = write!(line, "\"{}\"", text.replace('"', "\"\""));
             }
             Cell::Text(text) => line.push_str(text),
-            other => push_plain(other, *column_type, line),
+            Cell::Integer(_)
+            | Cell::Float(_)
+            | Cell::Decimal(_)
+            | Cell::Instant(_)
+            | Cell::Truth(_)
+            | Cell::Missing => push_plain(cell, *column_type, line),
         }
     }
     line.push('\n');
@@ -407,7 +412,8 @@ fn push_plain(cell: &Cell, column_type: ColumnType, line: &mut String) {
         Cell::Float(value) => write!(line, "{value}"),
         Cell::Truth(value) => write!(line, "{value}"),
         Cell::Decimal(mantissa) => {
-            let exponent = if let ColumnType::Decimal(exponent) = column_type { exponent } else { 0 };
+            let exponent =
+                if let ColumnType::Decimal(exponent) = column_type { exponent } else { 0 };
             write!(line, "{}", decimal::text(*mantissa, exponent))
         }
         Cell::Instant(at) => push_instant(*at, line),

@@ -11,6 +11,7 @@ use store::catalog::{
     AggTrade, Catalog, Exponents, Kind, Kline, Market, Range, Series, SeriesKey, Source,
 };
 use tickwright_data::Meter;
+use tickwright_data::analyze::{AnalyzeOptions, analyze};
 use tickwright_data::import::{FileReport, ImportOptions, import};
 use tickwright_data::verify::{Defect, SeriesCheck, mend, to_html, verify, verify_one};
 
@@ -291,4 +292,18 @@ fn files_without_defects_have_none_and_overlaps_are_mended() {
     let mended = mend(&catalog, &catalog.one(&minutes.key).unwrap()).unwrap();
     assert_eq!((mended.rows_before, mended.rows_after), (53_209, 43_209));
     assert!(check_of(&catalog, "BTCUSDT", "klines-1m").is_sound());
+}
+
+#[test]
+fn minutes_built_from_the_aggregates_match_the_days_totals() {
+    let Some(directory) = shared() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let catalog = Catalog::new(root.path());
+    import_one(&catalog, &directory, "BTCUSDC-aggTrades-2025-10-04.zip");
+    let options = AnalyzeOptions { interval: model::Interval::MINUTE, bars: None };
+    let analyses = analyze(&catalog.series().unwrap(), &options, 1, &Meter::default());
+    let [analysis] = &analyses[..] else { panic!("{analyses:?}") };
+    assert_eq!(analysis.error, None);
+    assert_eq!((analysis.rows, analysis.bars, analysis.late_trades), (140_489, 1_440, 0));
+    assert_eq!((analysis.trades, analysis.volume.as_str()), (312_350, "1987.53046"));
 }

@@ -1,8 +1,11 @@
 //! `tickwright data`.
 
+mod analyze;
+mod export;
+mod fetch;
 mod import;
 mod list;
-mod progress;
+pub(super) mod progress;
 mod verify;
 
 use std::num::NonZero;
@@ -10,7 +13,7 @@ use std::num::NonZero;
 use store::catalog::{Catalog, CatalogError, Series};
 
 use crate::cli::data::{CatalogArgs, DataCommand, SelectArgs};
-use crate::cli::{Exit, Failure};
+use crate::cli::{EndpointArg, Exit, Failure};
 
 /// Runs one of them.
 ///
@@ -21,6 +24,9 @@ pub fn execute(command: &DataCommand) -> Result<Exit, Failure> {
         DataCommand::Import(arguments) => import::execute(arguments),
         DataCommand::List(arguments) => list::execute(arguments),
         DataCommand::Verify(arguments) => verify::execute(arguments),
+        DataCommand::Fetch(arguments) => fetch::execute(arguments),
+        DataCommand::Analyze(arguments) => analyze::execute(arguments),
+        DataCommand::Export(arguments) => export::execute(arguments),
     }
 }
 
@@ -61,13 +67,13 @@ fn threads(told: Option<u16>) -> usize {
 }
 
 /// Prints a JSON value in one line; a closed pipe is nobody's loss.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|error| Failure::new(Exit::Internal, error))?;
     print_text(&text)
 }
 
 /// Prints a text and a line end.
-fn print_text(text: &str) -> Result<(), Failure> {
+pub(super) fn print_text(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -75,4 +81,44 @@ fn print_text(text: &str) -> Result<(), Failure> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Makes a directory that may be there.
+fn make_directory(path: &std::path::Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| Failure::new(Exit::Storage, format!("{}: {error}", path.display())))
+}
+
+/// TLS where the address wants it.
+pub(super) fn dialer(urls: &[&str]) -> Result<transport::Dialer, Failure> {
+    let is_secure = |url: &&str| url.starts_with("https://") || url.starts_with("wss://");
+    if !urls.iter().any(is_secure) {
+        return Ok(transport::Dialer::tcp(None));
+    }
+    let tls = transport::Tls::load(&transport::TlsOptions::default())
+        .map_err(|error| Failure::new(Exit::VenueUnreachable, error))?;
+    Ok(transport::Dialer::tcp(Some(tls)))
+}
+
+/// The addresses of REST and of the market streams.
+pub(super) fn urls(endpoint: &EndpointArg) -> Result<(String, String), Failure> {
+    match endpoint {
+        EndpointArg::Url(rest) => {
+            let ws = rest.replacen("http", "ws", 1);
+            Ok((rest.clone(), ws))
+        }
+        EndpointArg::Named(named) => {
+            let urls = named.urls().ok_or_else(|| {
+                let message = "name an endpoint, or give the URL of a running exchange";
+                Failure::new(Exit::Usage, message)
+            })?;
+            Ok((urls.rest, urls.ws))
+        }
+    }
+}
+
+/// A runtime for one command.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(Exit::Internal, error))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use store::Lines;
 
 use super::csv::Layout;
-use super::{ImportError, ImportOptions};
+use super::{ImportError, ImportOptions, parquet_lines};
 
 /// What was found in a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,8 +15,10 @@ pub enum Found {
     Capture,
     /// The answer to `exchangeInfo`, by itself.
     ExchangeInfo,
-    /// A table.
+    /// A table as text.
     Csv(Box<Layout>),
+    /// A table in Parquet.
+    Parquet(Box<Layout>),
 }
 
 impl Found {
@@ -25,6 +27,11 @@ impl Found {
     /// # Errors
     /// See [`ImportError`].
     pub fn of(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
+        if parquet_lines::is_parquet(path)? {
+            let header = parquet_lines::header(path)?;
+            return Layout::of(&header, path, options)
+                .map(|layout| Self::Parquet(Box::new(layout)));
+        }
         let mut lines = Lines::open(path)?;
         loop {
             let empty = || ImportError::Empty { path: path.to_owned() };
@@ -51,7 +58,8 @@ impl fmt::Display for Found {
         match self {
             Self::Capture => out.write_str("capture"),
             Self::ExchangeInfo => out.write_str("exchangeInfo"),
-            Self::Csv(layout) => layout.fmt(out),
+            Self::Csv(layout) => write!(out, "csv of {layout}"),
+            Self::Parquet(layout) => write!(out, "parquet of {layout}"),
         }
     }
 }

@@ -51,6 +51,14 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
+    /// A Parquet file that can't be read.
+    #[error("{}: {reason}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A needed column is not there.
     #[error("{}: no column for {field}: say --map {field}=COLUMN", path.display())]
     NoColumn {

@@ -11,19 +11,18 @@ mod detect;
 mod error;
 mod info;
 mod message;
+mod parquet_lines;
 mod report;
 mod row;
 mod sink;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{Interval, Symbol};
 use sha2::{Digest, Sha256};
 use store::catalog::{Catalog, Kind, Market};
 
-use crate::Meter;
+use crate::{Meter, parallel};
 pub use csv::{ColumnMap, Field, TimeUnit};
 pub use detect::Found;
 pub use error::ImportError;
@@ -61,22 +60,7 @@ pub fn import(
     for path in paths {
         meter.expect(path.metadata().map_or(0, |facts| facts.len()));
     }
-    let next = AtomicUsize::new(0);
-    let reports: Vec<Mutex<Option<FileReport>>> = paths.iter().map(|_| Mutex::default()).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, paths.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = paths.get(place) else { break };
-                    let report = import_file(catalog, path, options, meter);
-                    *reports[place].lock().expect("nobody panics with it") = Some(report);
-                }
-            });
-        }
-    });
-    let finished = reports.into_iter().map(|report| report.into_inner().ok().flatten());
-    finished.map(|report| report.expect("every place was taken by a thread")).collect()
+    parallel::map(paths, threads, |path| import_file(catalog, path, options, meter))
 }
 
 /// Imports one file.
@@ -108,7 +92,9 @@ fn try_import(
     match found {
         Found::Capture => capture::import(catalog, path, options, meter, report),
         Found::ExchangeInfo => info::import(catalog, path, options, meter, report),
-        Found::Csv(layout) => csv::import(catalog, path, options, *layout, meter, report),
+        Found::Csv(layout) | Found::Parquet(layout) => {
+            csv::import(catalog, path, options, *layout, meter, report)
+        }
     }
 }
 

@@ -96,9 +96,13 @@ impl RowReader {
             None => Ok(i64::try_from(number).unwrap_or(i64::MAX)),
         };
         let at = instant(Field::Time)?;
+        let received_at = match cells.get(Field::ReceivedAt) {
+            Some(_) => instant(Field::ReceivedAt)?,
+            None => at,
+        };
         match self.layout.kind {
             Kind::Trades => Ok(Row::Trade(checked_trade(Trade {
-                received_at: at,
+                received_at,
                 event_at: at,
                 id: id()?,
                 price: value(Field::Price, Measure::Price)?,
@@ -106,7 +110,7 @@ impl RowReader {
                 is_buyer_maker: is_buyer_maker(cell(Field::Side)?)?,
             })?)),
             Kind::AggTrades => Ok(Row::AggTrade(checked_aggregate(AggTrade {
-                received_at: at,
+                received_at,
                 event_at: at,
                 id: id()?,
                 first_trade_id: whole(Field::FirstTradeId)?,

@@ -20,18 +20,14 @@ mod examine;
 mod finding;
 mod mend;
 mod outlier;
-pub(crate) mod picture;
-
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod picture;
 
 use model::{Interval, Timestamp};
 use serde::Serialize;
 use store::catalog::{AggTrade, Kind, Kline, LevelChange, Quote, Series, SeriesKey, Trade};
 
-use crate::Meter;
-pub use crate::merged::MergeError;
-use crate::merged::{Displaced, Merged};
+use crate::merged::{Displaced, MergeError, Merged};
+use crate::{Meter, parallel};
 use examine::Examine;
 pub use finding::{Defect, Finding, Findings};
 pub use mend::{MendError, Mended, mend};
@@ -77,22 +73,7 @@ pub struct Bin {
 #[must_use]
 pub fn verify(series: &[Series], threads: usize, meter: &Meter) -> Vec<SeriesCheck> {
     meter.expect(series.iter().map(Series::rows).sum());
-    let next = AtomicUsize::new(0);
-    let checks: Vec<Mutex<Option<SeriesCheck>>> = series.iter().map(|_| Mutex::default()).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, series.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(one) = series.get(place) else { break };
-                    *checks[place].lock().expect("nobody panics with it") =
-                        Some(verify_one(one, meter));
-                }
-            });
-        }
-    });
-    let finished = checks.into_iter().map(|check| check.into_inner().ok().flatten());
-    finished.map(|check| check.expect("every place was taken by a thread")).collect()
+    parallel::map(series, threads, |one| verify_one(one, meter))
 }
 
 /// Checks one series.
@@ -176,7 +157,10 @@ impl SeriesCheck {
 }
 
 /// Leaves the first of equal rows; how many were removed.
-fn remove_doubles<R: Examine>(group: &mut Vec<R>, seen: &mut std::collections::HashSet<R>) -> u64 {
+pub(crate) fn remove_doubles<R: store::catalog::Record>(
+    group: &mut Vec<R>,
+    seen: &mut std::collections::HashSet<R>,
+) -> u64 {
     if group.len() < 2 {
         return 0;
     }
@@ -187,6 +171,6 @@ fn remove_doubles<R: Examine>(group: &mut Vec<R>, seen: &mut std::collections::H
 }
 
 /// The length of an interval, in nanoseconds.
-fn nanos(interval: Interval) -> i64 {
+pub(crate) fn nanos(interval: Interval) -> i64 {
     i64::try_from(interval.duration().as_nanos()).expect("at most a week")
 }

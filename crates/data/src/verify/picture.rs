@@ -167,7 +167,7 @@ fn sentence(finding: &Finding) -> String {
 }
 
 /// To the second, or finer where it matters.
-pub(crate) fn brief(at: Timestamp) -> String {
+fn brief(at: Timestamp) -> String {
     let text = at.to_string();
     let (seconds, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let seconds = seconds.replace('T', " ");

@@ -150,7 +150,13 @@ impl FileReader {
         match &mut self.rows {
             Rows::Capture(lines) => {
                 for line in lines {
-                    if let Some(item) = capture_item(&self.path, line?)? {
+                    let line = match line {
+                        Ok(line) => line,
+                        // What a recorder leaves that was killed: everything before it is good.
+                        Err(SourceError::CutOff { .. }) => return Ok(None),
+                        Err(error) => return Err(error.into()),
+                    };
+                    if let Some(item) = capture_item(&self.path, line)? {
                         return Ok(Some(item));
                     }
                 }

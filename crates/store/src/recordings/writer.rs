@@ -33,6 +33,7 @@ pub struct RecordingWriter {
     prefix: String,
     rotation: Rotation,
     open: Option<OpenFile>,
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl RecordingWriter {
             prefix: prefix.to_owned(),
             rotation,
             open: None,
+            files: Vec::new(),
         })
     }
 
@@ -79,6 +81,32 @@ impl RecordingWriter {
         self.write_line(received_at, &[url, " -> ", &instant, ": ", text])
     }
 
+    /// Writes that a connection to this address was open from then on: whoever reads the file
+    /// knows that something may be missing before it.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn write_connection(&mut self, connected_at: Timestamp, url: &str) -> io::Result<()> {
+        let instant = connected_at.as_nanos().to_string();
+        self.write_line(connected_at, &[url, " <-> ", &instant])
+    }
+
+    /// The same as [`Self::flush`], and waits for the disk: what was written so far outlives a
+    /// power cut.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.open.as_mut().map_or(Ok(()), |open| open.encoder.get_ref().get_ref().sync_data())
+    }
+
+    /// The files begun so far, in their order.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     fn write_line(&mut self, received_at: Timestamp, parts: &[&str]) -> io::Result<()> {
         if parts.iter().any(|part| part.contains(['\n', '\r'])) {
             let reason = "a recorded text has one line";
@@ -91,7 +119,11 @@ impl RecordingWriter {
         }
         let open = match &mut self.open {
             Some(open) => open,
-            empty => empty.insert(begin(&self.directory, &self.prefix, day)?),
+            empty => {
+                let (path, open) = begin(&self.directory, &self.prefix, day)?;
+                self.files.push(path);
+                empty.insert(open)
+            }
         };
         for part in parts {
             open.encoder.write_all(part.as_bytes())?;
@@ -127,20 +159,20 @@ impl Drop for RecordingWriter {
     }
 }
 
-fn begin(directory: &Path, prefix: &str, day: Timestamp) -> io::Result<OpenFile> {
+fn begin(directory: &Path, prefix: &str, day: Timestamp) -> io::Result<(PathBuf, OpenFile)> {
     let date = day.to_string();
     let date = &date[.."2024-08-08".len()];
     let mut number = 1;
-    let file = loop {
+    let (path, file) = loop {
         let suffix = if number == 1 { String::new() } else { format!(".{number}") };
         let path = directory.join(format!("{prefix}-{date}{suffix}.txt.gz"));
-        match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(file) => break file,
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => break (path, file),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(error),
         }
     };
     // Level 3: a third of the time of the default for a tenth more bytes.
     let encoder = GzEncoder::new(BufWriter::new(file), Compression::new(3));
-    Ok(OpenFile { encoder, day, bytes: 0 })
+    Ok((path, OpenFile { encoder, day, bytes: 0 }))
 }

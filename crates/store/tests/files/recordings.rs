@@ -100,6 +100,23 @@ fn what_was_flushed_survives_a_cut() {
 }
 
 #[test]
+fn connections_are_marked_and_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer =
+        RecordingWriter::create(directory.path(), "spot", Rotation::default()).unwrap();
+    writer.write_connection(midnight(), "wss://venue/stream?streams=a").unwrap();
+    writer.write_frame(midnight(), &frame(1)).unwrap();
+    writer.sync().unwrap();
+    // Readable before the end, as after a power cut.
+    let mut reader = RecordingReader::open(&writer.files()[0]).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap().text, frame(1));
+    assert_eq!((reader.passed_over(), reader.line_number()), (1, 2));
+    assert!(matches!(reader.next(), Some(Err(SourceError::CutOff { .. }))));
+    writer.finish().unwrap();
+    assert_eq!(read(&writer.files()[0]).len(), 1);
+}
+
+#[test]
 fn a_text_of_two_lines_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = RecordingWriter::create(dir.path(), "spot", Rotation::default()).unwrap();

@@ -43,11 +43,13 @@ pub enum Field {
     TakerBuyVolume,
     /// Quote volume paid by takers.
     TakerBuyQuoteVolume,
+    /// When a trade was received.
+    ReceivedAt,
 }
 
 /// Each field with its name in `--map`, and its names in headers: small letters without `_`, `-`
 /// and spaces.
-const FIELDS: [(Field, &str, &[&str]); 17] = [
+const FIELDS: [(Field, &str, &[&str]); 18] = [
     (
         Field::Time,
         "time",
@@ -61,6 +63,8 @@ const FIELDS: [(Field, &str, &[&str]); 17] = [
             "transacttime",
             "datetime",
             "date",
+            "eventat",
+            "openat",
             "ts",
             "t",
         ],
@@ -76,7 +80,7 @@ const FIELDS: [(Field, &str, &[&str]); 17] = [
     (Field::Low, "low", &["low", "l"]),
     (Field::Close, "close", &["close", "c"]),
     (Field::Volume, "volume", &["volume", "vol", "basevolume", "v"]),
-    (Field::CloseTime, "close_time", &["closetime", "closetimems"]),
+    (Field::CloseTime, "close_time", &["closetime", "closetimems", "closeat"]),
     (Field::QuoteVolume, "quote_volume", &["quotevolume", "quoteassetvolume"]),
     (Field::TradeCount, "trade_count", &["tradecount", "count", "trades", "numberoftrades"]),
     (
@@ -89,6 +93,7 @@ const FIELDS: [(Field, &str, &[&str]); 17] = [
         "taker_buy_quote_volume",
         &["takerbuyquotevolume", "takerbuyquoteassetvolume"],
     ),
+    (Field::ReceivedAt, "received_at", &["receivedat"]),
 ];
 
 impl Field {

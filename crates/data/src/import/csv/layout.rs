@@ -5,9 +5,12 @@ use std::path::Path;
 
 use store::catalog::Kind;
 
+use super::super::parquet_lines::PARQUET_SEPARATOR;
 use super::super::{ImportError, ImportOptions};
 use super::Field;
 
+/// Found by its name alone.
+const NOWHERE: usize = usize::MAX;
 /// No file has more columns.
 const MAX_WIDTH: usize = 64;
 
@@ -46,7 +49,8 @@ type Places = &'static [(Field, usize)];
 const fn fields_of(kind: Kind) -> (Places, Places) {
     use Field::{
         Close, CloseTime, FirstTradeId, High, Id, LastTradeId, Low, Open, Price, Quantity,
-        QuoteVolume, Side, TakerBuyQuoteVolume, TakerBuyVolume, Time, TradeCount, Volume,
+        QuoteVolume, ReceivedAt, Side, TakerBuyQuoteVolume, TakerBuyVolume, Time, TradeCount,
+        Volume,
     };
     match kind {
         Kind::Klines => (
@@ -69,9 +73,11 @@ const fn fields_of(kind: Kind) -> (Places, Places) {
                 (Time, 5),
                 (Side, 6),
             ],
-            &[],
+            &[(ReceivedAt, NOWHERE)],
         ),
-        Kind::Trades => (&[(Id, 0), (Price, 1), (Quantity, 2), (Time, 4), (Side, 5)], &[]),
+        Kind::Trades => {
+            (&[(Id, 0), (Price, 1), (Quantity, 2), (Time, 4), (Side, 5)], &[(ReceivedAt, NOWHERE)])
+        }
         // Read from captures alone.
         Kind::Quotes | Kind::Depth => (&[], &[]),
     }
@@ -83,7 +89,8 @@ impl Layout {
     /// # Errors
     /// [`ImportError::Unknown`] where nothing tells what the rows are, and errors about columns.
     pub fn of(line: &str, path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
-        let separator = [',', ';', '\t'].into_iter().find(|c| line.contains(*c)).unwrap_or(',');
+        let separators = [PARQUET_SEPARATOR, ',', ';', '\t'].into_iter();
+        let separator = { separators }.find(|c| line.contains(*c)).unwrap_or(',');
         let cells: Vec<&str> =
             line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect();
         let is_number = |cell: &&str| cell.parse::<f64>().is_ok_and(f64::is_finite);
@@ -185,7 +192,7 @@ impl Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = if self.has_header { "with" } else { "without" };
-        write!(out, "csv of {}, {} columns, {header} header", self.kind, self.width)
+        write!(out, "{}, {} columns, {header} header", self.kind, self.width)
     }
 }
 

@@ -15,13 +15,14 @@ mod layout;
 use std::path::Path;
 
 use model::{Interval, Timestamp};
+use store::SourceError;
 use store::catalog::{Catalog, Exponents, Kind, Market, SeriesKey, Source};
-use store::{Lines, SourceError};
 
 pub(super) use field::instant;
 pub use field::{ColumnMap, Field, TimeUnit};
 pub use layout::Layout;
 
+use super::parquet_lines::TableLines;
 use super::row::{Refused, RowReader};
 use super::sink::Sink;
 use super::{FileReport, ImportError, ImportOptions, market_of, name_parts, symbol_of};
@@ -69,18 +70,18 @@ fn read_rows(
     meter: &Meter,
     report: &mut FileReport,
 ) -> Result<Option<Exponents>, ImportError> {
-    let mut lines = Lines::open_counting(path, meter.counter())?;
+    let mut lines = TableLines::open(path, meter)?;
     let mut sink = Sink::new(catalog, reader.exponents);
     let mut is_first = true;
     loop {
         let line = match lines.next() {
-            Ok(Some(line)) => line.trim_start_matches('\u{feff}').trim(),
+            Ok(Some(line)) => line.trim_start_matches('\u{feff}').trim_end_matches(['\r', ' ']),
             Ok(None) => break,
-            Err(SourceError::Malformed { line, reason, .. }) => {
+            Err(ImportError::Source(SourceError::Malformed { line, reason, .. })) => {
                 report.refuse(line, reason);
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let is_header = std::mem::take(&mut is_first) && reader.layout.has_header;
         if is_header || line.is_empty() {
@@ -116,16 +117,16 @@ fn interval_of(
     if let Some(interval) = options.interval {
         return Ok(interval);
     }
-    let mut lines = Lines::open(path)?;
+    let mut lines = TableLines::open(path, &Meter::default())?;
     let mut opens: Vec<Timestamp> = Vec::new();
     let mut length = None;
     let mut is_first = true;
     while opens.len() < LOOK_AHEAD {
         let line = match lines.next() {
-            Ok(Some(line)) => line.trim_start_matches('\u{feff}').trim(),
+            Ok(Some(line)) => line.trim_start_matches('\u{feff}').trim_end_matches(['\r', ' ']),
             Ok(None) => break,
-            Err(SourceError::Malformed { .. }) => continue,
-            Err(error) => return Err(error.into()),
+            Err(ImportError::Source(SourceError::Malformed { .. })) => continue,
+            Err(error) => return Err(error),
         };
         if std::mem::take(&mut is_first) && layout.has_header {
             continue;

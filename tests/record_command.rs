@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use store::recordings::{LineKind, RecordingReader};
 
+/// Of each of two symbols.
 const STREAMS: &str = "trade,aggTrade,bookTicker,depth@100ms,kline_1m";
 
 fn tickwright() -> Command {
@@ -60,11 +61,27 @@ impl Drop for Exchange {
     }
 }
 
-/// The frames of a recording, in its order.
+/// A recorder in another process.
+struct Recorder(Child);
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The frames of a recording, in its order, up to where it may be cut off.
 fn frames(file: &Path) -> Vec<String> {
-    let lines = RecordingReader::open(file).unwrap().map_while(Result::ok);
-    let frames = lines.filter(|line| line.kind == LineKind::Frame);
-    frames.map(|line| line.text).collect()
+    let mut frames = Vec::new();
+    for line in RecordingReader::open(file).unwrap() {
+        match line {
+            Ok(line) if line.kind == LineKind::Frame => frames.push(line.text),
+            Ok(_) | Err(store::SourceError::CutOff { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    frames
 }
 
 fn only_file(directory: &Path) -> PathBuf {
@@ -130,7 +147,7 @@ fn what_is_recorded_is_replayed_byte_for_byte_and_imported() {
 fn a_recorder_that_is_killed_leaves_what_it_had() {
     let directory = tempfile::tempdir().unwrap();
     let exchange = Exchange::start(&["--seed", "7", "--symbol", "BTCUSDT", "--symbol", "ETHUSDT"]);
-    let mut recorder = exchange.recorder(directory.path()).spawn().unwrap();
+    let mut recorder = Recorder(exchange.recorder(directory.path()).spawn().unwrap());
     let began = Instant::now();
     let enough = |file: &Path| frames(file).len() > 50;
     loop {
@@ -141,8 +158,8 @@ fn a_recorder_that_is_killed_leaves_what_it_had() {
         }
         assert!(began.elapsed() < Duration::from_secs(60), "nothing was recorded");
     }
-    recorder.kill().unwrap();
-    recorder.wait().unwrap();
+    recorder.0.kill().unwrap();
+    recorder.0.wait().unwrap();
     let file = only_file(directory.path());
     let sent = frames(&file);
     assert!(sent.len() > 50);

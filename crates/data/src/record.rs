@@ -272,7 +272,7 @@ impl<N: Fn() -> Timestamp> Recorder<'_, N> {
         if self.recorded.connections == 1 {
             let symbols: Vec<String> =
                 self.options.symbols.iter().map(|symbol| format!("%22{symbol}%22")).collect();
-            urls.push(format!("{rest}/api/v3/exchangeInfo?symbols=[{}]", symbols.join(",")));
+            urls.push(format!("{rest}/api/v3/exchangeInfo?symbols=%5B{}%5D", symbols.join(",")));
         }
         urls
     }

@@ -101,17 +101,18 @@ fn serve(
         let (mut answer, fault) = respond(&path, first, &mut state.lock().unwrap());
         std::thread::sleep(Duration::from_millis(5));
         match fault {
+            // The client gives it up long before it ends here.
             Some(Fault::Stall) => {
-                std::thread::sleep(Duration::from_secs(3));
                 busy.fetch_sub(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_secs(3));
                 return Ok(());
             }
             Some(Fault::BreakOff) => answer.truncate(answer.len() / 2),
             Some(Fault::Status(_)) | None => {}
         }
-        let written = (&*stream).write_all(&answer);
+        // Before the answer: with it the client may ask the next question at once.
         busy.fetch_sub(1, Ordering::SeqCst);
-        written?;
+        (&*stream).write_all(&answer)?;
         if fault.is_some() {
             return stream.shutdown(std::net::Shutdown::Both);
         }

@@ -104,7 +104,10 @@ fn parse(line: &str) -> Result<Option<RecordedLine>, &'static str> {
     if line.starts_with("configuration: ") {
         return Ok(None);
     }
-    let Some(start) = line.find(['{', '[']) else {
+    // An address may hold brackets of its own.
+    let address = if line.starts_with("http") { line.find(" -> ").unwrap_or(0) } else { 0 };
+    let json = line[address..].find(['{', '[']).map(|start| address + start);
+    let Some(start) = json else {
         let is_connection = line.contains(" <-> ");
         return if line.is_empty() || is_connection { Ok(None) } else { Err("no JSON in it") };
     };
@@ -144,6 +147,9 @@ mod tests {
         check("1723161254091857168 {\"bids\":[]}", 1_723_161_254_091_857_168, None, false);
         let url = "https://venue/depth?symbol=NKNUSDT&limit=1000";
         let line = format!("{url} -> 1633998512.320639: {{\"bids\":[]}}");
+        check(&line, 1_633_998_512_320_639_000, Some(url), false);
+        let url = "https://venue/exchangeInfo?symbols=[%22NKNUSDT%22]";
+        let line = format!("{url} -> 1633998512.320639: {{\"symbols\":[]}}");
         check(&line, 1_633_998_512_320_639_000, Some(url), false);
     }
 

@@ -283,6 +283,10 @@ impl<N: Fn() -> Timestamp> Recorder<'_, N> {
                 self.recorded.frames += 1;
                 self.recorded.bytes += text.len() as u64;
                 self.meter.advance(1);
+                // Nothing else will come of what was refused: somebody has to see it.
+                if text.starts_with(r#"{"error""#) {
+                    self.problem(format!("refused by the venue: {text}"));
+                }
                 self.writer.write_frame(received_at, text).map_err(|e| self.storage(e))
             }
             WsEvent::Closed { code, reason } => {

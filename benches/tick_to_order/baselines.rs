@@ -17,6 +17,7 @@ const FRAME_BYTES: usize = 300;
 /// Each with its name.
 pub fn measure() -> Vec<(&'static str, Histogram)> {
     vec![
+        ("append of 700 bytes, not synced", appends()),
         ("write of 4 KiB and fdatasync", syncs()),
         ("wake another thread and be woken", handovers()),
         ("websocket echo, round trip", echoes()),
@@ -32,6 +33,12 @@ fn times(count: usize, mut once: impl FnMut()) -> Histogram {
         histogram.record(began.elapsed());
     }
     histogram
+}
+
+/// An intent given to the operating system.
+fn appends() -> Histogram {
+    let mut file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
+    times(ECHOES, || file.write_all(&[7; 700]).expect("the disk has room"))
 }
 
 fn syncs() -> Histogram {

@@ -358,9 +358,9 @@ fn nobody_there_is_told_apart() {
 #[test]
 fn rest_pages_make_whole_files() {
     let directory = tempfile::tempdir().unwrap();
-    let mut state = State::default();
-    state.faults =
+    let faults =
         vec![("limit=1000", [Fault::Status(429), Fault::BreakOff, Fault::Status(502)].into())];
+    let state = State { faults, ..State::default() };
     let server = Server::start(state);
     let mut options = options(&server, directory.path(), Way::Rest);
     options.what.push(What::AggTrades);

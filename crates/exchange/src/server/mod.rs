@@ -2,6 +2,7 @@
 
 mod control;
 pub mod faults;
+mod first_line;
 mod http;
 pub mod listener;
 mod replay;
@@ -29,6 +30,7 @@ use crate::persist::{Loaded, Store, StoreError, fresh_credentials};
 use crate::replay::{ReplayError, Scan};
 use crate::streams::hub::{Ending, Hub};
 use crate::streams::recorded::RecordedStreams;
+use first_line::FirstLine;
 use listener::Listener;
 use state::{Shared, State};
 pub use state::{WallClock, system_clock};
@@ -255,7 +257,7 @@ async fn accept<L: Listener>(shared: Arc<Shared>, mut listener: L, stopped: watc
             let service = service_fn(|request| http::handle(Arc::clone(&shared), address, request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(io), service)
+                .serve_connection(TokioIo::new(FirstLine::new(io)), service)
                 .with_upgrades();
             tokio::select! {
                 biased;

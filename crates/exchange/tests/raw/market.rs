@@ -135,7 +135,11 @@ async fn exchangeInfo_symbols_param() {
         let symbols = info["symbols"].as_array().unwrap();
         symbols.iter().map(|symbol| symbol["symbol"].as_str().unwrap().to_owned()).collect()
     };
-    for list in ["[%22ETHUSDT%22,%22BTCUSDT%22]", "%5B%22ETHUSDT%22%2C%22BTCUSDT%22%5D"] {
+    for list in [
+        "[%22ETHUSDT%22,%22BTCUSDT%22]",
+        "%5B%22ETHUSDT%22%2C%22BTCUSDT%22%5D",
+        r#"["ETHUSDT","BTCUSDT"]"#,
+    ] {
         let info = get(&handle, &format!("/api/v3/exchangeInfo?symbols={list}")).await.ok();
         let mut found = names(&info);
         found.sort_unstable();

@@ -75,6 +75,7 @@ fn plan(entry: StrategyEntry, given: &[(&str, &str)]) -> RunPlan {
             traded: vec![id],
             capital: cash,
             limits: RiskLimits::default(),
+            protection: None,
             parameters: Parameters::new(entry.parameters.keys, &given).unwrap(),
         }],
         currency: "USDT".parse().unwrap(),

@@ -238,13 +238,14 @@ impl OrderId {
     /// The id on the wire: `tw<instance>-<epoch>-<strategy>-<number><role>`, numbers in base 36.
     #[must_use]
     pub fn to_client_order_id(self, instance: InstanceId, role: Role) -> ClientOrderId {
-        let text = format!(
-            "tw{instance}-{}-{}-{}{}",
-            base36(self.epoch),
-            base36(u32::from(self.strategy.0)),
-            base36(self.number),
-            role.letter(),
-        );
+        let mut text = String::with_capacity(30);
+        text.push_str("tw");
+        text.push_str(instance.as_str());
+        for number in [self.epoch, u32::from(self.strategy.0), self.number] {
+            text.push('-');
+            push_base36(number, &mut text);
+        }
+        text.push(role.letter());
         ClientOrderId::new(&text).expect("2+6+1+7+1+4+1+7+1 = 30 bytes at most, all ASCII")
     }
 
@@ -279,18 +280,16 @@ impl fmt::Display for OrderId {
     }
 }
 
-fn base36(mut number: u32) -> String {
+fn push_base36(number: u32, text: &mut String) {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut text = Vec::with_capacity(7);
-    loop {
-        text.push(DIGITS[(number % 36) as usize]);
-        number /= 36;
-        if number == 0 {
-            break;
-        }
+    let mut power = 1;
+    while number / power >= 36 {
+        power *= 36;
     }
-    text.reverse();
-    String::from_utf8(text).expect("the digits are ASCII")
+    while power > 0 {
+        text.push(char::from(DIGITS[(number / power % 36) as usize]));
+        power /= 36;
+    }
 }
 
 fn from_base36(text: &str) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! The virtual account: what is free and what open orders have locked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kernel::venue::Balance;
 use model::{Amount, Asset};
@@ -9,8 +9,8 @@ use model::{Amount, Asset};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
     balances: BTreeMap<Asset, Balance>,
-    /// Assets that changed since they were last told.
-    touched: BTreeSet<Asset>,
+    /// Assets that changed since they were last told, each once.
+    touched: Vec<Asset>,
 }
 
 impl Account {
@@ -24,7 +24,9 @@ impl Account {
     }
 
     fn entry(&mut self, asset: Asset) -> &mut Balance {
-        self.touched.insert(asset);
+        if !self.touched.contains(&asset) {
+            self.touched.push(asset);
+        }
         self.balances.entry(asset).or_insert(Balance {
             asset,
             free: Amount::ZERO,
@@ -70,7 +72,9 @@ impl Account {
 
     /// The assets that changed since the last call.
     pub(super) fn take_changed(&mut self) -> Vec<Balance> {
-        let touched = std::mem::take(&mut self.touched);
-        touched.into_iter().map(|asset| self.get(asset)).collect()
+        self.touched.sort_unstable();
+        let changed = self.touched.iter().map(|asset| self.get(*asset)).collect();
+        self.touched.clear();
+        changed
     }
 }

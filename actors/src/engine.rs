@@ -25,7 +25,9 @@ use crate::feed::{
 use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
 use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
-use crate::risk::{ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk};
+use crate::risk::{
+    ReadRiskStatus, RefreshInstruments, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk,
+};
 use crate::strategy::{
     OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
     StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
@@ -228,6 +230,11 @@ impl Engine {
     /// Changes the trading state. A halt closes the last gate before the wire first.
     pub fn set_trading_state(&self, state: TradingState, by: Authority, reason: String) -> bool {
         self.controls().set_trading_state(state, by, reason)
+    }
+
+    /// Takes over filters and states of instruments that the venue has changed.
+    pub fn refresh_instruments(&self, instruments: Arc<Instruments>) -> bool {
+        self.risk.try_send(RefreshInstruments(instruments)).is_ok()
     }
 
     /// Asks every actor how it is. `None` for one that did not answer in time.

@@ -460,6 +460,18 @@ impl Handler<Flatten> for RiskActor {
     }
 }
 
+/// The venue's table of instruments was read again.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct RefreshInstruments(pub Arc<Instruments>);
+
+impl Handler<RefreshInstruments> for RiskActor {
+    type Result = ();
+    fn handle(&mut self, refresh: RefreshInstruments, _: &mut Context<Self>) {
+        self.step(RiskInput::InstrumentsRefreshed(refresh.0), Hops::default());
+    }
+}
+
 impl Sleeper for RiskActor {
     fn alarm(&mut self) -> &mut Alarm {
         &mut self.alarm

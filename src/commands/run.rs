@@ -27,7 +27,7 @@ use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
     Alerter, Assembly, ExchangeInfoError, FeeRates, Onlooker, OpenedLedger, Running, Site,
-    assemble, check_key_rights, lock_account,
+    assemble, check_key_rights, keep_rules, lock_account,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -320,6 +320,9 @@ impl Session {
             stop_onlooker,
         };
         session.keep_following(config);
+        let symbols: Vec<String> = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+        let every = config.engine.venue.rules_every;
+        keep_rules(&session.running, &session.site, symbols.clone(), every);
         session.tell_when_ready(symbols.len(), started_at);
         Ok(session)
     }

@@ -157,6 +157,8 @@ pub struct VenueConfig {
     pub silent_after: Duration,
     #[serde(rename = "reconcile_every_ms", deserialize_with = "millis")]
     pub reconcile_every: Duration,
+    #[serde(rename = "rules_every_ms", deserialize_with = "millis")]
+    pub rules_every: Duration,
     /// As the venue spells it.
     pub self_trade_prevention: String,
     pub accept_key_that_withdraws: bool,

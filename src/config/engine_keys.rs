@@ -173,6 +173,13 @@ pub static ENGINE_KEYS: &[Key] = &[
          by the venue's clock.",
     ),
     Key::new(
+        "venue.rules_every_ms",
+        milliseconds(100, DAY_MS),
+        Default("300_000"),
+        "How often the venue's filters and the states of the symbols are read again (weight 20 of \
+         6,000 a minute).",
+    ),
+    Key::new(
         "venue.self_trade_prevention",
         Kind::Choice(&["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT", "NONE"]),
         Default("\"EXPIRE_MAKER\""),

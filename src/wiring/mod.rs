@@ -14,6 +14,7 @@ mod onlooker;
 mod paper;
 mod rest;
 mod restore;
+mod rules;
 mod site;
 
 pub use account_lock::lock_account;
@@ -27,4 +28,5 @@ pub use onlooker::{Onlooker, RunRecord};
 pub use paper::{ModelNames, model_names, paper_models};
 pub use rest::{RestError, SignedRest};
 pub use restore::{engine_limits, strategy_limits, strategy_protection};
+pub use rules::keep_rules;
 pub use site::{ExchangeInfoError, Site, configured_credentials, follow, simulated};

@@ -24,6 +24,34 @@ fn a_symbol_that_the_venue_halts_stops_nobody_else() {
     compare(&desk, &venue);
 }
 
+/// The gate learns of it from the venue's list, before an order has to be refused.
+#[test]
+fn a_change_of_the_venues_rules_reaches_the_gate() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies().set("venue.rules_every_ms=200");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(3, |line| line["symbol"] == "SOLUSDT");
+    venue.control("halt?symbol=SOLUSDT&status=CANCEL_ONLY");
+    let changed = engine.wait_for("instrument.changed", |_| true, Within::secs(20));
+    assert_eq!(
+        (&changed["symbol"], &changed["status"]),
+        (&"SOLUSDT".into(), &"cancel_only".into())
+    );
+    engine.wait_for(
+        "order.denied",
+        |line| line["symbol"] == "SOLUSDT" && line["rule"] == "instrument_status",
+        Within::secs(60),
+    );
+    engine.wait_for_more_fills(3, |line| line["symbol"] == "BNBUSDT");
+    venue.control("halt?symbol=SOLUSDT&status=TRADING");
+    engine.wait_for("instrument.changed", |line| line["status"] == "trading", Within::secs(20));
+    engine.wait_for_more_fills(3, |line| line["symbol"] == "SOLUSDT");
+    assert_eq!(engine.events("instrument.unread"), Vec::<serde_json::Value>::new());
+    engine.stop();
+    compare(&desk, &venue);
+}
+
 #[test]
 fn a_key_that_is_revoked_while_it_trades_ends_trading_and_loses_nothing() {
     let venue = Venue::start(10);

@@ -117,6 +117,13 @@ FRAME_MALFORMED = "frame.malformed" WARN [error count]
     "A frame could not be read and was skipped; `count` is how many so far. Told once a second at most.",
     "Report it when it repeats: the protocol may have changed.";
 
+INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed]
+    "The venue changed a symbol's state or filters while we trade it. New orders go by the new ones; in a state other than `trading` there are none.",
+    "Nothing. If it is halted, its working orders are the venue's affair.";
+INSTRUMENT_UNREAD = "instrument.unread" WARN [reason]
+    "The venue's rules could not be read again; the last known ones stay in force.",
+    "Nothing if it does not repeat.";
+
 TRADING_CONNECTED = "trading.connected" INFO []
     "Logged on and subscribed to user data: reconcile begins.",
     "Nothing.";

@@ -122,13 +122,14 @@ pub static ENGINE_KEYS: &[Key] = &[
         "venue.private_key_file",
         Kind::Path,
         Optional,
-        "A PEM file with the Ed25519 private key (PKCS#8), mode 0600.",
+        "A PEM file with the private key (PKCS#8), mode 0600: Ed25519, or RSA, which can't log a \
+         connection on.",
     ),
     Key::new(
         "venue.private_key_env",
         Kind::Variable,
         Optional,
-        "The environment variable that holds the PEM text of the Ed25519 private key.",
+        "The environment variable that holds the PEM text of the private key.",
     ),
     Key::new(
         "venue.recv_window_ms",

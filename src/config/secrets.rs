@@ -11,8 +11,8 @@ use super::engine::{ApiConfig, VenueConfig};
 pub enum SigningKey {
     /// HMAC-SHA256 with this secret.
     Hmac(SecretString),
-    /// Ed25519 with the private key in this PEM text.
-    Ed25519(SecretString),
+    /// Ed25519 or RSA, with the private key in this PEM text.
+    Private(SecretString),
 }
 
 /// The keys of one account.
@@ -65,7 +65,7 @@ impl VenueConfig {
         let ed25519 = read(self.private_key_file.as_deref(), self.private_key_env.as_deref());
         let hmac = || read(self.secret_file.as_deref(), self.secret_env.as_deref());
         let signing_key = match ed25519 {
-            Some(key) => SigningKey::Ed25519(key?),
+            Some(key) => SigningKey::Private(key?),
             None => SigningKey::Hmac(
                 hmac().unwrap_or(Err(SecretError::NotConfigured("private_key_file")))?,
             ),

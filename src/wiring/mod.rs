@@ -14,6 +14,7 @@ mod onlooker;
 mod paper;
 mod rest;
 mod restore;
+mod rsa;
 mod rules;
 mod site;
 
@@ -28,5 +29,6 @@ pub use onlooker::{Onlooker, RunRecord};
 pub use paper::{ModelNames, model_names, paper_models};
 pub use rest::{RestError, SignedRest};
 pub use restore::{engine_limits, strategy_limits, strategy_protection};
+pub use rsa::credentials_of;
 pub use rules::keep_rules;
 pub use site::{ExchangeInfoError, Site, configured_credentials, follow, simulated};

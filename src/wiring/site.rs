@@ -17,6 +17,7 @@ use transport::{Dialer, Tls, TlsOptions};
 
 use super::embedded::EmbeddedExchange;
 use super::rest::{RestError, SignedRest};
+use super::rsa::credentials_of;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed};
 
@@ -282,9 +283,9 @@ pub fn configured_credentials(config: &Config) -> Result<Option<Credentials>, Fa
     let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
     let keys = config.engine.venue.credentials().map_err(|error| usage(&error))?;
     let secret = match keys.signing_key {
-        SigningKey::Hmac(secret) | SigningKey::Ed25519(secret) => secret,
+        SigningKey::Hmac(secret) | SigningKey::Private(secret) => secret,
     };
-    Credentials::new(keys.api_key, secret).map(Some).map_err(|error| usage(&error))
+    credentials_of(keys.api_key, secret).map(Some).map_err(|error| usage(&error))
 }
 
 /// TLS is set up only where it is needed: reading the system's roots takes milliseconds.

@@ -62,7 +62,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rand_distr", &["exchange"]),
     ("ed25519-dalek", &["binance", "exchange"]),
     ("hmac", &["binance", "exchange"]),
-    ("ring", &["exchange"]),
+    ("ring", &["exchange", "tickwright"]),
     ("secrecy", &["binance", "tickwright"]),
     ("clap", &["tickwright"]),
     ("config", &["tickwright"]),

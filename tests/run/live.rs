@@ -35,7 +35,12 @@ fn with_an_hmac_key() {
     trades(&Desk::with_hmac_key(&venue).live().with_busy_strategies(), &venue);
 }
 
-/// Fees of the account are what is reserved, whatever the configuration says of another exchange.
+#[test]
+fn with_an_rsa_key() {
+    let venue = Venue::start(1);
+    trades(&Desk::with_rsa_key(&venue).live().with_busy_strategies(), &venue);
+}
+
 #[test]
 fn real_money_is_asked_for_twice() {
     let venue = Venue::start(1);

@@ -18,6 +18,7 @@ mod control;
 mod guard;
 mod healthy;
 mod live;
+mod manners;
 mod paper;
 mod protection;
 mod recovery;

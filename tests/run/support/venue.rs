@@ -88,7 +88,7 @@ impl Venue {
     }
 
     #[track_caller]
-    fn control_with(&self, command: &str, body: &str) {
+    pub fn control_with(&self, command: &str, body: &str) {
         let url = format!("http://{}/control/{command}", self.address);
         let request = Request::new(hyper::Method::POST, url).body(body.to_owned());
         let answer = self.runtime.block_on(self.http.request(request)).unwrap();

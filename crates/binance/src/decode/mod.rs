@@ -11,9 +11,12 @@ mod exchange_info;
 mod field;
 mod kline;
 mod order;
+mod order_list;
 mod rest;
+mod rules;
 mod scan;
 mod stream;
+mod ticker;
 mod trade;
 mod user_data;
 mod ws_api;
@@ -35,8 +38,19 @@ pub use exchange_info::{ExchangeInfo, RateLimit, SkippedSymbol, SymbolInfo};
 pub use field::{ApiError, RequestId, venue_instant};
 pub use kline::{KlineEvent, KlineRow};
 pub use order::{CancelReplaceReply, LegReply, OrderReply, ReplyFill};
+pub use order_list::{
+    Allocation, AmendReply, AmendedOrder, Amendment, CanceledReply, ListedOrder, OrderCommissions,
+    OrderListReply, OrderRates, PreventedMatch,
+};
 pub use rest::{BookTickerRow, PriceRow, PublicTrade, ServerTime};
+pub use rules::{
+    AccountFilter, AccountFilters, ExecutionRule, ExecutionRules, SmartOrderRoute, SymbolRules,
+};
 pub use stream::{ControlResult, StreamEvent, StreamFrame, decode_stream};
+pub use ticker::{
+    AveragePrice, AveragePriceEvent, BlockTrade, ReferencePrice, ReferencePriceCalculation,
+    ReferencePriceEvent, Ticker, TickerEvent,
+};
 pub use trade::{AggTrade, AggTradeRow, TradeEvent};
 pub use user_data::{
     AccountPosition, BalanceUpdate, ExecutionReport, ListOrder, ListStatus, PositionBalance,

@@ -44,14 +44,42 @@ const WORDS: [&[u8]; 24] = [
     b"\n",
 ];
 
-fn files(directory: &Path) -> Vec<Vec<u8>> {
+/// What a request may be made of.
+const PARTS: [&[u8]; 14] = [
+    b"&trailingDelta=100",
+    b"&icebergQty=0.001",
+    b"&stopPrice=60000",
+    b"&quantity=0.02",
+    b"&price=58000.01",
+    b"&quoteOrderQty=50",
+    b"&timeInForce=FOK",
+    b"&selfTradePreventionMode=EXPIRE_BOTH",
+    b"&type=TAKE_PROFIT_LIMIT",
+    b"&side=BUY",
+    b"&side=SELL",
+    b"&newOrderRespType=FULL",
+    b"&orderId=3",
+    b"&startTime=1794999000000",
+];
+
+/// A file's name and what it holds.
+type Seed = (String, Vec<u8>);
+
+fn files(directory: &Path) -> Vec<Seed> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().filter_map(|path| std::fs::read(path).ok()).collect()
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+fn seeds() -> Vec<Seed> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seeds = files(&root.join("fuzz/seeds"));
     assert!(seeds.len() > 20, "the seeds are there");
@@ -61,19 +89,65 @@ fn seeds() -> Vec<Vec<u8>> {
     }
     seeds.extend(documented);
     let engine = std::fs::read(root.join("config/engine.toml")).unwrap();
-    for strategy in files(&root.join("config/strategies")) {
-        seeds.push([&engine[..], b"\n---\n", &strategy].concat());
+    for (name, strategy) in files(&root.join("config/strategies")) {
+        seeds.push((format!("config_{name}"), [&engine[..], b"\n---\n", &strategy].concat()));
     }
+    seeds.push(("segment".to_owned(), segment()));
     seeds
 }
 
+/// A segment of the catalog, as it is written today.
+fn segment() -> Vec<u8> {
+    use store::catalog::{Exponents, Kind, Market, SegmentWriter, SeriesKey, Source, Trade};
+    let root = tempfile::tempdir().unwrap();
+    let symbol = model::Symbol::new("BTCUSDT").unwrap();
+    let key = SeriesKey::new(Market::binance_spot(), symbol, Kind::Trades);
+    let directory = root.path().join(key.directory());
+    let mut writer = SegmentWriter::<Trade>::create(root.path(), key, Exponents::UNITS).unwrap();
+    for id in 0..200 {
+        let received_at = model::Timestamp::from_millis(1_795_000_000_000 + 37 * id);
+        let is_buyer_maker = id % 3 == 0;
+        let row = Trade {
+            received_at,
+            event_at: received_at,
+            id,
+            price: 6_000_000 + id * id,
+            quantity: 100 + id,
+            is_buyer_maker,
+        };
+        writer.push(row).unwrap();
+    }
+    writer.finish(Source::default()).unwrap();
+    let (_, bytes) = files(&directory).pop().unwrap();
+    bytes
+}
+
+/// How the names of the seeds begin that a target is meant for. It is given the others as well.
+const fn own(target: &str) -> &'static [&'static str] {
+    match target.as_bytes() {
+        b"market_frames" => &["stream_", "raw_", "web-socket-streams"],
+        b"ws_api" => &["api_", "event_", "web-socket-api", "user-data"],
+        b"user_data" => &["bare_", "faqs-market"],
+        b"rest_bodies" => &["rest"],
+        b"exchange_info" => &["rest_exchange_info", "rest-api__exchange-information"],
+        b"recordings" => &["capture"],
+        b"archives" => &["klines", "trades", "agg_trades"],
+        b"catalog" => &["segment"],
+        b"exchange_requests" => &["requests", "lists", "frames"],
+        b"config" => &["config", "key", "faults"],
+        b"journal_records" => &["journal"],
+        b"state_files" => &["exchange_state", "engine", "journal"],
+        _ => &[],
+    }
+}
+
 /// A seed, changed in one to four places.
-fn mutated(random: &mut Pcg64Mcg, seeds: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seeds.choose(random).unwrap().clone();
+fn mutated(random: &mut Pcg64Mcg, seed: &[u8], seeds: &[Seed]) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
     for _ in 0..random.random_range(1..=4) {
         let at = random.random_range(0..=bytes.len());
         let end = (at + random.random_range(0..32)).min(bytes.len());
-        match random.random_range(0..8) {
+        match random.random_range(0..9) {
             0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
             1 if at < bytes.len() => bytes[at] = random.random(),
             2 => drop(bytes.drain(at..end)),
@@ -83,12 +157,18 @@ fn mutated(random: &mut Pcg64Mcg, seeds: &[Vec<u8>]) -> Vec<u8> {
             }
             4 => bytes.truncate(at),
             5 => {
-                let other = seeds.choose(random).unwrap();
+                let (_, other) = seeds.choose(random).unwrap();
                 let from = random.random_range(0..=other.len());
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }
             6 => drop(bytes.splice(number_at(&bytes, at), word(random))),
+            7 => {
+                // The end of a line, where a request takes another parameter.
+                let rest = &bytes[at..];
+                let at = at + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+                drop(bytes.splice(at..at, PARTS.choose(random).unwrap().to_vec()));
+            }
             _ => drop(bytes.splice(at..at, word(random))),
         }
     }
@@ -118,11 +198,19 @@ fn check(name: &str, cases: usize) {
         let outcome = catch_unwind(AssertUnwindSafe(|| target(bytes)));
         assert!(outcome.is_ok(), "{name}, {what}: {}", bytes.escape_ascii());
     };
-    for (at, seed) in seeds.iter().enumerate() {
-        run(&format!("seed {at}"), seed);
+    for (file, seed) in &seeds {
+        run(file, seed);
     }
+    let meant: Vec<&Seed> = seeds
+        .iter()
+        .filter(|(file, _)| own(name).iter().any(|start| file.starts_with(start)))
+        .collect();
+    assert!(!meant.is_empty(), "{name} has no seed of its own");
     for case in 0..cases {
-        run(&format!("case {case}"), &mutated(&mut random, &seeds));
+        // Mostly what it is meant for.
+        let seed = if case % 4 == 0 { seeds.choose(&mut random) } else { None };
+        let (_, seed) = seed.unwrap_or_else(|| meant.choose(&mut random).unwrap());
+        run(&format!("case {case}"), &mutated(&mut random, seed, &seeds));
     }
 }
 

@@ -385,10 +385,29 @@ pub fn state_files(bytes: &[u8]) {
         .ok()
         .and_then(|directory| directory.strikes().read().ok())
         .unwrap_or_default();
+    // A journal that is whole, with these bytes as what is ahead of it; then as the database.
+    let journal = directory.path().join("journal.sqlite");
+    std::fs::write(&journal, empty_journal()).expect("room");
+    put("journal.sqlite-ahead0");
+    verify(&journal);
+    std::fs::remove_file(directory.path().join("journal.sqlite-ahead0")).expect("it is there");
     put("journal.sqlite");
-    if let Ok(reader) =
-        store::journal::JournalReader::open(&directory.path().join("journal.sqlite"))
-    {
+    verify(&journal);
+}
+
+fn verify(journal: &Path) {
+    if let Ok(reader) = store::journal::JournalReader::open(journal) {
         let _ = reader.verify();
     }
+}
+
+/// The file of a journal without records.
+fn empty_journal() -> &'static [u8] {
+    static FILE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    FILE.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("journal.sqlite");
+        drop(store::journal::SqliteJournal::open(&path, store::journal::Level::Process));
+        std::fs::read(&path).expect("it was made")
+    })
 }

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod logs;
 pub mod prices;
 pub mod record;
+pub mod reconcile;
 pub mod run;
 mod value;
 
@@ -81,6 +82,8 @@ enum Command {
     Flatten(control::FlattenArgs),
     /// Ask a running engine how it is
     Status(control::StatusArgs),
+    /// Compare the journal with the account
+    Reconcile(reconcile::ReconcileArgs),
     /// Cancel an engine's entries when its heartbeat stops
     Guard(guard::GuardArgs),
     /// Run the simulated exchange by itself
@@ -216,6 +219,7 @@ pub fn execute(
         Command::ReduceOnly(arguments) => commands::control::reduce_only(&arguments, kinds),
         Command::Resume(arguments) => commands::control::resume(&arguments, kinds),
         Command::Flatten(arguments) => commands::control::flatten(&arguments, kinds),
+        Command::Reconcile(arguments) => commands::reconcile::execute(&arguments, kinds),
         Command::Guard(arguments) => commands::guard::execute(&arguments, kinds),
         Command::Status(arguments) => commands::control::status(&arguments, kinds),
         Command::Exchange(arguments) => commands::exchange::execute(&arguments, kinds),

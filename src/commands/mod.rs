@@ -14,4 +14,5 @@ pub mod journal;
 pub mod logs;
 pub mod prices;
 pub mod record;
+pub mod reconcile;
 pub mod run;

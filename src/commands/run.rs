@@ -258,7 +258,8 @@ impl Session {
         let info = info.map_err(|error| name_files(config, error))?;
         let fees = FeeRates::read(config, &site, &symbols).await?;
         let now = clock.now().venue;
-        let opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
+        let mut opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
+        opened.compare(&site, now).await?;
         log_event!(
             ENGINE_STARTED,
             version = env!("CARGO_PKG_VERSION"),

@@ -2,12 +2,14 @@
 //! instruments and strategies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use binance::decode::{Account, ExchangeInfo};
 use binance::encode::Call;
 use events::log_event;
 use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
 use kernel::ledger::Ledger;
+use kernel::risk::TradingState;
 use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
     Timestamp,
@@ -15,6 +17,7 @@ use model::{
 use store::journal::{Level, MemoryJournal, SqliteJournal};
 use store::state_dir::{StateDir, StateDirError};
 
+use super::compare;
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, DurabilityLevel, Mode};
@@ -36,6 +39,9 @@ impl LedgerJournal for MemoryJournal {
         self.ledger()
     }
 }
+
+/// How long the comparison at a start may take: longer than a difference must last to be one.
+const COMPARE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A journal and what it says.
 pub struct OpenedLedger<J> {
@@ -138,6 +144,48 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         let opened_at = ledger.opened_at().unwrap_or(now);
         let instruments = Arc::new(instruments_of(&ledger, info, site));
         Ok(Self { journal, ledger, epoch, instruments, opened_at })
+    }
+}
+
+impl<J: LedgerJournal> OpenedLedger<J> {
+    /// Compares with the account, and halts trading where it does not add up. A venue that does
+    /// not answer in time keeps no start back: the engine's own reconcile is still to come.
+    ///
+    /// # Errors
+    /// When the halt cannot be written down.
+    pub async fn compare(&mut self, site: &Site, now: Timestamp) -> Result<(), Failure> {
+        if site.credentials.is_none() {
+            return Ok(());
+        }
+        let comparing = compare::compare(site, &self.ledger);
+        let found = match tokio::time::timeout(COMPARE_TIMEOUT, comparing).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(failure)) => {
+                log_event!(RECONCILE_SKIPPED, reason = %failure);
+                return Ok(());
+            }
+            Err(_) => {
+                log_event!(RECONCILE_SKIPPED, reason = "the venue took too long to answer");
+                return Ok(());
+            }
+        };
+        compare::report(&found);
+        let halting = found.iter().filter(|difference| difference.kind.halts());
+        let assets: Vec<String> = halting.map(|found| found.asset.to_string()).collect();
+        let from = self.ledger.trading_state().state;
+        if assets.is_empty() || from == TradingState::Halted {
+            return Ok(());
+        }
+        let reason = format!(
+            "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`",
+            assets.join(", ")
+        );
+        let (from, to) = (from.name(), TradingState::Halted.name());
+        log_event!(RISK_STATE_CHANGED, from = from, to = to, rule = "reconcile", reason = %reason);
+        let state = TradingState::Halted;
+        write(&mut self.journal, Record::TradingStateChanged { state, reason, at: now })?;
+        self.ledger = self.journal.ledger().clone();
+        Ok(())
     }
 }
 

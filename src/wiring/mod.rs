@@ -6,6 +6,7 @@
 mod account_lock;
 mod alert;
 mod assemble;
+mod compare;
 mod embedded;
 mod fee_rates;
 mod key_rights;
@@ -21,6 +22,7 @@ mod site;
 pub use account_lock::lock_account;
 pub use alert::Alerter;
 pub use assemble::{Assembly, Observed, Running, assemble};
+pub use compare::compare;
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;

@@ -21,6 +21,7 @@ mod live;
 mod manners;
 mod paper;
 mod protection;
+mod reconcile;
 mod recovery;
 mod refusals;
 mod shutdown;

@@ -6,6 +6,7 @@
 //! market).
 
 mod apply;
+mod compare;
 mod equity;
 mod fill_keys;
 mod order;
@@ -26,6 +27,7 @@ use crate::portfolio::{Position, PositionError};
 use crate::risk::TradingState;
 
 pub use apply::Applied;
+pub use compare::{BalanceDifference, DifferenceKind};
 pub use equity::EquityMarks;
 pub use fill_keys::{FillKeys, MAX_FILL_KEYS};
 pub use order::LedgerOrder;

@@ -162,6 +162,15 @@ impl Desk {
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
+    /// The same with this desk's configuration, for a command that does not talk to an engine.
+    pub fn command_with_settings(&self, arguments: &[&str]) -> (i32, String, String) {
+        let config = self.path().join("engine.toml");
+        let settings = self.settings.iter().flat_map(|set| ["--set", set.as_str()]);
+        let fixed = ["--config", config.to_str().unwrap()];
+        let all: Vec<&str> = arguments.iter().copied().chain(fixed).chain(settings).collect();
+        self.command(&all)
+    }
+
     /// What a strategy holds, as the journal says.
     pub fn held(&self, strategy: &str, symbol: &str) -> model::Quantity {
         let ledger = self.journal().ledger().unwrap();

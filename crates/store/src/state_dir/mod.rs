@@ -75,7 +75,7 @@ impl StateDir {
     /// as `%` and their code, so that two identities never share a file.
     #[must_use]
     pub fn journal_path(&self, venue: &VenueId) -> PathBuf {
-        self.path.join(format!("journal-{}.sqlite", lock::file_name_of(venue)))
+        journal_path(&self.path, venue)
     }
 
     /// Gives the epoch of this start: higher than every one before in this directory and in the
@@ -117,6 +117,13 @@ impl StateDir {
     pub fn is_kill_switch_on(&self) -> bool {
         self.kill_switch().try_exists().unwrap_or(true)
     }
+}
+
+/// The journal of a venue identity in a directory that another process may hold: see
+/// [`StateDir::journal_path`].
+#[must_use]
+pub fn journal_path(directory: &Path, venue: &VenueId) -> PathBuf {
+    directory.join(format!("journal-{}.sqlite", lock::file_name_of(venue)))
 }
 
 /// The installation's name in a directory that another process may hold; `None` before its first

@@ -1,0 +1,130 @@
+//! `tickwright reconcile`: the journal against the account.
+
+use kernel::journal::{Durability, Journal as _, Persist, Record};
+use kernel::ledger::{BalanceDifference, Ledger};
+use kernel::strategy::StrategyEntry;
+use model::{InstanceId, Timestamp};
+use serde_json::json;
+use store::journal::{JournalReader, Level, SqliteJournal};
+use store::state_dir::{StateDir, journal_path, known_instance};
+
+use crate::cli::reconcile::ReconcileArgs;
+use crate::cli::{Exit, Failure};
+use crate::config::{Config, Endpoint, Mode};
+use crate::wiring::{Site, compare};
+
+/// Shows the differences, and journals them if asked to.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn execute(args: &ReconcileArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
+    let config = args.config.load(args.overrides(), kinds)?;
+    refuse_what_has_no_account(&config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Internal, error))?;
+    runtime.block_on(reconcile(args, &config))
+}
+
+fn refuse_what_has_no_account(config: &Config) -> Result<(), Failure> {
+    let engine = &config.engine;
+    if engine.venue.endpoint == Endpoint::Sim || engine.mode == Mode::Paper {
+        let message = "there is no account to compare with: that of `sim` and `paper` is the \
+                       engine's own";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(())
+}
+
+async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failure> {
+    // The lock first: nobody trades while adjustments are written.
+    let directory = &config.engine.state_dir;
+    let held = args.accept.then(|| StateDir::open(directory)).transpose()?;
+    let instance = known_instance(directory)?;
+    let instance: InstanceId = instance.ok_or_else(|| {
+        let message = format!("{}: no engine has run there yet", directory.display());
+        Failure::new(Exit::Usage, message)
+    })?;
+    let mut site = Site::find(config, None, instance)?;
+    site.learn_account(config).await?;
+    let path = journal_path(directory, &site.identity);
+    if !path.exists() {
+        let message = format!("{}: no journal of {}", path.display(), site.identity);
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let ledger = JournalReader::open(&path)?.ledger()?;
+    let found = compare(&site, &ledger).await?;
+    show(args, &ledger, &found);
+    let halting = found.iter().filter(|difference| difference.kind.halts()).count();
+    if held.is_none() || found.is_empty() {
+        return Ok(if halting > 0 { Exit::Partial } else { Exit::Ok });
+    }
+    let mut journal = SqliteJournal::open(&path, Level::Power)?;
+    let now = site.server_time().await?;
+    accept(&mut journal, &found, now)?;
+    if !args.json {
+        println!("accepted {} adjustments; after the next start: tickwright resume", found.len());
+    }
+    Ok(Exit::Ok)
+}
+
+fn accept(
+    journal: &mut SqliteJournal,
+    found: &[BalanceDifference],
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let adjustment = |(number, difference): (u64, &BalanceDifference)| {
+        let (asset, delta) = (difference.asset, difference.delta());
+        let reason = format!("reconcile --accept: {}", difference.kind.name());
+        let record = Record::ExternalFlow { asset, delta, reason, at };
+        Persist { sequence: number, record, durability: Durability::Synced }
+    };
+    let batch: Vec<Persist> = (1..).zip(found).map(adjustment).collect();
+    Ok(journal.append(&batch)?)
+}
+
+fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {
+    let state = ledger.trading_state();
+    if args.json {
+        let differences: Vec<_> = found
+            .iter()
+            .map(|difference| {
+                json!({
+                    "asset": difference.asset, "ledger": difference.ledger,
+                    "account": difference.account, "difference": difference.delta(),
+                    "held_by_strategies": difference.held, "kind": difference.kind,
+                    "halts": difference.kind.halts(),
+                })
+            })
+            .collect();
+        println!("{}", json!({"trading_state": state.state, "differences": differences}));
+        return;
+    }
+    if found.is_empty() {
+        println!("journal and account agree");
+    }
+    for difference in found {
+        let BalanceDifference { asset, ledger, account, held, kind } = difference;
+        println!("{asset}: the journal adds up to {ledger}, the account holds {account}");
+        println!(
+            "    difference {}, held by strategies {held}: {}",
+            difference.delta(),
+            meaning(*kind)
+        );
+    }
+    println!("trading state: {} {}", state.state.name(), state.reason);
+}
+
+const fn meaning(kind: kernel::ledger::DifferenceKind) -> &'static str {
+    use kernel::ledger::DifferenceKind::{HeldAsset, Shortfall, Surplus};
+    match kind {
+        Surplus => "a deposit, most likely; it is not traded, and halts nothing",
+        HeldAsset => {
+            "more of what strategies hold: a deposit, or a purchase by hand on another symbol; a \
+             start is halted until it is accepted"
+        }
+        Shortfall => {
+            "less than was booked: a withdrawal, or a sale by hand on another symbol; a start is \
+             halted until it is accepted"
+        }
+    }
+}

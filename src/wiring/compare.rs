@@ -1,0 +1,104 @@
+//! The account against the ledger, by the venue's own word: balances, and the trades that the
+//! ledger has not booked yet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use binance::decode::{Account, MyTrade, parse};
+use binance::encode::Call;
+use events::log_event;
+use kernel::journal::Record;
+use kernel::ledger::{BalanceDifference, Ledger};
+use model::{Amount, Asset, InstrumentId, TradeId};
+
+use super::site::Site;
+use crate::cli::{Exit, Failure};
+
+/// Trades of one answer, at most: the venue's own bound.
+const PAGE: u32 = 1_000;
+/// A difference is one if it stays the same for so long: orders that rest fill between two
+/// questions, and reads lag.
+const STEADY_FOR: Duration = Duration::from_secs(4);
+/// The time between two looks at a difference.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Compares until there is no difference, or one that stays.
+///
+/// # Errors
+/// When the venue does not answer.
+pub async fn compare(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifference>, Failure> {
+    let mut found = look(site, ledger).await?;
+    let mut steady = Duration::ZERO;
+    while !found.is_empty() && steady < STEADY_FOR {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let again = look(site, ledger).await?;
+        steady = if again == found { steady + LOOK_EVERY } else { Duration::ZERO };
+        found = again;
+    }
+    Ok(found)
+}
+
+/// Logs what was found.
+pub fn report(found: &[BalanceDifference]) {
+    for BalanceDifference { asset, ledger, account, held, kind } in found {
+        let kind = kind.name();
+        log_event!(
+            RECONCILE_MISMATCHED,
+            kind = kind,
+            asset = %asset,
+            ledger = %ledger,
+            account = %account,
+            held = %held
+        );
+    }
+}
+
+async fn look(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifference>, Failure> {
+    // The account first: what fills after it is among the trades, and the next look sees both.
+    let account = balances(site).await?;
+    let booked = with_trades(site, ledger).await?;
+    Ok(booked.differences(&account))
+}
+
+async fn balances(site: &Site) -> Result<BTreeMap<Asset, Amount>, Failure> {
+    let body = site.rest().ask(&Call::account(), site.server_time().await?).await?;
+    let account: Account<'_> = parse("account", &body).map_err(malformed)?;
+    let totals = account.balances.iter().map(|balance| {
+        let asset = Asset::new(&balance.asset).map_err(malformed)?;
+        Ok((asset, balance.free + balance.locked))
+    });
+    totals.collect()
+}
+
+/// The ledger with every trade that it does not have yet: the next start books them.
+async fn with_trades(site: &Site, ledger: &Ledger) -> Result<Ledger, Failure> {
+    let mut booked = ledger.clone();
+    for (number, known) in (0..).zip(ledger.instruments()) {
+        let instrument = InstrumentId(number);
+        let last = ledger.last_trades().filter(|trade| trade.instrument == instrument);
+        let mut from = last.map(|trade| trade.trade).max().map(|TradeId(last)| last + 1);
+        loop {
+            let now = site.server_time().await?;
+            let call = Call::my_trades(known.symbol.as_str(), from, PAGE);
+            let body = site.rest().ask(&call, now).await?;
+            let page: Vec<MyTrade<'_>> = parse("myTrades", &body).map_err(malformed)?;
+            let is_last = page.len() < PAGE as usize || from.is_none();
+            for trade in page {
+                let fill = trade.to_fill(instrument).map_err(malformed)?;
+                from = Some(fill.key.trade.0 + 1);
+                let is_ours = ledger.opened_at().is_none_or(|opened| fill.event_at >= opened);
+                if is_ours && !booked.has_fill(&fill.key) {
+                    booked.apply(&Record::ExternalFill { fill }).map_err(malformed)?;
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(booked)
+}
+
+fn malformed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::VenueUnreachable, error)
+}

@@ -1,0 +1,73 @@
+//! A start finds what the account does not hold any more, and a person accepts it.
+
+use serde_json::Value;
+
+use crate::support::{Desk, Venue, Within, compare};
+
+/// An engine that has traded and was stopped.
+fn traded(venue: &Venue) -> Desk {
+    let desk = Desk::at(venue).with_busy_strategies();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(4, |_| true);
+    engine.stop();
+    desk
+}
+
+#[test]
+fn what_is_missing_halts_the_next_start_until_it_is_accepted() {
+    let venue = Venue::start(10);
+    let desk = traded(&venue);
+    let (code, out, errors) = desk.command_with_settings(&["reconcile"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    assert!(out.contains("journal and account agree"), "{out}");
+
+    venue.control("deposit?asset=USDT&amount=-100");
+    let (code, out, errors) = desk.command_with_settings(&["reconcile"]);
+    assert_eq!(code, 5, "{out}{errors}");
+    assert!(out.contains("difference -100") && out.contains("less than was booked"), "{out}");
+
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    let mismatched = &engine.events("reconcile.mismatched")[0];
+    assert_eq!((&mismatched["asset"], &mismatched["kind"]), (&"USDT".into(), &"shortfall".into()));
+    let changed = &engine.events("risk.state_changed")[0];
+    assert_eq!((&changed["to"], &changed["rule"]), (&"halted".into(), &"reconcile".into()));
+    let heartbeat = engine.wait_for("engine.heartbeat", |_| true, Within::secs(10));
+    assert_eq!(heartbeat["trading_state"], "halted");
+    assert_eq!(engine.events("order.intended"), Vec::<Value>::new());
+    // Looking is allowed while it runs, accepting is not.
+    assert_eq!(desk.command_with_settings(&["reconcile"]).0, 5);
+    let (code, _, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
+    assert_eq!(code, 3, "{errors}");
+    engine.stop();
+
+    let (code, out, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    let (code, out, _) = desk.command_with_settings(&["reconcile", "--json"]);
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &found["differences"]), (0, &Value::Array(Vec::new())), "{found}");
+
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(engine.events("reconcile.mismatched"), Vec::<Value>::new());
+    assert_eq!(desk.command(&["resume"]).0, 0);
+    engine.wait_for_more_fills(1, |_| true);
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_deposit_is_told_and_halts_nothing() {
+    let venue = Venue::start(10);
+    let desk = traded(&venue);
+    venue.control("deposit?asset=USDT&amount=50");
+    let (code, out, errors) = desk.command_with_settings(&["reconcile"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    assert!(out.contains("difference 50") && out.contains("a deposit"), "{out}");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(engine.events("reconcile.mismatched")[0]["kind"], "surplus");
+    engine.wait_for_more_fills(1, |_| true);
+    engine.stop();
+}

@@ -4,9 +4,12 @@ use toml::{Table, Value};
 
 use super::tree::{files, read};
 
+/// Of the workspace: what stands beside it, as fuzz targets do, says so by a table of its own.
 fn manifests() -> Vec<(String, Table)> {
     let found = files("", &["Cargo.toml"]).into_iter();
-    found.map(|file| (file.path, file.text.parse().unwrap())).collect()
+    let read = found.map(|file| (file.path, file.text.parse::<Table>().unwrap()));
+    read.filter(|(path, manifest)| path == "Cargo.toml" || manifest.get("workspace").is_none())
+        .collect()
 }
 
 #[test]

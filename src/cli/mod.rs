@@ -19,8 +19,8 @@ pub mod guard;
 pub mod journal;
 pub mod logs;
 pub mod prices;
-pub mod record;
 pub mod reconcile;
+pub mod record;
 pub mod run;
 mod value;
 

@@ -13,6 +13,6 @@ pub mod guard;
 pub mod journal;
 pub mod logs;
 pub mod prices;
-pub mod record;
 pub mod reconcile;
+pub mod record;
 pub mod run;

@@ -251,17 +251,16 @@ RECONCILE_STARTED = "reconcile.started" INFO [trigger]
 RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled foreign_orders other_instances took_ms]
     "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
-
-PAPER_STARTED = "paper.started" INFO [endpoint latency queue fills dearest_fee orders_restored orders_expired]
-    "Orders are matched here, against the public streams of `endpoint`; the account is in the journal alone. `latency`, `queue` and `fills` name the models that stand in for the venue. Open orders of the last run went on, or expired where a filter or the balance has changed against them.",
-    "Read results with these models in mind.";
-
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
     "At the start the account holds something else of `asset` than the journal adds up to. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less. The latter two halt.",
     "`tickwright reconcile` shows it again. Find out why: a deposit, a withdrawal, a trade by hand? Then `tickwright reconcile --accept`, start, `tickwright resume`.";
 RECONCILE_SKIPPED = "reconcile.skipped" WARN [reason]
     "The balances could not be compared at the start: the venue did not answer. Orders and fills are reconciled all the same.",
     "`tickwright reconcile` once the venue answers.";
+
+PAPER_STARTED = "paper.started" INFO [endpoint latency queue fills dearest_fee orders_restored orders_expired]
+    "Orders are matched here, against the public streams of `endpoint`; the account is in the journal alone. `latency`, `queue` and `fills` name the models that stand in for the venue. Open orders of the last run went on, or expired where a filter or the balance has changed against them.",
+    "Read results with these models in mind.";
 
 EXCHANGE_STARTED = "exchange.started" INFO [rest_url ws_url ws_api_url]
     "The simulated exchange listens.",

@@ -86,5 +86,5 @@ fn check_api(url: &str) {
     assert!(count("/orders") > 0 && count("/fills") > 0 && count("/positions") > 0);
     assert!(get("/fills")[0]["price"].is_string(), "money is no float");
     assert!(get("/nonsense")["error"].is_string());
-    assert_eq!(get("/")["paths"].as_array().unwrap().len(), 7);
+    assert_eq!(get("/")["paths"].as_array().unwrap().len(), 8);
 }

@@ -30,6 +30,6 @@ fn the_page_names_every_state_and_trip() {
     assert_eq!(first_cells(&page(), "## The trading state"), ["active", "reduce_only", "halted"]);
     assert_eq!(
         first_cells(&page(), "## What changes it"),
-        ["daily_loss", "drawdown", "booking", "engine", "operator"]
+        ["daily_loss", "drawdown", "reconcile", "booking", "engine", "operator"]
     );
 }

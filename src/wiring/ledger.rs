@@ -154,8 +154,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
     /// # Errors
     /// When the halt cannot be written down.
     pub async fn compare(&mut self, site: &Site, now: Timestamp) -> Result<(), Failure> {
-        // An exchange inside this process ended when it did, and is no witness of its own.
-        if site.credentials.is_none() || site.embedded.is_some() {
+        if site.credentials.is_none() {
             return Ok(());
         }
         let comparing = compare::compare(site, &self.ledger);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::{Ws, best, config, get, place, signed, start};
 use futures_util::StreamExt;
+use model::Timestamp;
 use tickwright_exchange::{ExchangeConfig, Speed, StartError};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -50,6 +51,23 @@ async fn accounts_orders_trades_and_keys_survive_the_process() {
     assert!(new["fills"][0]["tradeId"].as_i64().unwrap() > old, "ids go on over restarts");
     let cancel = "symbol=ETHUSDT&origClientOrderId=rests";
     assert_eq!(signed(&again, "DELETE", "/api/v3/order", cancel).await.ok()["status"], "CANCELED");
+}
+
+#[tokio::test]
+async fn venue_time_does_not_go_back_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = || ExchangeConfig { state_dir: Some(directory.path().to_owned()), ..config() };
+    let time = async |handle: &_| get(handle, "/api/v3/time").await.ok()["serverTime"].as_i64();
+    // As if it had run faster than the wall.
+    let wall = start(config()).await;
+    let now = Timestamp::from_millis(time(&wall).await.unwrap());
+    let ahead = now.after(Duration::from_secs(600));
+    let first = start(ExchangeConfig { start_at: Some(ahead), ..kept() }).await;
+    place(&first, "symbol=ETHUSDT&side=BUY&type=MARKET&quantity=0.5").await.ok();
+    let trades = signed(&first, "GET", "/api/v3/myTrades", "symbol=ETHUSDT").await.ok();
+    drop(first);
+    let again = start(kept()).await;
+    assert!(time(&again).await >= trades[0]["time"].as_i64(), "{trades}");
 }
 
 #[tokio::test]

@@ -177,3 +177,17 @@ pub enum Record {
         balance: Balance,
     },
 }
+
+impl Record {
+    /// When it happened; `None` for a balance, which comes with what changed it.
+    #[must_use]
+    pub const fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Order(order) => Some(order.updated_at),
+            Self::Trade(trade) => Some(trade.at),
+            Self::Prevented(prevented) => Some(prevented.at),
+            Self::List(list) => Some(list.updated_at),
+            Self::Balance { .. } => None,
+        }
+    }
+}

@@ -19,13 +19,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use model::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{ClockAnnouncement, Speed, VenueClock};
 use crate::config::{ExchangeConfig, MarketConfig};
 use crate::keys::{Credentials, KeyError};
-use crate::machine::{DEFAULT_ACCOUNT, Exchange};
+use crate::machine::{DEFAULT_ACCOUNT, Exchange, Record};
 use crate::persist::{Loaded, Store, StoreError, fresh_credentials};
 use crate::replay::{ReplayError, Scan};
 use crate::streams::hub::{Ending, Hub};
@@ -184,7 +185,7 @@ pub async fn bind(
 
 fn start(
     config: &ExchangeConfig,
-    wall: model::Timestamp,
+    wall: Timestamp,
 ) -> Result<(State, Credentials, Option<Scan>), StartError> {
     let loaded = match &config.state_dir {
         Some(directory) => Store::load(directory)?,
@@ -198,7 +199,9 @@ fn start(
     let keys = credentials.to_api_keys()?;
     let run = loaded.run + 1;
     let mut scanned = None;
-    let now = config.start_at.unwrap_or(wall);
+    // A venue's time never goes back: one that ran faster than the wall is ahead of it.
+    let told = loaded.records.iter().flatten().filter_map(Record::at).max();
+    let now = config.start_at.unwrap_or(wall).max(told.unwrap_or(Timestamp::EPOCH));
     let mut exchange = match &config.market {
         MarketConfig::Synthetic(market) => {
             if market.symbols.is_empty() {

@@ -27,9 +27,16 @@ fn wait_until(what: &str, holds: impl Fn() -> bool, engine: &Engine) {
     }
 }
 
-/// Open orders by the last letter of their names.
+/// Names of open orders by their last letter.
+fn names(venue: &Venue, letter: char) -> Vec<String> {
+    let mut names = venue.open_orders();
+    names.retain(|name| name.ends_with(letter));
+    names.sort();
+    names
+}
+
 fn count(venue: &Venue, letter: char) -> usize {
-    venue.open_orders().iter().filter(|name| name.ends_with(letter)).count()
+    names(venue, letter).len()
 }
 
 /// An engine with entries, an exit or two, a protective order, and a stranger's orders beside.
@@ -38,7 +45,7 @@ fn trading(desk: &Desk, venue: &Venue) -> Engine {
     engine.wait_until_ready();
     engine.wait_for_more_fills(3, |_| true);
     venue.place("BTCUSDT", "by_hand_e", Side::Buy, "20000", "0.001");
-    let is_set = || count(venue, 'e') >= 3 && count(venue, 'p') == 1;
+    let is_set = || count(venue, 'e') >= 3 && count(venue, 'p') > 0;
     wait_until("entries and a protective order rest", is_set, &engine);
     engine
 }
@@ -46,16 +53,15 @@ fn trading(desk: &Desk, venue: &Venue) -> Engine {
 #[track_caller]
 fn check_swept(venue: &Venue, guard: &mut Engine, limit: Duration, strangers: &[&str]) {
     let killed_at = Instant::now();
+    let protective = names(venue, 'p');
+    assert_ne!(protective, Vec::<String>::new());
     let tripped = guard.wait_for("guard.tripped", |_| true, Within::secs(20));
     assert!(killed_at.elapsed() >= limit, "not before the limit: {:?}", killed_at.elapsed());
     let age = Duration::from_millis(tripped["age_ms"].as_u64().unwrap());
     assert!(age < limit + Duration::from_secs(3), "{tripped}");
     wait_until("the guard cancels the entries", || count(venue, 'e') == strangers.len(), guard);
-    let mut left = venue.open_orders();
-    left.retain(|name| name.ends_with('e'));
-    left.sort();
-    assert_eq!(left, strangers, "strangers' orders are not touched");
-    assert_eq!(count(venue, 'p'), 1, "nor is what protects");
+    assert_eq!(names(venue, 'e'), strangers, "strangers' orders are not touched");
+    assert_eq!(names(venue, 'p'), protective, "nor is what protects");
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn a_killed_engine_s_entries_are_cancelled_within_the_limit_and_nothing_else() {
     guard.signal(Signal::Terminate);
     assert_eq!(guard.exit(Within::secs(5)), Some(0));
     engine.stop();
-    assert_eq!(count(&venue, 'p'), 1);
+    assert!(count(&venue, 'p') > 0);
 }
 
 #[test]

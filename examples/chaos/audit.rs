@@ -9,6 +9,7 @@ use model::{Amount, Fill, InstrumentId, OrderEventKind, OrderId, OrderStatus};
 use store::journal::JournalReader;
 
 use super::record::VenueRecord;
+use super::status::{after, spelled};
 
 /// What was compared, and every difference in words.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -210,44 +211,5 @@ fn compare_sums(ledger: &Ledger, theirs: &VenueRecord, audit: &mut Audit) {
             let words = format!("{asset}: {opening} at first, {held} held, {total} in the account");
             audit.positions_wrong.push(words);
         }
-    }
-}
-
-/// How the exchange spells an order's state; `-` for what it does not know.
-const fn spelled(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Accepted => "NEW",
-        OrderStatus::PendingNew => "PENDING_NEW",
-        OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
-        OrderStatus::Filled => "FILLED",
-        OrderStatus::Canceled => "CANCELED",
-        OrderStatus::Expired => "EXPIRED",
-        OrderStatus::ExpiredInMatch => "EXPIRED_IN_MATCH",
-        OrderStatus::Rejected => "REJECTED",
-        OrderStatus::Intended
-        | OrderStatus::Submitted
-        | OrderStatus::Unknown
-        | OrderStatus::Absent => "-",
-    }
-}
-
-const fn after(status: OrderStatus, kind: &OrderEventKind) -> OrderStatus {
-    match kind {
-        OrderEventKind::Submitted { .. } => OrderStatus::Submitted,
-        OrderEventKind::Accepted { .. } if matches!(status, OrderStatus::PartiallyFilled) => status,
-        OrderEventKind::Accepted { .. } => OrderStatus::Accepted,
-        OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => {
-            OrderStatus::Filled
-        }
-        OrderEventKind::Filled { .. } => OrderStatus::PartiallyFilled,
-        OrderEventKind::Canceled { .. } => OrderStatus::Canceled,
-        OrderEventKind::Expired { in_match: false, .. } => OrderStatus::Expired,
-        OrderEventKind::Expired { in_match: true, .. } => OrderStatus::ExpiredInMatch,
-        OrderEventKind::Rejected { .. } => OrderStatus::Rejected,
-        OrderEventKind::OutcomeUnknown => OrderStatus::Unknown,
-        OrderEventKind::Absent => OrderStatus::Absent,
-        OrderEventKind::Denied { .. }
-        | OrderEventKind::Triggered
-        | OrderEventKind::CancelRejected { .. } => status,
     }
 }

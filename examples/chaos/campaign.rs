@@ -47,7 +47,6 @@ impl Outcome {
     }
 
     /// How often the engine was killed.
-    #[allow(dead_code, reason = "the test asks")]
     pub fn kills(&self) -> u64 {
         self.tally.kills()
     }
@@ -56,7 +55,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Audit { orders, fills, assets, records, .. } = &self.audit;
-        writeln!(out, "{} kills in {} s", self.tally.kills(), self.took.as_secs())?;
+        writeln!(out, "{} kills in {} s", self.kills(), self.took.as_secs())?;
         write!(out, "{}", self.tally)?;
         let Injected { cuts, stalls, garbled, refused } = self.injected;
         writeln!(

@@ -21,7 +21,6 @@ pub struct Program {
 
 impl Program {
     /// A file.
-    #[allow(dead_code, reason = "the test has the program itself")]
     pub fn at(file: impl Into<PathBuf>) -> Self {
         Self { file: file.into(), first: Vec::new() }
     }
@@ -29,7 +28,7 @@ impl Program {
     /// This program with another first argument.
     pub fn this(first: &str) -> Self {
         let file = std::env::current_exe().expect("the system knows what it runs");
-        Self { file, first: vec![first.into()] }
+        Self { first: vec![first.into()], ..Self::at(file) }
     }
 
     /// A command of it.

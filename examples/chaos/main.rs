@@ -24,6 +24,7 @@ mod engine;
 mod plan;
 mod proxy;
 mod record;
+mod status;
 mod tally;
 mod venue;
 

@@ -19,6 +19,8 @@ mod mutants;
 mod network;
 #[path = "../../examples/chaos/record.rs"]
 mod record;
+#[path = "../../examples/chaos/status.rs"]
+mod status;
 mod world;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,8 @@ mod engine;
 mod faulty;
 mod line;
 mod record;
+#[path = "../../../examples/chaos/status.rs"]
+mod status;
 mod venue;
 
 pub use desk::Desk;

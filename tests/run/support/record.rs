@@ -7,7 +7,8 @@ use kernel::journal::Record;
 use model::{Amount, Fill, OrderEventKind, OrderId, OrderStatus};
 
 use super::desk::Desk;
-use super::venue::{Venue, spelled};
+use super::status::{after, spelled};
+use super::venue::Venue;
 
 /// How much was compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +40,7 @@ pub fn compare(desk: &Desk, venue: &Venue) -> Compared {
             }
             Record::OrderChanged { event, .. } => {
                 let order = orders.get_mut(&event.order).expect("intended before");
-                order.status = status_after(order.status, &event.kind);
+                order.status = after(order.status, &event.kind);
                 if let OrderEventKind::Filled { fill, .. } = event.kind {
                     fills.push(fill);
                 }
@@ -101,26 +102,5 @@ fn check_balances(ledger: &kernel::ledger::Ledger, venue: &Venue) {
             let opening = opened.get(&asset).copied().unwrap_or(Amount::ZERO);
             assert_eq!(opening + held, total, "position in {asset}");
         }
-    }
-}
-
-fn status_after(status: OrderStatus, kind: &OrderEventKind) -> OrderStatus {
-    match kind {
-        OrderEventKind::Submitted { .. } => OrderStatus::Submitted,
-        OrderEventKind::Accepted { .. } if status == OrderStatus::PartiallyFilled => status,
-        OrderEventKind::Accepted { .. } => OrderStatus::Accepted,
-        OrderEventKind::Filled { complete: true, .. } | OrderEventKind::Completed => {
-            OrderStatus::Filled
-        }
-        OrderEventKind::Filled { .. } => OrderStatus::PartiallyFilled,
-        OrderEventKind::Canceled { .. } => OrderStatus::Canceled,
-        OrderEventKind::Expired { in_match: false, .. } => OrderStatus::Expired,
-        OrderEventKind::Expired { in_match: true, .. } => OrderStatus::ExpiredInMatch,
-        OrderEventKind::Rejected { .. } => OrderStatus::Rejected,
-        OrderEventKind::OutcomeUnknown => OrderStatus::Unknown,
-        OrderEventKind::Absent => OrderStatus::Absent,
-        OrderEventKind::Denied { .. }
-        | OrderEventKind::Triggered
-        | OrderEventKind::CancelRejected { .. } => status,
     }
 }

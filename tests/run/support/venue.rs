@@ -10,7 +10,7 @@ use binance::decode::{Account, MyTrade, OrderReply, parse};
 use binance::encode::Call;
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, Speed, SyntheticConfig};
-use model::{Amount, InstrumentId, OrderStatus, Quantity};
+use model::{Amount, InstrumentId, Quantity};
 use tickwright::wiring::{EmbeddedExchange, SignedRest, follow};
 use transport::Dialer;
 use transport::http::{HttpClient, HttpOptions, Request};
@@ -185,23 +185,5 @@ impl Venue {
         let account: Account<'_> = parse("account", &body).unwrap();
         let totals = account.balances.iter().map(|b| (b.asset.to_string(), b.free + b.locked));
         totals.filter(|(_, total)| !total.is_zero()).collect()
-    }
-}
-
-/// How the exchange spells an order's state.
-pub const fn spelled(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Accepted => "NEW",
-        OrderStatus::PendingNew => "PENDING_NEW",
-        OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
-        OrderStatus::Filled => "FILLED",
-        OrderStatus::Canceled => "CANCELED",
-        OrderStatus::Expired => "EXPIRED",
-        OrderStatus::ExpiredInMatch => "EXPIRED_IN_MATCH",
-        OrderStatus::Rejected => "REJECTED",
-        OrderStatus::Intended
-        | OrderStatus::Submitted
-        | OrderStatus::Unknown
-        | OrderStatus::Absent => "-",
     }
 }

@@ -283,7 +283,8 @@ fn request_http<A: WireShell>(
 ) -> Option<WireInput<'static>> {
     let prepared = match prepare(http) {
         Ok(prepared) => prepared,
-        Err(reason) => {
+        Err(odd) => {
+            let reason = odd.to_string();
             return Some(WireInput::RequestFailed { request, may_have_left: false, reason });
         }
     };
@@ -317,7 +318,19 @@ fn request_http<A: WireShell>(
     None
 }
 
-fn prepare(http: HttpRequest) -> Result<Request, String> {
+/// A header that HTTP does not allow, such as a key with a line break.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("header `{name}` holds a character that HTTP does not allow")]
+pub struct OddHeader {
+    /// Which.
+    pub name: &'static str,
+}
+
+/// What a machine asks for, as the transport takes it.
+///
+/// # Errors
+/// [`OddHeader`].
+pub fn prepare(http: HttpRequest) -> Result<Request, OddHeader> {
     let method = match http.method {
         Method::Get => hyper::Method::GET,
         Method::Post => hyper::Method::POST,
@@ -326,8 +339,7 @@ fn prepare(http: HttpRequest) -> Result<Request, String> {
     };
     let mut request = Request::new(method, http.url).body(http.body).timeout(http.timeout);
     for (name, value) in http.headers {
-        let value = hyper::http::HeaderValue::try_from(value)
-            .map_err(|_| format!("header `{name}` holds a character that HTTP does not allow"))?;
+        let value = hyper::http::HeaderValue::try_from(value).map_err(|_| OddHeader { name })?;
         request = request.header(hyper::http::HeaderName::from_static(name), value);
     }
     Ok(request)

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use actors::clock::Clock;
+use actors::wire::prepare;
 use binance::EndpointUrls;
 use binance::clock_offset::ClockOffset;
 use binance::decode::{ExchangeInfo, OrderReply, ServerTime, SymbolInfo, parse};
 use binance::encode::{Call, OrderName, RestAuth, rest_request};
 use binance::sign::Credentials;
-use kernel::wire::{HttpRequest, Method};
+use kernel::wire::HttpRequest;
 use model::{Amount, Price, Quantity, Symbol, Timestamp, VenueId};
 use secrecy::SecretString;
 use serde_json::Value;
-use transport::http::{HttpClient, HttpOptions, Request};
+use transport::http::{HttpClient, HttpOptions};
 use transport::{Dialer, Tls, TlsOptions};
 
 use super::socket::{PATIENCE, Proof, Socket};
@@ -481,17 +482,7 @@ struct Fetched {
 }
 
 async fn fetch(core: &Core, http: HttpRequest) -> Result<Fetched, String> {
-    let method = match http.method {
-        Method::Get => hyper::Method::GET,
-        Method::Post => hyper::Method::POST,
-        Method::Put => hyper::Method::PUT,
-        Method::Delete => hyper::Method::DELETE,
-    };
-    let mut request = Request::new(method, http.url).timeout(http.timeout);
-    for (name, value) in http.headers {
-        let value = value.try_into().map_err(|_| "the key is no text for a header".to_owned())?;
-        request = request.header(hyper::header::HeaderName::from_static(name), value);
-    }
+    let request = prepare(http).map_err(|error| error.to_string())?;
     let response = core.http.request(request).await.map_err(|error| error.to_string())?;
     let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())

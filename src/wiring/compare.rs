@@ -60,7 +60,8 @@ async fn look(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifference>, Fa
     Ok(booked.differences(&account))
 }
 
-async fn balances(site: &Site) -> Result<BTreeMap<Asset, Amount>, Failure> {
+/// What the account holds of each asset, free and locked together.
+pub(super) async fn balances(site: &Site) -> Result<BTreeMap<Asset, Amount>, Failure> {
     let body = site.rest().ask(&Call::account(), site.server_time().await?).await?;
     let account: Account<'_> = parse("account", &body).map_err(malformed)?;
     let totals = account.balances.iter().map(|balance| {

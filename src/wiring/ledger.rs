@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use binance::decode::{Account, ExchangeInfo};
-use binance::encode::Call;
+use binance::decode::ExchangeInfo;
 use events::log_event;
 use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
 use kernel::ledger::Ledger;
@@ -227,20 +226,8 @@ async fn opening_balances(config: &Config, site: &Site) -> Result<Vec<(Asset, Am
     if site.credentials.is_none() {
         return Ok(Vec::new());
     }
-    let body = site.rest().ask(&Call::account(), site.server_time().await?).await?;
-    let malformed = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::VenueUnreachable, format!("account: {error}"))
-    };
-    let account: Account<'_> = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
-    let mut balances = Vec::new();
-    for balance in &account.balances {
-        let total = balance.free + balance.locked;
-        if !total.is_zero() {
-            let asset = Asset::new(&balance.asset).map_err(|error| malformed(&error))?;
-            balances.push((asset, total));
-        }
-    }
-    Ok(balances)
+    let held = compare::balances(site).await?.into_iter();
+    Ok(held.filter(|(_, total)| !total.is_zero()).collect())
 }
 
 /// Every instrument that the ledger has a number for, in order of number. One that the venue does

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use actors::wire::prepare;
 use binance::EndpointUrls;
 use binance::decode::ApiError;
 use binance::encode::{Call, RestAuth, rest_request};
 use binance::sign::Credentials;
 use kernel::wire::{HttpRequest, Method};
 use model::Timestamp;
-use transport::http::{HttpClient, Request};
+use transport::http::HttpClient;
 
 use crate::cli::{Exit, Failure};
 
@@ -115,17 +116,7 @@ impl SignedRest<'_> {
 
     async fn send(&self, http: HttpRequest) -> Result<Vec<u8>, RestError> {
         let url = http.url.split('?').next().unwrap_or_default().to_owned();
-        let method = match http.method {
-            Method::Get => hyper::Method::GET,
-            Method::Post => hyper::Method::POST,
-            Method::Put => hyper::Method::PUT,
-            Method::Delete => hyper::Method::DELETE,
-        };
-        let mut request = Request::new(method, http.url).timeout(http.timeout);
-        for (name, value) in http.headers {
-            let value = value.try_into().map_err(|_| RestError::OddKey)?;
-            request = request.header(hyper_name(name), value);
-        }
+        let request = prepare(http).map_err(|_| RestError::OddKey)?;
         let response = match self.http.request(request).await {
             Ok(response) => response,
             Err(error) => return Err(RestError::Unreachable { url, reason: error.to_string() }),
@@ -146,8 +137,4 @@ impl SignedRest<'_> {
             }
         })
     }
-}
-
-fn hyper_name(name: &'static str) -> hyper::header::HeaderName {
-    hyper::header::HeaderName::from_static(name)
 }

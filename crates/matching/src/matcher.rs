@@ -283,19 +283,7 @@ impl<L: Liquidity> Matcher<L> {
     fn priced(&self, order: &NewOrder, reference: Option<Price>) -> NewOrder {
         let tick = self.desk.instrument.filters.price.tick;
         let now = reference.unwrap_or_default().floor_to(tick);
-        let mut order = *order;
-        match &mut order.kind {
-            OrderKind::StopLoss { stop_price }
-            | OrderKind::StopLossLimit { stop_price, .. }
-            | OrderKind::TakeProfit { stop_price }
-            | OrderKind::TakeProfitLimit { stop_price, .. } => {
-                if stop_price.is_zero() {
-                    *stop_price = now;
-                }
-            }
-            OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
-        }
-        order
+        NewOrder { kind: order.kind.or_stop_at(now), ..*order }
     }
 
     /// MAX_POSITION: what is held, what open orders buy and what is wanted.

@@ -130,6 +130,24 @@ impl OrderKind {
         }
     }
 
+    /// The same with its trigger at `price` if it has none yet: a trailing stop that follows from
+    /// now on comes with a trigger of zero.
+    #[must_use]
+    pub const fn or_stop_at(mut self, price: Price) -> Self {
+        match &mut self {
+            Self::StopLoss { stop_price }
+            | Self::StopLossLimit { stop_price, .. }
+            | Self::TakeProfit { stop_price }
+            | Self::TakeProfitLimit { stop_price, .. } => {
+                if stop_price.is_zero() {
+                    *stop_price = price;
+                }
+            }
+            Self::Market | Self::Limit { .. } | Self::LimitMaker { .. } => {}
+        }
+        self
+    }
+
     /// The time in force, for kinds that have one.
     #[must_use]
     pub const fn time_in_force(&self) -> Option<TimeInForce> {

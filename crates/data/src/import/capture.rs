@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{Symbol, Timestamp};
 use store::SourceError;
-use store::catalog::{Catalog, Exponents, Market, Source};
+use store::catalog::{Catalog, Exponents, Market};
 use store::recordings::{RecordedLine, RecordingReader};
 
 use super::message::{Context, Message, read};
@@ -99,14 +99,7 @@ fn read_messages(
         }
     }
     report.pass_over("lines of the recorder about itself", lines.passed_over());
-    let source = Source {
-        name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        format: report.found.clone(),
-        sha256: report.sha256.clone(),
-    };
-    for written in sink.finish(&source)? {
-        report.written(&written);
-    }
+    sink.finish(path, report)?;
     Ok(None)
 }
 

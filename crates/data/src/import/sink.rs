@@ -1,11 +1,14 @@
 //! The segments that one file fills.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use store::catalog::{
     AggTrade, Catalog, CatalogError, Exponents, Kind, Kline, LevelChange, Quote, Record,
     SegmentWriter, SeriesKey, Source, Trade, Written,
 };
+
+use super::FileReport;
 
 /// A writer of any kind.
 enum Writer {
@@ -93,11 +96,17 @@ impl<'a> Sink<'a> {
         })
     }
 
-    /// Completes all segments.
+    /// Completes all segments, with the file that they come from.
     ///
     /// # Errors
     /// From the file system. Those before it are in the catalog; a second import finds them there.
-    pub fn finish(self, source: &Source) -> Result<Vec<Written>, CatalogError> {
+    pub fn finish(self, path: &Path, report: &mut FileReport) -> Result<(), CatalogError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let source = Source {
+            name: name.unwrap_or_default(),
+            format: report.found.clone(),
+            sha256: report.sha256.clone(),
+        };
         let finish = |writer| match writer {
             Writer::Trades(writer) => writer.finish(source.clone()),
             Writer::AggTrades(writer) => writer.finish(source.clone()),
@@ -105,6 +114,9 @@ impl<'a> Sink<'a> {
             Writer::Quotes(writer) => writer.finish(source.clone()),
             Writer::Depth(writer) => writer.finish(source.clone()),
         };
-        self.writers.into_values().map(finish).collect()
+        let written: Vec<Written> =
+            self.writers.into_values().map(finish).collect::<Result<_, _>>()?;
+        written.iter().for_each(|written| report.written(written));
+        Ok(())
     }
 }

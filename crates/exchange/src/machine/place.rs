@@ -289,19 +289,8 @@ pub(super) fn priced(
     instrument: &model::Instrument,
     last: Option<Price>,
 ) -> NewOrder {
-    let mut kind = request.kind;
     let now = last.unwrap_or_default().floor_to(instrument.filters.price.tick);
-    match &mut kind {
-        OrderKind::StopLoss { stop_price }
-        | OrderKind::StopLossLimit { stop_price, .. }
-        | OrderKind::TakeProfit { stop_price }
-        | OrderKind::TakeProfitLimit { stop_price, .. } => {
-            if stop_price.is_zero() {
-                *stop_price = now;
-            }
-        }
-        OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. } => {}
-    }
+    let kind = request.kind.or_stop_at(now);
     NewOrder::new(instrument.id, request.side, kind, request.quantity)
 }
 

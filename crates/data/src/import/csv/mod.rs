@@ -16,7 +16,7 @@ use std::path::Path;
 
 use model::{Interval, Timestamp};
 use store::SourceError;
-use store::catalog::{Catalog, Exponents, Kind, Market, SeriesKey, Source};
+use store::catalog::{Catalog, Exponents, Kind, Market, SeriesKey};
 
 pub(super) use field::instant;
 pub use field::{ColumnMap, Field, TimeUnit};
@@ -96,14 +96,7 @@ fn read_rows(
             Err(Refused::Because(reason)) => report.refuse(lines.number(), reason),
         }
     }
-    let source = Source {
-        name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        format: report.found.clone(),
-        sha256: report.sha256.clone(),
-    };
-    for written in sink.finish(&source)? {
-        report.written(&written);
-    }
+    sink.finish(path, report)?;
     Ok(None)
 }
 

@@ -695,6 +695,20 @@ async def wsapi_order_place_cancel(client, record):
             (-2010, "Account has insufficient balance for requested action."))
 
 
+async def buy_in_parts(client, record):
+    """Buys a little over what the best ask holds. The market moves meanwhile: now and then
+    the ask has grown, and the order is filled at once. Then another one is sent."""
+    for _ in range(20):
+        book = await record.get("depth", symbol=SYMBOL, limit=2)
+        quantity = Decimal(book["asks"][0][1]) + Decimal("0.002")
+        bought = await client.data("new_order", symbol=SYMBOL, side="BUY", type="MARKET",
+                                   quantity=str(quantity))
+        rows = await record.trades_of(SYMBOL, bought["orderId"])
+        if len(rows) > 1:
+            return bought, quantity, rows
+    raise AssertionError("nothing was filled in parts")
+
+
 async def events_of_trading(client, record, api, stream):
     """User data events of an order that rests and of one that takes, against the record."""
     events = []
@@ -706,12 +720,7 @@ async def events_of_trading(client, record, api, stream):
                 if kind == "ExecutionReport" and event["i"] == number]
 
     rested = await place_and_cancel(api, record)
-    # A little over what the best ask holds, so that it is filled in parts.
-    book = await record.get("depth", symbol=SYMBOL, limit=2)
-    quantity = Decimal(book["asks"][0][1]) + Decimal("0.002")
-    bought = await client.data("new_order", symbol=SYMBOL, side="BUY", type="MARKET",
-                               quantity=str(quantity))
-    rows = await record.trades_of(SYMBOL, bought["orderId"])
+    bought, quantity, rows = await buy_in_parts(client, record)
     balances = await record.balances()
 
     async def told():
@@ -736,7 +745,6 @@ async def events_of_trading(client, record, api, stream):
             "t": row["id"], "l": row["qty"], "L": row["price"], "n": row["commission"],
             "N": row["commissionAsset"], "T": row["time"]})
         same("filled", Decimal(event["z"]), filled)
-    assert len(rows) > 1, "nothing was filled in parts"
 
 
 @account

@@ -425,7 +425,7 @@ impl OrderBook {
     }
 
     /// Lists from a number on, oldest first.
-    pub fn lists_from(&self, id: i64) -> impl DoubleEndedIterator<Item = &OrderList> {
+    pub fn lists_from(&self, id: i64) -> impl DoubleEndedIterator<Item = &OrderList> + Clone {
         self.lists.range(id..).map(|(_, list)| list)
     }
 
@@ -456,6 +456,12 @@ impl OrderBook {
         self.trades
             .range((symbol, id, i64::MIN)..=(symbol, TradeId(i64::MAX), i64::MAX))
             .map(|(_, trade)| trade)
+    }
+
+    /// Trades of an order, oldest first.
+    pub fn trades_of(&self, order: &Order) -> impl Iterator<Item = &MyTrade> {
+        let id = order.id;
+        self.trades_from(order.symbol, TradeId(i64::MIN)).filter(move |trade| trade.order == id)
     }
 
     /// Records a prevented match.

@@ -81,6 +81,18 @@ pub fn authorize(
     }
 }
 
+/// The venue looks at the clock once more before it hands a request to the matching engine.
+///
+/// # Errors
+/// -1021; the request has been counted by then.
+pub fn check_at_engine(params: &Params, now: Timestamp) -> Result<(), ApiError> {
+    let sent_at = params.integer("timestamp")?.map_or(now, instant);
+    if now.since(sent_at) > recv_window(params)? {
+        return Err(ApiError::outside_recv_window_at_engine());
+    }
+    Ok(())
+}
+
 fn recv_window(params: &Params) -> Result<Duration, ApiError> {
     let Some(text) = params.text("recvWindow")? else { return Ok(RECV_WINDOW) };
     let legal = r"^([0-9]{1,5}|[0-9]{1,5}\.[0-9]{1,3})$";
@@ -174,5 +186,16 @@ mod tests {
         check("60000.001", Err(-1131));
         check("1.2345", Err(-1100));
         check("-1", Err(-1100));
+    }
+
+    #[test]
+    fn a_request_that_aged_on_its_way_to_the_engine_counts_and_is_refused() {
+        let sent_at = Timestamp::from_secs(1_800_000_000);
+        let text = format!("recvWindow=2000&timestamp={}", sent_at.as_millis());
+        let params = Params::from_query_and_body(&text, "").unwrap();
+        let check = |millis| check_at_engine(&params, sent_at.after(Duration::from_millis(millis)));
+        assert_eq!(check(2_000), Ok(()));
+        let refusal = check(2_001).unwrap_err();
+        assert_eq!((refusal.code, refusal.counts_as_orders), (-1021, true));
     }
 }

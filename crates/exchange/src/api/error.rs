@@ -21,6 +21,8 @@ pub struct ApiError {
     pub retry_after_secs: Option<u64>,
     /// The nested answers of a cancel-and-replace, as JSON.
     pub data: Option<String>,
+    /// Whether the request counts as the orders that it did not place.
+    pub counts_as_orders: bool,
 }
 
 /// The JSON body `{"code":…,"msg":…}`.
@@ -34,7 +36,8 @@ struct Body<'a> {
 
 impl ApiError {
     fn with_status(status: u16, code: i32, msg: impl Into<String>) -> Self {
-        Self { status, code, msg: msg.into(), retry_after_secs: None, data: None }
+        let msg = msg.into();
+        Self { status, code, msg, retry_after_secs: None, data: None, counts_as_orders: false }
     }
 
     fn bad_request(code: i32, msg: impl Into<String>) -> Self {
@@ -137,6 +140,12 @@ impl ApiError {
     #[must_use]
     pub fn outside_recv_window() -> Self {
         Self::bad_request(-1021, "Timestamp for this request is outside of the recvWindow.")
+    }
+
+    /// -1021: too old by the time it would have reached the matching engine.
+    #[must_use]
+    pub fn outside_recv_window_at_engine() -> Self {
+        Self { counts_as_orders: true, ..Self::outside_recv_window() }
     }
 
     /// -1021: in the future.
@@ -281,6 +290,12 @@ impl ApiError {
     #[must_use]
     pub fn bad_symbol_status() -> Self {
         Self::bad_request(-1122, "Invalid symbolStatus.")
+    }
+
+    /// -1220.
+    #[must_use]
+    pub fn other_symbol_status() -> Self {
+        Self::bad_request(-1220, "The symbol's status does not match the requested symbolStatus.")
     }
 
     /// -1125: listen keys are gone.
@@ -432,6 +447,16 @@ impl ApiError {
             format!(
                 "Combination of optional parameters invalid. Recommendation: '{name}' should also be sent."
             ),
+        )
+    }
+
+    /// -2026.
+    #[must_use]
+    pub fn archived() -> Self {
+        Self::bad_request(
+            -2026,
+            "Order was canceled or expired with no executed qty over 90 days ago and has been \
+             archived.",
         )
     }
 

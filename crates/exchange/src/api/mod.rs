@@ -75,7 +75,9 @@ pub struct Call<'a> {
     pub credential: Credential<'a>,
     /// From where.
     pub address: IpAddr,
-    /// When, in venue time.
+    /// When it arrived, in venue time.
+    pub arrived_at: Timestamp,
+    /// When it is carried out, in venue time.
     pub now: Timestamp,
     /// Unit of the times in the answer.
     pub unit: TimeUnit,
@@ -92,7 +94,7 @@ pub struct Reply {
 
 /// Carries out a call: weight, security, order count, handler.
 pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
-    let Call { endpoint, params, now, .. } = *call;
+    let Call { endpoint, params, arrived_at, now, .. } = *call;
     let weight = endpoint.weight.of(params);
     let limits = *exchange.limits();
     if let Err(error) = exchange.address_limits.charge(call.address, now, weight, &limits) {
@@ -101,7 +103,7 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
     let account = match endpoint.security {
         Security::None => Ok(0),
         security @ (Security::Trade | Security::UserData) => {
-            auth::authorize(exchange, security, call.credential, params, now)
+            auth::authorize(exchange, security, call.credential, params, arrived_at)
         }
     };
     let account = match account {
@@ -127,13 +129,19 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
         };
         return Reply { result: Err(error), counted };
     }
-    let result = (endpoint.handler)(exchange, &request);
+    let in_time = match endpoint.security {
+        Security::Trade => auth::check_at_engine(params, now),
+        Security::None | Security::UserData => Ok(()),
+    };
+    let result = in_time.and_then(|()| (endpoint.handler)(exchange, &request));
     match (&result, counted) {
         (Ok(_), _) if endpoint.is_free_on_success => {
             exchange.address_limits.refund(call.address, now, weight);
         }
-        (Err(_), Some(account)) => exchange.refund_orders(account, endpoint.orders, now),
-        (Ok(_), _) | (Err(_), None) => {}
+        (Err(error), Some(account)) if !error.counts_as_orders => {
+            exchange.refund_orders(account, endpoint.orders, now);
+        }
+        (Ok(_) | Err(_), _) => {}
     }
     Reply { result, counted }
 }

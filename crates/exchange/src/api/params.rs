@@ -250,6 +250,19 @@ impl Params {
         Ok(Some(symbols))
     }
 
+    /// The optional `symbolStatus`.
+    ///
+    /// # Errors
+    /// -1122 for a status that can't be asked for.
+    pub fn symbol_status(&self) -> Result<Option<&str>, ApiError> {
+        match self.text("symbolStatus")? {
+            Some(status) if !["TRADING", "HALT", "BREAK", "CANCEL_ONLY"].contains(&status) => {
+                Err(ApiError::bad_symbol_status())
+            }
+            status => Ok(status),
+        }
+    }
+
     /// An optional row count, cut to `max`.
     ///
     /// # Errors

@@ -124,13 +124,18 @@ pub const ENDPOINTS: &[Endpoint] = &[
         By(ticker::windows_weight),
         ticker::trading_day,
     ),
-    public("/api/v3/executionRules", "executionRules", Fixed(40), rare::execution_rules),
+    public(
+        "/api/v3/executionRules",
+        "executionRules",
+        By(rare::execution_rules_weight),
+        rare::execution_rules,
+    ),
     public("/api/v3/referencePrice", "referencePrice", Fixed(2), rare::reference_price),
     public(
         "/api/v3/referencePrice/calculation",
         "referencePrice.calculation",
         Fixed(2),
-        rare::reference_price,
+        rare::reference_price_calculation,
     ),
     public(
         "/api/v3/historicalBlockTrades",

@@ -106,7 +106,11 @@ impl Exchange {
             self.check_client_id(account, order)?;
         }
         let lists = self.account(account).orders.lists_from(i64::MIN);
-        let open = lists.filter(|list| list.symbol == request.symbol && !list.is_done).count();
+        let open_lists = lists.filter(|list| !list.is_done);
+        if request.client_id.is_some_and(|id| open_lists.clone().any(|list| list.client_id == id)) {
+            return Err(ApiError::duplicate_order());
+        }
+        let open = open_lists.filter(|list| list.symbol == request.symbol).count();
         if open >= crate::symbols::MOST_ORDER_LISTS {
             return Err(ApiError::filter("MAX_NUM_ORDER_LISTS"));
         }

@@ -31,8 +31,8 @@ use crate::config::{ExchangeConfig, SyntheticConfig};
 use crate::flow::{Action, Flow, FlowConfig, FlowEvent};
 use crate::keys::{ApiKey, Permissions};
 use crate::limits::{AddressLimits, LimitsConfig};
-use crate::market::Market;
 use crate::market::tape::Print;
+use crate::market::{Market, Reference};
 use crate::orders::MyTrade;
 use settle::Cause;
 
@@ -259,6 +259,15 @@ impl Exchange {
         let (id, filters) = (instrument.id, instrument.filters);
         self.instruments.refresh(id, filters, status);
         self.markets[usize::from(id.0)].matcher.refresh(filters, status);
+        true
+    }
+
+    /// Gives a symbol a reference price of its own, or takes it away. False if there is no such
+    /// symbol.
+    pub fn set_reference(&mut self, symbol: &str, price: Option<Price>, now: Timestamp) -> bool {
+        let Some(instrument) = self.instruments.by_symbol(symbol) else { return false };
+        let market = &mut self.markets[usize::from(instrument.id.0)];
+        market.set_reference(Reference { price, at: now });
         true
     }
 

@@ -299,6 +299,9 @@ fn check_iceberg(request: &PlaceOrder, instrument: &model::Instrument) -> Result
     let (Some(part), OrderQuantity::Base(quantity)) = (request.iceberg, request.quantity) else {
         return Ok(());
     };
+    if part > quantity {
+        return Err(ApiError::order_rejected("IcebergQty exceeds QTY."));
+    }
     let lot = instrument.filters.lot_size;
     if part < lot.min || (!lot.max.is_zero() && part > lot.max) || !part.is_multiple_of(lot.step) {
         return Err(ApiError::filter("LOT_SIZE"));

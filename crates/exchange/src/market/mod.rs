@@ -79,6 +79,15 @@ pub struct BestQuote {
     pub ask: Level,
 }
 
+/// A symbol's own reference price.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reference {
+    /// `None` when it had one once and has none now.
+    pub price: Option<Price>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
 /// One symbol's market.
 #[derive(Clone, Debug)]
 pub struct Market {
@@ -94,6 +103,7 @@ pub struct Market {
     quote: BestQuote,
     /// Trades of the taker being matched.
     pending: Vec<Print>,
+    reference: Option<Reference>,
 }
 
 impl Market {
@@ -143,6 +153,7 @@ impl Market {
             slow: Collector::default(),
             quote: BestQuote::default(),
             pending: Vec::new(),
+            reference: None,
         }
     }
 
@@ -272,9 +283,22 @@ impl Market {
             .map_or_else(|| self.published.update_id(), |record| record.book().update_id())
     }
 
-    /// The reference price that filters average over so many minutes.
+    /// The symbol's own reference price; `None` if it never had one.
+    #[must_use]
+    pub const fn reference(&self) -> Option<Reference> {
+        self.reference
+    }
+
+    /// Sets the symbol's own reference price, or takes it away.
+    pub const fn set_reference(&mut self, reference: Reference) {
+        self.reference = Some(reference);
+    }
+
+    /// The price that filters measure by: the symbol's own reference price if it has one, else
+    /// what was paid on average over so many minutes.
     #[must_use]
     pub fn reference_price(&self, now: Timestamp, mins: u32) -> Option<Price> {
-        self.tape.average_price(now, mins).or(self.matcher.last_price())
+        let set = self.reference.and_then(|reference| reference.price);
+        set.or_else(|| self.tape.average_price(now, mins)).or(self.matcher.last_price())
     }
 }

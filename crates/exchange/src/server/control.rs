@@ -19,6 +19,7 @@
 //! | `POST /control/advance[?frames=N]` | lets a replay in step send N more frames |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
+//! | `POST /control/reference_price?symbol=S[&price=P]` | gives a symbol a reference price of its own, which filters then measure by; without a price takes it away |
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
 //! | `POST /control/key_rights?api_key=K[&withdraw=true][&ip_restrict=true]` | changes what a key may do, and whether it is bound to addresses |
@@ -35,7 +36,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use model::{Amount, Asset, InstrumentStatus};
+use model::{Amount, Asset, InstrumentStatus, Price, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -222,6 +223,7 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             state.exchange.address_limits.exhaust(now, &limits);
         }
         ("POST", "halt") => halt(state, query)?,
+        ("POST", "reference_price") => set_reference(state, query, now)?,
         ("POST", "deposit") => {
             let asset = Asset::new(&need(query, "asset")?)
                 .map_err(|error| (400, format!("parameter `asset`: {error}")))?;
@@ -298,6 +300,15 @@ fn set_key_rights(state: &mut State, query: &str) -> Result<(), Refusal> {
     let rights = Permissions { withdraw, ip_restrict, ..Permissions::TRADE };
     let is_known = state.exchange.set_key_rights(&need(query, "api_key")?, rights);
     if is_known { Ok(()) } else { Err((404, "there is no such key".to_owned())) }
+}
+
+fn set_reference(state: &mut State, query: &str, now: Timestamp) -> Result<(), Refusal> {
+    let price = query_value(query, "price").map(|text| {
+        text.parse::<Price>().map_err(|error| (400, format!("parameter `price`: {error}")))
+    });
+    let symbol = need(query, "symbol")?;
+    let is_known = state.exchange.set_reference(&symbol, price.transpose()?, now);
+    if is_known { Ok(()) } else { Err((404, format!("there is no symbol `{symbol}`"))) }
 }
 
 fn halt(state: &mut State, query: &str) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
+use model::Timestamp;
 
 use super::faults::{Failure, FailurePoint};
 use super::state::{Caller, Shared};
@@ -88,11 +89,12 @@ async fn rest(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> R
         Route::Gone => return Ok(refuse(&ApiError::no_listen_key())),
         Route::Unknown => return Ok(refuse(&ApiError::path_not_found(&path))),
     };
-    let (delay, failure) = {
+    let (delay, failure, arrived_at) = {
         let mut state = shared.lock();
-        (state.faults.delay(&path), state.faults.take(&path))
+        let arrived_at = state.clock.venue_time((shared.wall)());
+        (state.faults.delay(&path), state.faults.take(&path), arrived_at)
     };
-    let incoming = RestRequest { endpoint, path, api_key, unit, query, body, address };
+    let incoming = RestRequest { endpoint, path, api_key, unit, query, body, address, arrived_at };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -121,6 +123,7 @@ struct RestRequest {
     query: String,
     body: String,
     address: IpAddr,
+    arrived_at: Timestamp,
 }
 
 fn carry_out(shared: &Shared, incoming: &RestRequest) -> Answer {
@@ -141,7 +144,8 @@ fn carry_out(shared: &Shared, incoming: &RestRequest) -> Answer {
     let payload =
         if is_signed { rest_payload(&incoming.query, &incoming.body) } else { String::new() };
     let credential = Credential::Signed { api_key: incoming.api_key.as_deref(), payload: &payload };
-    let caller = Caller { credential, address: incoming.address, unit };
+    let RestRequest { address, arrived_at, .. } = *incoming;
+    let caller = Caller { credential, address, arrived_at, unit };
     let (mut state, now) = shared.current();
     let mut reply = state.call(incoming.endpoint, &params, caller, now);
     state.flush();

@@ -51,6 +51,8 @@ pub struct Caller<'a> {
     pub credential: Credential<'a>,
     /// From where.
     pub address: IpAddr,
+    /// When the request arrived, in venue time.
+    pub arrived_at: Timestamp,
     /// Unit of the times in the answer.
     pub unit: TimeUnit,
 }
@@ -116,8 +118,8 @@ impl State {
         caller: Caller<'_>,
         now: Timestamp,
     ) -> Reply {
-        let Caller { credential, address, unit } = caller;
-        let call = Call { endpoint, params, credential, address, now, unit };
+        let Caller { credential, address, arrived_at, unit } = caller;
+        let call = Call { endpoint, params, credential, address, arrived_at, now, unit };
         crate::api::call(&mut self.exchange, &call)
     }
 }

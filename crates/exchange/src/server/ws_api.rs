@@ -50,6 +50,13 @@ struct Frame<'a> {
     params: Option<&'a RawValue>,
 }
 
+/// When a request arrived and when it is carried out, in venue time.
+#[derive(Clone, Copy)]
+struct Times {
+    arrived_at: Timestamp,
+    now: Timestamp,
+}
+
 /// Serves one connection until it ends.
 pub async fn serve(
     shared: Arc<Shared>,
@@ -92,16 +99,18 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
         shared.lock().hub.send(client.id, answer.into());
         return true;
     };
-    let (delay, failure) = {
+    let (delay, failure, arrived_at) = {
         let mut state = shared.lock();
-        (state.faults.delay(&frame.method), state.faults.take(&frame.method))
+        let arrived_at = state.clock.venue_time((shared.wall)());
+        (state.faults.delay(&frame.method), state.faults.take(&frame.method), arrived_at)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     let is_before = failure.as_ref().is_some_and(|failure| failure.point == FailurePoint::Before);
     let (mut state, now) = shared.current();
-    let answer = if is_before { None } else { Some(answer(&mut state, client, &frame, now)) };
+    let times = Times { arrived_at, now };
+    let answer = if is_before { None } else { Some(answer(&mut state, client, &frame, times)) };
     let goes_on = match (failure.map(|planned| planned.failure), answer) {
         (Some(Failure::NoAnswer), _) => {
             state.hub.end_one(client.id, Ending::Drop);
@@ -125,7 +134,8 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
 }
 
 /// The answer's text. The events that the request caused are sent after it.
-fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, now: Timestamp) -> String {
+fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Times) -> String {
+    let now = times.now;
     let id = frame.id.map_or("null", RawValue::get);
     let mut params = match Params::from_json(frame.params) {
         Ok(params) => params,
@@ -136,7 +146,7 @@ fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, now: Timest
         params.peek("returnRateLimits").map_or(client.returns_limits, |value| value == "true");
     let (result, counted) = match table::method(&frame.method) {
         Some(endpoint) => {
-            let reply = call(state, client, endpoint, &params, now);
+            let reply = call(state, client, endpoint, &params, times);
             (reply.result, reply.counted)
         }
         None => (session_method(state, client, &frame.method, &params, now), None),
@@ -211,14 +221,14 @@ fn call(
     client: &Client,
     endpoint: &'static Endpoint,
     params: &Params,
-    now: Timestamp,
+    Times { arrived_at, now }: Times,
 ) -> Reply {
     let payload = match endpoint.security {
         Security::None => String::new(),
         Security::Trade | Security::UserData => params.sorted_payload(),
     };
     let credential = credential(client, params, &payload);
-    let caller = Caller { credential, address: client.address, unit: client.unit };
+    let caller = Caller { credential, address: client.address, arrived_at, unit: client.unit };
     state.call(endpoint, params, caller, now)
 }
 

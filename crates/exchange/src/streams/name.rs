@@ -47,6 +47,8 @@ pub enum StreamKind {
     },
     /// `@avgPrice`
     AveragePrice,
+    /// `@referencePrice`
+    ReferencePrice,
     /// `!miniTicker@arr`
     AllMiniTickers,
     /// `!ticker_1h@arr` and its sisters
@@ -89,6 +91,7 @@ impl StreamKind {
             "miniTicker" => Self::MiniTicker,
             "ticker" => Self::Ticker,
             "avgPrice" => Self::AveragePrice,
+            "referencePrice" => Self::ReferencePrice,
             _ => return Self::parse_parameterised(text),
         };
         Some(kind)
@@ -133,6 +136,7 @@ impl StreamKind {
             | Self::Ticker
             | Self::WindowTicker { .. }
             | Self::AveragePrice
+            | Self::ReferencePrice
             | Self::AllMiniTickers
             | Self::AllWindowTickers { .. } => Some(SECOND),
         }
@@ -194,6 +198,7 @@ impl fmt::Display for StreamKind {
             Self::Ticker => out.write_str("ticker"),
             Self::WindowTicker { hours } => write!(out, "ticker_{}", window_name(*hours)),
             Self::AveragePrice => out.write_str("avgPrice"),
+            Self::ReferencePrice => out.write_str("referencePrice"),
             Self::AllMiniTickers => out.write_str("!miniTicker@arr"),
             Self::AllWindowTickers { hours } => write!(out, "!ticker_{}@arr", window_name(*hours)),
         }
@@ -231,6 +236,7 @@ mod tests {
             "ticker",
             "ticker_4h",
             "avgPrice",
+            "referencePrice",
         ] {
             check(&format!("btcusdt@{kind}"), true);
         }

@@ -112,6 +112,7 @@ pub fn paced(exchange: &Exchange, key: StreamKey, at: Timestamp, unit: TimeUnit)
         StreamKind::Ticker => ticker(market, at, unit),
         StreamKind::WindowTicker { hours } => window_ticker(market, hours, at, unit),
         StreamKind::AveragePrice => average_price(market, at, unit),
+        StreamKind::ReferencePrice => reference_price(market, unit),
         StreamKind::Trade
         | StreamKind::AggregateTrade
         | StreamKind::BookTicker
@@ -139,7 +140,8 @@ fn all(exchange: &Exchange, kind: StreamKind, at: Timestamp, unit: TimeUnit) -> 
                 | StreamKind::MiniTicker
                 | StreamKind::Ticker
                 | StreamKind::WindowTicker { .. }
-                | StreamKind::AveragePrice => None,
+                | StreamKind::AveragePrice
+                | StreamKind::ReferencePrice => None,
             }
         })
         .collect();
@@ -179,6 +181,17 @@ fn kline(
         kline.quote_volume,
         kline.taker_base,
         kline.taker_quote,
+    ))
+}
+
+/// Nothing for a symbol that never had a reference price.
+fn reference_price(market: &Market, unit: TimeUnit) -> Option<String> {
+    let reference = market.reference()?;
+    let price = reference.price.map_or_else(|| "null".to_owned(), |price| format!(r#""{price}""#));
+    Some(format!(
+        r#"{{"e":"referencePrice","s":"{}","r":{price},"t":{}}}"#,
+        market.instrument().symbol,
+        unit.of(reference.at),
     ))
 }
 

@@ -73,7 +73,9 @@ impl RecordedStreams {
             | StreamKind::Ticker
             | StreamKind::WindowTicker { .. }
             | StreamKind::AveragePrice => has_prints,
-            StreamKind::AllMiniTickers | StreamKind::AllWindowTickers { .. } => true,
+            StreamKind::ReferencePrice
+            | StreamKind::AllMiniTickers
+            | StreamKind::AllWindowTickers { .. } => true,
         }
     }
 }

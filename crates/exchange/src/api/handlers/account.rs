@@ -109,8 +109,8 @@ pub fn trades_weight(params: &Params) -> u32 {
     if params.peek("orderId").is_some() { 5 } else { 20 }
 }
 
-/// Longest period that myTrades and allOrders look into.
-const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 3_600);
+/// Longest period that myTrades and the reads of past orders and lists look into.
+pub const LONGEST_PERIOD: Duration = Duration::from_secs(24 * 3_600);
 
 /// `GET /api/v3/myTrades`
 pub fn trades(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {

@@ -27,27 +27,24 @@ pub fn exchange_info(exchange: &mut Exchange, request: &Request<'_>) -> Result<S
     let params = request.params;
     let symbol = params.optional_symbol()?;
     let symbols = params.symbols()?;
-    let permissions = params.text("permissions")?.is_some();
+    let permissions = params.text("permissions")?;
     let show_permission_sets = params.boolean("showPermissionSets")?.unwrap_or(true);
-    let status = params.text("symbolStatus")?.map(str::to_owned);
+    let status = params.symbol_status()?;
     params.finish()?;
-    let chosen =
-        usize::from(symbol.is_some()) + usize::from(symbols.is_some()) + usize::from(permissions);
-    if chosen > 1 || (chosen > 0 && !permissions && status.is_some()) {
+    let by_name = usize::from(symbol.is_some()) + usize::from(symbols.is_some());
+    let chosen = by_name + usize::from(permissions.is_some());
+    if chosen > 1 || (by_name > 0 && status.is_some()) {
         return Err(ApiError::bad_combination());
     }
-    if let Some(status) = &status
-        && !["TRADING", "HALT", "BREAK", "CANCEL_ONLY"].contains(&status.as_str())
-    {
-        return Err(ApiError::bad_symbol_status());
-    }
+    // All symbols here are of the spot market and of nothing else.
+    let is_permitted = permissions.is_none_or(|wanted| {
+        wanted.split(['[', ']', ',', '"', ' ']).any(|permission| permission == "SPOT")
+    });
     let wanted: Option<Vec<Symbol>> = symbol.map(|symbol| vec![symbol]).or(symbols);
     let instruments = select(exchange, wanted.as_deref())?;
     let infos: Vec<_> = instruments
         .into_iter()
-        .filter(|instrument| {
-            status.as_ref().is_none_or(|status| symbols::status_name(instrument.status) == status)
-        })
+        .filter(|instrument| is_permitted && has_status(instrument, status))
         .map(|instrument| symbols::info(instrument, show_permission_sets))
         .collect();
     Ok(json(&json!({
@@ -57,6 +54,19 @@ pub fn exchange_info(exchange: &mut Exchange, request: &Request<'_>) -> Result<S
         "exchangeFilters": [],
         "symbols": infos,
     })))
+}
+
+/// Whether an instrument has the status that was asked for, if one was.
+pub(super) fn has_status(instrument: &Instrument, status: Option<&str>) -> bool {
+    status.is_none_or(|status| symbols::status_name(instrument.status) == status)
+}
+
+/// Refuses a symbol that does not have the status that was asked for.
+///
+/// # Errors
+/// -1220.
+pub(super) fn check_status(instrument: &Instrument, status: Option<&str>) -> Result<(), ApiError> {
+    if has_status(instrument, status) { Ok(()) } else { Err(ApiError::other_symbol_status()) }
 }
 
 /// The instruments with these symbols, or all.

@@ -3,15 +3,16 @@
 use model::{ClientOrderId, OrderKind, OrderQuantity, Side, Symbol};
 use serde::Serialize;
 
+use super::account::LONGEST_PERIOD;
 use super::json;
-use super::read::{Leg, client_id, read_prevention, side};
-use super::render::{CancelAnswer, NewOrderAnswer};
+use super::read::{Detail, Leg, client_id, read_list_detail, read_prevention, side};
+use super::render::{Ack, CancelAnswer, NewOrderAnswer};
 use crate::api::error::ApiError;
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::lists::OrderList;
 use crate::machine::{Exchange, ListRef, PlaceList, PlaceOrder};
-use crate::orders::{Order, OrderBook};
+use crate::orders::{Order, OrderBook, Status};
 
 /// An order of a list.
 #[derive(Debug, Serialize)]
@@ -162,18 +163,40 @@ fn read_pair(
     Ok(if is_limit(&above) { vec![below, above] } else { vec![above, below] })
 }
 
+/// An order of a list as the answer to its placement shows it: legs that wait for a working order
+/// wait still, even if that was filled at once.
+fn as_placed(list: &OrderList, order: &Order) -> Order {
+    if list.working.is_none_or(|working| working == order.id) {
+        return order.clone();
+    }
+    Order {
+        status: Status::PendingNew,
+        working_at: None,
+        updated_at: order.created_at,
+        ..order.clone()
+    }
+}
+
 fn place(
     exchange: &mut Exchange,
     request: &Request<'_>,
     list: &PlaceList,
 ) -> Result<String, ApiError> {
-    // Lists are always answered in full; ACK says less of each order on the venue.
-    request.params.text("newOrderRespType")?;
+    let detail = read_list_detail(request.params)?;
     request.params.finish()?;
     let (list, _) = exchange.place_list(request.account, list, request.now)?;
     let unit = request.unit;
     let book = &exchange.account(request.account).orders;
-    Ok(json(&answer(book, &list, unit, |order| Some(NewOrderAnswer::of(order, None, unit)))))
+    let report = |order: &Order| {
+        let order = as_placed(&list, order);
+        let trades: Option<Vec<_>> =
+            (detail == Detail::Full).then(|| book.trades_of(&order).cloned().collect());
+        Some(NewOrderAnswer::of(&order, trades.as_deref(), unit))
+    };
+    Ok(match detail {
+        Detail::Ack => json(&answer(book, &list, unit, |order| Some(Ack::of(order, unit)))),
+        Detail::Result | Detail::Full => json(&answer(book, &list, unit, report)),
+    })
 }
 
 /// `POST /api/v3/orderList/oco`
@@ -350,6 +373,11 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
     params.finish()?;
     if from_id.is_some() && (from.is_some() || to.is_some()) {
         return Err(ApiError::bad_combination());
+    }
+    if let (Some(from), Some(to)) = (from, to)
+        && to.since(from) > LONGEST_PERIOD
+    {
+        return Err(ApiError::more_than_hours(24));
     }
     let book = exchange.database(request.account, request.now);
     let wanted = book

@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::{Level, Side, TradeId};
 use serde_json::json;
 
+use super::general::check_status;
 use super::json;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
@@ -29,9 +30,9 @@ pub fn depth(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
     let params = request.params;
     let symbol = params.symbol()?;
     let limit = params.limit(100, 5_000)?;
-    params.text("symbolStatus")?;
+    let status = params.symbol_status()?;
     params.finish()?;
-    exchange.market_of(symbol)?;
+    check_status(exchange.market_of(symbol)?.instrument(), status)?;
     exchange.note_depth_request(symbol);
     let market = exchange.market_of(symbol)?;
     if let Some(snapshot) = market.record().and_then(crate::market::record::Record::upcoming) {

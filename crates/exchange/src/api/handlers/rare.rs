@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::general::select;
+use super::general::{check_status, select};
 use crate::api::Request;
 use crate::api::error::ApiError;
 use crate::api::params::Params;
@@ -15,20 +15,57 @@ use crate::symbols;
 pub fn execution_rules(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     let symbol = request.params.optional_symbol()?;
     let symbols = request.params.symbols()?;
-    request.params.text("symbolStatus")?;
+    let status = request.params.symbol_status()?;
     request.params.finish()?;
+    let given = [symbol.is_some(), symbols.is_some(), status.is_some()];
+    if given.into_iter().filter(|is_given| *is_given).count() > 1 {
+        return Err(ApiError::bad_combination());
+    }
     let wanted = symbol.map(|symbol| vec![symbol]).or(symbols);
     select(exchange, wanted.as_deref())?;
     Ok(json!({"symbolRules": []}).to_string())
 }
 
-/// `GET /api/v3/referencePrice` and its calculation: no symbol has one.
+/// Weight of executionRules by the number of symbols.
+pub fn execution_rules_weight(params: &Params) -> u32 {
+    match (params.peek("symbol"), params.peek("symbols")) {
+        (Some(_), _) => 2,
+        (None, Some(list)) => {
+            let symbols = list.matches(',').count() + 1;
+            u32::try_from(symbols).unwrap_or(u32::MAX).saturating_mul(2).min(40)
+        }
+        (None, None) => 40,
+    }
+}
+
+/// `GET /api/v3/referencePrice`: a symbol has one when the control path gave it one.
 pub fn reference_price(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     let symbol = request.params.symbol()?;
-    request.params.text("symbolStatus")?;
     request.params.finish()?;
-    exchange.market_of(symbol)?;
-    Err(ApiError::no_reference_price())
+    let reference = exchange.market_of(symbol)?.reference();
+    let reference = reference.ok_or_else(ApiError::no_reference_price)?;
+    Ok(json!({
+        "symbol": symbol,
+        "referencePrice": reference.price,
+        "timestamp": request.unit.of(reference.at),
+    })
+    .to_string())
+}
+
+/// `GET /api/v3/referencePrice/calculation`: it comes from outside the matching engine.
+pub fn reference_price_calculation(
+    exchange: &mut Exchange,
+    request: &Request<'_>,
+) -> Result<String, ApiError> {
+    let symbol = request.params.symbol()?;
+    let status = request.params.symbol_status()?;
+    request.params.finish()?;
+    let market = exchange.market_of(symbol)?;
+    check_status(market.instrument(), status)?;
+    market.reference().ok_or_else(ApiError::no_reference_price)?;
+    let answer =
+        json!({"symbol": symbol, "calculationType": "EXTERNAL", "externalCalculationId": 1});
+    Ok(answer.to_string())
 }
 
 /// Weight of myPreventedMatches: by an order it is dearer.

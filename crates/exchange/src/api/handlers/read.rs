@@ -101,6 +101,19 @@ pub fn read_detail(params: &Params, kind: &OrderKind) -> Result<Detail, ApiError
     }
 }
 
+/// How much the answer to a list shall say of each of its orders.
+///
+/// # Errors
+/// -1130.
+pub fn read_list_detail(params: &Params) -> Result<Detail, ApiError> {
+    match params.text("newOrderRespType")? {
+        None | Some("RESULT") => Ok(Detail::Result),
+        Some("ACK") => Ok(Detail::Ack),
+        Some("FULL") => Ok(Detail::Full),
+        Some(_) => Err(ApiError::invalid_parameter("newOrderRespType")),
+    }
+}
+
 /// A single order.
 ///
 /// # Errors

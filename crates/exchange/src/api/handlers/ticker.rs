@@ -6,7 +6,7 @@ use model::{Interval, Price, Quantity, Symbol, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
-use super::general::select;
+use super::general::{check_status, has_status, select};
 use super::json;
 use super::market::parse_offset;
 use crate::api::error::ApiError;
@@ -45,18 +45,20 @@ fn one_or_many(
 ) -> Result<String, ApiError> {
     let symbol = request.params.optional_symbol()?;
     let symbols: Option<Vec<Symbol>> = request.params.symbols()?;
-    request.params.text("symbolStatus")?;
+    let status = request.params.symbol_status()?;
     request.params.finish()?;
     if symbol.is_some() && symbols.is_some() {
         return Err(ApiError::bad_combination());
     }
     if let Some(symbol) = symbol {
         let market = exchange.market_of(symbol)?;
+        check_status(market.instrument(), status)?;
         return Ok(json(&render(market).unwrap_or_else(|| json!({}))));
     }
     let instruments = select(exchange, symbols.as_deref())?;
     let list: Vec<Value> = instruments
         .into_iter()
+        .filter(|instrument| has_status(instrument, status))
         .filter_map(|instrument| render(exchange.market(instrument.id)))
         .collect();
     Ok(json(&list))

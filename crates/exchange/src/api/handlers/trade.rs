@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use model::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use super::account::LONGEST_PERIOD;
 use super::json;
 use super::lists;
 use super::read::{Detail, client_id, order_ref, read_detail, read_order, read_restriction};
@@ -79,7 +81,11 @@ pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
     );
     match (canceled.is_ok(), placed.is_some_and(|placed| placed.is_ok())) {
         (true, true) => Ok(data),
-        (false, false) => Err(ApiError::replace_failed(data)),
+        (false, false) => {
+            // An order that was not tried counts all the same.
+            let counts_as_orders = !is_attempted;
+            Err(ApiError { counts_as_orders, ..ApiError::replace_failed(data) })
+        }
         (true, false) | (false, true) => Err(ApiError::replace_half_failed(data)),
     }
 }
@@ -159,10 +165,17 @@ pub fn query(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
     let order = order_ref(request.params, "orderId", "origClientOrderId")?;
     request.params.finish()?;
     match exchange.find_order(request.account, symbol, order) {
+        Ok(order) if is_archived(order, request.now) => Err(ApiError::archived()),
         Ok(order) => Ok(json(&OrderAnswer::of(order, request.unit))),
         Err(NotFound::Unknown) => Err(ApiError::no_such_order()),
         Err(NotFound::Mismatch) => Err(ApiError::id_pair_mismatch()),
     }
+}
+
+/// Orders that ended without a trade are put away after 90 days.
+fn is_archived(order: &Order, now: Timestamp) -> bool {
+    const KEPT: Duration = Duration::from_secs(90 * 86_400);
+    !order.status.is_open() && order.executed.is_zero() && now.since(order.updated_at) > KEPT
 }
 
 /// `DELETE /api/v3/order`
@@ -226,7 +239,7 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
     let limit = params.limit(500, 1_000)?;
     params.finish()?;
     if let (Some(from), Some(to)) = (from, to)
-        && to.since(from) > Duration::from_secs(24 * 3_600)
+        && to.since(from) > LONGEST_PERIOD
     {
         return Err(ApiError::more_than_hours(24));
     }
@@ -247,4 +260,56 @@ pub fn all(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Api
     let answers: Vec<_> =
         wanted.into_iter().map(|order| OrderAnswer::of(order, request.unit)).collect();
     Ok(json(&answers))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::{Amount, Asset, OrderKind, OrderQuantity, Side, Symbol, TimeInForce};
+
+    use super::*;
+    use crate::machine::{DEFAULT_ACCOUNT, OrderRef, PlaceOrder};
+    use crate::orders::SelfTradePrevention;
+    use crate::{ExchangeConfig, SyntheticConfig};
+
+    #[test]
+    fn an_order_that_ended_unfilled_90_days_ago_is_archived() {
+        let now = Timestamp::from_secs(1_800_000_000);
+        let market =
+            SyntheticConfig { history: Duration::from_secs(60), ..SyntheticConfig::default() };
+        let mut exchange = Exchange::synthetic(&ExchangeConfig::default(), &market, now, 1);
+        let cash = (Asset::new("USDT").unwrap(), Amount::new(Decimal::from(1_000)));
+        exchange.open_account(DEFAULT_ACCOUNT, [], &BTreeMap::from([cash]));
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        let last = exchange.market_of(symbol).unwrap().matcher.last_price().unwrap();
+        let price = model::Price::from_units(last.units() * 9 / 10);
+        let price = price.floor_to(model::Price::from_units(100_000_000));
+        let order = PlaceOrder {
+            symbol,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price, time_in_force: TimeInForce::GoodTilCanceled },
+            quantity: OrderQuantity::Base("0.001".parse().unwrap()),
+            client_id: None,
+            prevention: SelfTradePrevention::None,
+            iceberg: None,
+            trailing_delta: None,
+            strategy_id: None,
+            strategy_type: None,
+        };
+        let id = exchange.place(DEFAULT_ACCOUNT, &order, now).unwrap().order.id;
+        let answer = |exchange: &mut Exchange, now: Timestamp| {
+            let text = format!("symbol=BTCUSDT&orderId={id}");
+            let params = Params::from_query_and_body(&text, "").unwrap();
+            let (account, unit) = (DEFAULT_ACCOUNT, TimeUnit::Millisecond);
+            query(exchange, &Request { params: &params, account, key: "", now, unit })
+        };
+        let later = |days: u64| now.after(Duration::from_secs(days * 86_400 + 1));
+        answer(&mut exchange, later(91)).unwrap();
+        let order = OrderRef { id: Some(id), client_id: None };
+        let cancel = CancelOrder { symbol, order, cancel_id: None, restriction: None };
+        exchange.cancel(DEFAULT_ACCOUNT, &cancel, now).unwrap();
+        answer(&mut exchange, later(89)).unwrap();
+        assert_eq!(answer(&mut exchange, later(90)).unwrap_err(), ApiError::archived());
+    }
 }

@@ -22,12 +22,10 @@ use crate::execution::{
 use crate::feed::{
     FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
 };
-use crate::messages::{DropSockets, ExecutionRequested, Hops, StrategyOrder};
+use crate::messages::{DropSockets, ExecutionRequested, Hops, RefreshInstruments, StrategyOrder};
 use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
-use crate::risk::{
-    ReadRiskStatus, RefreshInstruments, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk,
-};
+use crate::risk::{ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk};
 use crate::strategy::{
     OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
     StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
@@ -232,9 +230,14 @@ impl Engine {
         self.controls().set_trading_state(state, by, reason)
     }
 
-    /// Takes over filters and states of instruments that the venue has changed.
+    /// Takes over filters and states of instruments that the venue has changed: the gate, the local
+    /// venue and every strategy. False if somebody could not be told; then tell all again.
     pub fn refresh_instruments(&self, instruments: Arc<Instruments>) -> bool {
-        self.risk.try_send(RefreshInstruments(instruments)).is_ok()
+        let refresh = RefreshInstruments(instruments);
+        let strategies =
+            self.strategies.iter().map(|(_, strategy)| strategy.try_send(refresh.clone()));
+        let told = [self.execution.try_send(refresh.clone()), self.risk.try_send(refresh.clone())];
+        told.into_iter().chain(strategies).all(|sent| sent.is_ok())
     }
 
     /// Asks every actor how it is. `None` for one that did not answer in time.

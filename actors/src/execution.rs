@@ -21,8 +21,8 @@ use crate::feed::Resynchronise;
 use crate::journal::JournalQueue;
 use crate::latency::Histogram;
 use crate::messages::{
-    AccountTold, ExecutionRequested, Hops, JournalAnswered, MarketArrived, OrderTold, TradingLink,
-    WriteRecord,
+    AccountTold, ExecutionRequested, Hops, JournalAnswered, MarketArrived, OrderTold,
+    RefreshInstruments, TradingLink, WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
 use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
@@ -310,6 +310,12 @@ impl ExecutionActor {
             VenueEvent::ReadFailed { reason, .. } => {
                 log_event!(TRADING_READ_FAILED, reason = %reason);
             }
+            VenueEvent::OrderChanged(order) | VenueEvent::OrderFound(order)
+                if order.status == OrderStatus::Unknown =>
+            {
+                let order_id = order.client_order_id;
+                log_event!(ORDER_STATE_UNKNOWN, order_id = %order_id, reason = %order.reason);
+            }
             VenueEvent::Sent { .. }
             | VenueEvent::NotSent { .. }
             | VenueEvent::SubmitUnknown { .. }
@@ -441,6 +447,13 @@ impl Handler<MarketArrived> for ExecutionActor {
 impl Handler<Resynchronise> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, _: Resynchronise, _: &mut Context<Self>) {}
+}
+
+impl Handler<RefreshInstruments> for ExecutionActor {
+    type Result = ();
+    fn handle(&mut self, refresh: RefreshInstruments, context: &mut Context<Self>) {
+        self.take_at_venue(VenueInput::InstrumentsRefreshed(&refresh.0), context);
+    }
 }
 
 /// Open or close the last gate before the wire.

@@ -1,13 +1,15 @@
 //! What actors send to each other. The contents are kernel's; here they get their envelope.
 
+use std::sync::Arc;
+
 use actix::Message;
 use kernel::journal::{Durability, Persisted, Record};
 use kernel::messages::{ExecutionRequest, SubmitIntent};
 use kernel::orders::ReconcileSummary;
 use kernel::venue::Balance;
 use model::{
-    Amount, Asset, CorrelationId, Fill, InstrumentId, MarketEvent, OrderEvent, StrategyId,
-    Timestamp,
+    Amount, Asset, CorrelationId, Fill, InstrumentId, Instruments, MarketEvent, OrderEvent,
+    StrategyId, Timestamp,
 };
 
 /// Wall times of the hops of one chain, from the frame to the order's bytes. Zero: not reached.
@@ -167,6 +169,11 @@ pub enum AccountTold {
         reason: String,
     },
 }
+
+/// The venue's table of instruments was read again, and something in it has changed.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct RefreshInstruments(pub Arc<Instruments>);
 
 /// Whether orders can go out.
 #[derive(Message, Clone, Debug)]

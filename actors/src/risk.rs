@@ -21,7 +21,7 @@ use crate::execution::SetTrading;
 use crate::feed::Resynchronise;
 use crate::messages::{
     AccountTold, ExecutionRequested, Hops, IntentSubmitted, MarketArrived, OrderTold,
-    StrategyQuarantined, StreamHealthChanged, TradingLink, WriteRecord,
+    RefreshInstruments, StrategyQuarantined, StreamHealthChanged, TradingLink, WriteRecord,
 };
 use crate::observe::{Observation, Observer};
 use crate::outbox::{Gauge, Outbox};
@@ -459,11 +459,6 @@ impl Handler<Flatten> for RiskActor {
         self.arm_for_protection(context);
     }
 }
-
-/// The venue's table of instruments was read again.
-#[derive(Message, Clone, Debug)]
-#[rtype(result = "()")]
-pub struct RefreshInstruments(pub Arc<Instruments>);
 
 impl Handler<RefreshInstruments> for RiskActor {
     type Result = ();

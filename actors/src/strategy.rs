@@ -23,7 +23,7 @@ use crate::feed::Resynchronise;
 use crate::guard::guarded;
 use crate::messages::{
     FeedConnected, FetchHistory, HistoryFetched, Hops, IntentSubmitted, MarketArrived, OrderTold,
-    StrategyOrder, StrategyQuarantined, TradingLink, WriteRecord,
+    RefreshInstruments, StrategyOrder, StrategyQuarantined, TradingLink, WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
 use crate::timer::{Alarm, Sleeper, arm};
@@ -517,6 +517,13 @@ impl Handler<TradingLink> for StrategyActor {
                 _,
             ) => {}
         }
+    }
+}
+
+impl Handler<RefreshInstruments> for StrategyActor {
+    type Result = ();
+    fn handle(&mut self, refresh: RefreshInstruments, context: &mut Context<Self>) {
+        self.step(HostInput::InstrumentsRefreshed(refresh.0), Hops::default(), context);
     }
 }
 

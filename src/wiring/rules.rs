@@ -1,5 +1,5 @@
 //! The venue's rules while the engine runs: filters and states of symbols are read again and again,
-//! and what has changed is told to the gate.
+//! and what has changed is told to the gate, the strategies and the local venue.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,14 +24,14 @@ pub fn keep_rules(running: &Running, site: &Arc<Site>, symbols: Vec<String>, eve
             if changes.is_empty() {
                 continue;
             }
+            if !engine.refresh_instruments(Arc::new(refreshed.clone())) {
+                // Somebody is too busy to hear of it, or the engine ends: all are told again.
+                continue;
+            }
             for change in &changes {
                 let (symbol, status) = (change.symbol.as_str(), status_name(change.status));
                 let filters_changed = change.filters;
                 log_event!(INSTRUMENT_CHANGED, symbol, status, filters_changed);
-            }
-            if !engine.refresh_instruments(Arc::new(refreshed.clone())) {
-                // The engine ends.
-                return;
             }
             known = refreshed;
         }

@@ -118,7 +118,7 @@ FRAME_MALFORMED = "frame.malformed" WARN [error count]
     "Report it when it repeats: the protocol may have changed.";
 
 INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed]
-    "The venue changed a symbol's state or filters while we trade it. New orders go by the new ones; in a state other than `trading` there are none.",
+    "The venue changed a symbol's state or filters while we trade it. The gate and the strategies go by the new ones from now on; in a state other than `trading` there are no new orders.",
     "Nothing. If it is halted, its working orders are the venue's affair.";
 INSTRUMENT_UNREAD = "instrument.unread" WARN [reason]
     "The venue's rules could not be read again; the last known ones stay in force.",
@@ -164,6 +164,9 @@ ORDER_CANCELED = "order.canceled" INFO [correlation order_id strategy symbol fil
 ORDER_EXPIRED = "order.expired" INFO [correlation order_id strategy symbol filled_quantity reason]
     "The venue ended the order by its own rules: an IOC or FOK remainder, or self-trade prevention.",
     "Nothing.";
+ORDER_STATE_UNKNOWN = "order.state_unknown" WARN [order_id reason]
+    "The venue gave an order a state that this build does not know. Funds stay reserved, fills count, and it is asked again until it says something known.",
+    "Look at the order at the venue, and for a newer release.";
 ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol]
     "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past the fence.",
     "Nothing, if it resolves. An unknown order reserves its funds.";

@@ -3,9 +3,11 @@
 //! The Binance session, the local venue of backtest and paper, and test doubles all implement
 //! [`Venue`]. A venue decides nothing about orders: it carries commands and reports facts.
 
+use std::sync::Arc;
+
 use model::{
-    Amount, Asset, ClientOrderId, Fill, InstrumentId, MarketEvent, NewOrder, OrderStatus, Quantity,
-    RejectReason, Timestamp, TradeId, VenueOrderId,
+    Amount, Asset, ClientOrderId, Fill, InstrumentId, Instruments, MarketEvent, NewOrder,
+    OrderStatus, Quantity, RejectReason, Timestamp, TradeId, VenueOrderId,
 };
 
 use crate::orders::VenueCommand;
@@ -228,6 +230,8 @@ pub enum VenueInput<'a> {
     Wire(WireInput<'a>),
     /// Something happened on the market; the local venue matches against it, others ignore it.
     Market(&'a MarketEvent),
+    /// The table of instruments was read again: the local venue goes by its filters and states.
+    InstrumentsRefreshed(&'a Arc<Instruments>),
     /// The instant of [`Venue::wake_at`] has come.
     Wake,
 }

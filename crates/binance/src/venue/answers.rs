@@ -218,7 +218,7 @@ impl BinanceVenue {
         match action {
             VenueAction::Submit { new, .. } => {
                 let reply: OrderReply<'_> = parse("order answer", body)?;
-                let snapshot = snapshot_of_reply(&reply, new.instrument, now.venue)?;
+                let snapshot = snapshot_of_reply(&reply, new.instrument, now.venue);
                 let client_order_id = snapshot.client_order_id;
                 for fill in order_fills(&reply, new, &snapshot)? {
                     tell(VenueEvent::Filled { client_order_id, fill }, effects);
@@ -227,13 +227,13 @@ impl BinanceVenue {
             }
             VenueAction::Cancel { instrument, .. } => {
                 let reply: OrderReply<'_> = parse("cancel answer", body)?;
-                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
+                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue);
                 tell(VenueEvent::OrderChanged(snapshot), effects);
             }
             VenueAction::QueryOrder { instrument, .. }
             | VenueAction::QueryVenueOrder { instrument, .. } => {
                 let reply: OrderReply<'_> = parse("order", body)?;
-                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue)?;
+                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue);
                 tell(VenueEvent::OrderFound(snapshot), effects);
             }
             VenueAction::ReadAccount => tell(account_read(body)?, effects),
@@ -262,7 +262,7 @@ impl BinanceVenue {
         let mut orders = Vec::with_capacity(replies.len());
         for reply in &replies {
             if let Some(instrument) = self.table.find(&reply.symbol) {
-                orders.push(snapshot_of_reply(reply, instrument, now)?);
+                orders.push(snapshot_of_reply(reply, instrument, now));
             }
         }
         Ok(orders)

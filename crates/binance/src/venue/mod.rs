@@ -202,6 +202,9 @@ impl Venue for BinanceVenue {
             VenueInput::Start => self.open_link(now, effects),
             VenueInput::Command(command) => self.carry_out(now, command.action(), effects),
             VenueInput::Wire(input) => self.on_wire(now, input, effects),
+            VenueInput::InstrumentsRefreshed(instruments) => {
+                self.instruments = Arc::clone(instruments);
+            }
             VenueInput::Market(_) => {}
             VenueInput::Wake => self.on_wake(now, effects),
         }

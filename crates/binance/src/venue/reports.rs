@@ -7,15 +7,12 @@ use model::{
 };
 
 use crate::decode::{DecodeError, ExecutionReport, OrderReply};
-use crate::{OrderType, WireOrderStatus};
+use crate::{ExecutionType, OrderType, WireOrderStatus};
 
-/// Where an order is. An untriggered stop is `NEW` to the venue and not yet working to us.
-fn status(
-    what: &'static str,
-    status: WireOrderStatus,
-    is_working: bool,
-) -> Result<OrderStatus, DecodeError> {
-    Ok(match status {
+/// Where an order is. An untriggered stop is `NEW` to the venue and not yet working to us. A state
+/// that this build does not know is `Unknown`: execution then asks, and reserves what it may cost.
+const fn status(status: WireOrderStatus, is_working: bool) -> OrderStatus {
+    match status {
         WireOrderStatus::New if is_working => OrderStatus::Accepted,
         WireOrderStatus::New | WireOrderStatus::PendingNew => OrderStatus::PendingNew,
         WireOrderStatus::PendingCancel => OrderStatus::Accepted,
@@ -25,11 +22,28 @@ fn status(
         WireOrderStatus::Rejected => OrderStatus::Rejected,
         WireOrderStatus::Expired => OrderStatus::Expired,
         WireOrderStatus::ExpiredInMatch => OrderStatus::ExpiredInMatch,
-        WireOrderStatus::Unknown => {
-            return Err(DecodeError::impossible(what, "status", &status));
-        }
-    })
+        WireOrderStatus::Unknown => OrderStatus::Unknown,
+    }
 }
+
+/// What a step says of an order whose state this build does not know; `Unknown` if nothing.
+fn state_after(report: &ExecutionReport<'_>) -> WireOrderStatus {
+    match (report.status, report.execution_type) {
+        (WireOrderStatus::Unknown, ExecutionType::Canceled) => WireOrderStatus::Canceled,
+        (WireOrderStatus::Unknown, ExecutionType::Expired) => WireOrderStatus::Expired,
+        (WireOrderStatus::Unknown, ExecutionType::Rejected) => WireOrderStatus::Rejected,
+        (WireOrderStatus::Unknown, ExecutionType::Trade)
+            if report.cumulative_quantity == report.quantity =>
+        {
+            WireOrderStatus::Filled
+        }
+        (WireOrderStatus::Unknown, ExecutionType::Trade) => WireOrderStatus::PartiallyFilled,
+        (status, _) => status,
+    }
+}
+
+/// Why a state is `Unknown`, for the log.
+const UNKNOWN_STATE: &str = "a state that this build does not know";
 
 /// Whether orders of a type wait for a trigger first.
 const fn waits_for_trigger(order_type: OrderType) -> bool {
@@ -56,24 +70,35 @@ pub(super) fn snapshot_of_reply(
     reply: &OrderReply<'_>,
     instrument: InstrumentId,
     now: Timestamp,
-) -> Result<OrderSnapshot, DecodeError> {
-    const WHAT: &str = "order answer";
+) -> OrderSnapshot {
     let is_working = match (reply.working_time, reply.is_working) {
         (Some(-1), _) | (None, Some(false)) => false,
         (Some(_), _) | (None, Some(true)) => true,
         (None, None) => !reply.order_type.is_some_and(waits_for_trigger),
     };
     let state = reply.status.unwrap_or(WireOrderStatus::New);
-    Ok(OrderSnapshot {
+    let reason = match state {
+        WireOrderStatus::Unknown => UNKNOWN_STATE,
+        WireOrderStatus::New
+        | WireOrderStatus::PendingNew
+        | WireOrderStatus::PartiallyFilled
+        | WireOrderStatus::Filled
+        | WireOrderStatus::Canceled
+        | WireOrderStatus::PendingCancel
+        | WireOrderStatus::Rejected
+        | WireOrderStatus::Expired
+        | WireOrderStatus::ExpiredInMatch => reply.expiry_reason.as_deref().unwrap_or(""),
+    };
+    OrderSnapshot {
         instrument,
         client_order_id: client_order_id(reply.own_client_order_id()),
         venue_order: VenueOrderId(reply.order_id),
-        status: status(WHAT, state, is_working)?,
+        status: status(state, is_working),
         executed_quantity: reply.executed_qty.unwrap_or(Quantity::ZERO),
         is_working,
-        reason: reply.expiry_reason.as_deref().unwrap_or("").to_owned(),
+        reason: reason.to_owned(),
         event_at: reply.transact_time.or(reply.update_time).or(reply.time).unwrap_or(now),
-    })
+    }
 }
 
 /// The fills in the answer to a new order: all of a taker's.
@@ -112,10 +137,11 @@ pub(super) fn snapshot_of_report(
     report: &ExecutionReport<'_>,
     instrument: InstrumentId,
 ) -> Result<(OrderSnapshot, Option<Fill>), DecodeError> {
-    const WHAT: &str = "executionReport";
+    let state = state_after(report);
     let was_triggered = report.is_on_book || report.working_at.is_some();
     let is_working = was_triggered || !waits_for_trigger(report.order_type);
-    let reason = match (&report.expiry_reason, report.status) {
+    let reason = match (&report.expiry_reason, state) {
+        (_, WireOrderStatus::Unknown) => UNKNOWN_STATE,
         (Some(reason), _) => reason.as_ref(),
         (None, WireOrderStatus::Rejected) => report.reject_reason.as_ref(),
         (
@@ -127,15 +153,14 @@ pub(super) fn snapshot_of_report(
             | WireOrderStatus::Canceled
             | WireOrderStatus::PendingCancel
             | WireOrderStatus::Expired
-            | WireOrderStatus::ExpiredInMatch
-            | WireOrderStatus::Unknown,
+            | WireOrderStatus::ExpiredInMatch,
         ) => "",
     };
     let snapshot = OrderSnapshot {
         instrument,
         client_order_id: client_order_id(report.own_client_order_id()),
         venue_order: VenueOrderId(report.order_id),
-        status: status(WHAT, report.status, is_working)?,
+        status: status(state, is_working),
         executed_quantity: report.cumulative_quantity,
         is_working,
         reason: reason.to_owned(),

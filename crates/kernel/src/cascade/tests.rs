@@ -139,7 +139,7 @@ impl Venue for Dealer {
                 let reason = "a test".to_owned();
                 out.push(VenueEffect::Event(VenueEvent::Disconnected { reason }));
             }
-            VenueInput::Market(_) | VenueInput::Wire(_) => {}
+            VenueInput::Market(_) | VenueInput::Wire(_) | VenueInput::InstrumentsRefreshed(_) => {}
         }
     }
 

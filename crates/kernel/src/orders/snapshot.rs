@@ -18,6 +18,10 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let Some(id) = self.named(&snapshot.client_order_id) else { return };
+        if snapshot.status == OrderStatus::Unknown {
+            self.on_unclear(now, id, snapshot, effects);
+            return;
+        }
         let Some(order) = self.order_mut(id) else { return };
         let was_absent = order.status == OrderStatus::Absent;
         order.inquiry.found();
@@ -35,6 +39,31 @@ impl ExecutionMachine {
             self.cancel_revived(now, id, effects);
         }
         self.send_cancel(now, id, effects);
+    }
+
+    /// The venue has the order, in a state that nobody here knows: what it may cost stays reserved,
+    /// what it counts as executed is fetched, and it is asked again until it says something known.
+    fn on_unclear(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        snapshot: &OrderSnapshot,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        if self.orders.get(&id).is_none_or(|order| order.status.is_final()) {
+            return;
+        }
+        self.reconcile.answered_query(id);
+        self.learn_number(now, id, snapshot.instrument, snapshot.venue_order, effects);
+        self.on_answer_lost(now, id, effects);
+        if self.orders.get(&id).is_some_and(|order| snapshot.executed_quantity > order.executed) {
+            self.await_fills(now, id, snapshot);
+        }
+        let next = self.policy.next_query_at(now);
+        if let Some(order) = self.order_mut(id) {
+            order.inquiry.found();
+            order.inquiry.ask_at = Some(next);
+        }
     }
 
     /// Whatever the venue says of an order, except that it refused it, it has the order.

@@ -51,6 +51,8 @@ pub enum HostInput {
     Pause,
     /// Orders are possible again.
     Resume,
+    /// The venue has changed filters or states of instruments: this is the table from now on.
+    InstrumentsRefreshed(Arc<Instruments>),
     /// The engine stops in good order.
     Stop,
 }
@@ -68,6 +70,7 @@ impl HostInput {
             Self::Wake => "timer",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::InstrumentsRefreshed(_) => "instruments",
             Self::Stop => "stop",
         }
     }
@@ -378,6 +381,7 @@ impl StrategyHost {
                     self.stage = Stage::Ready;
                 }
             }
+            HostInput::InstrumentsRefreshed(instruments) => self.setup.instruments = instruments,
             HostInput::Stop => {
                 self.stage = Stage::Stopped;
                 self.call(now, |machine, context| machine.on_stop(context))?;

@@ -134,6 +134,14 @@ impl LocalVenue {
         }
     }
 
+    /// Takes over filters and states that the venue has changed.
+    fn refresh(&mut self, instruments: &Arc<Instruments>) {
+        for (market, instrument) in self.markets.iter_mut().zip(instruments.iter()) {
+            market.refresh(instrument.filters, instrument.status);
+        }
+        self.instruments = Arc::clone(instruments);
+    }
+
     /// The fees of one instrument, where they differ. Before the first order.
     #[must_use]
     pub fn with_fees(mut self, instrument: InstrumentId, fees: Fees) -> Self {
@@ -596,6 +604,7 @@ impl Venue for LocalVenue {
             VenueInput::Start => effects.push(VenueEffect::Event(VenueEvent::Connected)),
             VenueInput::Command(command) => self.send(now, command.action(), effects),
             VenueInput::Market(event) => self.on_market(now, event),
+            VenueInput::InstrumentsRefreshed(instruments) => self.refresh(instruments),
             VenueInput::Wire(_) | VenueInput::Wake => {}
         }
         self.deliver(now, effects);

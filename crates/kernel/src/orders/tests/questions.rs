@@ -261,3 +261,37 @@ fn an_acknowledged_order_that_is_not_found_halts_only_after_a_while() {
     let lagged = [(Found(1, Accepted, "0"), ""), (Wait(20_000), "")];
     check("the read lagged", &[&script[..], &lagged].concat());
 }
+
+#[test]
+fn a_state_that_nobody_knows_is_asked_about_until_it_is_known() {
+    use model::OrderStatus::Unknown;
+    check(
+        "as the first news of it",
+        &[
+            INTENDED,
+            SUBMITTED,
+            SENT,
+            (Report(1, Unknown, "0"), "1 unknown"),
+            (Wait(1_000), "+1000 query 1"),
+            (Found(1, Unknown, "0"), ""),
+            (Wait(1_000), "+1000 query 1"),
+            (Found(1, Accepted, "0"), "1 accepted"),
+            (Wait(20_000), ""),
+        ],
+    );
+    check(
+        "of an order that works: it goes on being one",
+        &[
+            INTENDED,
+            SUBMITTED,
+            SENT,
+            (Report(1, Accepted, "0"), "1 accepted"),
+            (Report(1, Unknown, "0"), ""),
+            (Wait(1_000), "+1000 query 1"),
+            (QueryFailed(1), ""),
+            (Wait(1_000), "+1000 query 1"),
+            (Fill(1, 11, "1"), "1 filled 1 to 1 complete"),
+            (Wait(20_000), ""),
+        ],
+    );
+}

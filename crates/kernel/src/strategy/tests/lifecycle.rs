@@ -234,3 +234,16 @@ fn a_successor_finds_what_really_happened() {
         setup.open_orders.iter().map(|open| (open.order.number, open.cancel_pending)).collect();
     assert_eq!(open, [(1, false), (2, false)]);
 }
+
+#[test]
+fn instruments_that_the_venue_changed_are_those_of_the_next_call() {
+    let mut stage = Stage::new(WarmUp::None);
+    let mut changed = model::Instruments::clone(&super::instruments());
+    let instrument = changed.get(super::ID).clone();
+    let mut filters = instrument.filters;
+    filters.price.tick = "5".parse().unwrap();
+    changed.refresh(instrument.id, filters, instrument.status);
+    stage.step(0, HostInput::InstrumentsRefreshed(changed.clone().into()), &[]);
+    // A host that follows this one goes by them, too.
+    assert_eq!(*stage.host.into_setup().instruments, changed);
+}

@@ -296,6 +296,7 @@ impl Venue {
             params: &params,
             credential: Credential::Session { api_key: KEY },
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            arrived_at: NOW,
             now: NOW,
             unit: TimeUnit::default(),
         };

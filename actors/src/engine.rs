@@ -30,6 +30,7 @@ use crate::strategy::{
     OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
     StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
 };
+use crate::tap::{Tap, Tape};
 use crate::watchdog::Activity;
 use crate::wire::Wire;
 
@@ -92,6 +93,8 @@ pub struct EngineParts {
     pub supervision: SupervisionPolicy,
     /// Onlookers.
     pub observer: Observer,
+    /// Where inputs are recorded, if they are.
+    pub tape: Option<Tape>,
     /// Told when the order path is broken: must end the process.
     pub on_broken: Box<dyn Fn(&OrderPathBroken)>,
 }
@@ -160,6 +163,7 @@ impl Engine {
         let last_resort = LastResort { on_broken: parts.on_broken, is_ending: false }.start();
         let broken = last_resort.clone().recipient();
         let gauges = Gauges::new(&parts.strategies);
+        let tap = || Tap::new(parts.tape.clone());
         let execution = ExecutionActor::create(|context| {
             ExecutionActor::new(ExecutionParts {
                 machine: parts.execution,
@@ -169,6 +173,7 @@ impl Engine {
                 journal: journal(context.address().recipient()),
                 request_gauge: Arc::clone(&gauges.requests),
                 market_gauge: Arc::clone(&gauges.market_to_execution),
+                tap: tap(),
             })
         });
         let risk = RiskActor::new(RiskParts {
@@ -184,16 +189,17 @@ impl Engine {
             market_gauge: Arc::clone(&gauges.market_to_risk),
             intent_gauges: gauges.intents.clone(),
             order_gauge: Arc::clone(&gauges.orders_to_risk),
+            tap: tap(),
         })
         .start();
         let feed =
-            FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments).start();
+            FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments, tap()).start();
         let addresses =
             Addresses { feed: &feed, execution: &execution, risk: &risk, broken: &broken };
         let seated: Vec<Seated> = parts
             .strategies
             .into_iter()
-            .map(|seat| addresses.seat(seat, parts.supervision, &gauges, &clock))
+            .map(|seat| addresses.seat(seat, parts.supervision, &gauges, &clock, tap()))
             .collect();
         addresses.link(&seated, &gauges, parts.venue_interest);
         let activities = seated.iter().map(|seated| Arc::clone(&seated.activity)).collect();
@@ -436,6 +442,7 @@ impl Addresses<'_> {
         policy: SupervisionPolicy,
         gauges: &Gauges,
         clock: &Clock,
+        tap: Tap,
     ) -> Seated {
         let strategy = seat.setup.strategy;
         let intents = Arc::clone(&gauges.intents[&strategy]);
@@ -462,6 +469,7 @@ impl Addresses<'_> {
             activity: Arc::clone(&activity),
             market_gauge: Arc::clone(&market_gauge),
             order_gauge: Arc::clone(&order_gauge),
+            tap,
         };
         Seated {
             name: seat.name,

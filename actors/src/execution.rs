@@ -26,6 +26,7 @@ use crate::messages::{
 };
 use crate::outbox::{Gauge, Outbox};
 use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
+use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
 
@@ -110,6 +111,7 @@ pub struct ExecutionActor {
     turn_at: Timestamp,
     reconcile_began_at: Timestamp,
     times: HopTimes,
+    tap: Tap,
 }
 
 /// What an execution shell is built with.
@@ -128,6 +130,8 @@ pub struct ExecutionParts {
     pub request_gauge: Arc<Gauge>,
     /// Counters of its market mailbox.
     pub market_gauge: Arc<Gauge>,
+    /// Notes what is handed to the machine.
+    pub tap: Tap,
 }
 
 impl ExecutionActor {
@@ -154,6 +158,7 @@ impl ExecutionActor {
             turn_at: Timestamp::EPOCH,
             reconcile_began_at: Timestamp::EPOCH,
             times: HopTimes::default(),
+            tap: parts.tap,
         }
     }
 
@@ -206,7 +211,7 @@ impl ExecutionActor {
     fn step_machine(&mut self, input: ExecutionInput, context: &mut Context<Self>) {
         let now = self.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
-        self.machine.step(now.venue, input, &mut effects);
+        self.tap.step(&mut self.machine, now, input, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(effect, context);
         }

@@ -19,6 +19,7 @@ use crate::messages::{
     StreamHealthChanged,
 };
 use crate::outbox::{ConflatingOutbox, Gauge, Outbox, Refused};
+use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
 
@@ -138,6 +139,7 @@ pub struct FeedActor {
     /// When a malformed frame was logged last.
     malformed_at: Option<model::Timestamp>,
     effects: Vec<FeedEffect>,
+    tap: Tap,
 }
 
 impl FeedActor {
@@ -148,6 +150,7 @@ impl FeedActor {
         wire: Wire,
         clock: Clock,
         instruments: Arc<Instruments>,
+        tap: Tap,
     ) -> Self {
         let alarm = Alarm::new(clock.clone());
         Self {
@@ -161,6 +164,7 @@ impl FeedActor {
             announced: false,
             malformed_at: None,
             effects: Vec::new(),
+            tap,
         }
     }
 
@@ -168,7 +172,7 @@ impl FeedActor {
         let now = self.clock.now();
         let hops = Hops { received_at: now.wall, ..Hops::default() };
         let mut effects = std::mem::take(&mut self.effects);
-        self.machine.step(now, input, &mut effects);
+        self.tap.step(&mut self.machine, now, input, &mut effects);
         for effect in effects.drain(..) {
             match effect {
                 FeedEffect::Publish(event) => self.publish(event, hops),

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod process;
 pub mod risk;
 pub mod strategy;
+pub mod tap;
 pub mod timer;
 pub mod watchdog;
 pub mod wire;

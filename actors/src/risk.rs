@@ -26,6 +26,7 @@ use crate::messages::{
 use crate::observe::{Observation, Observer};
 use crate::outbox::{Gauge, Outbox};
 use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
+use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 
 /// Who risk talks to.
@@ -62,6 +63,8 @@ pub struct RiskParts {
     pub intent_gauges: BTreeMap<StrategyId, Arc<Gauge>>,
     /// Counters of the mailbox for order events.
     pub order_gauge: Arc<Gauge>,
+    /// Notes what is handed to the machine.
+    pub tap: Tap,
 }
 
 /// The actor.
@@ -85,7 +88,7 @@ impl RiskActor {
     fn step(&mut self, input: RiskInput<'_>, hops: Hops) {
         let now = self.parts.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
-        self.parts.machine.step(now.venue, input, &mut effects);
+        self.parts.tap.step(&mut self.parts.machine, now, input, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(effect, hops);
         }

@@ -12,8 +12,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use events::log_event;
 use kernel::journal::{Durability, Record};
+use kernel::replay::{Digest, HostDelivered};
 use kernel::strategy::{
-    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost, WarmUp,
+    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost,
+    StrategyResult, WarmUp,
 };
 use kernel::venue::Wake;
 use model::{Amount, InstrumentId, StrategyId, Timestamp};
@@ -26,6 +28,7 @@ use crate::messages::{
     RefreshInstruments, StrategyOrder, StrategyQuarantined, TradingLink, WriteRecord,
 };
 use crate::outbox::{Gauge, Outbox};
+use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::watchdog::Activity;
 
@@ -153,6 +156,8 @@ pub struct StrategyParts {
     pub market_gauge: Arc<Gauge>,
     /// Counters of its order mailbox.
     pub order_gauge: Arc<Gauge>,
+    /// Notes what is handed to the machine.
+    pub tap: Tap,
 }
 
 /// The actor.
@@ -224,7 +229,8 @@ impl StrategyActor {
         let vacant = StrategyHost::new(Box::new(Vacant), self.parts.setup.clone());
         let setup = std::mem::replace(&mut self.host, vacant).into_setup();
         self.host = StrategyHost::new(machine, setup);
-        self.restore_snapshot();
+        let restored = self.restore_snapshot();
+        self.note_seat(HostDelivered::Built(restored.as_ref().map(|(state, _)| state.clone())), &restored.map(|(_, result)| result));
         self.started_at = self.clock.wall();
         self.warmed_with = 0;
         self.history_tries = 0;
@@ -249,16 +255,23 @@ impl StrategyActor {
     }
 
     /// A snapshot is used once, and only one that was written well before a failure.
-    fn restore_snapshot(&mut self) {
+    fn restore_snapshot(&mut self) -> Option<(serde_json::Value, StrategyResult)> {
         let trusted_before = self.failed_at.before(SNAPSHOT_TRUSTED_AFTER);
-        let Some((at, state)) = self.snapshot.take() else { return };
+        let (at, state) = self.snapshot.take()?;
         if self.failures > 0 && at > trusted_before {
-            return;
+            return None;
         }
-        if let Err(error) = self.host.restore(state) {
+        let result = self.host.restore(state.clone());
+        if let Err(error) = &result {
             let text = format!("snapshot not used: {error}");
             log_event!(STRATEGY_NOTED, strategy = %self.parts.name, text = %text);
         }
+        Some((state, result))
+    }
+
+    fn note_seat(&mut self, became: HostDelivered, effects: &impl std::fmt::Debug) {
+        let (now, strategy) = (self.clock.now(), self.parts.setup.strategy);
+        self.parts.tap.note_seat(now, strategy, became, || Digest::of(effects));
     }
 
     /// Runs one step of the machine, guarded, and passes on what comes of it.
@@ -266,6 +279,7 @@ impl StrategyActor {
         let handling = input.name();
         let now = self.clock.now();
         let ordered = self.ordered.take();
+        let noted = self.parts.tap.of_host(&input, ordered.is_some());
         self.parts.activity.enter(now.wall.as_nanos());
         let (host, outputs) = (&mut self.host, &mut self.outputs);
         let result: Result<Result<(), HostError>, String> = guarded(|| {
@@ -273,6 +287,7 @@ impl StrategyActor {
             host.step(now.venue, input, outputs)
         });
         self.parts.activity.leave();
+        self.parts.tap.note_host(now, &self.host, noted, &result, &self.outputs);
         match result {
             Ok(Ok(())) => self.pass_on(hops),
             Ok(Err(HostError::Flooded { limit })) => self.flood(limit),
@@ -314,6 +329,7 @@ impl StrategyActor {
         let vacant = StrategyHost::new(Box::new(Vacant), self.parts.setup.clone());
         let setup = std::mem::replace(&mut self.host, vacant).into_setup();
         self.host = StrategyHost::new(Box::new(Vacant), setup);
+        self.note_seat(HostDelivered::ThrownAway, &());
     }
 
     fn fail(&mut self, handling: &str, message: &str, context: &mut Context<Self>) {

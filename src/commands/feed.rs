@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::{Actor as _, Addr};
 use actors::clock::Clock;
 use actors::feed::{FeedActor, FeedListeners, ReadFeedStatus, StartFeed};
+use actors::tap::Tap;
 use actors::wire::Wire;
 use binance::{BinanceFeed, EndpointUrls};
 use exchange::{ExchangeConfig, MarketConfig, ReplayConfig};
@@ -131,7 +132,7 @@ fn start_feed(
         Box::new(BinanceFeed::new(urls.clone(), instruments, 5_000));
     let machine = FeedMachine::new(protocol, FeedPolicy::default(), &plan, 1);
     let wire = Wire::new(dialer, HttpOptions::default());
-    let feed = FeedActor::new(machine, wire, Clock::system(), Arc::clone(instruments)).start();
+    let feed = FeedActor::new(machine, wire, Clock::system(), Arc::clone(instruments), Tap::default()).start();
     feed.try_send(StartFeed(FeedListeners::default())).expect("the mailbox is new");
     feed
 }

@@ -80,6 +80,16 @@ JOURNAL_FAILED = "journal.failed" ERROR [operation error]
     "The disk refused a read, a write or a sync. No order leaves without a durable record, so order flow is halted and the process ends.",
     "Free or repair the disk, then start again: the start replays and reconciles.";
 
+RECORDING_STARTED = "recording.started" INFO [directory]
+    "Frames and the order in which every machine gets its inputs are recorded, for `tickwright replay`.",
+    "Nothing.";
+RECORDING_BROKEN = "recording.broken" WARN [reason waiting]
+    "The recording ends here: more inputs came than could be written. Trading goes on.",
+    "Give the recording a faster disk, or turn it off. What was written before can be replayed.";
+RECORDING_FINISHED = "recording.finished" INFO [inputs frames]
+    "The recording is complete.",
+    "Nothing.";
+
 FEED_CONNECTED = "feed.connected" INFO [connection streams]
     "A market data connection is up and subscribed; `streams` is how many it carries.",
     "Nothing.";

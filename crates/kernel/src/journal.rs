@@ -176,7 +176,8 @@ pub enum Record {
 }
 
 /// When a record must be on the disk.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// With the next commit, whenever that is: nothing waits for it.
     Lazy,
@@ -198,7 +199,7 @@ pub struct Persist {
 }
 
 /// Everything up to a sequence is durable.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Persisted {
     /// The last sequence that is.
     pub sequence: u64,

@@ -16,6 +16,7 @@ pub mod orders;
 pub mod parameters;
 pub mod portfolio;
 pub mod protection;
+pub mod replay;
 pub mod risk;
 pub mod strategy;
 pub mod venue;

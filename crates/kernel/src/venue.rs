@@ -10,11 +10,14 @@ use model::{
     OrderStatus, Quantity, RejectReason, Timestamp, TradeId, VenueOrderId,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::orders::VenueCommand;
 use crate::wire::{Moment, WireEffect, WireInput};
 
 /// What can be asked of a venue. On its own it moves nothing: only a [`VenueCommand`] does.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VenueAction {
     /// Place an order. Sent at most once, whatever happens.
     Submit {
@@ -67,7 +70,7 @@ pub enum VenueAction {
 }
 
 /// An order as the venue describes it, in an answer or in the user data stream.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OrderSnapshot {
     /// What it trades.
     pub instrument: InstrumentId,
@@ -88,7 +91,7 @@ pub struct OrderSnapshot {
 }
 
 /// The free and locked amounts of one asset.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Balance {
     /// Which asset.
     pub asset: Asset,
@@ -99,7 +102,8 @@ pub struct Balance {
 }
 
 /// What a venue tells. Facts only; what they mean is decided by the execution machine.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VenueEvent {
     /// Orders can be sent and their reports will come: logged on and subscribed.
     Connected,

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The two clocks that an input is stamped with. In live and paper they are the same; against
 /// the simulated exchange the venue's clock is scaled or follows the recording, while transport
 /// deadlines (ping, stall, timeout) always count wall time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Moment {
     /// The venue's time: what events, orders, signatures, bars and strategies go by.
     pub venue: Timestamp,
@@ -28,11 +29,11 @@ impl Moment {
 
 /// A connection that a machine asked for. Never reused within a process: an input for an old
 /// connection is recognised and ignored.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ConnectionId(pub u32);
 
 /// An HTTP request that a machine asked for. Never reused within a process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
 
 /// HTTP methods in use.

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod catalog;
+pub mod deliveries;
 mod instant;
 pub mod journal;
 pub mod recordings;

@@ -12,6 +12,9 @@ use crate::wire::RequestId;
 /// Quotes kept for the comparison while no book is there; the oldest goes first.
 const QUOTES_BOUND: usize = 100_000;
 
+/// Levels of each side in a summary.
+const SUMMARY_LEVELS: usize = 20;
+
 /// A book and what is known of its snapshot.
 #[derive(Debug)]
 pub(super) struct BookTrack {
@@ -42,6 +45,12 @@ impl BookTrack {
         self.requested = None;
         self.request_at = None;
         self.quotes.clear();
+    }
+
+    /// What tells it from a book that went another way.
+    pub fn summary(&self) -> impl std::fmt::Debug + use<> {
+        let state = self.sync.book().map(|book| (book.update_id(), book.state(SUMMARY_LEVELS)));
+        (state, self.requested, self.request_at, self.attempt, self.quotes.len())
     }
 
     pub fn on_quote(&mut self, quote: Quote) {

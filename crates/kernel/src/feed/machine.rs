@@ -18,6 +18,7 @@ use super::links::{Group, Part};
 use super::notice::{FeedNotice, FeedStats};
 use super::policy::FeedPolicy;
 use super::protocol::{FeedMessage, FeedProtocol, Stream, StreamKind};
+use crate::replay::Digest;
 use crate::strategy::WarmUp;
 use crate::venue::Wake;
 use crate::wire::{ConnectionId, Moment, RequestId, WireEffect, WireInput};
@@ -143,6 +144,18 @@ impl<P: FeedProtocol> FeedMachine<P> {
     #[must_use]
     pub fn books_are_synchronised(&self) -> bool {
         self.books.values().all(|track| track.sync.book().is_some())
+    }
+
+    /// The fingerprint of all that it knows, books by their best levels.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let books = self.books.iter().map(|(id, track)| (id, track.summary())).collect::<Vec<_>>();
+        Digest::of(&(
+            (&self.groups, books, &self.bars, &self.requests, &self.retries, self.rest_until),
+            (self.stats, self.last_connection, self.last_control, self.last_request),
+            (&self.last_trades, &self.last_quotes, &self.last_bars),
+            (&self.heard, self.look_for_stale_at, self.jitter),
+        ))
     }
 
     /// Takes one input and appends what follows from it.

@@ -7,6 +7,7 @@ use model::{
     Amount, Asset, Fill, FillKey, InstrumentId, Instruments, MarketEvent, OrderEvent, Quantity,
     StrategyId, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
 use super::state::TradingState;
 use crate::messages::{ExecutionRequest, SubmitIntent};
@@ -15,7 +16,8 @@ use crate::protection::Closed;
 use crate::venue::Balance;
 
 /// Who asks for a trading state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Authority {
     /// A person. May do anything.
     Operator,

@@ -17,6 +17,7 @@ use super::view::{OpenOrder, StrategyView};
 use super::{Requirements, Strategy, StrategyError, StrategyResult, WarmUp};
 use crate::messages::{Cause, Intent, SubmitIntent};
 use crate::portfolio::{Position, PositionError};
+use crate::replay::Digest;
 
 /// What a strategy host is given.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -270,6 +271,16 @@ impl StrategyHost {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.stage == Stage::Paused
+    }
+
+    /// The fingerprint of all that the host knows, and of the strategy's own snapshot. A strategy
+    /// without one is known by what it does.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&(
+            (&self.view, &self.timers, self.stage, &self.splice),
+            (self.setup.last_number, self.last_number_sent, self.machine.snapshot()),
+        ))
     }
 
     /// The strategy's own snapshot.

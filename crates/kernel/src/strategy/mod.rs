@@ -13,6 +13,7 @@ pub use splice::HistoryGap;
 pub use view::OpenOrder;
 
 use model::{Bar, BookState, Interval, OrderEvent, Quote, Trade};
+use serde::{Deserialize, Serialize};
 
 /// What a strategy needs before and while it runs, the same for each of its instruments.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,7 +32,8 @@ pub struct Requirements {
 
 /// History that a strategy wants before it may trade. It is delivered through the same methods
 /// as live events, spliced to them without gap or duplicate; orders are impossible meanwhile.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WarmUp {
     /// None: ready at once.
     #[default]

@@ -1,0 +1,453 @@
+//! Bare machines, fed with what was delivered to the recorded ones.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
+
+use super::delivery::{
+    Delivered, Delivery, ExecutionDelivered, FeedDelivered, HostDelivered, Machine, RiskDelivered,
+};
+use super::digest::Digest;
+use super::recorded::Recorded;
+use crate::feed::{FeedEffect, FeedMachine, FeedProtocol};
+use crate::messages::{ExecutionRequest, SubmitIntent};
+use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
+use crate::risk::{RiskEffect, RiskInput, RiskMachine};
+use crate::strategy::{
+    HostInput, HostOutput, HostSetup, Requirements, Strategy, StrategyError, StrategyHost,
+};
+use crate::wire::Moment;
+
+/// Market events that may still be referred to: more than any mailbox holds.
+const EVENTS_KEPT: usize = 1 << 18;
+
+/// A strategy and where it starts.
+pub struct Seat {
+    /// How its machine is built.
+    pub factory: Box<dyn Fn() -> Result<Box<dyn Strategy>, StrategyError>>,
+    /// What the ledger knew of it.
+    pub setup: HostSetup,
+}
+
+/// The machines as they were when the recording began.
+pub struct Machines {
+    /// Frames to market events.
+    pub feed: FeedMachine<Box<dyn FeedProtocol>>,
+    /// The gate.
+    pub risk: RiskMachine,
+    /// Orders.
+    pub execution: ExecutionMachine,
+    /// The strategies.
+    pub seats: Vec<Seat>,
+}
+
+/// What was compared of a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Inputs, each with the fingerprint of its effects.
+    pub inputs: u64,
+    /// Fingerprints of the state.
+    pub states: u64,
+}
+
+/// Where a replay comes to something else than what was recorded.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("input {number}, of {machine} at {}: {kind}", now.venue)]
+pub struct Difference {
+    /// The place of the input among all, from 1.
+    pub number: u64,
+    /// Whose input.
+    pub machine: Machine,
+    /// When it was delivered.
+    pub now: Moment,
+    /// What differs.
+    pub kind: DifferenceKind,
+    /// The input.
+    pub input: String,
+    /// What the replayed machine wants done.
+    pub effects: String,
+}
+
+/// What differs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DifferenceKind {
+    /// What came of the input.
+    Effects,
+    /// What the machine knows after it.
+    State,
+    /// The replayed machines did not make what was delivered.
+    NothingToDeliver,
+    /// A strategy that was built cannot be built.
+    NotBuilt,
+}
+
+impl fmt::Display for DifferenceKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Effects => "its effects are not those recorded",
+            Self::State => "the machine's state after it is not the one recorded",
+            Self::NothingToDeliver => "the machine before it did not make what was delivered",
+            Self::NotBuilt => "the strategy cannot be built",
+        })
+    }
+}
+
+struct Vacant;
+
+impl Strategy for Vacant {
+    fn requirements(&self) -> Requirements {
+        Requirements::default()
+    }
+}
+
+struct Seated {
+    factory: Box<dyn Fn() -> Result<Box<dyn Strategy>, StrategyError>>,
+    setup: HostSetup,
+    host: StrategyHost,
+    told: VecDeque<(OrderEvent, Amount)>,
+    intents: VecDeque<SubmitIntent>,
+}
+
+impl Seated {
+    fn new(Seat { factory, setup }: Seat) -> Self {
+        let host = StrategyHost::new(Box::new(Vacant), setup.clone());
+        Self { factory, setup, host, told: VecDeque::new(), intents: VecDeque::new() }
+    }
+
+    /// The next host, with what the one before knew.
+    fn seat(&mut self, machine: Box<dyn Strategy>) {
+        let vacant = StrategyHost::new(Box::new(Vacant), self.setup.clone());
+        let setup = std::mem::replace(&mut self.host, vacant).into_setup();
+        self.host = StrategyHost::new(machine, setup);
+    }
+}
+
+/// The loop.
+pub struct Replay {
+    feed: FeedMachine<Box<dyn FeedProtocol>>,
+    risk: RiskMachine,
+    execution: ExecutionMachine,
+    strategies: BTreeMap<StrategyId, Seated>,
+    /// The newest market events, and the place of the first of them in the feed's sequence.
+    published: VecDeque<MarketEvent>,
+    first_published: u64,
+    requests: VecDeque<ExecutionRequest>,
+    orders: VecDeque<(StrategyId, OrderEvent)>,
+    tallies: BTreeMap<Machine, Tally>,
+    number: u64,
+}
+
+/// What a step came to, to be compared.
+struct Outcome {
+    effects: Digest,
+    text: String,
+}
+
+impl Outcome {
+    fn of(effects: &impl fmt::Debug, expected: Digest) -> Self {
+        let actual = Digest::of(effects);
+        // Spelt out only for whoever has to find out why.
+        let text = if actual == expected { String::new() } else { format!("{effects:?}") };
+        Self { effects: actual, text }
+    }
+}
+
+impl Replay {
+    /// Machines, ready for the first input.
+    #[must_use]
+    pub fn new(machines: Machines) -> Self {
+        let Machines { feed, risk, execution, seats } = machines;
+        let seated = seats.into_iter().map(|seat| (seat.setup.strategy, Seated::new(seat)));
+        Self {
+            feed,
+            risk,
+            execution,
+            strategies: seated.collect(),
+            published: VecDeque::new(),
+            first_published: 1,
+            requests: VecDeque::new(),
+            orders: VecDeque::new(),
+            tallies: BTreeMap::new(),
+            number: 0,
+        }
+    }
+
+    /// What was compared so far.
+    #[must_use]
+    pub const fn tallies(&self) -> &BTreeMap<Machine, Tally> {
+        &self.tallies
+    }
+
+    /// Inputs delivered so far.
+    #[must_use]
+    pub const fn delivered(&self) -> u64 {
+        self.number
+    }
+
+    /// Delivers one input and compares what comes of it.
+    ///
+    /// # Errors
+    /// The difference; everything after it may follow from it.
+    pub fn deliver(&mut self, delivery: Delivery) -> Result<(), Box<Difference>> {
+        self.number += 1;
+        let (now, machine) = (delivery.now, delivery.input.machine());
+        let input = format!("{:?}", delivery.input);
+        let differs = |number, kind, effects| {
+            Err(Box::new(Difference { number, machine, now, kind, input, effects }))
+        };
+        let outcome = match self.step(now, delivery.input, delivery.effects) {
+            Ok(outcome) => outcome,
+            Err(kind) => return differs(self.number, kind, String::new()),
+        };
+        if outcome.effects != delivery.effects {
+            return differs(self.number, DifferenceKind::Effects, outcome.text);
+        }
+        let tally = self.tallies.entry(machine).or_default();
+        tally.inputs += 1;
+        if let Some(expected) = delivery.state {
+            tally.states += 1;
+            if self.state(machine) != Some(expected) {
+                return differs(self.number, DifferenceKind::State, String::new());
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self, machine: Machine) -> Option<Digest> {
+        Some(match machine {
+            Machine::Feed => self.feed.state_digest(),
+            Machine::Risk => self.risk.state_digest(),
+            Machine::Execution => self.execution.state_digest(),
+            Machine::Strategy(strategy) => self.strategies.get(&strategy)?.host.digest(),
+        })
+    }
+
+    fn step(
+        &mut self,
+        now: Moment,
+        input: Delivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        match input {
+            Delivered::Feed(input) => self.step_feed(now, input, expected),
+            Delivered::Risk(input) => self.step_risk(now, input, expected),
+            Delivered::Execution(input) => self.step_execution(now, input, expected),
+            Delivered::Strategy(strategy, input) => {
+                self.step_strategy(now, strategy, input, expected)
+            }
+        }
+    }
+
+    fn step_feed(
+        &mut self,
+        now: Moment,
+        input: FeedDelivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        let mut frame = String::new();
+        let input = input.input(&mut frame).ok_or(DifferenceKind::NothingToDeliver)?;
+        let mut effects = Vec::new();
+        self.feed.step(now, input, &mut effects);
+        let outcome = Outcome::of(&effects, expected);
+        for effect in effects {
+            if let FeedEffect::Publish(event) = effect {
+                if self.published.len() == EVENTS_KEPT {
+                    self.published.pop_front();
+                    self.first_published += 1;
+                }
+                self.published.push_back(event);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The market event with a place in the feed's sequence.
+    fn event(&self, sequence: u64) -> Result<MarketEvent, DifferenceKind> {
+        let index = sequence.checked_sub(self.first_published);
+        let found = index.and_then(|index| self.published.get(usize::try_from(index).ok()?));
+        found.cloned().ok_or(DifferenceKind::NothingToDeliver)
+    }
+
+    fn step_risk(
+        &mut self,
+        now: Moment,
+        input: RiskDelivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        let nothing = DifferenceKind::NothingToDeliver;
+        let mut effects = Vec::new();
+        let risk = &mut self.risk;
+        let mut step = |input: RiskInput<'_>| risk.step(now.venue, input, &mut effects);
+        match input {
+            RiskDelivered::Market(sequence) => {
+                let index = sequence.checked_sub(self.first_published).ok_or(nothing)?;
+                let index = usize::try_from(index).map_err(|_| nothing)?;
+                let event = self.published.get(index).ok_or(nothing)?;
+                step(RiskInput::Market { sequence, event });
+            }
+            RiskDelivered::Intent(strategy) => {
+                let seated = self.strategies.get_mut(&strategy);
+                let intent = seated.and_then(|seated| seated.intents.pop_front()).ok_or(nothing)?;
+                step(RiskInput::Intent(intent));
+            }
+            RiskDelivered::Order => {
+                let (strategy, event) = self.orders.pop_front().ok_or(nothing)?;
+                step(RiskInput::Order { strategy, event });
+            }
+            RiskDelivered::Balances { balances, is_complete, event_at } => {
+                step(RiskInput::Balances { balances: &balances, is_complete, event_at });
+            }
+            RiskDelivered::ExternalFlow { asset, delta } => {
+                step(RiskInput::ExternalFlow { asset, delta });
+            }
+            RiskDelivered::ExternalFill(fill) => step(RiskInput::ExternalFill(&fill)),
+            RiskDelivered::SetState { state, by, reason } => {
+                step(RiskInput::SetState { state, by, reason });
+            }
+            RiskDelivered::StreamHealth { instrument, is_stale } => {
+                step(RiskInput::StreamHealth { instrument, is_stale });
+            }
+            RiskDelivered::InstrumentHealth { instrument, is_halted } => {
+                step(RiskInput::InstrumentHealth { instrument, is_halted });
+            }
+            RiskDelivered::ExecutionHealth { is_live } => {
+                step(RiskInput::ExecutionHealth { is_live });
+            }
+            RiskDelivered::StrategyQuarantined(strategy) => {
+                step(RiskInput::StrategyQuarantined { strategy });
+            }
+            RiskDelivered::StrategyReleased(strategy) => {
+                step(RiskInput::StrategyReleased { strategy });
+            }
+            RiskDelivered::Flatten { strategy, max_slippage_bps } => {
+                step(RiskInput::Flatten { strategy, max_slippage_bps });
+            }
+            RiskDelivered::InstrumentsRefreshed(instruments) => {
+                step(RiskInput::InstrumentsRefreshed(std::sync::Arc::new(instruments)));
+            }
+            RiskDelivered::Wake => step(RiskInput::Wake),
+        }
+        let outcome = Outcome::of(&effects, expected);
+        self.pass_on(effects);
+        Ok(outcome)
+    }
+
+    fn pass_on(&mut self, effects: Vec<RiskEffect>) {
+        for effect in effects {
+            match effect {
+                RiskEffect::Execute(request) => self.requests.push_back(request),
+                RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
+                    // One that is no longer configured hears nothing.
+                    if let Some(seated) = self.strategies.get_mut(&strategy) {
+                        seated.told.push_back((event, fee_in_quote));
+                    }
+                }
+                RiskEffect::StateChanged { .. }
+                | RiskEffect::RuleTripped { .. }
+                | RiskEffect::EquitySampled { .. }
+                | RiskEffect::FeeValued { .. }
+                | RiskEffect::FeeUnvalued { .. }
+                | RiskEffect::TradeClosed(_)
+                | RiskEffect::Protection(_) => {}
+            }
+        }
+    }
+
+    fn step_execution(
+        &mut self,
+        now: Moment,
+        input: ExecutionDelivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        let input = match input {
+            ExecutionDelivered::Request => {
+                let request = self.requests.pop_front();
+                ExecutionInput::Request(request.ok_or(DifferenceKind::NothingToDeliver)?)
+            }
+            ExecutionDelivered::Venue(event) => ExecutionInput::Venue(event),
+            ExecutionDelivered::Persisted(persisted) => ExecutionInput::Persisted(persisted),
+            ExecutionDelivered::Write { record, durability } => {
+                ExecutionInput::Write { record, durability }
+            }
+            ExecutionDelivered::SetGate { open } => ExecutionInput::SetGate { open },
+            ExecutionDelivered::SetTrading(state) => ExecutionInput::SetTrading(state),
+            ExecutionDelivered::Wake => ExecutionInput::Wake,
+        };
+        let mut effects = Vec::new();
+        self.execution.step(now.venue, input, &mut effects);
+        let outcome = Outcome::of(&effects, expected);
+        for effect in effects {
+            if let ExecutionEffect::Tell { strategy, event } = effect {
+                self.orders.push_back((strategy, event));
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn step_strategy(
+        &mut self,
+        now: Moment,
+        strategy: StrategyId,
+        input: HostDelivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        let nothing = DifferenceKind::NothingToDeliver;
+        let market = if let HostDelivered::Market(sequence) = &input {
+            Some(self.event(*sequence)?)
+        } else {
+            None
+        };
+        let seated = self.strategies.get_mut(&strategy).ok_or(nothing)?;
+        let input = match input {
+            HostDelivered::WarmUp(event) => HostInput::WarmUp(event),
+            HostDelivered::HistoryComplete => HostInput::HistoryComplete,
+            HostDelivered::Start => HostInput::Start,
+            HostDelivered::Market(sequence) => {
+                let (event, correlation) = (market.ok_or(nothing)?, CorrelationId(sequence));
+                HostInput::Market { sequence, event, correlation }
+            }
+            HostDelivered::Order => {
+                let (event, fee_in_quote) = seated.told.pop_front().ok_or(nothing)?;
+                HostInput::Order { event, fee_in_quote }
+            }
+            HostDelivered::Wake => HostInput::Wake,
+            HostDelivered::Pause => HostInput::Pause,
+            HostDelivered::Resume => HostInput::Resume,
+            HostDelivered::Stop => HostInput::Stop,
+            HostDelivered::Built(snapshot) => {
+                let built = caught(|| (seated.factory)().map_err(|error| error.to_string()));
+                seated.seat(built.map_err(|_| DifferenceKind::NotBuilt)?);
+                let restored = snapshot.map(|state| seated.host.restore(state));
+                return Ok(Outcome::of(&restored, expected));
+            }
+            HostDelivered::ThrownAway => {
+                seated.seat(Box::new(Vacant));
+                return Ok(Outcome::of(&(), expected));
+            }
+            HostDelivered::Obeyed => return Ok(Outcome::of(&(), expected)),
+        };
+        let mut outputs = Vec::new();
+        let host = &mut seated.host;
+        let result =
+            caught(|| host.step(now.venue, input, &mut outputs).map_err(|error| error.to_string()));
+        let outcome = Outcome::of(&(&result, &outputs), expected);
+        if result.is_ok() {
+            seated.intents.extend(outputs.into_iter().filter_map(|output| match output {
+                HostOutput::Intent(intent) => Some(intent),
+                HostOutput::Note(_) => None,
+            }));
+        }
+        Ok(outcome)
+    }
+}
+
+/// A panic of a strategy is an error like any other.
+fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(text.unwrap_or_else(|| "a panic without a message".to_owned()))
+    })
+}

@@ -193,7 +193,8 @@ impl Engine {
         })
         .start();
         let feed =
-            FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments, tap()).start();
+            FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments, tap())
+                .start();
         let addresses =
             Addresses { feed: &feed, execution: &execution, risk: &risk, broken: &broken };
         let seated: Vec<Seated> = parts

@@ -230,7 +230,10 @@ impl StrategyActor {
         let setup = std::mem::replace(&mut self.host, vacant).into_setup();
         self.host = StrategyHost::new(machine, setup);
         let restored = self.restore_snapshot();
-        self.note_seat(HostDelivered::Built(restored.as_ref().map(|(state, _)| state.clone())), &restored.map(|(_, result)| result));
+        self.note_seat(
+            HostDelivered::Built(restored.as_ref().map(|(state, _)| state.clone())),
+            &restored.map(|(_, result)| result),
+        );
         self.started_at = self.clock.wall();
         self.warmed_with = 0;
         self.history_tries = 0;

@@ -26,14 +26,15 @@ const STATE_EVERY: Duration = Duration::from_secs(5);
 /// The engine's end of the queue; shared by all shells, whose notes keep their order.
 #[derive(Clone, Debug)]
 pub struct Tape {
-    sender: SyncSender<Box<Delivery>>,
+    /// Nothing marks the end.
+    sender: SyncSender<Option<Box<Delivery>>>,
     is_broken: Arc<AtomicBool>,
 }
 
 /// The writer's end.
 #[derive(Debug)]
 pub struct TapeReader {
-    receiver: Receiver<Box<Delivery>>,
+    receiver: Receiver<Option<Box<Delivery>>>,
     is_broken: Arc<AtomicBool>,
 }
 
@@ -47,11 +48,20 @@ impl Tape {
         (Self { sender, is_broken }, reader)
     }
 
+    /// Nothing more is noted: the engine has stopped.
+    pub fn end(&self) {
+        // A full queue is about to be broken, which ends it as well; a writer that is gone needs
+        // no end.
+        if self.sender.try_send(None).is_err() {
+            self.is_broken.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn note(&self, delivery: Delivery) {
         if self.is_broken.load(Ordering::Relaxed) {
             return;
         }
-        if self.sender.try_send(Box::new(delivery)).is_err() {
+        if self.sender.try_send(Some(Box::new(delivery))).is_err() {
             // Of several shells the first one tells.
             if !self.is_broken.swap(true, Ordering::Relaxed) {
                 let reason = "the disk is too slow, or takes no more";
@@ -70,7 +80,7 @@ impl TapeReader {
     pub fn next(&self, within: Duration) -> Result<Option<Box<Delivery>>, NothingYet> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
         match self.receiver.recv_timeout(within) {
-            Ok(delivery) => Ok(Some(delivery)),
+            Ok(delivery) => Ok(delivery),
             Err(Disconnected) => Ok(None),
             Err(Timeout) if self.is_broken() => Ok(None),
             Err(Timeout) => Err(NothingYet),
@@ -123,9 +133,9 @@ impl Tap {
 
     /// What is to be noted of a strategy's input, before it is taken: a panic may follow.
     pub fn of_host(&self, input: &HostInput, is_ordered: bool) -> Option<HostDelivered> {
-        self.tape.is_some().then(|| {
-            if is_ordered { HostDelivered::Obeyed } else { HostDelivered::from(input) }
-        })
+        self.tape
+            .is_some()
+            .then(|| if is_ordered { HostDelivered::Obeyed } else { HostDelivered::from(input) })
     }
 
     /// Notes an input of a strategy that was taken, and what it came to.
@@ -173,8 +183,8 @@ impl Tap {
     ) {
         let Some(tape) = &self.tape else { return };
         self.inputs += 1;
-        let is_due = self.inputs >= STATE_EVERY_INPUTS
-            || now.wall.since(self.state_at) >= STATE_EVERY;
+        let is_due =
+            self.inputs >= STATE_EVERY_INPUTS || now.wall.since(self.state_at) >= STATE_EVERY;
         if is_due {
             (self.inputs, self.state_at) = (0, now.wall);
         }

@@ -21,6 +21,7 @@ pub mod logs;
 pub mod prices;
 pub mod reconcile;
 pub mod record;
+pub mod replay;
 pub mod run;
 mod value;
 
@@ -102,6 +103,8 @@ enum Command {
     Data(data::DataCommand),
     /// Record what a venue sends, byte for byte
     Record(record::RecordArgs),
+    /// Feed a recorded run's inputs to bare machines and compare
+    Replay(replay::ReplayArgs),
     /// Read the engine's log
     #[command(subcommand)]
     Logs(logs::LogsCommand),
@@ -229,6 +232,7 @@ pub fn execute(
         Command::Journal(command) => commands::journal::execute(&command),
         Command::Data(command) => commands::data::execute(&command),
         Command::Record(arguments) => commands::record::execute(&arguments),
+        Command::Replay(arguments) => commands::replay::execute(&arguments, kinds),
         Command::Logs(command) => commands::logs::execute(&command),
     };
     result.unwrap_or_else(|failure| {

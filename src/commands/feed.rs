@@ -132,7 +132,9 @@ fn start_feed(
         Box::new(BinanceFeed::new(urls.clone(), instruments, 5_000));
     let machine = FeedMachine::new(protocol, FeedPolicy::default(), &plan, 1);
     let wire = Wire::new(dialer, HttpOptions::default());
-    let feed = FeedActor::new(machine, wire, Clock::system(), Arc::clone(instruments), Tap::default()).start();
+    let feed =
+        FeedActor::new(machine, wire, Clock::system(), Arc::clone(instruments), Tap::default())
+            .start();
     feed.try_send(StartFeed(FeedListeners::default())).expect("the mailbox is new");
     feed
 }

@@ -15,4 +15,5 @@ pub mod logs;
 pub mod prices;
 pub mod reconcile;
 pub mod record;
+pub mod replay;
 pub mod run;

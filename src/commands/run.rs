@@ -26,8 +26,8 @@ use crate::config::{Config, Mode};
 use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
-    Alerter, Assembly, ExchangeInfoError, FeeRates, Onlooker, OpenedLedger, Running, Site,
-    assemble, check_key_rights, keep_rules, lock_account,
+    Alerter, Assembly, ExchangeInfoError, FeeRates, Foundation, Onlooker, OpenedLedger,
+    RecordingThread, Running, Site, assemble, check_key_rights, keep_rules, lock_account,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -205,6 +205,7 @@ pub struct Session {
     /// The engine's parts.
     pub running: Running,
     journal: JournalThread,
+    recording: Option<RecordingThread>,
     /// The venue.
     pub site: Arc<Site>,
     /// Balances when the ledger was opened.
@@ -280,14 +281,17 @@ impl Session {
             clock: clock.clone(),
             on_broken: end_process(log),
         };
-        let mut thread = None;
-        let (running, observed) = assemble(assembly, opened, |journal, ahead, answers| {
+        let (mut thread, mut recording) = (None, None);
+        let write = |journal, ahead, answers| {
             let started = JournalThread::start(journal, ahead, answers);
             let (started, queue) =
                 started.expect("the system gives a thread to a process that just began");
             thread = Some(started);
             queue
-        })?;
+        };
+        let record =
+            |foundation: &Foundation| RecordingThread::start(config, foundation, &mut recording);
+        let (running, observed) = assemble(assembly, opened, write, record)?;
         let journal = thread.expect("started with the engine");
         let observations = observed.observations.clone();
         log.flusher().flush_first(move |limit| observations.write_lines(limit));
@@ -310,6 +314,7 @@ impl Session {
         let session = Self {
             running,
             journal,
+            recording,
             site,
             opening,
             clock,
@@ -387,6 +392,9 @@ impl Session {
     pub async fn close(self) -> Option<crate::wiring::RunRecord> {
         self.running.engine.terminate().await;
         self.journal.finish();
+        if let Some(recording) = self.recording {
+            recording.finish();
+        }
         self.stop_onlooker.send_replace(true);
         self.onlooker.await.ok().flatten()
     }

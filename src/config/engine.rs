@@ -47,6 +47,7 @@ pub struct EngineConfig {
     pub feed: FeedConfig,
     pub risk: RiskConfig,
     pub journal: JournalConfig,
+    pub recording: RecordingConfig,
     pub sim: SimConfig,
     pub paper: PaperConfig,
     pub supervision: SupervisionConfig,
@@ -236,6 +237,15 @@ pub enum DurabilityLevel {
 #[allow(missing_docs, reason = "the key table documents every field")]
 pub struct JournalConfig {
     pub durability: DurabilityLevel,
+}
+
+/// What is recorded for a replay.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct RecordingConfig {
+    pub enabled: bool,
+    pub directory: Option<PathBuf>,
 }
 
 /// How fast the simulated exchange's clock runs.

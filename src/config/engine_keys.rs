@@ -327,6 +327,21 @@ pub static ENGINE_KEYS: &[Key] = &[
         "What an order's record survives before the order leaves. `power`: a power cut (synced \
          each time). `process`: kill -9 only; faster, and the venue's record covers the rest.",
     ),
+    // recording
+    Key::new(
+        "recording.enabled",
+        Kind::Boolean,
+        Default("false"),
+        "Whether `run` records every frame and the order in which each machine gets its inputs, for \
+         `tickwright replay`. It grows without end: some megabytes an hour and symbol.",
+    ),
+    Key::new(
+        "recording.directory",
+        Kind::Path,
+        Optional,
+        "Where recordings go, each start in a directory of its own. Unset: `recordings` in \
+         `state_dir`.",
+    ),
     // sim
     Key::new(
         "sim.seed",

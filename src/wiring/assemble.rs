@@ -1,6 +1,5 @@
 //! The engine's parts, built in order, and the engine that they make.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,33 +7,29 @@ use std::time::Duration;
 use actors::clock::Clock;
 use actors::engine::{Engine, EngineParts, StrategySeat};
 use actors::feed::Interest;
-use actors::guard::guarded;
 use actors::journal::{Answers, JournalQueue, answers_to};
 use actors::observe::{Observations, Observer};
 use actors::orderlog::OrderLog;
 use actors::strategy::{OrderPathBroken, SupervisionPolicy};
+use actors::tap::Tape;
 use actors::wire::Wire;
 use binance::decode::ExchangeInfo;
-use binance::{BinanceFeed, BinanceVenue, SelfTradePrevention, VenuePolicy};
-use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
+use binance::{BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::journal::{Journal, JournalAhead};
-use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
-use kernel::risk::{RestoredRisk, RiskMachine};
-use kernel::strategy::{
-    HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
-};
+use kernel::ledger::Ledger;
+use kernel::strategy::StrategyEntry;
 use kernel::venue::Venue;
-use model::{InstanceId, InstrumentId, Instruments, Interval, StrategyId};
+use model::{InstanceId, Instruments, Timestamp};
 use store::state_dir::StateDir;
 use transport::http::HttpOptions;
 
 use super::fee_rates::FeeRates;
 use super::ledger::OpenedLedger;
+use super::machines::{Foundation, build_machines};
 use super::paper::paper_venue;
-use super::restore::{enabled, host_books, risk_config};
 use super::site::Site;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, Mode, StrategyConfig};
+use crate::config::{Config, Mode};
 
 /// How often a strategy's snapshot is written down.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
@@ -86,7 +81,8 @@ pub struct Observed {
 }
 
 /// Builds every part and starts the engine on this thread. `start_journal` starts what writes the
-/// journal, beside what is written ahead of it, and gives its queue.
+/// journal, beside what is written ahead of it, and gives its queue; `record` starts a recording, if
+/// there is to be one.
 ///
 /// # Errors
 /// With the exit code of what failed.
@@ -94,50 +90,37 @@ pub fn assemble<J: Journal>(
     assembly: Assembly<'_>,
     opened: OpenedLedger<J>,
     start_journal: impl FnOnce(J, Option<Box<dyn JournalAhead>>, Answers) -> JournalQueue,
+    record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
 ) -> Result<(Running, Observed), Failure> {
     let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
-    let now = clock.now();
-    let seats = seats(&assembly, &ledger, epoch, &instruments)?;
+    let foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
+    let built = build_machines(assembly.config, assembly.kinds, &foundation)?;
+    let tape = record(&foundation)?;
+    let Foundation { ledger, instruments, now, .. } = foundation;
     let is_paper = assembly.config.engine.mode == Mode::Paper;
-    let plan = plan(&seats, assembly.config.engine.feed.books || is_paper);
-    let urls = assembly.site.urls.clone();
-    let snapshot_levels = assembly.config.engine.feed.depth_snapshot_limit;
-    let protocol: Box<dyn FeedProtocol> =
-        Box::new(BinanceFeed::new(urls, &instruments, snapshot_levels));
-    let seed = u64::from(epoch);
-    let feed = FeedMachine::new(protocol, feed_policy(assembly.config), &plan, seed);
-    let identity = ExecutionIdentity { instance: assembly.state_dir.instance(), opened_at };
-    let restored = RestoredExecution::from(&ledger);
-    let policy = execution_policy(assembly.config);
-    let execution =
-        ExecutionMachine::new(identity, policy, Arc::clone(&instruments), restored, now.venue);
     let venue: Box<dyn Venue> = if is_paper {
         let (config, fees) = (assembly.config, assembly.fees);
         Box::new(paper_venue(config, &instruments, &ledger, epoch, fees, now.venue))
     } else {
-        venue(&assembly, &instruments, seed)?
+        venue(&assembly, &instruments, u64::from(epoch))?
     };
-    let risk = RiskMachine::new(
-        risk_config(assembly.config, &ledger, assembly.fees),
-        Arc::clone(&instruments),
-        RestoredRisk::from(&ledger),
-    );
     let (observer, observed) = observe(&ledger, assembly.state_dir.instance(), &instruments);
     let parts = EngineParts {
         clock,
         instruments: Arc::clone(&instruments),
-        feed,
+        feed: built.feed,
         feed_wire: Wire::new(&assembly.site.dialer, HttpOptions::default()),
-        execution,
+        execution: built.execution,
         venue,
         venue_wire: Wire::new(&assembly.site.dialer, HttpOptions::default()),
         venue_interest: is_paper.then(|| whole_market(&instruments)),
-        risk,
-        strategies: seats,
+        risk: built.risk,
+        strategies: quarantine_struck(&assembly, built.seats),
         supervision: supervision(assembly.config),
         observer: observer.clone(),
+        tape,
         on_broken: assembly.on_broken,
     };
     let engine = Engine::start(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
@@ -145,6 +128,40 @@ pub fn assemble<J: Journal>(
     let instance = observed.instance;
     let running = Running { engine: Rc::new(engine), observer, instruments, strategies, instance };
     Ok((running, observed))
+}
+
+fn foundation(
+    assembly: &Assembly<'_>,
+    ledger: Ledger,
+    epoch: u32,
+    instruments: Arc<Instruments>,
+    opened_at: Timestamp,
+) -> Foundation {
+    let urls = &assembly.site.urls;
+    Foundation {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config_hash: assembly.config.hash.to_string(),
+        ledger,
+        epoch,
+        opened_at,
+        instance: assembly.state_dir.instance(),
+        instruments,
+        urls: [&urls.rest_url, &urls.ws_url, &urls.ws_api_url].map(ToString::to_string),
+        fee_rate: assembly.fees.dearest(),
+        now: assembly.clock.now(),
+    }
+}
+
+/// A strategy that did not come back too often is not tried again.
+fn quarantine_struck(assembly: &Assembly<'_>, mut seats: Vec<StrategySeat>) -> Vec<StrategySeat> {
+    let strikes = assembly.state_dir.strikes().read().unwrap_or_default();
+    let allowed = assembly.config.engine.supervision.spin_strikes;
+    for seat in &mut seats {
+        let struck = strikes.get(&seat.name).copied().filter(|count| *count >= allowed);
+        let spun = struck.map(|count| format!("did not come back, {count} times"));
+        seat.quarantine = seat.quarantine.take().or(spun);
+    }
+    seats
 }
 
 fn observe(
@@ -190,36 +207,6 @@ fn venue(
     Ok(Box::new(venue))
 }
 
-fn execution_policy(config: &Config) -> ExecutionPolicy {
-    let venue = &config.engine.venue;
-    let fence_margin = match config.engine.mode {
-        // A venue in this process has no order on its way that it does not know of.
-        Mode::Paper => Duration::ZERO,
-        Mode::Sim | Mode::Live => venue.fence_margin,
-    };
-    ExecutionPolicy {
-        recv_window: venue.recv_window,
-        fence_margin,
-        reconcile_every: venue.reconcile_every,
-        ..ExecutionPolicy::default()
-    }
-}
-
-fn feed_policy(config: &Config) -> FeedPolicy {
-    let feed = &config.engine.feed;
-    FeedPolicy {
-        trade_stale_after: feed.trade_stale_after,
-        quote_stale_after: feed.quote_stale_after,
-        depth_stale_after: feed.depth_stale_after,
-        bar_stale_after: feed.kline_stale_after,
-        silent_after: feed.silent_after,
-        reconnect_initial: feed.reconnect_initial,
-        reconnect_max: feed.reconnect_max,
-        rotate_after: feed.rotate_after,
-        ..FeedPolicy::default()
-    }
-}
-
 fn supervision(config: &Config) -> SupervisionPolicy {
     let settings = &config.engine.supervision;
     SupervisionPolicy {
@@ -227,111 +214,6 @@ fn supervision(config: &Config) -> SupervisionPolicy {
         restart_max: settings.restart_max,
         restarts_before_quarantine: settings.restarts_before_quarantine,
         snapshot_every: SNAPSHOT_EVERY,
-    }
-}
-
-fn seats(
-    assembly: &Assembly<'_>,
-    ledger: &kernel::ledger::Ledger,
-    epoch: u32,
-    instruments: &Arc<Instruments>,
-) -> Result<Vec<StrategySeat>, Failure> {
-    let strikes = assembly.state_dir.strikes().read().unwrap_or_default();
-    let strikes_allowed = assembly.config.engine.supervision.spin_strikes;
-    let mut seats = Vec::new();
-    for config in enabled(assembly.config) {
-        let strategy = ledger.strategy_id(&config.id).expect("registered when the ledger opened");
-        let entry = assembly.kinds.iter().find(|entry| entry.kind() == config.kind);
-        let entry = *entry.expect("checked with the configuration");
-        let struck = strikes.get(&config.id).copied().filter(|count| *count >= strikes_allowed);
-        let quarantine = ledger.quarantine(strategy).map(|quarantine| quarantine.reason.clone());
-        let spun = struck.map(|count| format!("did not come back, {count} times"));
-        let seat = seat(assembly.config, config, entry, strategy, ledger, epoch, instruments)?;
-        seats.push(StrategySeat { quarantine: quarantine.or(spun), ..seat });
-    }
-    Ok(seats)
-}
-
-fn seat(
-    whole: &Config,
-    config: &StrategyConfig,
-    entry: StrategyEntry,
-    strategy: StrategyId,
-    ledger: &kernel::ledger::Ledger,
-    epoch: u32,
-    instruments: &Arc<Instruments>,
-) -> Result<StrategySeat, Failure> {
-    let ids = config.symbols.iter().map(|symbol| {
-        let found = instruments.by_symbol(symbol.as_str());
-        found.expect("registered when the ledger opened").id
-    });
-    let traded: Vec<InstrumentId> = ids.collect();
-    let builder = Builder {
-        entry,
-        instruments: Arc::clone(instruments),
-        traded: traded.clone(),
-        config: config.clone(),
-    };
-    let file = config.file.clone();
-    let requirements = builder.requirements().map_err(|error| refused(&file, &error))?;
-    let (positions, open_orders) = host_books(ledger, strategy);
-    Ok(StrategySeat {
-        name: config.id.clone(),
-        kind: entry.kind(),
-        interest: interest(&requirements, &traded),
-        factory: Box::new(move || builder.build().map_err(|e| StrategyError(e.to_string()))),
-        setup: HostSetup {
-            strategy,
-            epoch,
-            last_number: 0,
-            instruments: Arc::clone(instruments),
-            traded,
-            capital: config.capital,
-            positions,
-            open_orders,
-            effects_per_step: whole.engine.supervision.effects_per_step,
-        },
-        snapshot: ledger.snapshot(strategy).map(|snapshot| snapshot.state.clone()),
-        quarantine: None,
-    })
-}
-
-fn refused(file: &Path, error: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("{}: {error}", file.display()))
-}
-
-/// Builds a strategy from its config, again after each failure.
-struct Builder {
-    entry: StrategyEntry,
-    instruments: Arc<Instruments>,
-    traded: Vec<InstrumentId>,
-    config: StrategyConfig,
-}
-
-impl Builder {
-    fn build(&self) -> Result<Box<dyn Strategy>, SetupError> {
-        (self.entry.build)(&StrategySetup {
-            instruments: &self.instruments,
-            traded: &self.traded,
-            capital: self.config.capital,
-            parameters: &self.config.parameters,
-        })
-    }
-
-    fn requirements(&self) -> Result<Requirements, String> {
-        let asked = guarded(|| self.build().map(|machine| machine.requirements()));
-        asked?.map_err(|error| error.to_string())
-    }
-}
-
-fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
-    Interest {
-        instruments: traded.to_vec(),
-        trades: requirements.trades,
-        quotes: requirements.quotes,
-        books: requirements.book,
-        bars: requirements.bars.clone(),
-        depth: false,
     }
 }
 
@@ -345,22 +227,4 @@ fn whole_market(instruments: &Instruments) -> Interest {
         bars: Vec::new(),
         depth: true,
     }
-}
-
-/// The streams that the strategies need. Quotes are always among them: risk marks by them.
-fn plan(seats: &[StrategySeat], all_books: bool) -> FeedPlan {
-    let mut streams = std::collections::BTreeSet::new();
-    let mut bars: std::collections::BTreeSet<(InstrumentId, Interval)> = Default::default();
-    for seat in seats {
-        for instrument in seat.interest.instruments.iter().copied() {
-            streams.insert(Stream { instrument, kind: StreamKind::Quote });
-            // Marks, stop triggers and bars all come from trades.
-            streams.insert(Stream { instrument, kind: StreamKind::Trade });
-            if all_books || seat.interest.books {
-                streams.insert(Stream { instrument, kind: StreamKind::Depth });
-            }
-            bars.extend(seat.interest.bars.iter().map(|interval| (instrument, *interval)));
-        }
-    }
-    FeedPlan { streams: streams.into_iter().collect(), bars: bars.into_iter().collect() }
 }

@@ -10,12 +10,11 @@ use kernel::strategy::OpenOrder;
 use model::{InstrumentId, OrderStatus, StrategyId};
 use rust_decimal::Decimal;
 
-use super::fee_rates::FeeRates;
 use crate::config::{Config, StrategyConfig, StrategyProtection};
 
 /// The gate's settings. The fee that is reserved is the dearest that the account can pay.
 #[must_use]
-pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskConfig {
+pub fn risk_config(config: &Config, ledger: &Ledger, fee_rate: Decimal) -> RiskConfig {
     let risk = &config.engine.risk;
     let limits = engine_limits(config);
     let strategies = enabled(config).filter_map(|strategy| {
@@ -27,7 +26,7 @@ pub fn risk_config(config: &Config, ledger: &Ledger, fees: &FeeRates) -> RiskCon
     RiskConfig {
         limits,
         strategies: strategies.collect(),
-        fee_rate: fees.dearest(),
+        fee_rate,
         ..RiskConfig::new(risk.currency)
     }
 }

@@ -24,6 +24,7 @@ mod protection;
 mod reconcile;
 mod recovery;
 mod refusals;
+mod replay;
 mod shutdown;
 mod storage;
 mod supervision;

@@ -65,11 +65,11 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
     };
     let disk = Rc::clone(bench);
     let commit_time = move || disk.commit_time.get();
-    let (running, observed) =
-        assemble(assembly, opened, |journal, _, answers| match bench.setting.mutant {
-            Mutant::AnswersBeforeItWrites => run_in_task(Early::new(journal), answers, commit_time),
-            Mutant::None | Mutant::NoFence => run_in_task(journal, answers, commit_time),
-        })?;
+    let write = |journal, _, answers| match bench.setting.mutant {
+        Mutant::AnswersBeforeItWrites => run_in_task(Early::new(journal), answers, commit_time),
+        Mutant::None | Mutant::NoFence => run_in_task(journal, answers, commit_time),
+    };
+    let (running, observed) = assemble(assembly, opened, write, |_| Ok(None))?;
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         look(bench, &running, &observed.observations).await;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use store::journal::JournalReader;
 use tempfile::TempDir;
+use tickwright::config::{Config, Override, Sources, load};
 
 use super::engine::{Engine, Within};
 use super::faulty;
@@ -208,6 +209,16 @@ impl Desk {
         let fixed = fixed.into_iter().chain([state_dir.to_str().unwrap()]).map(str::to_owned);
         let settings = self.settings.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
         fixed.chain(settings).chain(self.flags.clone()).collect()
+    }
+
+    /// The configuration that the engine reads.
+    pub fn config(&self, kinds: &[kernel::strategy::StrategyEntry]) -> Config {
+        let state_dir = self.state_dir();
+        let directory = Override::of_flag("--state-dir", "state_dir", state_dir.to_string_lossy());
+        let settings = self.settings.iter().map(|set| Override::of_set(set).unwrap());
+        let overrides: Vec<Override> = [directory].into_iter().chain(settings).collect();
+        let sources = Sources::Files { engine: Some(self.path().join("engine.toml")) };
+        load(&sources, &overrides, kinds).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Starts the program.

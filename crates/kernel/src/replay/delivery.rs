@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use model::{Amount, Asset, Fill, InstrumentId, Instruments, MarketEvent, StrategyId, Timestamp};
+use model::{
+    Amount, Asset, CancelReason, Fill, InstrumentId, Instruments, MarketEvent, OrderId, StrategyId,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use crate::feed::FeedInput;
 use crate::journal::{Durability, Persisted, Record};
+use crate::messages::{CancelScope, ExecutionRequest};
 use crate::orders::ExecutionInput;
 use crate::risk::{Authority, RiskInput, TradingState};
 use crate::strategy::{HostInput, WarmUp};
@@ -326,8 +330,15 @@ impl From<&RiskInput<'_>> for RiskDelivered {
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "fields and variants are those of the input")]
 pub enum ExecutionDelivered {
-    /// The next request of the gate.
-    Request,
+    /// The next order or replacement that the gate approved.
+    Approved,
+    Cancel {
+        order: OrderId,
+        reason: CancelReason,
+    },
+    CancelAll {
+        scope: CancelScope,
+    },
     Venue(VenueEvent),
     Persisted(Persisted),
     Write {
@@ -344,7 +355,13 @@ pub enum ExecutionDelivered {
 impl From<&ExecutionInput> for ExecutionDelivered {
     fn from(input: &ExecutionInput) -> Self {
         match input {
-            ExecutionInput::Request(_) => Self::Request,
+            ExecutionInput::Request(request) => match request {
+                ExecutionRequest::Submit(_) | ExecutionRequest::Replace { .. } => Self::Approved,
+                ExecutionRequest::Cancel { order, reason } => {
+                    Self::Cancel { order: *order, reason: *reason }
+                }
+                ExecutionRequest::CancelAll { scope } => Self::CancelAll { scope: *scope },
+            },
             ExecutionInput::Venue(event) => Self::Venue(event.clone()),
             ExecutionInput::Persisted(persisted) => Self::Persisted(*persisted),
             ExecutionInput::Write { record, durability } => {

@@ -133,7 +133,8 @@ pub struct Replay {
     /// The newest market events, and the place of the first of them in the feed's sequence.
     published: VecDeque<MarketEvent>,
     first_published: u64,
-    requests: VecDeque<ExecutionRequest>,
+    /// What the gate let through.
+    approved: VecDeque<ExecutionRequest>,
     orders: VecDeque<(StrategyId, OrderEvent)>,
     tallies: BTreeMap<Machine, Tally>,
     number: u64,
@@ -167,7 +168,7 @@ impl Replay {
             strategies: seated.collect(),
             published: VecDeque::new(),
             first_published: 1,
-            requests: VecDeque::new(),
+            approved: VecDeque::new(),
             orders: VecDeque::new(),
             tallies: BTreeMap::new(),
             number: 0,
@@ -337,7 +338,13 @@ impl Replay {
     fn pass_on(&mut self, effects: Vec<RiskEffect>) {
         for effect in effects {
             match effect {
-                RiskEffect::Execute(request) => self.requests.push_back(request),
+                RiskEffect::Execute(request) => match request {
+                    ExecutionRequest::Submit(_) | ExecutionRequest::Replace { .. } => {
+                        self.approved.push_back(request);
+                    }
+                    // An operator cancels too: these are noted by value.
+                    ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => {}
+                },
                 RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
                     // One that is no longer configured hears nothing.
                     if let Some(seated) = self.strategies.get_mut(&strategy) {
@@ -362,9 +369,15 @@ impl Replay {
         expected: Digest,
     ) -> Result<Outcome, DifferenceKind> {
         let input = match input {
-            ExecutionDelivered::Request => {
-                let request = self.requests.pop_front();
+            ExecutionDelivered::Approved => {
+                let request = self.approved.pop_front();
                 ExecutionInput::Request(request.ok_or(DifferenceKind::NothingToDeliver)?)
+            }
+            ExecutionDelivered::Cancel { order, reason } => {
+                ExecutionInput::Request(ExecutionRequest::Cancel { order, reason })
+            }
+            ExecutionDelivered::CancelAll { scope } => {
+                ExecutionInput::Request(ExecutionRequest::CancelAll { scope })
             }
             ExecutionDelivered::Venue(event) => ExecutionInput::Venue(event),
             ExecutionDelivered::Persisted(persisted) => ExecutionInput::Persisted(persisted),

@@ -1,0 +1,250 @@
+//! The machines of a run: built alike for the actors, and for a replay that has none.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::engine::StrategySeat;
+use actors::feed::Interest;
+use actors::guard::guarded;
+use binance::{BinanceFeed, EndpointUrls};
+use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
+use kernel::ledger::Ledger;
+use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
+use kernel::risk::{RestoredRisk, RiskMachine};
+use kernel::strategy::{
+    HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
+};
+use kernel::wire::Moment;
+use model::{InstanceId, InstrumentId, Instruments, Interval, StrategyId, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::restore::{enabled, host_books, risk_config};
+use crate::cli::{Exit, Failure};
+use crate::config::{Config, Mode, StrategyConfig};
+
+/// What a run begins with beside its configuration. A recording begins with it too, so that the
+/// same machines can be built again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Foundation {
+    /// The program's version: another one may decide otherwise.
+    pub version: String,
+    /// Of the configuration.
+    pub config_hash: String,
+    /// What the journal added up to.
+    pub ledger: Ledger,
+    /// This start.
+    pub epoch: u32,
+    /// When the ledger was opened.
+    pub opened_at: Timestamp,
+    /// The installation.
+    pub instance: InstanceId,
+    /// Every instrument of the ledger, by number.
+    pub instruments: Arc<Instruments>,
+    /// REST, market streams and WebSocket API.
+    pub urls: [String; 3],
+    /// The dearest fee that the account pays.
+    pub fee_rate: Decimal,
+    /// When the machines were built.
+    pub now: Moment,
+}
+
+/// The machines, and what each strategy's shell is built with.
+pub struct BuiltMachines {
+    /// Frames to market events.
+    pub feed: FeedMachine<Box<dyn FeedProtocol>>,
+    /// The gate.
+    pub risk: RiskMachine,
+    /// Orders.
+    pub execution: ExecutionMachine,
+    /// The strategies, in config order.
+    pub seats: Vec<StrategySeat>,
+}
+
+/// Builds the machines of a run.
+///
+/// # Errors
+/// When a strategy refuses its settings, or is not known to the ledger.
+pub fn build_machines(
+    config: &Config,
+    kinds: &[StrategyEntry],
+    foundation: &Foundation,
+) -> Result<BuiltMachines, Failure> {
+    let Foundation { ledger, instruments, .. } = foundation;
+    let seats = seats(config, kinds, foundation)?;
+    let is_paper = config.engine.mode == Mode::Paper;
+    let plan = plan(&seats, config.engine.feed.books || is_paper);
+    let [rest, ws, ws_api] = &foundation.urls;
+    let urls = EndpointUrls::new(rest, ws, ws_api);
+    let snapshot_levels = config.engine.feed.depth_snapshot_limit;
+    let protocol: Box<dyn FeedProtocol> =
+        Box::new(BinanceFeed::new(urls, instruments, snapshot_levels));
+    let seed = u64::from(foundation.epoch);
+    let feed = FeedMachine::new(protocol, feed_policy(config), &plan, seed);
+    let identity =
+        ExecutionIdentity { instance: foundation.instance, opened_at: foundation.opened_at };
+    let execution = ExecutionMachine::new(
+        identity,
+        execution_policy(config),
+        Arc::clone(instruments),
+        RestoredExecution::from(ledger),
+        foundation.now.venue,
+    );
+    let risk = RiskMachine::new(
+        risk_config(config, ledger, foundation.fee_rate),
+        Arc::clone(instruments),
+        RestoredRisk::from(ledger),
+    );
+    Ok(BuiltMachines { feed, risk, execution, seats })
+}
+
+fn execution_policy(config: &Config) -> ExecutionPolicy {
+    let venue = &config.engine.venue;
+    let fence_margin = match config.engine.mode {
+        // A venue in this process has no order on its way that it does not know of.
+        Mode::Paper => Duration::ZERO,
+        Mode::Sim | Mode::Live => venue.fence_margin,
+    };
+    ExecutionPolicy {
+        recv_window: venue.recv_window,
+        fence_margin,
+        reconcile_every: venue.reconcile_every,
+        ..ExecutionPolicy::default()
+    }
+}
+
+fn feed_policy(config: &Config) -> FeedPolicy {
+    let feed = &config.engine.feed;
+    FeedPolicy {
+        trade_stale_after: feed.trade_stale_after,
+        quote_stale_after: feed.quote_stale_after,
+        depth_stale_after: feed.depth_stale_after,
+        bar_stale_after: feed.kline_stale_after,
+        silent_after: feed.silent_after,
+        reconnect_initial: feed.reconnect_initial,
+        reconnect_max: feed.reconnect_max,
+        rotate_after: feed.rotate_after,
+        ..FeedPolicy::default()
+    }
+}
+
+fn seats(
+    config: &Config,
+    kinds: &[StrategyEntry],
+    foundation: &Foundation,
+) -> Result<Vec<StrategySeat>, Failure> {
+    let ledger = &foundation.ledger;
+    let mut seats = Vec::new();
+    for strategy in enabled(config) {
+        let Some(id) = ledger.strategy_id(&strategy.id) else {
+            return Err(refused(&strategy.file, "not among those of the recorded run"));
+        };
+        let entry = kinds.iter().find(|entry| entry.kind() == strategy.kind);
+        let entry = *entry.expect("checked with the configuration");
+        let quarantine = ledger.quarantine(id).map(|quarantine| quarantine.reason.clone());
+        let seat = seat(config, strategy, entry, id, foundation)?;
+        seats.push(StrategySeat { quarantine, ..seat });
+    }
+    Ok(seats)
+}
+
+fn seat(
+    whole: &Config,
+    config: &StrategyConfig,
+    entry: StrategyEntry,
+    strategy: StrategyId,
+    foundation: &Foundation,
+) -> Result<StrategySeat, Failure> {
+    let Foundation { ledger, epoch, instruments, .. } = foundation;
+    let ids = config.symbols.iter().map(|symbol| {
+        let found = instruments.by_symbol(symbol.as_str());
+        found.expect("registered when the ledger opened").id
+    });
+    let traded: Vec<InstrumentId> = ids.collect();
+    let builder = Builder {
+        entry,
+        instruments: Arc::clone(instruments),
+        traded: traded.clone(),
+        config: config.clone(),
+    };
+    let file = config.file.clone();
+    let requirements = builder.requirements().map_err(|error| refused(&file, &error))?;
+    let (positions, open_orders) = host_books(ledger, strategy);
+    Ok(StrategySeat {
+        name: config.id.clone(),
+        kind: entry.kind(),
+        interest: interest(&requirements, &traded),
+        factory: Box::new(move || builder.build().map_err(|e| StrategyError(e.to_string()))),
+        setup: HostSetup {
+            strategy,
+            epoch: *epoch,
+            last_number: 0,
+            instruments: Arc::clone(instruments),
+            traded,
+            capital: config.capital,
+            positions,
+            open_orders,
+            effects_per_step: whole.engine.supervision.effects_per_step,
+        },
+        snapshot: ledger.snapshot(strategy).map(|snapshot| snapshot.state.clone()),
+        quarantine: None,
+    })
+}
+
+fn refused(file: &Path, error: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("{}: {error}", file.display()))
+}
+
+/// Builds a strategy from its config, again after each failure.
+struct Builder {
+    entry: StrategyEntry,
+    instruments: Arc<Instruments>,
+    traded: Vec<InstrumentId>,
+    config: StrategyConfig,
+}
+
+impl Builder {
+    fn build(&self) -> Result<Box<dyn Strategy>, SetupError> {
+        (self.entry.build)(&StrategySetup {
+            instruments: &self.instruments,
+            traded: &self.traded,
+            capital: self.config.capital,
+            parameters: &self.config.parameters,
+        })
+    }
+
+    fn requirements(&self) -> Result<Requirements, String> {
+        let asked = guarded(|| self.build().map(|machine| machine.requirements()));
+        asked?.map_err(|error| error.to_string())
+    }
+}
+
+fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
+    Interest {
+        instruments: traded.to_vec(),
+        trades: requirements.trades,
+        quotes: requirements.quotes,
+        books: requirements.book,
+        bars: requirements.bars.clone(),
+        depth: false,
+    }
+}
+
+/// The streams that the strategies need. Quotes are always among them: risk marks by them.
+fn plan(seats: &[StrategySeat], all_books: bool) -> FeedPlan {
+    let mut streams = std::collections::BTreeSet::new();
+    let mut bars: std::collections::BTreeSet<(InstrumentId, Interval)> = Default::default();
+    for seat in seats {
+        for instrument in seat.interest.instruments.iter().copied() {
+            streams.insert(Stream { instrument, kind: StreamKind::Quote });
+            // Marks, stop triggers and bars all come from trades.
+            streams.insert(Stream { instrument, kind: StreamKind::Trade });
+            if all_books || seat.interest.books {
+                streams.insert(Stream { instrument, kind: StreamKind::Depth });
+            }
+            bars.extend(seat.interest.bars.iter().map(|interval| (instrument, *interval)));
+        }
+    }
+    FeedPlan { streams: streams.into_iter().collect(), bars: bars.into_iter().collect() }
+}

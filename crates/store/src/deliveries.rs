@@ -188,9 +188,30 @@ impl DeliveryReader {
         };
         if let Delivered::Feed(FeedDelivered::Frame { text: text @ None, .. }) = &mut delivery.input
         {
-            *text = Some(self.frames.next()?);
+            *text = self.frames.next()?;
+            if text.is_none() {
+                return self.end_without_frames();
+            }
         }
         Ok(Some(delivery))
+    }
+
+    /// A process that was killed leaves inputs whose frames were not written any more; one that
+    /// ended well does not.
+    fn end_without_frames(&mut self) -> Result<Option<Delivery>, SourceError> {
+        loop {
+            match self.inputs.next() {
+                Ok(Some(line)) if line.starts_with("{\"ended\"") => {
+                    return Err(self.inputs.malformed("frames of inputs are missing"));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(SourceError::CutOff { .. }) => {
+                    self.ending = Some(Ending::CutOff);
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// How the recording ended, once all of it was read.
@@ -203,7 +224,6 @@ impl DeliveryReader {
 /// The frames of all files, in order.
 #[derive(Debug)]
 struct Frames {
-    directory: PathBuf,
     files: VecDeque<PathBuf>,
     open: Option<RecordingReader>,
 }
@@ -224,19 +244,19 @@ impl Frames {
         }
         found.sort();
         let files = found.into_iter().map(|(_, _, path)| path).collect();
-        Ok(Self { directory: directory.to_owned(), files, open: None })
+        Ok(Self { files, open: None })
     }
 
-    fn next(&mut self) -> Result<String, SourceError> {
+    /// The next frame; `None` after the last, also of a file that was cut off.
+    fn next(&mut self) -> Result<Option<String>, SourceError> {
         loop {
-            if let Some(line) = self.open.as_mut().and_then(Iterator::next) {
-                return line.map(|line| line.text);
+            match self.open.as_mut().and_then(Iterator::next) {
+                Some(Ok(line)) => return Ok(Some(line.text)),
+                Some(Err(SourceError::CutOff { .. })) => return Ok(None),
+                Some(Err(error)) => return Err(error),
+                None => {}
             }
-            let Some(file) = self.files.pop_front() else {
-                let (path, line) = (self.directory.clone(), 0);
-                let reason = "fewer frames than the inputs refer to".to_owned();
-                return Err(SourceError::Malformed { path, line, reason });
-            };
+            let Some(file) = self.files.pop_front() else { return Ok(None) };
             self.open = Some(RecordingReader::open(&file)?);
         }
     }

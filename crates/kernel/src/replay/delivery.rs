@@ -390,6 +390,7 @@ pub enum HostDelivered {
     Pause,
     Resume,
     Stop,
+    InstrumentsRefreshed(Instruments),
     /// A strategy was built from its configuration, and went on from this snapshot if there is one.
     Built(Option<serde_json::Value>),
     /// The strategy was thrown away; its host keeps positions and orders.
@@ -410,6 +411,9 @@ impl From<&HostInput> for HostDelivered {
             HostInput::Pause => Self::Pause,
             HostInput::Resume => Self::Resume,
             HostInput::Stop => Self::Stop,
+            HostInput::InstrumentsRefreshed(instruments) => {
+                Self::InstrumentsRefreshed(Instruments::clone(instruments))
+            }
         }
     }
 }

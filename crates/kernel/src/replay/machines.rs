@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
 
@@ -326,7 +327,7 @@ impl Replay {
                 step(RiskInput::Flatten { strategy, max_slippage_bps });
             }
             RiskDelivered::InstrumentsRefreshed(instruments) => {
-                step(RiskInput::InstrumentsRefreshed(std::sync::Arc::new(instruments)));
+                step(RiskInput::InstrumentsRefreshed(Arc::new(instruments)));
             }
             RiskDelivered::Wake => step(RiskInput::Wake),
         }
@@ -429,6 +430,9 @@ impl Replay {
             HostDelivered::Pause => HostInput::Pause,
             HostDelivered::Resume => HostInput::Resume,
             HostDelivered::Stop => HostInput::Stop,
+            HostDelivered::InstrumentsRefreshed(instruments) => {
+                HostInput::InstrumentsRefreshed(Arc::new(instruments))
+            }
             HostDelivered::Built(snapshot) => {
                 let built = caught(|| (seated.factory)().map_err(|error| error.to_string()));
                 seated.seat(built.map_err(|_| DifferenceKind::NotBuilt)?);

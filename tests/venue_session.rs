@@ -256,7 +256,7 @@ async fn a_market_order_is_told_alike_by_answer_stream_and_reads() {
     let body = ask(signed(Call::query_order("BTCUSDT", OrderName::Client(id.as_str())))).await;
     let found: OrderReply<'_> = parse("order", &body).unwrap();
     assert_eq!((found.order_id, found.executed_qty), (reply.order_id, Some(executed)));
-    let body = ask(signed(Call::order_trades("BTCUSDT", reply.order_id))).await;
+    let body = ask(signed(Call::order_trades("BTCUSDT", reply.order_id, 0, 1_000))).await;
     let trades: Vec<MyTrade<'_>> = parse("myTrades", &body).unwrap();
     assert_eq!(trades.iter().map(|trade| trade.qty).sum::<model::Quantity>(), executed);
     let body = ask(signed(Call::account())).await;

@@ -24,22 +24,42 @@ impl CertifyReport {
             page,
             "<h1>{venue}</h1><p>{} passed, {} failed, {} skipped. Tickwright {}, {}, on {symbol}. \
              Each check is run at the simulated exchange as well, and the answers' shapes are \
-             compared.</p><table><tr><th>#<th>group<th>check<th>outcome<th>ms</tr>",
+             compared.</p>",
             self.passed, self.failed, self.skipped, self.version, self.started_at,
         )
         .expect("writing to a String never fails");
+        page.push_str(&self.failures());
+        page.push_str("<table><tr><th>#<th>group<th>check<th>outcome<th>ms</tr>");
         for check in &self.checks {
             let remarks: String =
                 check.remarks.iter().map(|r| format!("<small>{}</small>", escaped(r))).collect();
             write!(
                 page,
-                "<tr class=\"{}\"><td>{}<td>{}<td>{}{remarks}<td>{}<td>{}</tr>",
-                check.outcome, check.number, check.group, check.name, check.outcome, check.took_ms,
+                "<tr class=\"{}\" id=\"c{}\"><td>{}<td>{}<td>{}{remarks}<td>{}<td>{}</tr>",
+                check.outcome,
+                check.number,
+                check.number,
+                check.group,
+                check.name,
+                check.outcome,
+                check.took_ms,
             )
             .expect("writing to a String never fails");
         }
         page.push_str("</table></html>\n");
         page
+    }
+
+    /// What failed, before the long table; nothing if nothing did.
+    fn failures(&self) -> String {
+        let failed = self.checks.iter().filter(|check| check.outcome == "failed");
+        let links: Vec<String> = failed
+            .map(|check| format!("<a href=\"#c{0}\">{0} {1}</a>", check.number, check.name))
+            .collect();
+        if links.is_empty() {
+            return String::new();
+        }
+        format!("<p class=\"failed\">Failed: {}</p>", links.join(", "))
     }
 }
 
@@ -64,5 +84,6 @@ mod tests {
         let page = CertifyReport::new("a<b".to_owned(), symbol, at, vec![check], 0).to_html();
         assert!(page.contains("&lt;script&gt;&quot;&amp;") && !page.contains("<script>"), "{page}");
         assert!(page.contains("<h1>a&lt;b</h1>"), "{page}");
+        assert!(page.contains("Failed: <a href=\"#c1\">1 "), "{page}");
     }
 }

@@ -158,6 +158,22 @@ impl ConfigArgs {
         self.load_from(&sources, flags, kinds)
     }
 
+    /// The engine's settings alone: for commands that run no strategy, and need none to be there.
+    ///
+    /// # Errors
+    /// Every configuration error at once.
+    pub fn load_engine(
+        &self,
+        flags: Vec<Override>,
+        kinds: &[StrategyEntry],
+    ) -> Result<Config, ConfigErrors> {
+        let sources = match &self.config {
+            Some(file) => Sources::Chosen { engine: Some(file.clone()), strategies: Vec::new() },
+            None => Sources::Embedded,
+        };
+        self.load_from(&sources, flags, kinds)
+    }
+
     fn load_from(
         &self,
         sources: &Sources,

@@ -39,7 +39,7 @@ pub fn execute(args: &CertifyArgs, kinds: &'static [StrategyEntry]) -> Result<Ex
 }
 
 fn target(args: &CertifyArgs, kinds: &'static [StrategyEntry]) -> Result<Target, Failure> {
-    let config = args.config.load_or_embedded(args.overrides(), kinds)?;
+    let config = args.config.load_engine(args.overrides(), kinds)?;
     let venue = &config.engine.venue;
     let urls = venue.urls().expect("checked with the configuration");
     for url in [&urls.rest, &urls.ws, &urls.ws_api] {

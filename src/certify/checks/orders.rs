@@ -188,7 +188,7 @@ pub async fn market_by_quantity(side: &mut Side) -> Checked {
     let filled: Decimal = fills.iter().filter_map(|fill| decimal(&fill["qty"])).sum();
     let is_whole = decimal(&bought["executedQty"]) == Some(filled);
     let id = bought["orderId"].as_i64().unwrap_or(-1);
-    let trades = side.ws(&Call::order_trades(side.symbol().as_str(), id)).await?.ok()?;
+    let trades = side.ws(&Call::order_trades(side.symbol().as_str(), id, 0, 1_000)).await?.ok()?;
     sell_back(side, &bought).await?;
     ensure(is_whole, || "the fills do not add up to what was executed".to_owned())?;
     ensure(trades.as_array().map(Vec::len) == Some(fills.len()), || {

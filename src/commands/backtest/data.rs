@@ -116,7 +116,13 @@ fn series_of(path: &Path, args: &BacktestArgs, config: &Config) -> Result<Vec<Se
         wanted.extend(own.into_iter().cloned());
     }
     if wanted.is_empty() {
-        let message = format!("{}: nothing of what is traded is in this catalog", path.display());
+        let symbols: Vec<String> =
+            traded(args, config).into_iter().map(|symbol| symbol.to_string()).collect();
+        let message = format!(
+            "{}: nothing of what is traded ({}) is in this catalog",
+            path.display(),
+            symbols.join(", ")
+        );
         return Err(Failure::new(Exit::Usage, message));
     }
     Ok(wanted)

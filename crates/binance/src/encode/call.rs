@@ -408,10 +408,15 @@ impl Call {
         Self::new(Operation::MyTrades, 20, params)
     }
 
-    /// The account's trades of one order.
+    /// `limit` of the account's trades of one order (at most 1,000), oldest first, from a trade id
+    /// on. Without an id the venue would give the most recent ones.
     #[must_use]
-    pub fn order_trades(symbol: &str, venue_order: i64) -> Self {
-        let params = Params::new().text("symbol", symbol).integer("orderId", venue_order);
+    pub fn order_trades(symbol: &str, venue_order: i64, from_id: i64, limit: u32) -> Self {
+        let params = Params::new()
+            .text("symbol", symbol)
+            .integer("orderId", venue_order)
+            .integer("fromId", from_id)
+            .integer("limit", i64::from(limit));
         Self::new(Operation::MyTrades, 5, params)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kernel::venue::{Balance, OrderSnapshot, VenueAction, VenueEffect, VenueEvent};
 use kernel::wire::{ConnectionId, HttpAnswer, Moment};
-use model::{Asset, Fill, InstrumentId, RejectReason, Timestamp};
+use model::{Asset, Fill, InstrumentId, RejectReason, Timestamp, VenueOrderId};
 
 use super::calls::MAX_TRADES;
 use super::reports::{order_fills, snapshot_of_reply, snapshot_of_report};
@@ -248,12 +248,35 @@ impl BinanceVenue {
                 tell(VenueEvent::TradesRead { instrument: *instrument, fills, more }, effects);
             }
             VenueAction::ReadOrderTrades { instrument, venue_order } => {
-                let fills = read_fills(body, *instrument)?;
-                let venue_order = *venue_order;
-                tell(VenueEvent::OrderTradesRead { venue_order, fills }, effects);
+                let page = read_fills(body, *instrument)?;
+                self.on_order_trades(now, action, (*instrument, *venue_order), page, effects);
             }
         }
         Ok(())
+    }
+
+    /// A page of an order's trades: told once all are there.
+    fn on_order_trades(
+        &mut self,
+        now: Moment,
+        action: &VenueAction,
+        order: (InstrumentId, VenueOrderId),
+        page: Vec<Fill>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let is_full = page.len() >= MAX_TRADES as usize;
+        let read = self.order_pages.entry(order).or_default();
+        read.extend(page.into_iter().map(|fill| (fill.key.trade, fill)));
+        if is_full {
+            self.carry_out(now, action, effects);
+            return;
+        }
+        let read = self.order_pages.remove(&order).unwrap_or_default();
+        let event = VenueEvent::OrderTradesRead {
+            venue_order: order.1,
+            fills: read.into_values().collect(),
+        };
+        tell(event, effects);
     }
 
     /// Open orders of the run's instruments; others are no concern of this run.

@@ -107,7 +107,10 @@ impl BinanceVenue {
                 Call::my_trades(symbol(*instrument).as_str(), from, MAX_TRADES)
             }
             VenueAction::ReadOrderTrades { instrument, venue_order } => {
-                Call::order_trades(symbol(*instrument).as_str(), venue_order.0)
+                let read = self.order_pages.get(&(*instrument, *venue_order));
+                let last = read.and_then(|fills| fills.last_key_value()).map(|(trade, _)| trade.0);
+                let from = last.map_or(0, |last| last + 1);
+                Call::order_trades(symbol(*instrument).as_str(), venue_order.0, from, MAX_TRADES)
             }
         }
     }
@@ -252,6 +255,9 @@ impl BinanceVenue {
         effects: &mut Vec<VenueEffect>,
     ) {
         let reason = reason.to_owned();
+        if let VenueAction::ReadOrderTrades { instrument, venue_order } = action {
+            self.order_pages.remove(&(*instrument, *venue_order));
+        }
         match action {
             VenueAction::Submit { client_order_id, .. } => {
                 let client_order_id = *client_order_id;

@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::{ConnectionId, Moment, WireEffect, WireInput};
-use model::{ClientOrderId, InstrumentId, Instruments, Symbol, Timestamp};
+use model::{
+    ClientOrderId, Fill, InstrumentId, Instruments, Symbol, Timestamp, TradeId, VenueOrderId,
+};
 
 use crate::clock_offset::ClockOffset;
 use crate::decode::ExchangeInfo;
@@ -52,6 +54,8 @@ pub struct BinanceVenue {
     waiting: VecDeque<VenueAction>,
     /// Wall instant at which the waiting ones are looked at again.
     retry_waiting_at: Option<Timestamp>,
+    /// Trades of orders that have more of them than one answer holds, as far as they were read.
+    order_pages: BTreeMap<(InstrumentId, VenueOrderId), BTreeMap<TradeId, Fill>>,
     /// Failed reads, told at a wall instant: whoever asked will ask again at once.
     failed_reads: Vec<(Timestamp, VenueEvent)>,
 }
@@ -117,6 +121,7 @@ impl BinanceVenue {
             preventions,
             waiting: VecDeque::new(),
             retry_waiting_at: None,
+            order_pages: BTreeMap::new(),
             failed_reads: Vec::new(),
         }
     }

@@ -543,6 +543,41 @@ fn reads_are_told() {
     assert_eq!(bench.event_names(), ["order trades read"]);
 }
 
+#[test]
+fn all_trades_of_an_order_are_read_page_by_page() {
+    let trade = |id: i64| {
+        json!({"symbol": "BTCUSDT", "id": id, "orderId": 28, "orderListId": -1,
+               "price": "60000", "qty": "0.001", "quoteQty": "60", "commission": "0.000001",
+               "commissionAsset": "BTC", "time": 1, "isBuyer": true, "isMaker": true,
+               "isBestMatch": true})
+    };
+    let page = |first: i64, count: i64| -> Value { (first..first + count).map(trade).collect() };
+    let mut bench = Bench::connected();
+    let read = VenueAction::ReadOrderTrades { instrument: BITCOIN, venue_order: VenueOrderId(28) };
+    bench.command(&read);
+    let params = bench.last_frame().2["params"].clone();
+    assert_eq!((&params["fromId"], &params["limit"]), (&json!(0), &json!(1_000)));
+    bench.answer(&page(7, 1_000));
+    assert_eq!(bench.event_names(), [""; 0]);
+    assert_eq!(bench.last_frame().2["params"]["fromId"], 1_007);
+    // Trades of other orders lie in between.
+    bench.answer(&page(2_000, 1_000));
+    assert_eq!(bench.last_frame().2["params"]["fromId"], 3_000);
+    bench.answer(&page(3_000, 1));
+    let events = bench.take_events();
+    let [VenueEvent::OrderTradesRead { fills, .. }] = events.as_slice() else { panic!() };
+    assert_eq!(fills.len(), 2_001);
+    assert!(fills.is_sorted_by_key(|fill| fill.key.trade));
+    // After a failure it begins anew.
+    bench.command(&read);
+    bench.answer(&page(7, 1_000));
+    bench.answer(&json!({"no": "list"}));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.event_names(), ["read failed"]);
+    bench.command(&read);
+    assert_eq!(bench.last_frame().2["params"]["fromId"], 0);
+}
+
 fn report(changes: &Value) -> Value {
     let mut event = json!({
         "e": "executionReport", "E": 1_499_405_658_658_i64, "s": "BTCUSDT", "c": "a", "S": "BUY",

@@ -99,19 +99,19 @@ impl Book {
 
     /// Takes an order out of its level's queue; the level's total is the caller's to mend.
     fn unlink(&mut self, desk: &mut Desk, slot: Slot) {
-        let Place { level, before, behind } = desk.orders.get(slot).place;
+        let Place { level, before, behind } = desk.orders.place(slot);
         let queue = &mut self.levels[level as usize];
         if before == Slot::NONE {
             queue.head = behind;
         } else {
-            desk.orders.get_mut(before).place.behind = behind;
+            desk.orders.place_mut(before).behind = behind;
         }
         if behind == Slot::NONE {
             queue.tail = before;
         } else {
-            desk.orders.get_mut(behind).place.before = before;
+            desk.orders.place_mut(behind).before = before;
         }
-        desk.orders.get_mut(slot).place = Place::NOWHERE;
+        *desk.orders.place_mut(slot) = Place::NOWHERE;
     }
 
     /// Fills a taker from one level. Whether the level is used up.
@@ -169,9 +169,9 @@ impl Book {
         if before == Slot::NONE {
             queue.head = slot;
         } else {
-            desk.orders.get_mut(before).place.behind = slot;
+            desk.orders.place_mut(before).behind = slot;
         }
-        desk.orders.get_mut(slot).place = Place { level: index, before, behind: Slot::NONE };
+        *desk.orders.place_mut(slot) = Place { level: index, before, behind: Slot::NONE };
     }
 
     /// Keeps a taker from trading with the first order of a level, which is of the same owner.
@@ -276,7 +276,7 @@ impl Liquidity for Book {
 
     fn shrink(&mut self, slot: Slot, less: Quantity, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
-        let (side, level) = (order.side, order.place.level);
+        let (side, level) = (order.side, desk.orders.place(slot).level);
         let shown = order.shown().min(order.remaining() - less);
         let shown_less = i128::from(order.shown().units() - shown.units());
         let queue = &mut self.levels[level as usize];
@@ -287,7 +287,8 @@ impl Liquidity for Book {
 
     fn remove(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
-        let (side, level, shown) = (order.side, order.place.level, order.shown());
+        let (side, shown) = (order.side, order.shown());
+        let level = desk.orders.place(slot).level;
         let hidden = order.remaining() - shown;
         self.unlink(desk, slot);
         let queue = &mut self.levels[level as usize];

@@ -7,7 +7,7 @@ use model::{
 
 use crate::fees::Fees;
 use crate::liquidity::{Want, affordable, preview, units_of};
-use crate::orders::{Order, OrderView, Place, Stage};
+use crate::orders::{Order, OrderView, Stage};
 use crate::triggers::{Direction, Follower, Triggers, Waiting};
 use crate::{
     Desk, ExpiryReason, Liquidity, MatchEvent, OrderKey, Owner, Preview, Reject, Slot, Submission,
@@ -371,7 +371,6 @@ impl<L: Liquidity> Matcher<L> {
             part_left: Quantity::ZERO,
             is_trailing: trailing.is_some() && trigger.is_some(),
             arrival,
-            place: Place::NOWHERE,
         });
         out.push(MatchEvent::Accepted { key, owner, quantity });
         if let Some((direction, stop)) = trigger {

@@ -29,7 +29,7 @@ pub(crate) enum Stage {
     Working,
 }
 
-/// An open order. `place` belongs to the source of liquidity that it rests on.
+/// An open order.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) key: OrderKey,
@@ -50,8 +50,6 @@ pub(crate) struct Order {
     pub(crate) is_trailing: bool,
     /// Arrival number: time priority.
     pub(crate) arrival: u64,
-    /// Book: its level, and its neighbours in that level's queue.
-    pub(crate) place: Place,
 }
 
 impl Order {
@@ -74,7 +72,9 @@ impl Order {
     }
 }
 
-/// Links of an order within the queue of its level.
+/// Links of an order within the queue of its level: they belong to the source of liquidity that it
+/// rests on. Kept apart from the orders: taking one out of a queue changes its neighbours, which
+/// lie anywhere, and so many links fit where one order does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) level: u32,
@@ -129,6 +129,8 @@ impl Hasher for KeyHasher {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Orders {
     slab: Vec<Order>,
+    /// Of the order in the same slot.
+    places: Vec<Place>,
     free: Vec<Slot>,
     by_key: HashMap<u64, Slot, BuildHasherDefault<KeyHasher>>,
 }
@@ -150,14 +152,24 @@ impl Orders {
         &mut self.slab[slot.index()]
     }
 
+    pub(crate) fn place(&self, slot: Slot) -> Place {
+        self.places[slot.index()]
+    }
+
+    pub(crate) fn place_mut(&mut self, slot: Slot) -> &mut Place {
+        &mut self.places[slot.index()]
+    }
+
     pub(crate) fn insert(&mut self, order: Order) -> Slot {
         let key = order.key.0;
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot.index()] = order;
+            self.places[slot.index()] = Place::NOWHERE;
             slot
         } else {
             let index = u32::try_from(self.slab.len()).expect("fewer than 4 billion open orders");
             self.slab.push(order);
+            self.places.push(Place::NOWHERE);
             Slot(index)
         };
         self.by_key.insert(key, slot);

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 pub mod api;
 pub mod backtest;
 pub mod certify;
+pub mod check_lookahead;
 pub mod control;
 pub mod data;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod exchange;
 pub mod exit;
 pub mod feed;
 pub mod guard;
+pub mod history;
 pub mod journal;
 pub mod logs;
 pub mod prices;
@@ -23,6 +25,7 @@ pub mod reconcile;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod sweep;
 mod value;
 
 pub use document::to_markdown;
@@ -73,6 +76,10 @@ enum Command {
     Api(api::ApiArgs),
     /// Run strategies over history
     Backtest(backtest::BacktestArgs),
+    /// Run a strategy over history with many settings
+    Sweep(sweep::SweepArgs),
+    /// Check that no decision depends on what comes after it
+    CheckLookahead(check_lookahead::CheckLookaheadArgs),
     /// Tell a running engine to stop trading at once
     Halt(control::HaltArgs),
     /// Tell a running engine to take nothing new on
@@ -234,6 +241,8 @@ pub fn execute(
         Command::Prices(arguments) => commands::prices::execute(&arguments),
         Command::Api(arguments) => commands::api::execute(&arguments, kinds),
         Command::Backtest(arguments) => commands::backtest::execute(&arguments, kinds),
+        Command::Sweep(arguments) => commands::sweep::execute(&arguments, kinds),
+        Command::CheckLookahead(arguments) => commands::check_lookahead::execute(&arguments, kinds),
         Command::Halt(arguments) => commands::control::halt(&arguments, kinds),
         Command::ReduceOnly(arguments) => commands::control::reduce_only(&arguments, kinds),
         Command::Resume(arguments) => commands::control::resume(&arguments, kinds),

@@ -8,9 +8,12 @@
 //! Nothing here reads a clock: how long a run took is measured by whoever runs it.
 
 pub mod bars;
+pub mod bias;
 pub mod export;
 pub mod plan;
 pub mod record;
 pub mod run;
 pub mod source;
+pub mod sweep;
 pub mod tally;
+pub mod tape;

@@ -186,6 +186,27 @@ impl<W: Watcher> Run<W> {
         })
     }
 
+    /// Warms strategies up with so many times as much as they ask for.
+    #[must_use]
+    pub fn keeping_past(mut self, times: u32) -> Self {
+        for past in self.history.iter_mut().flatten() {
+            past.warm_up = match past.warm_up {
+                WarmUp::None => WarmUp::None,
+                WarmUp::Trades(count) => WarmUp::Trades(count.saturating_mul(times)),
+                WarmUp::Bars(interval, count) => WarmUp::Bars(interval, count.saturating_mul(times)),
+            };
+        }
+        self
+    }
+
+    /// Whether what lies before the start matters: strategies are warmed up with it, or bars are
+    /// built from it.
+    #[must_use]
+    pub fn wants_past(&self) -> bool {
+        let histories = self.history.iter().flatten();
+        !self.bars.is_idle() || histories.into_iter().any(|past| past.warm_up != WarmUp::None)
+    }
+
     /// Takes the next events.
     ///
     /// # Errors

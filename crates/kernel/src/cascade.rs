@@ -102,8 +102,12 @@ pub struct Cascade<V, J> {
     now: Timestamp,
     sequence: u64,
     is_live: bool,
-    /// When execution wants to be woken; computed again only after it was given something.
-    execution_wake: Option<Timestamp>,
+    /// When execution and risk want to be woken; computed again only after they were given
+    /// something.
+    execution_wake: Timestamp,
+    risk_wake: Timestamp,
+    /// Whether one of them was given something since.
+    is_wake_stale: bool,
     work: VecDeque<Work>,
     told: VecDeque<Told>,
     for_hosts: VecDeque<ForHost>,
@@ -127,7 +131,9 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             now: Timestamp::EPOCH,
             sequence: 0,
             is_live: false,
-            execution_wake: None,
+            execution_wake: Timestamp::MAX,
+            risk_wake: Timestamp::MAX,
+            is_wake_stale: true,
             work: VecDeque::new(),
             told: VecDeque::new(),
             for_hosts: VecDeque::new(),
@@ -189,7 +195,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
         self.now = self.now.max(now);
-        self.step_venue(VenueInput::Start);
+        self.step_venue(VenueInput::Start, out)?;
         self.settle(out)?;
         self.step_risk(RiskInput::Wake, out);
         self.settle(out)?;
@@ -208,9 +214,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ) -> Result<(), JournalError> {
         self.advance(event.received_at(), out)?;
         self.sequence += 1;
-        self.step_venue(VenueInput::Market(event));
+        self.step_venue(VenueInput::Market(event), out)?;
         self.settle(out)?;
         let input = RiskInput::Market { sequence: self.sequence, event };
+        // Prices alone move no timer of risk, but for one that is due.
+        self.is_wake_stale |= self.now >= self.risk_wake;
         self.risk.step(self.now, input, &mut self.risk_effects);
         if !self.risk_effects.is_empty() {
             self.carry_out_all(out);
@@ -255,15 +263,31 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     /// The next instant at which a machine wants to be woken.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
-        Some(self.next_wake()).filter(|at| *at < Timestamp::MAX)
+        let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
+        let earliest = self.earliest_wake(of(self.execution.wake_at()), of(self.risk.wake_at()));
+        Some(earliest).filter(|at| *at < Timestamp::MAX)
+    }
+
+    fn refresh_wakes(&mut self) {
+        let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
+        self.execution_wake = of(self.execution.wake_at());
+        self.risk_wake = of(self.risk.wake_at());
+        self.is_wake_stale = false;
     }
 
     /// The same; the end of time for none. Asked before every event.
     #[inline]
-    fn next_wake(&self) -> Timestamp {
+    fn next_wake(&mut self) -> Timestamp {
+        if self.is_wake_stale {
+            self.refresh_wakes();
+        }
+        self.earliest_wake(self.execution_wake, self.risk_wake)
+    }
+
+    #[inline]
+    fn earliest_wake(&self, execution: Timestamp, risk: Timestamp) -> Timestamp {
         let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
-        let machines = of(self.venue_wake()).min(of(self.execution_wake));
-        let machines = machines.min(of(self.risk.wake_at()));
+        let machines = of(self.venue_wake()).min(execution).min(risk);
         self.seats
             .iter()
             .filter(|seat| !seat.has_failed)
@@ -282,9 +306,9 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         let now = self.now;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         if is_due(self.venue_wake()) {
-            self.step_venue(VenueInput::Wake);
+            self.step_venue(VenueInput::Wake, out)?;
         }
-        if is_due(self.execution_wake) {
+        if self.execution.wake_at().is_some_and(|at| at <= now) {
             self.work.push_back(Work::Execution(ExecutionInput::Wake));
         }
         self.settle(out)?;
@@ -302,10 +326,25 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.tell_hosts(None, out)
     }
 
-    fn step_venue(&mut self, input: VenueInput<'_>) {
+    /// What the venue tells goes to execution after all that was waiting for it before. With
+    /// nothing waiting it goes there at once, without a place in the queue: the order is the same.
+    fn step_venue(
+        &mut self,
+        input: VenueInput<'_>,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
         self.venue.step(Moment::same(self.now), input, &mut self.venue_effects);
-        for effect in self.venue_effects.drain(..) {
+        if self.venue_effects.is_empty() { Ok(()) } else { self.hear_venue(out) }
+    }
+
+    fn hear_venue(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        let is_free = self.work.is_empty();
+        let mut effects = std::mem::take(&mut self.venue_effects);
+        for effect in effects.drain(..) {
             match effect {
+                VenueEffect::Event(event) if is_free => {
+                    self.step_execution(ExecutionInput::Venue(event), out)?;
+                }
                 VenueEffect::Event(event) => {
                     self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
                 }
@@ -313,6 +352,8 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                 VenueEffect::Wire(_) => {}
             }
         }
+        self.venue_effects = effects;
+        Ok(())
     }
 
     /// Lets execution and risk finish everything that they have set each other.
@@ -329,7 +370,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             if let Some(work) = self.work.pop_front() {
                 match work {
                     Work::Execution(input) => self.step_execution(input, out)?,
-                    Work::Command(command) => self.step_venue(VenueInput::Command(command)),
+                    Work::Command(command) => self.step_venue(VenueInput::Command(command), out)?,
                 }
             } else if let Some(told) = self.told.pop_front() {
                 self.tell_risk(told, out);
@@ -345,8 +386,8 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
         let mut effects = std::mem::take(&mut self.execution_effects);
+        self.is_wake_stale = true;
         self.execution.step(self.now, input, &mut effects);
-        self.execution_wake = self.execution.wake_at();
         for effect in effects.drain(..) {
             match effect {
                 ExecutionEffect::Persist(persist) => self.persist(&persist)?,
@@ -421,6 +462,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     fn step_risk(&mut self, input: RiskInput<'_>, out: &mut Vec<CascadeOutput>) {
+        self.is_wake_stale = true;
         self.risk.step(self.now, input, &mut self.risk_effects);
         self.carry_out_all(out);
     }

@@ -18,6 +18,7 @@ pub mod portfolio;
 pub mod protection;
 pub mod replay;
 pub mod risk;
+mod sorted;
 pub mod strategy;
 pub mod venue;
 pub mod wire;

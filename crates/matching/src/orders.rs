@@ -186,6 +186,10 @@ impl Orders {
         self.by_key.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
     pub(crate) fn view(&self, key: OrderKey) -> Option<OrderView> {
         self.slot(key).map(|slot| {
             let order = self.get(slot);

@@ -52,7 +52,14 @@ impl<const N: usize> InlineText<N> {
 
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)])
-            .expect("built from a whole str and never changed")
+            .expect("built from whole strs and never changed")
+    }
+
+    /// Appends a whole str's bytes, for which there is room.
+    fn push(&mut self, text: &[u8]) {
+        let start = usize::from(self.len);
+        self.bytes[start..start + text.len()].copy_from_slice(text);
+        self.len += u8::try_from(text.len()).expect("there is room for it in N bytes");
     }
 }
 
@@ -238,15 +245,16 @@ impl OrderId {
     /// The id on the wire: `tw<instance>-<epoch>-<strategy>-<number><role>`, numbers in base 36.
     #[must_use]
     pub fn to_client_order_id(self, instance: InstanceId, role: Role) -> ClientOrderId {
-        let mut text = String::with_capacity(30);
-        text.push_str("tw");
-        text.push_str(instance.as_str());
+        // 2+6+1+7+1+4+1+7+1 = 30 bytes at most, all ASCII.
+        let mut text = InlineText { bytes: [0; 36], len: 0 };
+        text.push(b"tw");
+        text.push(instance.as_str().as_bytes());
         for number in [self.epoch, u32::from(self.strategy.0), self.number] {
-            text.push('-');
+            text.push(b"-");
             push_base36(number, &mut text);
         }
-        text.push(role.letter());
-        ClientOrderId::new(&text).expect("2+6+1+7+1+4+1+7+1 = 30 bytes at most, all ASCII")
+        text.push(role.letter().encode_utf8(&mut [0; 4]).as_bytes());
+        ClientOrderId(text)
     }
 
     /// Reads an id that [`Self::to_client_order_id`] made, whichever instance it was.
@@ -280,16 +288,19 @@ impl fmt::Display for OrderId {
     }
 }
 
-fn push_base36(number: u32, text: &mut String) {
+fn push_base36<const N: usize>(number: u32, text: &mut InlineText<N>) {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut power = 1;
-    while number / power >= 36 {
-        power *= 36;
+    // The largest number has seven digits.
+    let (mut digits, mut first, mut rest) = ([0; 7], 7, number);
+    loop {
+        first -= 1;
+        digits[first] = DIGITS[(rest % 36) as usize];
+        rest /= 36;
+        if rest == 0 {
+            break;
+        }
     }
-    while power > 0 {
-        text.push(char::from(DIGITS[(number / power % 36) as usize]));
-        power /= 36;
-    }
+    text.push(&digits[first..]);
 }
 
 fn from_base36(text: &str) -> Option<u32> {

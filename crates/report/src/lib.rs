@@ -14,4 +14,5 @@ pub mod metrics;
 pub mod run;
 pub mod series;
 pub mod summary;
+pub mod sweep;
 pub mod terminal;

@@ -11,7 +11,7 @@ use model::{InstrumentId, Instruments, Interval, Symbol};
 use sha2::{Digest as _, Sha256};
 use store::catalog::{Catalog, Kind, Series};
 
-use crate::cli::backtest::BacktestArgs;
+use crate::cli::history::HistoryArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
 
@@ -50,7 +50,7 @@ impl Part {
 ///
 /// # Errors
 /// For a path that can't be read, or of which nobody says what or whose it is.
-pub fn find(args: &BacktestArgs, config: &Config) -> Result<Found, Failure> {
+pub fn find(args: &HistoryArgs, config: &Config) -> Result<Found, Failure> {
     let mut parts = Vec::new();
     for path in &args.data {
         if path.is_dir() {
@@ -62,7 +62,7 @@ pub fn find(args: &BacktestArgs, config: &Config) -> Result<Found, Failure> {
     Ok(Found { parts })
 }
 
-fn look_at(path: &Path, args: &BacktestArgs, config: &Config) -> Result<Part, Failure> {
+fn look_at(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Part, Failure> {
     let lines = first_lines(path).map_err(|error| Failure::new(Exit::Usage, error))?;
     let shown = path.display();
     let kind = detect(path, &lines).ok_or_else(|| {
@@ -93,7 +93,7 @@ fn first_lines(path: &Path) -> Result<Vec<String>, store::SourceError> {
 
 /// The series of a catalog that the run needs: of what is traded, on the spot market if there are
 /// several, and nothing that says the same twice. Trades outrank aggregate trades, and both klines.
-fn series_of(path: &Path, args: &BacktestArgs, config: &Config) -> Result<Vec<Series>, Failure> {
+fn series_of(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Vec<Series>, Failure> {
     let all = Catalog::new(path).series();
     let all = all.map_err(|error| Failure::new(Exit::Usage, error))?;
     let mut wanted = Vec::new();
@@ -139,7 +139,7 @@ fn symbol_in(path: &Path) -> Option<Symbol> {
 }
 
 /// What the strategies trade, each once.
-fn traded(args: &BacktestArgs, config: &Config) -> Vec<Symbol> {
+fn traded(args: &HistoryArgs, config: &Config) -> Vec<Symbol> {
     if let Some(symbol) = args.symbol {
         return vec![symbol];
     }
@@ -151,7 +151,7 @@ fn traded(args: &BacktestArgs, config: &Config) -> Vec<Symbol> {
 }
 
 /// The one symbol that the strategies trade, if it is one.
-fn only_symbol(args: &BacktestArgs, config: &Config) -> Option<Symbol> {
+fn only_symbol(args: &HistoryArgs, config: &Config) -> Option<Symbol> {
     match traded(args, config).as_slice() {
         [only] => Some(*only),
         _ => None,

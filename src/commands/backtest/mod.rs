@@ -1,7 +1,7 @@
 //! `tickwright backtest`: strategies over history.
 
-mod data;
-mod plan;
+pub(super) mod data;
+pub(super) mod plan;
 mod reporting;
 mod scenarios;
 mod show;
@@ -38,14 +38,14 @@ type Watchers = (Option<Recorder>, Option<CsvExport>);
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.sources(), &args.overrides()?, kinds)?;
+    let config = load_for_backtest(&args.history.sources(), &args.history.overrides()?, kinds)?;
     let mut timing = Timing::default();
     let opening = Instant::now();
-    let found = data::find(args, &config)?;
-    let plan = plan::build(&config, args.symbol, &found, kinds)?;
+    let found = data::find(&args.history, &config)?;
+    let plan = plan::build(&config, args.history.symbol, &found, kinds)?;
     let source = found.open(&plan.run.instruments).map_err(|error| unreadable(&error))?;
     timing.load += opening.elapsed();
-    let from = args.from.unwrap_or(Timestamp::EPOCH);
+    let from = args.history.from.unwrap_or(Timestamp::EPOCH);
     let given = found.given_bars(&plan.run.instruments);
     let recorder = match args.report.is_some() || !args.json {
         true => Some(reporting::recorder(args, &config, &plan, &found)?),
@@ -56,7 +56,7 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let run = Run::new(&plan.run, from, &given, (recorder, export)).map_err(broken)?;
     let scenarios = args.report.as_ref().map(|_| Scenarios::start(&plan.run, from, &given));
     let scenarios = scenarios.transpose().map_err(broken)?;
-    let to = args.to.unwrap_or(Timestamp::MAX);
+    let to = args.history.to.unwrap_or(Timestamp::MAX);
     let run = drive(Span::until(source, to), run, scenarios.as_ref(), &mut timing)?;
     let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
     let shown = show::Shown::of(&plan, &run, timing);
@@ -102,11 +102,11 @@ fn drive<S: EventSource>(
     }
 }
 
-fn unreadable(error: &SourceError) -> Failure {
+pub(super) fn unreadable(error: &SourceError) -> Failure {
     Failure::new(Exit::Storage, error)
 }
 
-fn broken(error: RunError) -> Failure {
+pub(super) fn broken(error: RunError) -> Failure {
     match error {
         RunError::Plan(error) => Failure::new(Exit::Usage, error),
         RunError::Journal(error) => Failure::new(Exit::Internal, error),

@@ -33,7 +33,7 @@ pub fn recorder(
         data: data.names().collect(),
         models: models(settings, plan),
         warnings: plan.warnings.clone(),
-        command: Some(args.command()),
+        command: Some(args.history.command("backtest")),
     };
     Ok(Recorder::new(&plan.run, identity))
 }

@@ -1,9 +1,9 @@
 //! Which fills of one instrument are booked, so that each counts once.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 use model::{FillKey, TradeId, VenueOrderId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Keys remembered per instrument. Past it the oldest go, and whatever is as old as they counts
 /// as booked: the venue tells a fill again within minutes (reconnect, reconcile), not after this
@@ -13,20 +13,41 @@ pub const MAX_FILL_KEYS: usize = 16_384;
 /// The keys of the fills of one instrument, the newest [`MAX_FILL_KEYS`] of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct FillKeys {
-    known: BTreeSet<(TradeId, VenueOrderId)>,
+    /// In order. Nearly every fill is newer than all before it, and goes to the end.
+    #[serde(deserialize_with = "in_order")]
+    known: VecDeque<Pair>,
     /// The newest key that was forgotten.
-    floor: Option<(TradeId, VenueOrderId)>,
+    floor: Option<Pair>,
+}
+
+type Pair = (TradeId, VenueOrderId);
+
+/// A list as it was written, whoever wrote it: in order and each once.
+fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<VecDeque<Pair>, D::Error> {
+    let mut known = Vec::<Pair>::deserialize(deserializer)?;
+    known.sort_unstable();
+    known.dedup();
+    Ok(known.into())
 }
 
 impl FillKeys {
     /// Remembers a key; `false` when it was known.
     pub(crate) fn insert(&mut self, key: &FillKey) -> bool {
-        if self.contains(key) {
-            return false;
+        let pair = (key.trade, key.venue_order);
+        if self.known.back().is_none_or(|last| pair > *last) {
+            if self.is_below_floor(pair) {
+                return false;
+            }
+            self.known.push_back(pair);
+        } else {
+            let Err(place) = self.known.binary_search(&pair) else { return false };
+            if self.is_below_floor(pair) {
+                return false;
+            }
+            self.known.insert(place, pair);
         }
-        self.known.insert((key.trade, key.venue_order));
         if self.known.len() > MAX_FILL_KEYS {
-            self.floor = self.known.pop_first();
+            self.floor = self.known.pop_front();
         }
         true
     }
@@ -35,7 +56,11 @@ impl FillKeys {
     #[must_use]
     pub fn contains(&self, key: &FillKey) -> bool {
         let pair = (key.trade, key.venue_order);
-        self.floor.is_some_and(|floor| pair <= floor) || self.known.contains(&pair)
+        self.is_below_floor(pair) || self.known.binary_search(&pair).is_ok()
+    }
+
+    fn is_below_floor(&self, pair: Pair) -> bool {
+        self.floor.is_some_and(|floor| pair <= floor)
     }
 
     /// The trade of the `count`th newest fill; `None` if there are fewer.
@@ -47,7 +72,7 @@ impl FillKeys {
     /// The fill with the highest trade number.
     #[must_use]
     pub fn last(&self) -> Option<(TradeId, VenueOrderId)> {
-        self.known.last().copied()
+        self.known.back().copied()
     }
 }
 

@@ -104,7 +104,7 @@ impl ExecutionMachine {
     ) {
         let (fence, confirmations) = (self.policy.fence(), self.policy.absent_confirmations);
         let mut absent: Vec<OrderId> = Vec::new();
-        for id in &self.working {
+        for id in self.working.iter() {
             let Some(order) = self.orders.get_mut(id) else { continue };
             let in_doubt = order.inquiry.ask_at.is_some()
                 && !order.is_acknowledged()

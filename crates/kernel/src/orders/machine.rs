@@ -24,11 +24,13 @@ use super::policy::ExecutionPolicy;
 use super::reads::Reads;
 use super::reconcile::Reconcile;
 use super::restore::RestoredExecution;
+use super::table::OrderTable;
 use super::unclaimed::Unclaimed;
 use crate::journal::{Durability, Persist, Record};
 use crate::ledger::FillKeys;
 use crate::messages::CancelScope;
 use crate::risk::TradingState;
+use crate::sorted::SortedVec;
 use crate::venue::VenueAction;
 
 /// The machine.
@@ -37,11 +39,11 @@ pub struct ExecutionMachine {
     pub(super) identity: ExecutionIdentity,
     pub(super) policy: ExecutionPolicy,
     pub(super) instruments: Arc<Instruments>,
-    pub(super) orders: BTreeMap<OrderId, Order>,
+    pub(super) orders: OrderTable,
     pub(super) by_client_id: BTreeMap<ClientOrderId, OrderId>,
     pub(super) by_venue_id: BTreeMap<(InstrumentId, VenueOrderId), OrderId>,
     /// Orders that are not final.
-    pub(super) working: BTreeSet<OrderId>,
+    pub(super) working: SortedVec<OrderId>,
     /// Orders that are, oldest first, to be forgotten one day.
     finished: VecDeque<OrderId>,
     /// Fills that are booked, ours and external ones; bounded.
@@ -62,7 +64,7 @@ pub struct ExecutionMachine {
     gate_open: bool,
     trading: TradingState,
     /// When there is something to do about an order, earliest first.
-    deadlines: BTreeSet<(Due, OrderId)>,
+    deadlines: SortedVec<(Due, OrderId)>,
     /// Orders that may have changed since `deadlines` was brought up to date.
     touched: Vec<OrderId>,
     sequence: u64,
@@ -83,10 +85,10 @@ impl ExecutionMachine {
             identity,
             policy,
             instruments,
-            orders: BTreeMap::new(),
+            orders: OrderTable::default(),
             by_client_id: BTreeMap::new(),
             by_venue_id: BTreeMap::new(),
-            working: BTreeSet::new(),
+            working: SortedVec::default(),
             finished: VecDeque::new(),
             known_fills: restored.fills,
             unclaimed: Unclaimed::default(),
@@ -100,7 +102,7 @@ impl ExecutionMachine {
             budget: Budget::default(),
             gate_open: true,
             trading: restored.trading,
-            deadlines: BTreeSet::new(),
+            deadlines: SortedVec::default(),
             touched: Vec::new(),
             sequence: 0,
         };
@@ -123,8 +125,8 @@ impl ExecutionMachine {
             self.working.insert(id);
         }
         self.touched.push(id);
-        let earlier = self.orders.insert(id, order);
-        assert!(earlier.is_none(), "an order id is used once: {id}");
+        let is_new = self.orders.insert(order);
+        assert!(is_new, "an order id is used once: {id}");
     }
 
     /// An order, to be changed: its deadline is looked at again afterwards.
@@ -142,7 +144,8 @@ impl ExecutionMachine {
 
     /// The order that goes by a name on the wire.
     pub(super) fn named(&self, client_order_id: &ClientOrderId) -> Option<OrderId> {
-        self.by_client_id.get(client_order_id).copied()
+        let latest = self.orders.latest().filter(|order| order.client_order_id == *client_order_id);
+        latest.map(|order| order.id).or_else(|| self.by_client_id.get(client_order_id).copied())
     }
 
     /// Takes one input and appends what follows from it.
@@ -250,9 +253,19 @@ impl ExecutionMachine {
         durability: Durability,
         effects: &mut Vec<ExecutionEffect>,
     ) -> u64 {
+        self.persist_with(durability, effects, || record)
+    }
+
+    /// The same for a record that is only made where there is a journal.
+    pub(super) fn persist_with(
+        &mut self,
+        durability: Durability,
+        effects: &mut Vec<ExecutionEffect>,
+        record: impl FnOnce() -> Record,
+    ) -> u64 {
         self.sequence += 1;
         if self.policy.is_journaled {
-            let persist = Persist { sequence: self.sequence, record, durability };
+            let persist = Persist { sequence: self.sequence, record: record(), durability };
             effects.push(ExecutionEffect::Persist(persist));
         } else {
             self.durable_sequence = self.sequence;

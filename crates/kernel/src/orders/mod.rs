@@ -23,6 +23,7 @@ mod report;
 mod restore;
 mod snapshot;
 mod submit;
+mod table;
 #[cfg(test)]
 mod tests;
 mod unclaimed;

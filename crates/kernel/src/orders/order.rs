@@ -10,7 +10,7 @@ use crate::journal::IntentRecord;
 use crate::venue::OrderSnapshot;
 
 /// What is being found out about an order.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Inquiry {
     /// When to ask next; `None` when no question is open.
     pub ask_at: Option<Timestamp>,
@@ -28,6 +28,16 @@ pub(super) struct Inquiry {
 }
 
 impl Inquiry {
+    /// No question is open.
+    const NONE: Self = Self {
+        ask_at: None,
+        asked_at: None,
+        not_found: 0,
+        contradicted_since: None,
+        not_open: false,
+        no_trades: false,
+    };
+
     fn due_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {
         match self.asked_at {
             Some(asked_at) => self.ask_at.map(|_| policy.answer_due_at(asked_at)),
@@ -43,7 +53,7 @@ impl Inquiry {
     /// The venue knows the order: whatever spoke against that is void.
     pub fn found(&mut self) {
         let asked_at = self.asked_at;
-        *self = Self { asked_at, ..Self::default() };
+        *self = Self { asked_at, ..Self::NONE };
     }
 }
 
@@ -120,14 +130,28 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub fn new(intent: &IntentRecord) -> Self {
+    /// As it was written down.
+    pub fn of_intent(intent: &IntentRecord) -> Self {
+        let IntentRecord { order, client_order_id, strategy, correlation, new, replaces, .. } =
+            *intent;
+        Self { replaces, ..Self::new(order, client_order_id, strategy, correlation, new) }
+    }
+
+    /// One that was just decided.
+    pub const fn new(
+        id: OrderId,
+        client_order_id: ClientOrderId,
+        strategy: StrategyId,
+        correlation: CorrelationId,
+        new: NewOrder,
+    ) -> Self {
         Self {
-            id: intent.order,
-            client_order_id: intent.client_order_id,
-            strategy: intent.strategy,
-            correlation: intent.correlation,
-            new: intent.new,
-            replaces: intent.replaces,
+            id,
+            client_order_id,
+            strategy,
+            correlation,
+            new,
+            replaces: None,
             intent_sequence: 0,
             status: OrderStatus::Intended,
             venue_order: None,
@@ -135,7 +159,7 @@ impl Order {
             handed_over_at: None,
             executed: Quantity::ZERO,
             cancel: None,
-            inquiry: Inquiry::default(),
+            inquiry: Inquiry::NONE,
             awaited: None,
             replaced_by: None,
             triggered: false,
@@ -187,6 +211,13 @@ impl Order {
 
     /// When there is something to do about it next; while detached there is nobody to ask.
     pub fn due_at(&self, policy: &ExecutionPolicy, is_attached: bool) -> Option<Due> {
+        let is_quiet = self.status != OrderStatus::Submitted
+            && self.cancel.is_none()
+            && self.inquiry.ask_at.is_none()
+            && self.awaited.is_none();
+        if is_quiet {
+            return None;
+        }
         let answers = [self.answer_due_at(policy), self.cancel_due_at(policy)];
         let answers = answers.into_iter().flatten().map(|at| Due { at, wanted_at: at });
         let questions = [self.inquiry_due_at(policy), self.fills_due_at(policy)];

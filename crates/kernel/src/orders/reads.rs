@@ -47,29 +47,43 @@ impl State {
 }
 
 /// The state of all reads.
-#[derive(Debug, Default)]
-pub(super) struct Reads(BTreeMap<Read, State>);
+#[derive(Debug)]
+pub(super) struct Reads {
+    states: BTreeMap<Read, State>,
+    /// Whether nothing is wanted or under way: asked after every step.
+    is_idle: bool,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self { states: BTreeMap::new(), is_idle: true }
+    }
+}
 
 impl Reads {
     fn want(&mut self, now: Timestamp, read: Read) {
-        let state = self.0.entry(read).or_default();
+        self.is_idle = false;
+        let state = self.states.entry(read).or_default();
         state.due_at = Some(state.due_at.map_or(now, |at| at.min(now)));
     }
 
     /// Whether nothing is wanted or under way.
-    pub fn is_idle(&self) -> bool {
-        self.0.values().all(|state| state.due_at.is_none() && state.sent_at.is_none())
+    pub const fn is_idle(&self) -> bool {
+        self.is_idle
     }
 
     /// A read was answered. Tells when it was asked for; `None` if it was not.
     pub fn answered(&mut self, read: Read) -> Option<Timestamp> {
-        let state = self.0.get_mut(&read)?;
+        let state = self.states.get_mut(&read)?;
         state.sent_at = None;
-        state.asked_at.take()
+        let asked_at = state.asked_at.take();
+        let is_over = |state: &State| state.due_at.is_none() && state.sent_at.is_none();
+        self.is_idle = self.states.values().all(is_over);
+        asked_at
     }
 
     fn failed(&mut self, now: Timestamp, read: Read) {
-        if let Some(state) = self.0.get_mut(&read).filter(|state| state.sent_at.is_some()) {
+        if let Some(state) = self.states.get_mut(&read).filter(|state| state.sent_at.is_some()) {
             state.sent_at = None;
             state.asked_at = None;
             state.due_at = Some(now);
@@ -78,11 +92,15 @@ impl Reads {
 
     /// What was asked before will not be answered, and is not wanted any more.
     pub fn forget(&mut self) {
-        self.0.clear();
+        self.states.clear();
+        self.is_idle = true;
     }
 
     pub fn wake_at(&self, policy: &ExecutionPolicy) -> Option<Timestamp> {
-        self.0.values().filter_map(|state| state.wake_at(policy)).min()
+        if self.is_idle {
+            return None;
+        }
+        self.states.values().filter_map(|state| state.wake_at(policy)).min()
     }
 }
 
@@ -95,17 +113,20 @@ impl ExecutionMachine {
 
     /// Begins the reads that are due, and gives up those without an answer.
     pub(super) fn tend_reads(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
+        if self.reads.is_idle() {
+            return;
+        }
         let policy = self.policy;
         let due: Vec<Read> = self
             .reads
-            .0
+            .states
             .iter()
             .filter(|(_, state)| state.wake_at(&policy).is_some_and(|at| at <= now))
             .map(|(read, _)| *read)
             .collect();
         for read in due {
             let from = self.first_trade_wanted(read);
-            let Some(state) = self.reads.0.get_mut(&read) else { continue };
+            let Some(state) = self.reads.states.get_mut(&read) else { continue };
             *state = State {
                 due_at: None,
                 asked_at: Some(now),
@@ -140,7 +161,7 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let read = Read::Trades(instrument);
-        let Some(state) = self.reads.0.get_mut(&read).filter(|state| state.sent_at.is_some())
+        let Some(state) = self.reads.states.get_mut(&read).filter(|state| state.sent_at.is_some())
         else {
             return;
         };

@@ -77,7 +77,7 @@ impl ExecutionMachine {
         for key in &restored.fills {
             self.remember_fill(key);
         }
-        let mut order = Order::new(&restored.intent);
+        let mut order = Order::of_intent(&restored.intent);
         order.venue_order = restored.venue_order;
         order.signed_at = Some(restored.signed_at.unwrap_or(now));
         order.executed = restored.executed;

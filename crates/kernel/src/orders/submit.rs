@@ -1,6 +1,6 @@
 //! From an approved request to a command on its way.
 
-use model::{CancelReason, OrderEventKind, OrderId, OrderQuantity, OrderStatus, Timestamp};
+use model::{CancelReason, ClientOrderId, OrderEventKind, OrderId, OrderQuantity, OrderStatus, Timestamp};
 
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;
@@ -8,6 +8,27 @@ use super::order::Order;
 use crate::journal::{Durability, IntentRecord, Persisted, Record};
 use crate::messages::{ExecutionRequest, OrderRequest};
 use crate::venue::VenueAction;
+
+fn intent_of(
+    request: OrderRequest,
+    client_order_id: ClientOrderId,
+    replaces: Option<OrderId>,
+) -> IntentRecord {
+    IntentRecord {
+        order: request.order,
+        client_order_id,
+        strategy: request.strategy,
+        new: request.new,
+        replaces,
+        cause: request.cause,
+        correlation: request.correlation,
+        caused_at: request.caused_at,
+        decided_at: request.decided_at,
+        approved_at: request.approved_at,
+        judged_on_sequence: request.judged_on_sequence,
+        checks: request.checks,
+    }
+}
 
 impl ExecutionMachine {
     pub(super) fn on_request(
@@ -40,24 +61,13 @@ impl ExecutionMachine {
     ) -> OrderId {
         let id = request.order;
         let client_order_id = id.to_client_order_id(self.identity.instance, request.new.role);
-        let intent = IntentRecord {
-            order: id,
-            client_order_id,
-            strategy: request.strategy,
-            new: request.new,
-            replaces,
-            cause: request.cause,
-            correlation: request.correlation,
-            caused_at: request.caused_at,
-            decided_at: request.decided_at,
-            approved_at: request.approved_at,
-            judged_on_sequence: request.judged_on_sequence,
-            checks: request.checks,
-        };
-        let mut order = Order::new(&intent);
-        self.reconcile.note_activity(order.new.instrument);
-        let record = Record::OrderIntended(Box::new(intent));
-        order.intent_sequence = self.persist(record, Durability::Committed, effects);
+        let OrderRequest { strategy, correlation, new, .. } = request;
+        let mut order = Order::new(id, client_order_id, strategy, correlation, new);
+        order.replaces = replaces;
+        self.reconcile.note_activity(new.instrument);
+        order.intent_sequence = self.persist_with(Durability::Committed, effects, || {
+            Record::OrderIntended(Box::new(intent_of(request, client_order_id, replaces)))
+        });
         self.insert(order);
         id
     }

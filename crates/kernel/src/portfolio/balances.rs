@@ -1,7 +1,5 @@
 //! Balances as the venue says, moved on by our own fills until it says them again.
 
-use std::collections::BTreeMap;
-
 use model::{Amount, Asset, Timestamp};
 
 use super::value::Value;
@@ -14,11 +12,25 @@ struct Entry {
     as_of: Timestamp,
 }
 
-/// What the account holds of each asset.
+/// What the account holds of each asset, in the order of their names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Balances(BTreeMap<Asset, Entry>);
+pub struct Balances(Vec<(Asset, Entry)>);
 
 impl Balances {
+    fn get(&self, asset: Asset) -> Option<&Entry> {
+        self.0.iter().find(|(known, _)| *known == asset).map(|(_, entry)| entry)
+    }
+
+    fn entry(&mut self, asset: Asset) -> &mut Entry {
+        let place = self.0.iter().position(|(known, _)| *known == asset);
+        let place = place.unwrap_or_else(|| {
+            let place = self.0.partition_point(|(known, _)| *known < asset);
+            self.0.insert(place, (asset, Entry::default()));
+            place
+        });
+        &mut self.0[place].1
+    }
+
     /// Takes over what the venue says. `is_complete`: assets that are missing are at zero. News
     /// older than what is known is ignored.
     pub(super) fn update(&mut self, balances: &[Balance], is_complete: bool, as_of: Timestamp) {
@@ -29,7 +41,7 @@ impl Balances {
             }
         }
         for balance in balances {
-            let entry = self.0.entry(balance.asset).or_default();
+            let entry = self.entry(balance.asset);
             if entry.as_of <= as_of {
                 let (free, locked) = (Value::floor(balance.free), Value::floor(balance.locked));
                 *entry = Entry { free, locked, as_of };
@@ -40,7 +52,7 @@ impl Balances {
     /// A fill or a fee of ours that the venue's figure may not hold yet: it does once the figure
     /// is as young as the fill.
     pub(super) fn add(&mut self, asset: Asset, delta: Value, at: Timestamp) {
-        let entry = self.0.entry(asset).or_default();
+        let entry = self.entry(asset);
         if entry.as_of >= at {
             return;
         }
@@ -52,18 +64,18 @@ impl Balances {
 
     /// An order ended, and what it had locked is free: the venue's figure says so a moment later.
     pub(super) fn unlock(&mut self, asset: Asset, amount: Value) {
-        let entry = self.0.entry(asset).or_default();
+        let entry = self.entry(asset);
         let unlocked = entry.locked.min(amount);
         entry.locked -= unlocked;
         entry.free += unlocked;
     }
 
     pub(super) fn free_value(&self, asset: Asset) -> Value {
-        self.0.get(&asset).map_or(Value::ZERO, |entry| entry.free)
+        self.get(asset).map_or(Value::ZERO, |entry| entry.free)
     }
 
     pub(super) fn total_value(&self, asset: Asset) -> Value {
-        self.0.get(&asset).map_or(Value::ZERO, |entry| entry.free + entry.locked)
+        self.get(asset).map_or(Value::ZERO, |entry| entry.free + entry.locked)
     }
 
     /// Free amount of an asset.

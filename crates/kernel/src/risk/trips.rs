@@ -40,6 +40,10 @@ struct Trip {
 }
 
 impl ScopeBook {
+    const fn limits_losses(&self) -> bool {
+        self.limits.daily_loss.is_some() || self.limits.max_drawdown.is_some()
+    }
+
     /// Whether a limit is passed that was not before: asked at each price that moves equity.
     fn passes_a_limit(&self, track: &EquityTrack) -> bool {
         let daily = self.limits.daily_loss.filter(|_| !self.is_daily_loss_tripped);
@@ -122,6 +126,9 @@ impl RiskMachine {
             self.open_day(now);
         }
         for (strategy, book) in &mut self.strategies {
+            if !book.limits_losses() {
+                continue;
+            }
             let Some(track) = self.portfolio.equity_of(*strategy) else { continue };
             if !book.passes_a_limit(track) {
                 continue;

@@ -1,12 +1,11 @@
 //! What a strategy can see and do while it handles one event.
 
-use std::collections::BTreeMap;
-
 use model::{
     Amount, Bar, BookState, Instrument, InstrumentId, Instruments, Interval, NewOrder, OrderId,
     OrderKind, Price, Quantity, Quote, Side, StrategyId, Timestamp, Trade,
 };
 
+use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
 use crate::messages::Intent;
 use crate::portfolio::Position;
@@ -51,7 +50,7 @@ pub struct Context<'a> {
     pub(super) traded: &'a [InstrumentId],
     pub(super) instruments: &'a Instruments,
     pub(super) view: &'a mut StrategyView,
-    pub(super) timers: &'a mut BTreeMap<u32, Timestamp>,
+    pub(super) timers: &'a mut Timers,
     pub(super) effects: &'a mut Effects,
 }
 
@@ -96,14 +95,17 @@ impl Context<'_> {
     /// Whether nothing that could be sold is left at the last price. Dust counts as flat.
     #[must_use]
     pub fn is_flat(&self, id: InstrumentId) -> bool {
-        !self.is_enough(id, self.position(id).quantity())
+        !self.is_enough(id, self.view.quantity(id))
     }
 
     /// What can be sold now: the position less what open sells may still execute, cut to the
     /// step. Zero when that is dust.
     #[must_use]
     pub fn sellable(&self, id: InstrumentId) -> Quantity {
-        let mut free = self.position(id).quantity();
+        let mut free = self.view.quantity(id);
+        if !free.is_positive() {
+            return Quantity::ZERO;
+        }
         for open in self.open_orders_on(id, Side::Sell) {
             // Of a sell by quote amount only the venue knows how much it takes: all, for now.
             let Some(remaining) = open.remaining() else { return Quantity::ZERO };
@@ -120,7 +122,7 @@ impl Context<'_> {
 
     /// Its orders that are not final, oldest first.
     pub fn open_orders(&self, id: InstrumentId) -> impl Iterator<Item = &OpenOrder> {
-        self.view.open_orders.values().filter(move |open| open.new.instrument == id)
+        self.view.open_orders.iter().filter(move |open| open.new.instrument == id)
     }
 
     /// Its open orders of one side, oldest first.
@@ -131,7 +133,7 @@ impl Context<'_> {
     /// One of its orders, while it is not final.
     #[must_use]
     pub fn open_order(&self, order: OrderId) -> Option<&OpenOrder> {
-        self.view.open_orders.get(&order)
+        self.view.open_orders.get(order)
     }
 
     /// The latest trade seen, if the strategy asked for trades.
@@ -189,7 +191,7 @@ impl Context<'_> {
     /// Takes one of its orders back. Does nothing for an order that is final or whose cancel is
     /// already on the way, nor while warming up, when the past is being told.
     pub fn cancel(&mut self, order: OrderId) {
-        if let Some(open) = self.view.open_orders.get_mut(&order)
+        if let Some(open) = self.view.open_orders.get_mut(order)
             && !open.cancel_pending
             && !self.warming_up
         {
@@ -212,12 +214,12 @@ impl Context<'_> {
     /// `None`, and nothing done, while not ready or if the old order is final or already being
     /// cancelled.
     pub fn replace(&mut self, old: OrderId, new: NewOrder) -> Option<OrderId> {
-        let replaceable = self.view.open_orders.get(&old).is_some_and(|open| !open.cancel_pending);
+        let replaceable = self.view.open_orders.get(old).is_some_and(|open| !open.cancel_pending);
         if !replaceable {
             return None;
         }
         let order = self.register(new, Some(old))?;
-        if let Some(open) = self.view.open_orders.get_mut(&old) {
+        if let Some(open) = self.view.open_orders.get_mut(old) {
             open.cancel_pending = true;
         }
         self.effects.push(|| HostEffect::Intend(Intent::Replace { old, order, new }));
@@ -227,12 +229,12 @@ impl Context<'_> {
     /// Has [`super::Strategy::on_timer`] called at an instant; replaces an earlier timer of the
     /// same name.
     pub fn set_timer(&mut self, timer: u32, at: Timestamp) {
-        self.timers.insert(timer, at);
+        self.timers.set(timer, at);
     }
 
     /// Takes a timer back.
     pub fn clear_timer(&mut self, timer: u32) {
-        self.timers.remove(&timer);
+        self.timers.clear(timer);
     }
 
     /// Writes a line to the log, under the strategy's name.
@@ -247,7 +249,7 @@ impl Context<'_> {
         *self.next_number += 1;
         let order =
             OrderId { epoch: self.epoch, strategy: self.strategy, number: *self.next_number };
-        self.view.open_orders.insert(order, OpenOrder::intended(order, new, replaces));
+        self.view.open_orders.insert(OpenOrder::intended(order, new, replaces));
         Some(order)
     }
 }

@@ -13,6 +13,7 @@ use model::{
 
 use super::context::{Context, Effects, HostEffect};
 use super::splice::{HistoryGap, Splice, is_news};
+use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
 use super::{Requirements, Strategy, StrategyError, StrategyResult, WarmUp};
 use crate::messages::{Cause, Intent, SubmitIntent};
@@ -145,7 +146,7 @@ pub struct StrategyHost {
     requirements: Requirements,
     setup: HostSetup,
     view: StrategyView,
-    timers: BTreeMap<u32, Timestamp>,
+    timers: Timers,
     stage: Stage,
     splice: Splice,
     effects: Effects,
@@ -174,7 +175,7 @@ impl StrategyHost {
             view.market_mut(*instrument).position = *position;
         }
         let own = setup.open_orders.iter().filter(|open| !open.order.is_engines());
-        view.open_orders = own.map(|open| (open.order, open.clone())).collect();
+        own.for_each(|open| view.open_orders.insert(open.clone()));
         let stage = match requirements.warm_up {
             WarmUp::None => Stage::WarmingUp,
             WarmUp::Trades(_) | WarmUp::Bars(_, _) => Stage::AwaitingHistory,
@@ -186,7 +187,7 @@ impl StrategyHost {
             requirements,
             setup,
             view,
-            timers: BTreeMap::new(),
+            timers: Timers::default(),
             stage,
             splice: Splice::default(),
             effects: Effects { list: Vec::new(), limit, is_flooded: false },
@@ -203,7 +204,7 @@ impl StrategyHost {
         let epoch = self.setup.epoch;
         let positions = self.view.positions().collect();
         let existed = |open: &OpenOrder| open.order.epoch != epoch || open.order.number <= sent;
-        let open_orders = self.view.open_orders.into_values().filter(existed);
+        let open_orders = self.view.open_orders.into_vec().into_iter().filter(existed);
         let open_orders = open_orders.map(|open| OpenOrder { cancel_pending: false, ..open });
         HostSetup { positions, open_orders: open_orders.collect(), ..self.setup }
     }
@@ -249,8 +250,7 @@ impl StrategyHost {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self.stage {
-            Stage::Ready | Stage::Paused if self.timers.is_empty() => None,
-            Stage::Ready | Stage::Paused => self.timers.values().min().copied(),
+            Stage::Ready | Stage::Paused => self.timers.earliest(),
             Stage::AwaitingHistory | Stage::WarmingUp | Stage::Stopped => None,
         }
     }
@@ -305,7 +305,7 @@ impl StrategyHost {
 
     /// Its open orders, oldest first.
     pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
-        self.view.open_orders.values()
+        self.view.open_orders.iter()
     }
 
     /// Takes one input and appends what follows from it.
@@ -502,10 +502,8 @@ impl StrategyHost {
     }
 
     fn on_wake(&mut self, now: Timestamp) -> Result<(), HostError> {
-        let due: Vec<u32> =
-            self.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
-        for timer in due {
-            self.timers.remove(&timer);
+        for timer in self.timers.due(now) {
+            self.timers.clear(timer);
             self.call(now, |machine, context| machine.on_timer(context, timer))?;
             self.collect(now, || (Cause::Timer { timer }, now), None);
         }

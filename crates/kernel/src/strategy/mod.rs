@@ -2,8 +2,10 @@
 
 mod context;
 mod host;
+mod open_orders;
 mod registry;
 mod splice;
+mod timers;
 mod view;
 
 pub use context::Context;

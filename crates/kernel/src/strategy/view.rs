@@ -1,6 +1,6 @@
 //! What a strategy knows of the world: markets, positions and its own open orders.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use model::{
@@ -8,6 +8,7 @@ use model::{
     OrderKind, OrderQuantity, OrderStatus, Price, Quantity, Quote, Trade,
 };
 
+use super::open_orders::OpenOrders;
 use crate::ledger::LedgerOrder;
 use crate::portfolio::Position;
 
@@ -141,7 +142,7 @@ impl MarketView {
 pub(super) struct StrategyView {
     /// By the instrument's number: reading one is an index, not a search.
     markets: Vec<MarketView>,
-    pub(super) open_orders: BTreeMap<OrderId, OpenOrder>,
+    pub(super) open_orders: OpenOrders,
     /// Orders that never arrived, as far as we know; newest last.
     absent: VecDeque<OpenOrder>,
 }
@@ -163,6 +164,10 @@ impl StrategyView {
         self.market(id).map(|market| market.position).unwrap_or_default()
     }
 
+    pub(super) fn quantity(&self, id: InstrumentId) -> Quantity {
+        self.market(id).map_or(Quantity::ZERO, |market| market.position.quantity())
+    }
+
     /// Every position that was ever touched.
     pub(super) fn positions(&self) -> impl Iterator<Item = (InstrumentId, Position)> {
         let numbered = (0..=u16::MAX).zip(&self.markets);
@@ -173,7 +178,7 @@ impl StrategyView {
     /// Follows one of the strategy's orders. Fills are booked to the position elsewhere.
     pub(super) fn follow_order(&mut self, event: &OrderEvent) {
         self.recall_absent(event);
-        let Some(open) = self.open_orders.get_mut(&event.order) else { return };
+        let Some(open) = self.open_orders.get_mut(event.order) else { return };
         match &event.kind {
             OrderEventKind::Submitted { quantity, price } => {
                 if open.status == OrderStatus::Intended {
@@ -196,9 +201,9 @@ impl StrategyView {
             OrderEventKind::OutcomeUnknown => open.status = OrderStatus::Unknown,
             OrderEventKind::Denied { .. } => {
                 let replaced = open.replaces;
-                self.open_orders.remove(&event.order);
+                self.open_orders.remove(event.order);
                 // The order that was to be replaced works on.
-                if let Some(old) = replaced.and_then(|old| self.open_orders.get_mut(&old)) {
+                if let Some(old) = replaced.and_then(|old| self.open_orders.get_mut(old)) {
                     old.cancel_pending = false;
                 }
             }
@@ -208,13 +213,13 @@ impl StrategyView {
             | OrderEventKind::Canceled { .. }
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. } => {
-                self.open_orders.remove(&event.order);
+                self.open_orders.remove(event.order);
             }
         }
     }
 
     fn bury(&mut self, order: OrderId) {
-        if let Some(open) = self.open_orders.remove(&order) {
+        if let Some(open) = self.open_orders.remove(order) {
             self.absent.push_back(open);
             if self.absent.len() > MAX_ABSENT {
                 self.absent.pop_front();
@@ -238,7 +243,7 @@ impl StrategyView {
             | OrderEventKind::Rejected { .. } => {
                 let found = self.absent.iter().position(|open| open.order == event.order);
                 if let Some(open) = found.and_then(|index| self.absent.remove(index)) {
-                    self.open_orders.insert(open.order, open);
+                    self.open_orders.insert(open);
                 }
             }
             OrderEventKind::Denied { .. }

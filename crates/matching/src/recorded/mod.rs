@@ -447,7 +447,13 @@ impl Matcher<Recorded> {
         match event {
             MarketEvent::Trade(trade) => {
                 self.liquidity.has_trades = true;
-                self.on_trade(trade, out);
+                if self.desk.orders.is_empty() {
+                    // Nobody rests, waits or follows.
+                    self.liquidity.last_price = Some(trade.price);
+                    self.desk.last_price = Some(trade.price);
+                } else {
+                    self.on_trade(trade, out);
+                }
             }
             MarketEvent::Bar(bar) if !self.liquidity.has_trades => self.on_bar(bar, out),
             MarketEvent::Bar(_) | MarketEvent::Book(_) => {}

@@ -1,14 +1,17 @@
 //! The virtual account: what is free and what open orders have locked.
 
-use std::collections::BTreeMap;
-
 use kernel::venue::Balance;
 use model::{Amount, Asset};
+
+const fn nothing_of(asset: Asset) -> Balance {
+    Balance { asset, free: Amount::ZERO, locked: Amount::ZERO }
+}
 
 /// Balances by asset. Neither part of one is ever negative.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
-    balances: BTreeMap<Asset, Balance>,
+    /// In the order of their names: a handful.
+    balances: Vec<Balance>,
     /// Assets that changed since they were last told, each once.
     touched: Vec<Asset>,
 }
@@ -27,16 +30,18 @@ impl Account {
         if !self.touched.contains(&asset) {
             self.touched.push(asset);
         }
-        self.balances.entry(asset).or_insert(Balance {
-            asset,
-            free: Amount::ZERO,
-            locked: Amount::ZERO,
-        })
+        let place = self.balances.iter().position(|known| known.asset == asset);
+        let place = place.unwrap_or_else(|| {
+            let place = self.balances.partition_point(|known| known.asset < asset);
+            self.balances.insert(place, nothing_of(asset));
+            place
+        });
+        &mut self.balances[place]
     }
 
     pub(super) fn get(&self, asset: Asset) -> Balance {
-        let nothing = Balance { asset, free: Amount::ZERO, locked: Amount::ZERO };
-        self.balances.get(&asset).copied().unwrap_or(nothing)
+        let known = self.balances.iter().find(|known| known.asset == asset);
+        known.copied().unwrap_or_else(|| nothing_of(asset))
     }
 
     /// Sets an amount aside; false, and nothing changes, if there is not so much.
@@ -67,7 +72,7 @@ impl Account {
 
     /// Every asset that was ever held.
     pub(super) fn all(&self) -> Vec<Balance> {
-        self.balances.values().copied().collect()
+        self.balances.clone()
     }
 
     /// The assets that changed since the last call.

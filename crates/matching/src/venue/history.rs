@@ -46,52 +46,69 @@ impl VenueOrder {
 /// Open orders, and the latest of what ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    orders: BTreeMap<VenueOrderId, VenueOrder>,
-    /// The newest order of each name.
+    /// By number: they come at the end, and few are open at a time.
+    open: Vec<VenueOrder>,
     by_name: BTreeMap<ClientOrderId, VenueOrderId>,
-    /// Ended orders, oldest first.
-    ended: VecDeque<VenueOrderId>,
+    /// Oldest first.
+    ended: VecDeque<VenueOrder>,
     fills: VecDeque<Fill>,
 }
 
 impl History {
+    fn place(&self, id: VenueOrderId) -> Result<usize, usize> {
+        match self.open.last() {
+            None => Err(0),
+            Some(last) if last.venue_order == id => Ok(self.open.len() - 1),
+            Some(last) if last.venue_order < id => Err(self.open.len()),
+            Some(_) => self.open.binary_search_by_key(&id, |order| order.venue_order),
+        }
+    }
+
     pub(super) fn add(&mut self, order: VenueOrder) {
         self.by_name.insert(order.client_order_id, order.venue_order);
-        self.orders.insert(order.venue_order, order);
+        match self.place(order.venue_order) {
+            Ok(place) => self.open[place] = order,
+            Err(place) => self.open.insert(place, order),
+        }
     }
 
     pub(super) fn get(&self, id: VenueOrderId) -> Option<&VenueOrder> {
-        self.orders.get(&id)
+        let ended = || self.ended.iter().rev().find(|order| order.venue_order == id);
+        self.place(id).ok().map(|place| &self.open[place]).or_else(ended)
     }
 
+    /// One that is open.
     pub(super) fn get_mut(&mut self, id: VenueOrderId) -> Option<&mut VenueOrder> {
-        self.orders.get_mut(&id)
+        self.place(id).ok().map(|place| &mut self.open[place])
     }
 
+    /// One that is open, by its name.
+    pub(super) fn open_by_name(&self, name: &ClientOrderId) -> Option<&VenueOrder> {
+        let latest = self.open.last().filter(|order| order.client_order_id == *name);
+        latest.or_else(|| {
+            let place = self.place(*self.by_name.get(name)?).ok()?;
+            self.open.get(place)
+        })
+    }
+
+    /// The newest order of a name.
     pub(super) fn by_name(&self, name: &ClientOrderId) -> Option<&VenueOrder> {
-        self.by_name.get(name).and_then(|id| self.orders.get(id))
+        let ended = || self.ended.iter().rev().find(|order| order.client_order_id == *name);
+        self.open_by_name(name).or_else(ended)
     }
 
     pub(super) fn open(&self) -> impl Iterator<Item = &VenueOrder> {
-        self.orders.values().filter(|order| !order.status.is_final())
-    }
-
-    /// An order that was added and turns out to be refused.
-    pub(super) fn forget(&mut self, id: VenueOrderId) {
-        if let Some(order) = self.orders.remove(&id)
-            && self.by_name.get(&order.client_order_id) == Some(&id)
-        {
-            self.by_name.remove(&order.client_order_id);
-        }
+        self.open.iter()
     }
 
     /// Notes that an order has ended, and forgets the oldest one that has, past the bound.
     pub(super) fn end(&mut self, id: VenueOrderId) {
-        self.ended.push_back(id);
-        if self.ended.len() > KEPT
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.forget(oldest);
+        let Ok(place) = self.place(id) else { return };
+        let order = self.open.remove(place);
+        self.by_name.remove(&order.client_order_id);
+        self.ended.push_back(order);
+        if self.ended.len() > KEPT {
+            self.ended.pop_front();
         }
     }
 

@@ -309,8 +309,7 @@ impl LocalVenue {
     }
 
     fn submit(&mut self, now: Timestamp, client_order_id: ClientOrderId, new: NewOrder) {
-        let is_open = |order: &VenueOrder| !order.status.is_final();
-        let outcome = if self.history.by_name(&client_order_id).is_some_and(is_open) {
+        let outcome = if self.history.open_by_name(&client_order_id).is_some() {
             Err(RejectReason { code: -2010, message: "Duplicate order sent.".to_owned() })
         } else {
             let venue_order = VenueOrderId(self.last_order + 1);
@@ -326,7 +325,7 @@ impl LocalVenue {
     }
 
     fn cancel(&mut self, now: Timestamp, instrument: InstrumentId, name: ClientOrderId) {
-        let key = self.history.by_name(&name).map(|order| key_of(order.venue_order));
+        let key = self.history.open_by_name(&name).map(|order| key_of(order.venue_order));
         let market = &mut self.markets[usize::from(instrument.0)];
         let is_canceled = key.is_some_and(|key| market.cancel(now, key, &mut self.matched).is_ok());
         if is_canceled {

@@ -7,11 +7,14 @@
 mod chart;
 mod scale;
 mod sections;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use crate::run::RunReport;
+
+pub use sweep::render_sweep;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -11,6 +11,7 @@
 //! Figures are floats: they describe money and are never booked.
 
 pub mod compat;
+mod deflated;
 mod drawdown;
 mod equity;
 mod figure;
@@ -21,6 +22,7 @@ mod returns;
 mod round_trips;
 mod trades;
 
+pub use deflated::{DeflatedSharpe, SharpeSample, deflated_sharpe, expected_best_sharpe};
 pub use drawdown::{Drawdown, DrawdownSummary, DrawdownTracker};
 pub use equity::{DailyClose, DailyCloses, EquityHistory, EquityTracker, MonthlyReturn};
 pub use figure::{Figure, MIN_DAILY_RETURNS, MIN_TRADES, SampleRule};

@@ -1,0 +1,192 @@
+//! One run of many, and what is kept of it.
+
+use std::time::Duration;
+
+use kernel::cascade::CascadeOutput;
+use model::{Amount, InstrumentId, Interval, Timestamp};
+use report::metrics::SharpeSample;
+use serde::{Deserialize, Serialize};
+
+use super::windows::Span;
+use crate::plan::{Machines, RunPlan};
+use crate::run::{Run, RunError, WatchError, Watcher};
+use crate::source::{EventSource as _, Span as Until};
+use crate::tape::Tape;
+
+/// How long a year is for annualised figures: 365 days, as everywhere.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// Fewest returns that a ratio is given for.
+const MIN_RETURNS: usize = 30;
+
+/// How often equity is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sampling {
+    /// Time from one look to the next, by the time of events.
+    pub every: Duration,
+}
+
+impl Sampling {
+    /// A day, an hour, a minute or a second: the longest that gives a span of time enough returns
+    /// for a ratio.
+    #[must_use]
+    pub fn for_span(length: Duration) -> Self {
+        let needed = u32::try_from(MIN_RETURNS).expect("a small number") + 1;
+        let units = [86_400, 3_600, 60].map(Duration::from_secs);
+        let every = units.into_iter().find(|every| length >= *every * needed);
+        Self { every: every.unwrap_or(Duration::from_secs(1)) }
+    }
+
+    /// Its name: `1d`, `1h`, `1m` or `1s`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.every.as_secs() {
+            86_400 => "1d",
+            3_600 => "1h",
+            60 => "1m",
+            _ => "1s",
+        }
+    }
+}
+
+/// What a run came to. Money is in the run's currency.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Market events of the span.
+    pub events: u64,
+    /// Orders that strategies asked for.
+    pub orders: u64,
+    /// Of these, denied by risk.
+    pub denied: u64,
+    /// Of these, refused by the venue.
+    pub rejected: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Fees paid.
+    pub fees: Amount,
+    /// End equity less start equity.
+    pub profit: Amount,
+    /// The same as a fraction of start equity.
+    pub total_return: f64,
+    /// Deepest fall of the sampled equity below its peak, as a fraction of the peak.
+    pub max_drawdown: f64,
+    /// Mean over deviation of the sampled returns, times √(samples of a 365-day year); `None` for
+    /// fewer than thirty, or where they do not vary.
+    pub sharpe: Option<f64>,
+    /// The same, not annualised, with the moments that the deflated ratio needs.
+    pub sample: Option<[f64; 3]>,
+    /// Number of returns.
+    pub returns: usize,
+}
+
+impl Outcome {
+    /// The sample of returns, for [`report::metrics::deflated_sharpe`].
+    #[must_use]
+    pub fn sharpe_sample(&self) -> Option<SharpeSample> {
+        let [sharpe, skewness, kurtosis] = self.sample?;
+        Some(SharpeSample { sharpe, skewness, kurtosis, count: self.returns })
+    }
+}
+
+/// Notes the equity at every boundary of the sampling.
+#[derive(Debug)]
+struct Sampler {
+    every: Duration,
+    start: f64,
+    next: Option<Timestamp>,
+    equity: Vec<f64>,
+}
+
+impl Sampler {
+    fn equity_of(&self, machines: &Machines) -> f64 {
+        let account = machines.risk().portfolio().equity();
+        self.start + (account.equity() - account.capital()).to_amount().to_f64()
+    }
+}
+
+impl Watcher for Sampler {
+    fn output(&mut self, _: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+
+    fn sample_at(&self) -> Option<Timestamp> {
+        Some(self.next.unwrap_or(Timestamp::EPOCH))
+    }
+
+    /// Equity stays as it is until the next event: boundaries without one between them are as the
+    /// first.
+    fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
+        let boundary = now.floor_to(self.every);
+        if let Some(next) = self.next {
+            let equity = self.equity_of(machines);
+            let passed = boundary.since(next).as_nanos() / self.every.as_nanos() + 1;
+            let passed = usize::try_from(passed).unwrap_or(usize::MAX);
+            let passed = if boundary < next { 1 } else { passed };
+            self.equity.extend(std::iter::repeat_n(equity, passed));
+        } else {
+            self.equity.push(self.start);
+        }
+        self.next = Some(boundary.after(self.every));
+        Ok(())
+    }
+}
+
+/// Runs a plan over a part of a tape. What lies before the part is history, as far as the
+/// strategies want any.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn run_over(
+    plan: &RunPlan,
+    tape: &Tape,
+    span: Span,
+    given_bars: &[(InstrumentId, Interval)],
+    sampling: Sampling,
+) -> Result<Outcome, RunError> {
+    let cash: Amount = plan.balances.iter().map(|(_, amount)| *amount).sum();
+    let start = cash.to_f64();
+    let sampler = Sampler { every: sampling.every, start, next: None, equity: Vec::new() };
+    let mut run = Run::new(plan, span.from, given_bars, sampler)?;
+    let reader = if run.wants_past() { tape.reader() } else { tape.reader_from(span.from) };
+    let mut source = Until::until(reader, span.to);
+    let mut batch = Vec::new();
+    loop {
+        batch.clear();
+        source.read(&mut batch).map_err(|error| WatchError(error.to_string()))?;
+        if batch.is_empty() {
+            break;
+        }
+        run.feed(&batch)?;
+    }
+    run.end()?;
+    let (events, tally, profit) = (run.events(), run.tally().clone(), run.profit());
+    let equity = run.into_watcher().equity;
+    let returns: Vec<f64> =
+        equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0).filter(|r| r.is_finite()).collect();
+    let sample = SharpeSample::of(&returns).filter(|_| returns.len() >= MIN_RETURNS);
+    let per_year = YEAR.as_secs_f64() / sampling.every.as_secs_f64();
+    let total_return = if start > 0.0 { profit.to_f64() / start } else { 0.0 };
+    Ok(Outcome {
+        events,
+        orders: tally.orders,
+        denied: tally.denied,
+        rejected: tally.rejected,
+        fills: tally.fills,
+        fees: tally.fees,
+        profit,
+        total_return,
+        max_drawdown: deepest_fall(&equity),
+        sharpe: sample.map(|sample| sample.sharpe * per_year.sqrt()),
+        sample: sample.map(|sample| [sample.sharpe, sample.skewness, sample.kurtosis]),
+        returns: returns.len(),
+    })
+}
+
+fn deepest_fall(equity: &[f64]) -> f64 {
+    let (mut peak, mut deepest) = (f64::MIN_POSITIVE, 0.0_f64);
+    for value in equity {
+        peak = peak.max(*value);
+        deepest = deepest.max(1.0 - value / peak);
+    }
+    deepest
+}

@@ -1,0 +1,107 @@
+//! What every command over history takes: strategies, data and settings.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use model::{Symbol, Timestamp};
+
+use super::DEFAULT_CONFIG;
+use super::value::{instant, symbol};
+use crate::config::{ConfigErrors, ENGINE_KEYS, Override, Sources};
+
+/// Strategies, data and settings.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A strategy's file; may be repeated. Without any, those of the configuration
+    #[arg(long, value_name = "FILE")]
+    strategy: Vec<PathBuf>,
+
+    /// History to run over; may be repeated, and is merged by time
+    #[arg(long, value_name = "PATH", required = true)]
+    pub data: Vec<PathBuf>,
+
+    /// Whose history a file is that does not say so; strategies then trade this
+    #[arg(long, value_name = "SYMBOL", value_parser = symbol)]
+    pub symbol: Option<Symbol>,
+
+    /// Begin here; what lies before warms strategies up
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub from: Option<Timestamp>,
+
+    /// End before this instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub to: Option<Timestamp>,
+
+    /// The engine's configuration file; config/engine.toml if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Make one setting; may be repeated. A name without section is one of `backtest`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl HistoryArgs {
+    /// The files that settings come from.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let beside = Path::new(DEFAULT_CONFIG);
+        let engine = self.config.clone().or_else(|| beside.exists().then(|| beside.to_owned()));
+        match self.strategy.as_slice() {
+            [] => Sources::Files { engine },
+            chosen => Sources::Chosen { engine, strategies: chosen.to_vec() },
+        }
+    }
+
+    /// The command that repeats the run. (What only says where results go does not change them.)
+    #[must_use]
+    pub fn command(&self, name: &str) -> String {
+        let mut words = vec![format!("tickwright {name}")];
+        let mut add = |flag: &str, value: String| words.push(format!("{flag} '{value}'"));
+        self.config.iter().for_each(|file| add("--config", file.display().to_string()));
+        self.strategy.iter().for_each(|file| add("--strategy", file.display().to_string()));
+        self.data.iter().for_each(|path| add("--data", path.display().to_string()));
+        self.symbol.iter().for_each(|symbol| add("--symbol", symbol.to_string()));
+        self.set.iter().for_each(|setting| add("--set", setting.clone()));
+        self.from.iter().for_each(|instant| add("--from", instant.to_string()));
+        self.to.iter().for_each(|instant| add("--to", instant.to_string()));
+        words.join(" ")
+    }
+
+    /// The environment's settings, and those of `--set`.
+    ///
+    /// # Errors
+    /// For an argument that is no setting.
+    pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
+        let mut overrides = Override::of_environment();
+        for argument in &self.set {
+            overrides.push(Override::of_set(&in_section(argument))?);
+        }
+        Ok(overrides)
+    }
+}
+
+/// `fill=last` is short for `backtest.fill=last`.
+fn in_section(argument: &str) -> String {
+    let name = argument.split('=').next().unwrap_or(argument).trim();
+    let is_top = ENGINE_KEYS.iter().any(|key| key.path == name);
+    if name.contains('.') || is_top { argument.to_owned() } else { format!("backtest.{argument}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_section_are_of_this_one() {
+        #[track_caller]
+        fn check(argument: &str, expected: &str) {
+            assert_eq!(in_section(argument), expected);
+        }
+        check("fill=last", "backtest.fill=last");
+        check("risk.daily_loss=5", "risk.daily_loss=5");
+        check("mode=sim", "mode=sim");
+        check("cash = 5.5", "backtest.cash = 5.5");
+        check("nothing", "backtest.nothing");
+    }
+}

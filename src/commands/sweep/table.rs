@@ -1,0 +1,144 @@
+//! From results to the table, and the table's files.
+
+use std::path::Path;
+
+use backtest::sweep::Outcome;
+use model::Timestamp;
+use report::metrics::deflated_sharpe;
+use report::sweep::{SweepRow, SweepTable, WalkRow, selection_warning};
+
+use super::ledger::Entry;
+use super::{Field, Job, cells};
+use crate::cli::sweep::{Best, SweepArgs};
+use crate::cli::{Exit, Failure};
+
+const COLUMNS: [&str; 8] =
+    ["profit", "return", "Sharpe", "max drawdown", "orders", "fills", "not placed", "fees"];
+
+/// What a sweep has come to.
+pub struct Swept<'a> {
+    pub args: &'a SweepArgs,
+    pub field: &'a Field,
+    pub trained: &'a [Entry],
+    pub tests: &'a [Job],
+    pub tested: &'a [Entry],
+}
+
+/// The place of the best of these, the first of equals.
+pub fn best_of(entries: &[Entry], best: Best) -> Option<usize> {
+    let figures = entries.iter().enumerate().filter_map(|(at, entry)| {
+        Some((at, entry.outcome().and_then(|outcome| figure(outcome, best))?))
+    });
+    let better = |known: (usize, f64), other: (usize, f64)| {
+        if other.1 > known.1 { other } else { known }
+    };
+    figures.reduce(better).map(|(at, _)| at)
+}
+
+fn figure(outcome: &Outcome, best: Best) -> Option<f64> {
+    let figure = match best {
+        Best::Profit => Some(outcome.profit.to_f64()),
+        Best::Sharpe => outcome.sharpe,
+        Best::Calmar => Some(outcome.total_return / outcome.max_drawdown),
+    };
+    figure.filter(|figure| figure.is_finite())
+}
+
+impl Swept<'_> {
+    /// All of it.
+    pub fn table(&self, header: &serde_json::Value) -> SweepTable {
+        let count = self.field.points.len();
+        let is_walk = !self.field.windows.is_empty();
+        let rows = self.trained.iter().enumerate().map(|(at, entry)| {
+            self.row(is_walk.then_some(at / count), at % count, entry)
+        });
+        let fact = |name: &str| {
+            let value = &header[name];
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.replace('_', " "), text)
+        };
+        let names = ["version", "command", "config_hash", "data_hash", "from", "to", "sampling"];
+        SweepTable {
+            facts: names.into_iter().map(fact).collect(),
+            warnings: self.warnings(),
+            axes: self.args.params.iter().map(|axis| axis.name.clone()).collect(),
+            figure: match self.args.best {
+                Best::Profit => "profit".to_owned(),
+                Best::Sharpe => "Sharpe".to_owned(),
+                Best::Calmar => "return over max drawdown".to_owned(),
+            },
+            columns: COLUMNS.map(str::to_owned).to_vec(),
+            rows: rows.collect(),
+            walk: self.walk(),
+        }
+    }
+
+    fn row(&self, window: Option<usize>, point: usize, entry: &Entry) -> SweepRow {
+        let outcome = entry.outcome();
+        SweepRow {
+            window,
+            point: self.field.points[point].values.clone(),
+            figure: outcome.and_then(|outcome| figure(outcome, self.args.best)),
+            cells: outcome.map(cells).unwrap_or_default(),
+            refused: match entry {
+                Entry::Ran(_) => None,
+                Entry::Refused(reason) => Some(reason.clone()),
+            },
+        }
+    }
+
+    fn walk(&self) -> Vec<WalkRow> {
+        let count = self.field.points.len();
+        let day = |at: Timestamp| at.to_string();
+        let row = |(at, window): (usize, &backtest::sweep::Window)| {
+            let tested = self.tests.iter().position(|job| job.window == Some(at));
+            let best = tested.map(|place| {
+                let point = self.tests[place].point;
+                self.row(Some(at), point, &self.trained[at * count + point])
+            });
+            let test = tested
+                .map(|place| self.row(Some(at), self.tests[place].point, &self.tested[place]));
+            WalkRow {
+                train_from: day(window.train.from),
+                test_from: day(window.test.from),
+                test_to: day(window.test.to),
+                best,
+                test,
+            }
+        };
+        self.field.windows.iter().enumerate().map(row).collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let outcomes: Vec<&Outcome> = self.trained.iter().filter_map(Entry::outcome).collect();
+        if outcomes.len() < 2 {
+            return Vec::new();
+        }
+        let ratios: Vec<f64> =
+            outcomes.iter().filter_map(|outcome| Some(outcome.sample?[0])).collect();
+        let best = best_of(self.trained, self.args.best);
+        let best = best.and_then(|at| self.trained[at].outcome());
+        let deflated = best
+            .and_then(Outcome::sharpe_sample)
+            .map(|sample| deflated_sharpe(&sample, &ratios));
+        let returns = self.field.sampling.name();
+        vec![selection_warning(outcomes.len(), deflated.as_ref(), returns)]
+    }
+}
+
+/// Writes the table beside the results.
+///
+/// # Errors
+/// When a file can't be written.
+pub fn write(directory: &Path, table: &SweepTable) -> Result<(), Failure> {
+    let files = [
+        ("sweep.csv", table.to_csv()),
+        ("sweep.html", report::html::render_sweep(table)),
+    ];
+    for (name, text) in files {
+        let path = directory.join(name);
+        std::fs::write(&path, text)
+            .map_err(|error| Failure::new(Exit::Storage, format!("{}: {error}", path.display())))?;
+    }
+    Ok(())
+}

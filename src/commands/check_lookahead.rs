@@ -111,7 +111,9 @@ fn print(findings: &Findings) {
     let Findings { decisions, cuts, ahead, is_unsteady, early, warm_up } = findings;
     println!("{decisions} decisions, {cuts} cuts");
     if *is_unsteady {
-        println!("the same run came out otherwise the second time: the strategy draws on something outside of its events");
+        println!(
+            "the same run came out otherwise the second time: the strategy draws on something outside of its events"
+        );
     }
     match ahead.first() {
         None => println!("no decision depends on what comes after it"),
@@ -130,14 +132,18 @@ fn print(findings: &Findings) {
     }
     for (past, (gone, new)) in warm_up {
         let share = 100.0 * (gone + new) as f64 / (2 * decisions).max(1) as f64;
-        println!("with {past} times the warm-up: {gone} decisions fewer, {new} others ({share:.2} %)");
+        println!(
+            "with {past} times the warm-up: {gone} decisions fewer, {new} others ({share:.2} %)"
+        );
     }
 }
 
 fn shown(decision: Option<Decision>) -> String {
     let Some(Decision { at, order, new, .. }) = decision else { return "nothing".to_owned() };
     match new {
-        Some(new) => format!("{at} {:?} {:?} {:?} (order {order})", new.side, new.kind, new.quantity),
+        Some(new) => {
+            format!("{at} {:?} {:?} {:?} (order {order})", new.side, new.kind, new.quantity)
+        }
         None => format!("{at} cancel of order {order}"),
     }
 }

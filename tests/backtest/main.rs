@@ -4,3 +4,4 @@
 mod reports;
 mod rig;
 mod scripts;
+mod sweeps;

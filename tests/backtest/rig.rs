@@ -49,6 +49,16 @@ impl Rig {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Runs a command in the directory; its exit code, and what it printed.
+    #[track_caller]
+    pub fn run(&self, command: &str, arguments: &[&str]) -> (i32, String) {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tickwright"));
+        program.current_dir(self.directory.path()).arg(command).args(arguments);
+        let output = program.output().unwrap();
+        let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    }
+
     /// What a script makes of the trades; `None` where there is no Python.
     pub fn script(&self, name: &str) -> Option<Value> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/backtest").join(name);

@@ -180,9 +180,7 @@ pub struct EarlyEvent {
 ///
 /// # Errors
 /// See [`crate::source::SourceError`].
-pub fn early_events(
-    tape: &Tape,
-) -> Result<(u64, Option<EarlyEvent>), crate::source::SourceError> {
+pub fn early_events(tape: &Tape) -> Result<(u64, Option<EarlyEvent>), crate::source::SourceError> {
     let mut reader = tape.reader();
     let (mut batch, mut count, mut worst) = (Vec::new(), 0, None::<EarlyEvent>);
     loop {

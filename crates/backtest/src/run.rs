@@ -193,7 +193,9 @@ impl<W: Watcher> Run<W> {
             past.warm_up = match past.warm_up {
                 WarmUp::None => WarmUp::None,
                 WarmUp::Trades(count) => WarmUp::Trades(count.saturating_mul(times)),
-                WarmUp::Bars(interval, count) => WarmUp::Bars(interval, count.saturating_mul(times)),
+                WarmUp::Bars(interval, count) => {
+                    WarmUp::Bars(interval, count.saturating_mul(times))
+                }
             };
         }
         self

@@ -145,9 +145,9 @@ fn whole(tape: &Tape) -> Span {
 
 /// Runs over a part of the data, of which no more is loaded than the part.
 fn run(plan: &RunPlan, events: &[MarketEvent], tape: &Tape, span: Span) -> Decisions {
-    let price = |event: &MarketEvent| match event {
-        MarketEvent::Trade(trade) => (trade.received_at, trade.price),
-        other => panic!("{other:?} is no trade"),
+    let price = |event: &MarketEvent| {
+        let MarketEvent::Trade(trade) = event else { panic!("{event:?} is no trade") };
+        (trade.received_at, trade.price)
     };
     let part = events.iter().filter(|event| event.received_at() < span.to);
     *LOADED.lock().unwrap() = part.map(price).collect();

@@ -102,6 +102,8 @@ pub struct Cascade<V, J> {
     now: Timestamp,
     sequence: u64,
     is_live: bool,
+    /// Whether every strategy knows whether the way to the venue is open.
+    are_linked: bool,
     /// When execution and risk want to be woken; computed again only after they were given
     /// something.
     execution_wake: Timestamp,
@@ -131,6 +133,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             now: Timestamp::EPOCH,
             sequence: 0,
             is_live: false,
+            are_linked: false,
             execution_wake: Timestamp::MAX,
             risk_wake: Timestamp::MAX,
             is_wake_stale: true,
@@ -214,12 +217,14 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ) -> Result<(), JournalError> {
         self.advance(event.received_at(), out)?;
         self.sequence += 1;
-        self.step_venue(VenueInput::Market(event), out)?;
+        self.venue.observe(Moment::same(self.now), event, &mut self.venue_effects);
+        if !self.venue_effects.is_empty() {
+            self.hear_venue(out)?;
+        }
         self.settle(out)?;
-        let input = RiskInput::Market { sequence: self.sequence, event };
         // Prices alone move no timer of risk, but for one that is due.
         self.is_wake_stale |= self.now >= self.risk_wake;
-        self.risk.step(self.now, input, &mut self.risk_effects);
+        self.risk.observe(self.now, self.sequence, event, &mut self.risk_effects);
         if !self.risk_effects.is_empty() {
             self.carry_out_all(out);
             self.settle(out)?;
@@ -456,6 +461,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             }
             Told::Link { is_live } => {
                 self.is_live = is_live;
+                self.are_linked = false;
                 self.step_risk(RiskInput::ExecutionHealth { is_live }, out);
             }
         }
@@ -475,6 +481,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.risk_effects = effects;
     }
 
+    #[inline]
     fn carry_out(&mut self, effect: RiskEffect, out: &mut Vec<CascadeOutput>) {
         match effect {
             RiskEffect::Execute(request) => {
@@ -526,8 +533,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         event: Option<&MarketEvent>,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
+        let must_link = !std::mem::replace(&mut self.are_linked, true);
         for index in 0..self.seats.len() {
-            self.link_host(index, out)?;
+            if must_link || !self.are_linked {
+                self.link_host(index, out)?;
+            }
             self.tell_orders(index, out)?;
             if let Some(event) = event.filter(|event| self.seats[index].host.wants(event)) {
                 self.step_host_market(index, event, out)?;

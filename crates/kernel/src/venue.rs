@@ -263,6 +263,11 @@ pub trait Venue {
     /// Takes one input and appends what follows from it.
     fn step(&mut self, now: Moment, input: VenueInput<'_>, effects: &mut Vec<VenueEffect>);
 
+    /// The same for a market event, of which a backtest has millions.
+    fn observe(&mut self, now: Moment, event: &MarketEvent, effects: &mut Vec<VenueEffect>) {
+        self.step(now, VenueInput::Market(event), effects);
+    }
+
     /// The next instant at which [`VenueInput::Wake`] is due, if any.
     fn wake_at(&self) -> Option<Wake>;
 }

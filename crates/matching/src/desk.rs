@@ -27,6 +27,7 @@ pub struct Desk {
     pub(crate) instrument: Instrument,
     pub(crate) fees: Fees,
     pub(crate) orders: Orders,
+    /// Of every owner that ever had anything open.
     pub(crate) open: BTreeMap<Owner, OpenCounts>,
     pub(crate) last_price: Option<Price>,
     /// Last prices in turn, as long as somebody follows them.
@@ -128,9 +129,6 @@ impl Desk {
             counts.waiting -= u32::from(stage == Stage::Waiting);
             if side == Side::Buy {
                 counts.buying -= i128::from(remaining.units());
-            }
-            if counts.orders == 0 {
-                self.open.remove(&owner);
             }
         }
         self.orders.remove(slot);

@@ -186,6 +186,7 @@ impl Orders {
         self.by_key.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.by_key.is_empty()
     }

@@ -140,7 +140,9 @@ impl SweepTable {
                 line.push(figure.map_or_else(|| "n/a".to_owned(), shown));
             }
             let cells = walk.test.as_ref().map(|row| row.cells.clone()).unwrap_or_default();
-            line.extend((0..self.columns.len()).map(|at| cells.get(at).cloned().unwrap_or_default()));
+            line.extend(
+                (0..self.columns.len()).map(|at| cells.get(at).cloned().unwrap_or_default()),
+            );
             line
         };
         self.walk.iter().map(line).collect()
@@ -149,7 +151,11 @@ impl SweepTable {
 
 /// What is to be said of the best of so many trials.
 #[must_use]
-pub fn selection_warning(trials: usize, deflated: Option<&DeflatedSharpe>, returns: &str) -> String {
+pub fn selection_warning(
+    trials: usize,
+    deflated: Option<&DeflatedSharpe>,
+    returns: &str,
+) -> String {
     let told = "the best of many looks better than it is";
     match deflated {
         Some(deflated) => format!(
@@ -179,7 +185,11 @@ fn csv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     let mut line: Vec<String> = Vec::new();
     for cell in cells {
         let is_plain = !cell.contains([',', '"', '\n', '\r']);
-        line.push(if is_plain { cell.to_owned() } else { format!("\"{}\"", cell.replace('"', "\"\"")) });
+        line.push(if is_plain {
+            cell.to_owned()
+        } else {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        });
     }
     line.join(",") + "\n"
 }
@@ -229,7 +239,10 @@ mod tests {
     fn the_best_comes_first_and_ties_keep_their_order() {
         assert_eq!(table().ranking(), [2, 3, 0]);
         let text = table().to_text(2);
-        assert_eq!(text, "#  fast  slow  profit\n1     5    30   12.50\n2    10    30   12.50\n… and 1 more\n");
+        assert_eq!(
+            text,
+            "#  fast  slow  profit\n1     5    30   12.50\n2    10    30   12.50\n… and 1 more\n"
+        );
     }
 
     #[test]

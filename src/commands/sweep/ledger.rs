@@ -1,6 +1,7 @@
 //! The results of a sweep on disk: one line of JSON each, in the order of the sweep, appended as
 //! they come. A sweep that was interrupted goes on after the last whole line.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub struct Ledger {
     path: PathBuf,
     file: File,
     /// Results of an earlier sweep that nobody has taken yet, the next one first.
-    known: std::collections::VecDeque<Entry>,
+    known: VecDeque<Entry>,
 }
 
 impl Ledger {
@@ -49,8 +50,12 @@ impl Ledger {
             Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
         };
         std::fs::create_dir_all(directory).map_err(failed)?;
-        let options = OpenOptions::new().read(true).append(true).create(true).clone();
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         // A line without its end was being written when the sweep was killed.
@@ -72,9 +77,8 @@ impl Ledger {
             }
         }
         let known = lines.map(serde_json::from_str).collect::<Result<_, _>>();
-        let known = known.map_err(|error| {
-            Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
-        })?;
+        let known = known
+            .map_err(|error| Failure::new(Exit::Storage, format!("{}: {error}", path.display())))?;
         Ok(Self { path, file, known })
     }
 

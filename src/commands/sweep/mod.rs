@@ -62,7 +62,8 @@ pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
     let tests = tests(&field, &trained, args);
     let tested = run_jobs(&field, &tests, threads, args.json, &mut ledger)?;
     let took = began.elapsed();
-    let swept = table::Swept { args, field: &field, trained: &trained, tests: &tests, tested: &tested };
+    let swept =
+        table::Swept { args, field: &field, trained: &trained, tests: &tests, tested: &tested };
     let table = swept.table(&header);
     table::write(&args.out, &table)?;
     let runs = trained.iter().chain(&tested).filter(|entry| matches!(entry, Entry::Ran(_))).count();

@@ -49,9 +49,11 @@ impl Swept<'_> {
     pub fn table(&self, header: &serde_json::Value) -> SweepTable {
         let count = self.field.points.len();
         let is_walk = !self.field.windows.is_empty();
-        let rows = self.trained.iter().enumerate().map(|(at, entry)| {
-            self.row(is_walk.then_some(at / count), at % count, entry)
-        });
+        let rows = self
+            .trained
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| self.row(is_walk.then_some(at / count), at % count, entry));
         let fact = |name: &str| {
             let value = &header[name];
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -118,9 +120,8 @@ impl Swept<'_> {
             outcomes.iter().filter_map(|outcome| Some(outcome.sample?[0])).collect();
         let best = best_of(self.trained, self.args.best);
         let best = best.and_then(|at| self.trained[at].outcome());
-        let deflated = best
-            .and_then(Outcome::sharpe_sample)
-            .map(|sample| deflated_sharpe(&sample, &ratios));
+        let deflated =
+            best.and_then(Outcome::sharpe_sample).map(|sample| deflated_sharpe(&sample, &ratios));
         let returns = self.field.sampling.name();
         vec![selection_warning(outcomes.len(), deflated.as_ref(), returns)]
     }
@@ -131,10 +132,7 @@ impl Swept<'_> {
 /// # Errors
 /// When a file can't be written.
 pub fn write(directory: &Path, table: &SweepTable) -> Result<(), Failure> {
-    let files = [
-        ("sweep.csv", table.to_csv()),
-        ("sweep.html", report::html::render_sweep(table)),
-    ];
+    let files = [("sweep.csv", table.to_csv()), ("sweep.html", report::html::render_sweep(table))];
     for (name, text) in files {
         let path = directory.join(name);
         std::fs::write(&path, text)

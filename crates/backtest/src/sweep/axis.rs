@@ -95,7 +95,8 @@ fn add_range(
 /// [`MAX_POINTS`].
 #[must_use]
 pub fn grid(axes: &[Axis]) -> Option<Vec<Vec<String>>> {
-    let count = axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.values.len()))?;
+    let count =
+        axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.values.len()))?;
     if count > MAX_POINTS {
         return None;
     }

@@ -88,7 +88,8 @@ mod tests {
         let jobs: Vec<usize> = (0..10_000).collect();
         let begun = AtomicUsize::new(0);
         let work = |_: &usize| begun.fetch_add(1, Ordering::Relaxed);
-        let done = run_all(&jobs, 2, work, |number, _| if number < 3 { Ok(()) } else { Err(number) });
+        let done =
+            run_all(&jobs, 2, work, |number, _| if number < 3 { Ok(()) } else { Err(number) });
         assert_eq!(done, Err(3));
         assert!(begun.load(Ordering::Relaxed) < 10_000);
     }

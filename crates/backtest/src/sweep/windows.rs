@@ -37,10 +37,8 @@ pub fn walk_forward(whole: Span, train: Duration, test: Duration) -> Vec<Window>
         if split >= end || end.since(split) < test / 2 {
             return windows;
         }
-        windows.push(Window {
-            train: Span { from, to: split },
-            test: Span { from: split, to: end },
-        });
+        windows
+            .push(Window { train: Span { from, to: split }, test: Span { from: split, to: end } });
         from = from.after(test);
     }
 }
@@ -55,11 +53,8 @@ mod tests {
         fn check(length: i64, train: u64, test: u64, expected: &[(i64, i64, i64)]) {
             let at = Timestamp::from_secs;
             let whole = Span { from: at(0), to: at(length) };
-            let windows = walk_forward(
-                whole,
-                Duration::from_secs(train),
-                Duration::from_secs(test),
-            );
+            let windows =
+                walk_forward(whole, Duration::from_secs(train), Duration::from_secs(test));
             let shown: Vec<(i64, i64, i64)> = windows
                 .iter()
                 .map(|w| (w.train.from.as_secs(), w.test.from.as_secs(), w.test.to.as_secs()))

@@ -1,6 +1,8 @@
 //! From an approved request to a command on its way.
 
-use model::{CancelReason, ClientOrderId, OrderEventKind, OrderId, OrderQuantity, OrderStatus, Timestamp};
+use model::{
+    CancelReason, ClientOrderId, OrderEventKind, OrderId, OrderQuantity, OrderStatus, Timestamp,
+};
 
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;

@@ -119,6 +119,7 @@ impl Marks {
     }
 
     /// Takes note of an event; tells whether it moved the mark.
+    #[inline]
     pub(super) fn observe(&mut self, event: &MarketEvent) -> Option<MarkChange> {
         let prices = &mut self.0[usize::from(event.instrument().0)];
         prices.received_at = Some(event.received_at());
@@ -189,6 +190,7 @@ impl Marks {
 }
 
 impl MarketPrices {
+    #[inline]
     fn set_mark(&mut self, price: Price, source: MarkSource) -> Option<MarkChange> {
         if source < self.source || !price.is_positive() {
             return None;

@@ -47,12 +47,16 @@ impl FeeWorth {
 
 impl Portfolio {
     /// Takes note of a market event. Tells whether equity moved.
+    #[inline]
     pub fn on_market(&mut self, event: &MarketEvent) -> bool {
         let Some(change) = self.marks.observe(event) else { return false };
-        let index = usize::from(event.instrument().0);
-        let held = &self.held[index];
+        self.on_mark(event.instrument(), change)
+    }
+
+    fn on_mark(&mut self, instrument: InstrumentId, change: MarkChange) -> bool {
+        let held = &self.held[usize::from(instrument.0)];
         let MarkChange { before: Some(before), after } = change else {
-            return self.on_first_mark(event.instrument());
+            return self.on_first_mark(instrument);
         };
         if held.carries_route || held.route != super::marks::Route::Same {
             self.revalue();

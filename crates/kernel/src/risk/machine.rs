@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    Amount, DenialReason, Instruments, NewOrder, OrderEvent, OrderEventKind, OrderId, StrategyId,
-    Timestamp,
+    Amount, DenialReason, Instruments, MarketEvent, NewOrder, OrderEvent, OrderEventKind, OrderId,
+    StrategyId, Timestamp,
 };
 
 use super::approved::Approved;
@@ -158,15 +158,7 @@ impl RiskMachine {
             self.keep_time(now, effects);
         }
         match input {
-            RiskInput::Market { sequence, event } => {
-                self.sequence = sequence;
-                if self.portfolio.on_market(event) {
-                    for (key, in_quote) in self.portfolio.take_valued_fees() {
-                        effects.push(RiskEffect::FeeValued { key, in_quote });
-                    }
-                    self.judge_losses(now, effects);
-                }
-            }
+            RiskInput::Market { sequence, event } => self.observe(now, sequence, event, effects),
             RiskInput::Intent(intent) => self.take_intent(now, intent, effects),
             RiskInput::Order { strategy, event } => self.on_order(now, strategy, event, effects),
             RiskInput::Balances { balances, is_complete, event_at } => {
@@ -200,6 +192,31 @@ impl RiskMachine {
             }
             RiskInput::Wake => self.tend_due(now, effects),
         }
+    }
+
+    /// [`RiskInput::Market`], of which a backtest has millions.
+    #[inline]
+    pub fn observe(
+        &mut self,
+        now: Timestamp,
+        sequence: u64,
+        event: &MarketEvent,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if now >= self.next_sample_at.min(self.next_day_at) {
+            self.keep_time(now, effects);
+        }
+        self.sequence = sequence;
+        if self.portfolio.on_market(event) {
+            self.on_equity_moved(now, effects);
+        }
+    }
+
+    fn on_equity_moved(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+        for (key, in_quote) in self.portfolio.take_valued_fees() {
+            effects.push(RiskEffect::FeeValued { key, in_quote });
+        }
+        self.judge_losses(now, effects);
     }
 
     fn quarantine(&mut self, strategy: StrategyId, effects: &mut Vec<RiskEffect>) {

@@ -229,6 +229,7 @@ impl StrategyHost {
 
     /// Whether the strategy asked for an event like this one.
     #[must_use]
+    #[inline]
     pub fn wants(&self, event: &MarketEvent) -> bool {
         let requested = match event {
             MarketEvent::Trade(_) => self.requirements.trades,
@@ -248,6 +249,7 @@ impl StrategyHost {
 
     /// When the host wants [`HostInput::Wake`], by the venue's clock.
     #[must_use]
+    #[inline]
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::Ready | Stage::Paused => self.timers.earliest(),
@@ -468,6 +470,7 @@ impl StrategyHost {
         Ok(())
     }
 
+    #[inline]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) -> Result<(), HostError> {
         if !is_news(&self.view, event) {
             return Ok(());

@@ -442,18 +442,26 @@ impl Matcher<Recorded> {
     /// Takes what happened on the market: resting orders may fill, waiting ones may fire.
     /// [`MarketEvent::Book`] tells nothing that the events it was made of did not, and is passed
     /// over.
+    #[inline]
     pub fn on_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         self.desk.now = now;
+        if let MarketEvent::Trade(trade) = event
+            && self.desk.orders.is_empty()
+        {
+            // Nobody rests, waits or follows.
+            self.liquidity.has_trades = true;
+            self.liquidity.last_price = Some(trade.price);
+            self.desk.last_price = Some(trade.price);
+        } else {
+            self.meet_market(now, event, out);
+        }
+    }
+
+    fn meet_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         match event {
             MarketEvent::Trade(trade) => {
                 self.liquidity.has_trades = true;
-                if self.desk.orders.is_empty() {
-                    // Nobody rests, waits or follows.
-                    self.liquidity.last_price = Some(trade.price);
-                    self.desk.last_price = Some(trade.price);
-                } else {
-                    self.on_trade(trade, out);
-                }
+                self.on_trade(trade, out);
             }
             MarketEvent::Bar(bar) if !self.liquidity.has_trades => self.on_bar(bar, out),
             MarketEvent::Bar(_) | MarketEvent::Book(_) => {}

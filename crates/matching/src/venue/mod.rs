@@ -530,6 +530,7 @@ impl LocalVenue {
         });
     }
 
+    #[inline]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) {
         let instrument = event.instrument();
         self.markets[usize::from(instrument.0)].on_market(now, event, &mut self.matched);
@@ -609,6 +610,19 @@ impl Venue for LocalVenue {
         self.deliver(now, effects);
     }
 
+    #[inline]
+    fn observe(&mut self, now: Moment, event: &MarketEvent, effects: &mut Vec<VenueEffect>) {
+        if self.commands.is_empty() && self.answers.is_empty() {
+            self.on_market(now.venue, event);
+            if !self.answers.is_empty() {
+                self.deliver(now.venue, effects);
+            }
+        } else {
+            self.step(now, VenueInput::Market(event), effects);
+        }
+    }
+
+    #[inline]
     fn wake_at(&self) -> Option<Wake> {
         let arrival = self.commands.front().map(|(at, _)| *at);
         let delivery = self.answers.front().map(|(at, _)| *at);

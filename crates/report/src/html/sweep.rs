@@ -91,7 +91,9 @@ fn best(out: &mut String, table: &SweepTable) {
 fn walk(out: &mut String, table: &SweepTable) {
     if !table.walk.is_empty() {
         out.push_str("<h2>Walk forward</h2>\n");
-        out.push_str("<p>In each window the best of the first span trades the span after it.</p>\n");
+        out.push_str(
+            "<p>In each window the best of the first span trades the span after it.</p>\n",
+        );
         grid(out, &table.walk_head(), &table.walk_lines());
     }
 }
@@ -126,8 +128,16 @@ fn heat_map(out: &mut String, table: &SweepTable) {
     }
     let most = best.values().fold(0.0_f64, |most, value| most.max(value.abs()));
     let name = across.map_or(String::new(), |across| format!(" and {}", table.axes[across]));
-    put!(out, "<h2>{} by {}{}</h2>\n", Escaped(&table.figure), Escaped(&table.axes[down]), Escaped(name));
-    out.push_str("<p>The best over all other settings and windows; green above zero, red below.</p>\n");
+    put!(
+        out,
+        "<h2>{} by {}{}</h2>\n",
+        Escaped(&table.figure),
+        Escaped(&table.axes[down]),
+        Escaped(name)
+    );
+    out.push_str(
+        "<p>The best over all other settings and windows; green above zero, red below.</p>\n",
+    );
     out.push_str("<div class=\"wide\"><table class=\"map\"><tr><th></th>");
     for column in &columns {
         put!(out, "<th>{}</th>", Escaped(column));
@@ -142,7 +152,10 @@ fn heat_map(out: &mut String, table: &SweepTable) {
                     let share = if most > 0.0 { strength / most } else { 0.0 };
                     let lightness = 96.0 - 46.0 * share;
                     let text = Escaped(tidy(&shown(*value)));
-                    put!(out, "<td style=\"background:hsl({hue} 65% {lightness:.0}%)\">{text}</td>");
+                    put!(
+                        out,
+                        "<td style=\"background:hsl({hue} 65% {lightness:.0}%)\">{text}</td>"
+                    );
                 }
                 None => out.push_str("<td></td>"),
             }
@@ -190,7 +203,9 @@ mod tests {
         };
         let page = render_sweep(&table);
         assert!(page.contains("<tr><th>9</th><td style=\"background:hsl(8 65% 50%)\">"), "{page}");
-        assert!(page.contains("<tr><th>10</th><td style=\"background:hsl(140 65% 73%)\">2.000</td><td></td>"));
+        assert!(page.contains(
+            "<tr><th>10</th><td style=\"background:hsl(140 65% 73%)\">2.000</td><td></td>"
+        ));
         assert!(page.contains("a &amp; b") && page.contains("&lt;b&gt;") && !page.contains("<b>"));
         assert_eq!(page, render_sweep(&table));
     }

@@ -169,9 +169,8 @@ mod tests {
     fn more_trials_deflate_more() {
         let returns: Vec<f64> = (0..200).map(|n| if n % 3 == 0 { -0.01 } else { 0.008 }).collect();
         let sample = SharpeSample::of(&returns).unwrap();
-        let all = |trials: u32| -> Vec<f64> {
-            (0..trials).map(|n| f64::from(n % 7) / 70.0).collect()
-        };
+        let all =
+            |trials: u32| -> Vec<f64> { (0..trials).map(|n| f64::from(n % 7) / 70.0).collect() };
         let [few, many] = [5, 5_000].map(|trials| deflated_sharpe(&sample, &all(trials)));
         assert!(few.probability > many.probability, "{few:?} {many:?}");
         assert_eq!(deflated_sharpe(&sample, &[sample.sharpe]).expected_best, 0.0);

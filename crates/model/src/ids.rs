@@ -1,8 +1,6 @@
 //! Names and numbers that identify things. All are `Copy`, so that messages stay flat.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -185,47 +183,6 @@ number_id! {
 number_id! {
     /// One cause and all that follows from it, from market event to fill.
     CorrelationId(u64)
-}
-
-/// What is known by an id of our own, and never walked through: which place an entry has is the same
-/// in every run, and means nothing.
-pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
-
-/// Spreads ids over an [`IdMap`]. Nobody else chooses them: there is nothing to protect.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct IdHasher(u64);
-
-impl IdHasher {
-    const fn mix(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-}
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.mix(u64::from_le_bytes(*word));
-        }
-        for byte in rest {
-            self.mix(u64::from(*byte));
-        }
-    }
-    fn write_u8(&mut self, number: u8) {
-        self.mix(u64::from(number));
-    }
-    fn write_u16(&mut self, number: u16) {
-        self.mix(u64::from(number));
-    }
-    fn write_i64(&mut self, number: i64) {
-        self.mix(number.cast_unsigned());
-    }
-    fn write_usize(&mut self, number: usize) {
-        self.mix(number as u64);
-    }
 }
 
 /// What an order is for. Its letter stands last in the client order id, so that even a stranger

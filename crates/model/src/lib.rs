@@ -20,8 +20,8 @@ mod time;
 pub use amount::{Amount, AmountError};
 pub use fixed::{FixedError, Price, Quantity};
 pub use ids::{
-    Asset, ClientOrderId, CorrelationId, IdError, IdHasher, IdMap, InstanceId, InstrumentId,
-    OrderId, Role, StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
+    Asset, ClientOrderId, CorrelationId, IdError, InstanceId, InstrumentId, OrderId, Role,
+    StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
 };
 pub use instrument::{
     Contract, FilterViolation, Filters, Instrument, InstrumentStatus, Instruments, NotionalFilter,

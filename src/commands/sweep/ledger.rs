@@ -50,12 +50,8 @@ impl Ledger {
             Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
         };
         std::fs::create_dir_all(directory).map_err(failed)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         // A line without its end was being written when the sweep was killed.

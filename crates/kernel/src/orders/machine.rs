@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    ClientOrderId, FillKey, IdMap, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
+    ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
     OrderStatus, Quantity, Role, Timestamp, VenueOrderId,
 };
 
@@ -40,8 +40,8 @@ pub struct ExecutionMachine {
     pub(super) policy: ExecutionPolicy,
     pub(super) instruments: Arc<Instruments>,
     pub(super) orders: OrderTable,
-    pub(super) by_client_id: IdMap<ClientOrderId, OrderId>,
-    pub(super) by_venue_id: IdMap<(InstrumentId, VenueOrderId), OrderId>,
+    pub(super) by_client_id: BTreeMap<ClientOrderId, OrderId>,
+    pub(super) by_venue_id: BTreeMap<(InstrumentId, VenueOrderId), OrderId>,
     /// Orders that are not final.
     pub(super) working: SortedVec<OrderId>,
     /// Orders that are, oldest first, to be forgotten one day.
@@ -86,8 +86,8 @@ impl ExecutionMachine {
             policy,
             instruments,
             orders: OrderTable::default(),
-            by_client_id: IdMap::default(),
-            by_venue_id: IdMap::default(),
+            by_client_id: BTreeMap::new(),
+            by_venue_id: BTreeMap::new(),
             working: SortedVec::default(),
             finished: VecDeque::new(),
             known_fills: restored.fills,

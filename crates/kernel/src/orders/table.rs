@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use model::OrderId;
 
@@ -9,12 +10,20 @@ use super::order::Order;
 
 /// Orders by their id. Whoever looks at an order looks at it again and again before the next one
 /// has its turn: the place of the last is at hand.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct OrderTable {
     places: BTreeMap<OrderId, usize>,
     slots: Vec<Option<Order>>,
     free: Vec<usize>,
     last: Cell<Option<(OrderId, usize)>>,
+}
+
+/// In the order of their ids, and nothing of where they are kept: the machine's fingerprint is made
+/// of this.
+impl fmt::Debug for OrderTable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.values()).finish()
+    }
 }
 
 impl OrderTable {

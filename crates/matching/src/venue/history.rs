@@ -1,11 +1,11 @@
 //! What the local venue remembers of orders and executions.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use kernel::venue::OrderSnapshot;
 use model::{
-    Amount, Asset, ClientOrderId, Fill, IdMap, InstrumentId, NewOrder, OrderStatus, Quantity,
-    Timestamp, TradeId, VenueOrderId,
+    Amount, Asset, ClientOrderId, Fill, InstrumentId, NewOrder, OrderStatus, Quantity, Timestamp,
+    TradeId, VenueOrderId,
 };
 
 /// How many ended orders, and how many executions, are kept for questions. Older ones are
@@ -48,7 +48,7 @@ impl VenueOrder {
 pub(super) struct History {
     /// By number: they come at the end, and few are open at a time.
     open: Vec<VenueOrder>,
-    by_name: IdMap<ClientOrderId, VenueOrderId>,
+    by_name: BTreeMap<ClientOrderId, VenueOrderId>,
     /// Oldest first.
     ended: VecDeque<VenueOrder>,
     fills: VecDeque<Fill>,

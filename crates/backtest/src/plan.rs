@@ -73,7 +73,7 @@ pub struct PlanError {
 fn policy() -> ExecutionPolicy {
     ExecutionPolicy {
         is_journaled: false,
-        final_orders_kept: 8,
+        final_orders_kept: 64,
         reconcile_every: Duration::from_secs(86_400),
         ..ExecutionPolicy::default()
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backtest::sweep::Outcome;
+use backtest::sweep::{Outcome, Sampling};
 use model::Timestamp;
 use report::metrics::deflated_sharpe;
 use report::sweep::{SweepRow, SweepTable, WalkRow, selection_warning};
@@ -12,8 +12,15 @@ use super::{Field, Job, cells};
 use crate::cli::sweep::{Best, SweepArgs};
 use crate::cli::{Exit, Failure};
 
-const COLUMNS: [&str; 8] =
-    ["profit", "return", "Sharpe", "max drawdown", "orders", "fills", "not placed", "fees"];
+/// Names of the columns. A ratio of returns shorter than a day is not annualised, and says so.
+fn columns(sampling: Sampling) -> Vec<String> {
+    let sharpe = match sampling.is_daily() {
+        true => "Sharpe".to_owned(),
+        false => format!("Sharpe a {} return", sampling.name()),
+    };
+    let names = ["max drawdown", "orders", "fills", "not placed", "fees"].map(str::to_owned);
+    ["profit".to_owned(), "return".to_owned(), sharpe].into_iter().chain(names).collect()
+}
 
 /// What a sweep has come to.
 pub struct Swept<'a> {
@@ -69,7 +76,7 @@ impl Swept<'_> {
                 Best::Sharpe => "Sharpe".to_owned(),
                 Best::Calmar => "return over max drawdown".to_owned(),
             },
-            columns: COLUMNS.map(str::to_owned).to_vec(),
+            columns: columns(self.field.sampling),
             rows: rows.collect(),
             walk: self.walk(),
         }

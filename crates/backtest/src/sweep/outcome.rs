@@ -13,8 +13,8 @@ use crate::run::{Run, RunError, WatchError, Watcher};
 use crate::source::{EventSource as _, Span as Until};
 use crate::tape::Tape;
 
-/// How long a year is for annualised figures: 365 days, as everywhere.
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+/// Daily returns of a year, as everywhere.
+const DAYS_OF_YEAR: f64 = 365.0;
 
 /// Fewest returns that a ratio is given for.
 const MIN_RETURNS: usize = 30;
@@ -35,6 +35,12 @@ impl Sampling {
         let units = [86_400, 3_600, 60].map(Duration::from_secs);
         let every = units.into_iter().find(|every| length >= *every * needed);
         Self { every: every.unwrap_or(Duration::from_secs(1)) }
+    }
+
+    /// Whether it is daily: only then are figures annualised.
+    #[must_use]
+    pub const fn is_daily(self) -> bool {
+        self.every.as_secs() == 86_400
     }
 
     /// Its name: `1d`, `1h`, `1m` or `1s`.
@@ -70,8 +76,8 @@ pub struct Outcome {
     pub total_return: f64,
     /// Deepest fall of the sampled equity below its peak, as a fraction of the peak.
     pub max_drawdown: f64,
-    /// Mean over deviation of the sampled returns, times √(samples of a 365-day year); `None` for
-    /// fewer than thirty, or where they do not vary.
+    /// Mean over deviation of the sampled returns: of daily ones times √365, of shorter ones as it
+    /// is, for these carry no annual figure. `None` for fewer than thirty, or where they do not vary.
     pub sharpe: Option<f64>,
     /// The same, not annualised, with the moments that the deflated ratio needs.
     pub sample: Option<[f64; 3]>,
@@ -164,7 +170,7 @@ pub fn run_over(
     let returns: Vec<f64> =
         equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0).filter(|r| r.is_finite()).collect();
     let sample = SharpeSample::of(&returns).filter(|_| returns.len() >= MIN_RETURNS);
-    let per_year = YEAR.as_secs_f64() / sampling.every.as_secs_f64();
+    let scale = if sampling.is_daily() { DAYS_OF_YEAR.sqrt() } else { 1.0 };
     let total_return = if start > 0.0 { profit.to_f64() / start } else { 0.0 };
     Ok(Outcome {
         events,
@@ -176,7 +182,7 @@ pub fn run_over(
         profit,
         total_return,
         max_drawdown: deepest_fall(&equity),
-        sharpe: sample.map(|sample| sample.sharpe * per_year.sqrt()),
+        sharpe: sample.map(|sample| sample.sharpe * scale),
         sample: sample.map(|sample| [sample.sharpe, sample.skewness, sample.kurtosis]),
         returns: returns.len(),
     })

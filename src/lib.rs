@@ -13,6 +13,7 @@ mod demo;
 pub mod guard;
 pub mod inspect;
 pub mod logging;
+pub mod parity;
 pub mod prices;
 pub mod wiring;
 

@@ -3,7 +3,7 @@
 //! The only place that reads a clock. Everything else is passed a [`Moment`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kernel::venue::Wake;
@@ -23,6 +23,8 @@ struct Inner {
     venue_at_ns: AtomicI64,
     wall_at_ns: AtomicI64,
     speed_bits: AtomicU64,
+    /// The venue's clock is moved from outside, and stands still in between.
+    is_stepped: AtomicBool,
 }
 
 /// Longest sleep while the venue's clock is not ours: its speed may change meanwhile.
@@ -48,6 +50,7 @@ impl Clock {
             venue_at_ns: AtomicI64::new(wall_ns),
             wall_at_ns: AtomicI64::new(wall_ns),
             speed_bits: AtomicU64::new(1_f64.to_bits()),
+            is_stepped: AtomicBool::new(false),
         }))
     }
 
@@ -57,6 +60,19 @@ impl Clock {
         self.0.venue_at_ns.store(venue_at.as_nanos(), Ordering::Relaxed);
         self.0.wall_at_ns.store(wall_at.as_nanos(), Ordering::Relaxed);
         self.0.speed_bits.store(speed.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Moves the venue's clock to an instant, where it stands still until it is moved again.
+    /// From then on no timer of the venue's time fires by itself: see [`crate::lockstep`].
+    pub fn step_to(&self, venue_at: Timestamp) {
+        self.0.is_stepped.store(true, Ordering::Relaxed);
+        self.follow(venue_at, self.wall(), 0.0);
+    }
+
+    /// Whether the venue's clock is moved from outside.
+    #[must_use]
+    pub fn is_stepped(&self) -> bool {
+        self.0.is_stepped.load(Ordering::Relaxed)
     }
 
     /// How fast the venue's time runs.

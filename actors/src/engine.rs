@@ -22,6 +22,7 @@ use crate::execution::{
 use crate::feed::{
     FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
 };
+use crate::lockstep::{Holding, Host, Lockstep, Progress};
 use crate::messages::{DropSockets, ExecutionRequested, Hops, RefreshInstruments, StrategyOrder};
 use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
@@ -159,6 +160,40 @@ impl Engine {
             Recipient<crate::messages::JournalAnswered>,
         ) -> crate::journal::JournalQueue,
     ) -> Self {
+        Self::start_with(parts, journal, None).0
+    }
+
+    /// The same in step with a replay: nothing happens between actors but what the second one
+    /// hands on.
+    pub fn start_in_step(
+        parts: EngineParts,
+        journal: impl FnOnce(
+            Recipient<crate::messages::JournalAnswered>,
+        ) -> crate::journal::JournalQueue,
+    ) -> (Self, Lockstep) {
+        let holding = Holding::start();
+        let (engine, (hosts, marks)) = Self::start_with(parts, journal, Some(holding.clone()));
+        let lockstep = Lockstep {
+            clock: engine.clock.clone(),
+            holding,
+            feed: engine.feed.clone(),
+            execution: engine.execution.clone(),
+            risk: engine.risk.clone(),
+            marks,
+            hosts,
+            known: Progress::default(),
+            answered: 0,
+        };
+        (engine, lockstep)
+    }
+
+    fn start_with(
+        parts: EngineParts,
+        journal: impl FnOnce(
+            Recipient<crate::messages::JournalAnswered>,
+        ) -> crate::journal::JournalQueue,
+        holding: Option<Holding>,
+    ) -> (Self, (Vec<Host>, Interest)) {
         let clock = parts.clock.clone();
         let last_resort = LastResort { on_broken: parts.on_broken, is_ending: false }.start();
         let broken = last_resort.clone().recipient();
@@ -196,7 +231,7 @@ impl Engine {
             FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments, tap())
                 .start();
         let addresses =
-            Addresses { feed: &feed, execution: &execution, risk: &risk, broken: &broken };
+            Addresses { feed: &feed, execution: &execution, risk: &risk, broken: &broken, holding };
         let seated: Vec<Seated> = parts
             .strategies
             .into_iter()
@@ -204,8 +239,11 @@ impl Engine {
             .collect();
         addresses.link(&seated, &gauges, parts.venue_interest);
         let activities = seated.iter().map(|seated| Arc::clone(&seated.activity)).collect();
+        let hosts = seated.iter().map(Seated::host).collect();
+        let marks = marks(&seated);
         let strategies = seated.into_iter().map(|seated| (seated.name, seated.address)).collect();
-        Self { clock, feed, execution, risk, strategies, activities, last_resort }
+        let engine = Self { clock, feed, execution, risk, strategies, activities, last_resort };
+        (engine, (hosts, marks))
     }
 
     /// What the watchdog watches.
@@ -434,6 +472,36 @@ struct Addresses<'a> {
     execution: &'a Addr<ExecutionActor>,
     risk: &'a Addr<RiskActor>,
     broken: &'a Recipient<OrderPathBroken>,
+    /// In step with a replay, what is sent is held back here.
+    holding: Option<Holding>,
+}
+
+impl Seated {
+    fn host(&self) -> Host {
+        let (strategy, interest) = (self.strategy, self.interest.clone());
+        Host { strategy, address: self.address.clone(), interest, link: None }
+    }
+}
+
+/// What risk wants of the market.
+fn marks(seated: &[Seated]) -> Interest {
+    Interest {
+        instruments: seated.iter().flat_map(|seated| seated.interest.instruments.clone()).collect(),
+        trades: true,
+        quotes: true,
+        bars: model::Interval::all().collect(),
+        ..Interest::default()
+    }
+}
+
+/// Where what goes to `address` really goes: in step with a replay it is held back.
+macro_rules! held_or {
+    ($self:ident, $holder:ident, $address:expr) => {
+        match &$self.holding {
+            Some(holding) => holding.$holder.clone().recipient(),
+            None => $address.clone().recipient(),
+        }
+    };
 }
 
 impl Addresses<'_> {
@@ -448,7 +516,7 @@ impl Addresses<'_> {
         let strategy = seat.setup.strategy;
         let intents = Arc::clone(&gauges.intents[&strategy]);
         let links = StrategyLinks {
-            risk: Outbox::new(self.risk.clone().recipient(), intents),
+            risk: Outbox::new(held_or!(self, holder, self.risk), intents),
             quarantine: self.risk.clone().recipient(),
             journal: self.execution.clone().recipient(),
             feed: self.feed.clone().recipient(),
@@ -487,7 +555,7 @@ impl Addresses<'_> {
     /// begin. A fresh mailbox takes these first messages.
     fn link(&self, seated: &[Seated], gauges: &Gauges, venue_interest: Option<Interest>) {
         let strategies = seated.iter().map(|seated| {
-            let recipient = seated.address.clone().recipient();
+            let recipient = held_or!(self, hosts, seated.address);
             (seated.strategy, Outbox::new(recipient, Arc::clone(&seated.order_gauge)))
         });
         let risk = StartRisk(RiskLinks {
@@ -502,59 +570,70 @@ impl Addresses<'_> {
         });
         self.risk.try_send(risk).expect("the mailbox is new");
         let to_risk =
-            Outbox::new(self.risk.clone().recipient(), Arc::clone(&gauges.orders_to_risk));
+            Outbox::new(held_or!(self, holder, self.risk), Arc::clone(&gauges.orders_to_risk));
         let told = seated.iter().map(|seated| seated.address.clone().recipient());
+        let link = match &self.holding {
+            Some(holding) => vec![holding.holder.clone().recipient()],
+            None => std::iter::once(self.risk.clone().recipient()).chain(told).collect(),
+        };
         let execution = StartExecution(ExecutionLinks {
             risk: to_risk,
-            account: self.risk.clone().recipient(),
-            link: std::iter::once(self.risk.clone().recipient()).chain(told).collect(),
+            account: held_or!(self, holder, self.risk),
+            link,
             broken: self.broken.clone(),
         });
         self.execution.try_send(execution).expect("the mailbox is new");
-        let listeners = self.listeners(seated, gauges, venue_interest);
+        let subscribers = match &self.holding {
+            Some(holding) => vec![held_market(holding, seated)],
+            None => self.subscribers(seated, gauges, venue_interest),
+        };
+        let listeners = self.listeners(seated, subscribers);
         self.feed.try_send(StartFeed(listeners)).expect("the mailbox is new");
     }
 
-    fn listeners(
+    /// Who gets the market's events, in order.
+    fn subscribers(
         &self,
         seated: &[Seated],
         gauges: &Gauges,
         venue_interest: Option<Interest>,
-    ) -> FeedListeners {
-        let everything: Vec<model::InstrumentId> =
-            seated.iter().flat_map(|seated| seated.interest.instruments.clone()).collect();
+    ) -> Vec<Subscriber> {
         let to_execution = venue_interest.map(|interest| {
             let recipient = self.execution.clone().recipient();
             let outbox = Outbox::new(recipient, Arc::clone(&gauges.market_to_execution));
             Subscriber::new(interest, outbox, Some(self.execution.clone().recipient()))
         });
-        let marks = Interest {
-            instruments: everything,
-            trades: true,
-            quotes: true,
-            bars: model::Interval::all().collect(),
-            ..Interest::default()
-        };
         let recipient = self.risk.clone().recipient();
         let outbox = Outbox::new(recipient, Arc::clone(&gauges.market_to_risk));
-        let to_risk = Subscriber::new(marks, outbox, Some(self.risk.clone().recipient()));
+        let to_risk = Subscriber::new(marks(seated), outbox, Some(self.risk.clone().recipient()));
         let to_strategies = seated.iter().map(|seated| {
             let recipient = seated.address.clone().recipient();
             let outbox = Outbox::new(recipient, Arc::clone(&seated.market_gauge));
             let on_lag = Some(seated.address.clone().recipient());
             Subscriber::new(seated.interest.clone(), outbox, on_lag)
         });
-        let subscribers = to_execution.into_iter().chain([to_risk]).chain(to_strategies);
+        to_execution.into_iter().chain([to_risk]).chain(to_strategies).collect()
+    }
+
+    fn listeners(&self, seated: &[Seated], subscribers: Vec<Subscriber>) -> FeedListeners {
         let strategies = seated.iter().map(|seated| {
             let address = &seated.address;
             (seated.strategy, address.clone().recipient(), address.clone().recipient())
         });
         FeedListeners {
-            subscribers: subscribers.collect(),
+            subscribers,
             health: vec![self.risk.clone().recipient()],
             strategies: strategies.collect(),
         }
     }
+}
+
+/// In step with a replay all that anybody wants is held back in one place.
+fn held_market(holding: &Holding, seated: &[Seated]) -> Subscriber {
+    let everything = Interest { books: true, depth: true, ..marks(seated) };
+    let recipient = holding.holder.clone().recipient();
+    let outbox = Outbox::new(recipient, Arc::clone(&holding.market_gauge));
+    Subscriber::new(everything, outbox, None)
 }
 
 /// The same for each of them.

@@ -41,7 +41,8 @@ pub struct Interest {
 }
 
 impl Interest {
-    fn includes(&self, event: &MarketEvent) -> bool {
+    /// Whether an event is wanted.
+    pub(crate) fn includes(&self, event: &MarketEvent) -> bool {
         let kind = match event {
             MarketEvent::Trade(_) => self.trades,
             MarketEvent::Quote(_) => self.quotes,

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod guard;
 pub mod journal;
 pub mod latency;
+pub mod lockstep;
 pub mod messages;
 pub mod monitor;
 pub mod observe;

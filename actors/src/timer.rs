@@ -35,6 +35,12 @@ impl Alarm {
     pub const fn is_armed(&self) -> bool {
         self.armed.is_some()
     }
+
+    /// The clock that it goes by.
+    #[must_use]
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
 }
 
 /// Arms the timer for the earliest wish. A timer that is armed for an earlier instant stays:
@@ -42,7 +48,11 @@ impl Alarm {
 pub fn arm<A: Sleeper>(shell: &mut A, context: &mut Context<A>) {
     let wakes = shell.wakes();
     let alarm = shell.alarm();
-    let wanted = wakes.into_iter().flatten().map(|wake| alarm.clock.wall_of(wake)).min();
+    // Where venue time is moved from outside, whoever moves it wakes who is due.
+    let is_stepped = alarm.clock.is_stepped();
+    let is_own = |wake: &Wake| !is_stepped || matches!(wake, Wake::Wall(_));
+    let wakes = wakes.into_iter().flatten().filter(is_own);
+    let wanted = wakes.map(|wake| alarm.clock.wall_of(wake)).min();
     let Some(wanted) = wanted else { return };
     if let Some((armed_at, handle)) = alarm.armed {
         if armed_at <= wanted {

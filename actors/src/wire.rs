@@ -15,6 +15,8 @@ use transport::ws::{
     Flush, ReceiveError, Utf8Bytes, WsEvent, WsFrame, WsOptions, WsSender, connect,
 };
 
+use crate::lockstep::Traffic;
+
 /// Something that arrived on a websocket.
 #[derive(Debug)]
 pub struct Arrival {
@@ -62,6 +64,8 @@ pub struct Wire {
     http: HttpClient,
     sockets: BTreeMap<ConnectionId, Socket>,
     opening: BTreeMap<ConnectionId, SpawnHandle>,
+    /// What went over it so far.
+    traffic: Traffic,
 }
 
 impl std::fmt::Debug for Wire {
@@ -84,7 +88,15 @@ impl Wire {
             http: HttpClient::new(dialer.clone(), http),
             sockets: BTreeMap::new(),
             opening: BTreeMap::new(),
+            traffic: Traffic::default(),
         }
+    }
+
+    /// What went over it so far, and what is under way.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let flushing = |socket: &&Socket| matches!(socket.sender, Sender::Flushing(_));
+        let under_way = self.opening.len() + self.sockets.values().filter(flushing).count();
+        Traffic { open: self.traffic.open + under_way, ..self.traffic }
     }
 
     /// Drops every websocket at once, as a cut cable would, for demonstrations and tests.
@@ -193,6 +205,7 @@ pub fn on_arrival<A: WireShell>(shell: &mut A, arrival: Arrival, context: &mut C
     }
     match arrival.kind {
         ArrivalKind::Text(text) => {
+            shell.wire().traffic.received += 1;
             shell.on_wire(WireInput::Text { connection, text: &text }, context);
         }
         ArrivalKind::Pinged => shell.on_wire(WireInput::Pinged { connection }, context),
@@ -211,7 +224,8 @@ fn send<A: WireShell>(
     context: &mut Context<A>,
 ) -> Option<WireInput<'static>> {
     let not_sent = WireInput::SendFailed { connection, tag, may_have_left: false };
-    let Some(socket) = shell.wire().sockets.get_mut(&connection) else {
+    let Wire { sockets, traffic, .. } = shell.wire();
+    let Some(socket) = sockets.get_mut(&connection) else {
         return Some(not_sent);
     };
     match &mut socket.sender {
@@ -221,8 +235,12 @@ fn send<A: WireShell>(
         }
         Sender::Flushing(_) => Some(not_sent),
         Sender::Ready(sender) => match sender.try_send(WsFrame::text(text)) {
-            Ok(Flush::Done) => Some(WireInput::Sent { connection, tag }),
+            Ok(Flush::Done) => {
+                traffic.sent += 1;
+                Some(WireInput::Sent { connection, tag })
+            }
             Ok(Flush::Pending) => {
+                traffic.sent += 1;
                 flush_later(shell, connection, tag, context);
                 None
             }
@@ -288,6 +306,7 @@ fn request_http<A: WireShell>(
             return Some(WireInput::RequestFailed { request, may_have_left: false, reason });
         }
     };
+    shell.wire().traffic.open += 1;
     let client = shell.wire().http.clone();
     let asking = async move { client.request(prepared).await };
     let task = actix::fut::wrap_future::<_, A>(asking).map(
@@ -311,6 +330,8 @@ fn request_http<A: WireShell>(
                     WireInput::RequestFailed { request, may_have_left, reason: error.to_string() }
                 }
             };
+            let traffic = &mut shell.wire().traffic;
+            (traffic.open, traffic.answered) = (traffic.open - 1, traffic.answered + 1);
             shell.on_wire(input, context);
         },
     );

@@ -20,6 +20,7 @@ pub mod guard;
 pub mod history;
 pub mod journal;
 pub mod logs;
+pub mod parity;
 pub mod prices;
 pub mod reconcile;
 pub mod record;
@@ -80,6 +81,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Check that no decision depends on what comes after it
     CheckLookahead(check_lookahead::CheckLookaheadArgs),
+    /// Run strategies over a capture in the engine and in the backtest, and compare
+    Parity(parity::ParityArgs),
     /// Tell a running engine to stop trading at once
     Halt(control::HaltArgs),
     /// Tell a running engine to take nothing new on
@@ -243,6 +246,7 @@ pub fn execute(
         Command::Backtest(arguments) => commands::backtest::execute(&arguments, kinds),
         Command::Sweep(arguments) => commands::sweep::execute(&arguments, kinds),
         Command::CheckLookahead(arguments) => commands::check_lookahead::execute(&arguments, kinds),
+        Command::Parity(arguments) => commands::parity::execute(&arguments, kinds),
         Command::Halt(arguments) => commands::control::halt(&arguments, kinds),
         Command::ReduceOnly(arguments) => commands::control::reduce_only(&arguments, kinds),
         Command::Resume(arguments) => commands::control::resume(&arguments, kinds),

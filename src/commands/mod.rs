@@ -13,6 +13,7 @@ pub mod feed;
 pub mod guard;
 pub mod journal;
 pub mod logs;
+pub mod parity;
 pub mod prices;
 pub mod reconcile;
 pub mod record;

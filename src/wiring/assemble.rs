@@ -8,6 +8,7 @@ use actors::clock::Clock;
 use actors::engine::{Engine, EngineParts, StrategySeat};
 use actors::feed::Interest;
 use actors::journal::{Answers, JournalQueue, answers_to};
+use actors::lockstep::Lockstep;
 use actors::observe::{Observations, Observer};
 use actors::orderlog::OrderLog;
 use actors::strategy::{OrderPathBroken, SupervisionPolicy};
@@ -92,6 +93,56 @@ pub fn assemble<J: Journal>(
     start_journal: impl FnOnce(J, Option<Box<dyn JournalAhead>>, Answers) -> JournalQueue,
     record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
 ) -> Result<(Running, Observed), Failure> {
+    let Built { parts, journal, ahead, observed } = build(assembly, opened, record)?;
+    let (observer, instruments) = (parts.observer.clone(), Arc::clone(&parts.instruments));
+    let engine = Engine::start(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
+    Ok((Running::new(engine, observer, instruments, &observed), observed))
+}
+
+/// The same in step with a replay: see [`actors::lockstep`]. `start_journal` must start one that
+/// answers at once.
+///
+/// # Errors
+/// With the exit code of what failed.
+pub fn assemble_in_step<J: Journal>(
+    assembly: Assembly<'_>,
+    opened: OpenedLedger<J>,
+    start_journal: impl FnOnce(J, Option<Box<dyn JournalAhead>>, Answers) -> JournalQueue,
+) -> Result<(Running, Observed, Lockstep), Failure> {
+    let Built { mut parts, journal, ahead, observed } = build(assembly, opened, |_| Ok(None))?;
+    parts.feed = parts.feed.from_the_beginning();
+    let (observer, instruments) = (parts.observer.clone(), Arc::clone(&parts.instruments));
+    let (engine, lockstep) =
+        Engine::start_in_step(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
+    let running = Running::new(engine, observer, instruments, &observed);
+    Ok((running, observed, lockstep))
+}
+
+impl Running {
+    fn new(
+        engine: Engine,
+        observer: Observer,
+        instruments: Arc<Instruments>,
+        observed: &Observed,
+    ) -> Self {
+        let (strategies, instance) = (Arc::clone(&observed.strategies), observed.instance);
+        Self { engine: Rc::new(engine), observer, instruments, strategies, instance }
+    }
+}
+
+/// What an engine is started with.
+struct Built<J> {
+    parts: EngineParts,
+    journal: J,
+    ahead: Option<Box<dyn JournalAhead>>,
+    observed: Observed,
+}
+
+fn build<J: Journal>(
+    assembly: Assembly<'_>,
+    opened: OpenedLedger<J>,
+    record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
+) -> Result<Built<J>, Failure> {
     let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
@@ -119,15 +170,11 @@ pub fn assemble<J: Journal>(
         risk: built.risk,
         strategies: quarantine_struck(&assembly, built.seats),
         supervision: supervision(assembly.config),
-        observer: observer.clone(),
+        observer,
         tape,
         on_broken: assembly.on_broken,
     };
-    let engine = Engine::start(parts, |answers| start_journal(journal, ahead, answers_to(answers)));
-    let strategies = Arc::clone(&observed.strategies);
-    let instance = observed.instance;
-    let running = Running { engine: Rc::new(engine), observer, instruments, strategies, instance };
-    Ok((running, observed))
+    Ok(Built { parts, journal, ahead, observed })
 }
 
 fn foundation(

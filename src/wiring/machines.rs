@@ -125,6 +125,8 @@ fn feed_policy(config: &Config) -> FeedPolicy {
         reconnect_initial: feed.reconnect_initial,
         reconnect_max: feed.reconnect_max,
         rotate_after: feed.rotate_after,
+        // Local matching goes by the whole book.
+        publish_depth: config.engine.mode == Mode::Paper,
         ..FeedPolicy::default()
     }
 }

@@ -23,7 +23,7 @@ mod site;
 
 pub use account_lock::lock_account;
 pub use alert::Alerter;
-pub use assemble::{Assembly, Observed, Running, assemble};
+pub use assemble::{Assembly, Observed, Running, assemble, assemble_in_step};
 pub use compare::compare;
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;

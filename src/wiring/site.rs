@@ -66,6 +66,27 @@ impl Site {
             | Endpoint::BinanceDemo
             | Endpoint::Custom => None,
         };
+        Self::reach(config, embedded, instance)
+    }
+
+    /// An exchange that runs in this process already.
+    ///
+    /// # Errors
+    /// With the exit code of what failed.
+    pub fn inside(
+        config: &Config,
+        exchange: EmbeddedExchange,
+        instance: InstanceId,
+    ) -> Result<Self, Failure> {
+        Self::reach(config, Some(Arc::new(exchange)), instance)
+    }
+
+    fn reach(
+        config: &Config,
+        embedded: Option<Arc<EmbeddedExchange>>,
+        instance: InstanceId,
+    ) -> Result<Self, Failure> {
+        let engine = &config.engine;
         let urls = match &embedded {
             Some(exchange) => {
                 let handle = exchange.handle();

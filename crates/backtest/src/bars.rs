@@ -33,16 +33,19 @@ impl BarMaker {
         self.builders.is_empty()
     }
 
-    /// The bars that close before an event: by timer, each at its own instant, and those that the
-    /// event itself proves closed.
-    pub fn before(&mut self, event: &MarketEvent) -> impl Iterator<Item = MarketEvent> + '_ {
-        let now = event.received_at();
+    /// The bars whose timer is due, each at its own instant.
+    pub fn due(&mut self, now: Timestamp) -> impl Iterator<Item = MarketEvent> + '_ {
         while let Some(at) = self.wake_at.filter(|at| *at <= now) {
             for builder in &mut self.builders {
                 builder.on_time(at, &mut self.closed);
             }
             self.note_wake();
         }
+        self.closed.drain(..).map(MarketEvent::Bar)
+    }
+
+    /// The bars that an event itself proves closed.
+    pub fn proved_by(&mut self, event: &MarketEvent) -> impl Iterator<Item = MarketEvent> + '_ {
         if let MarketEvent::Trade(trade) = event {
             let own = |builder: &&mut BarBuilder| builder.instrument() == trade.instrument;
             for builder in self.builders.iter_mut().filter(own) {
@@ -84,7 +87,9 @@ mod tests {
         let mut maker = BarMaker::new(series);
         let mut bars = Vec::new();
         for (at_ms, price) in trades {
-            bars = maker.before(&trade(*at_ms, *price)).collect();
+            let trade = trade(*at_ms, *price);
+            bars = maker.due(trade.received_at()).collect::<Vec<_>>();
+            bars.extend(maker.proved_by(&trade));
         }
         let shown = |event: &MarketEvent| {
             let MarketEvent::Bar(bar) = event else { panic!("{event:?} is no bar") };

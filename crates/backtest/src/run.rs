@@ -215,15 +215,45 @@ impl<W: Watcher> Run<W> {
     /// See [`RunError`]: the run is over.
     pub fn feed(&mut self, batch: &[MarketEvent]) -> Result<(), RunError> {
         for event in batch {
-            if !self.bars.is_idle() {
-                let mut bars = std::mem::take(&mut self.bars);
-                let fed = bars.before(event).try_for_each(|bar| self.take(&bar, 0));
-                self.bars = bars;
-                fed?;
+            let proved = if self.bars.is_idle() { Vec::new() } else { self.close_bars(event)? };
+            if proved.is_empty() {
+                self.take(event, count(event))?;
+            } else {
+                self.take_with_bars(&proved, event)?;
             }
-            self.take(event, count(event))?;
         }
         Ok(())
+    }
+
+    /// Takes the bars whose timer is due before an event, and returns those that it proves closed.
+    fn close_bars(&mut self, event: &MarketEvent) -> Result<Vec<MarketEvent>, RunError> {
+        let mut bars = std::mem::take(&mut self.bars);
+        let fed = bars.due(event.received_at()).try_for_each(|bar| self.take(&bar, 0));
+        let proved = bars.proved_by(event).collect();
+        self.bars = bars;
+        fed.map(|()| proved)
+    }
+
+    /// Takes a trade together with the bars that it proves closed.
+    fn take_with_bars(
+        &mut self,
+        proved: &[MarketEvent],
+        trade: &MarketEvent,
+    ) -> Result<(), RunError> {
+        for event in proved.iter().chain([trade]) {
+            if self.history.is_some() && !self.begin(event)? {
+                continue;
+            }
+        }
+        if self.history.is_some() {
+            return Ok(());
+        }
+        if self.watcher.sample_at().is_some_and(|at| at <= trade.received_at()) {
+            self.watcher.sample(trade.received_at(), &self.machines)?;
+        }
+        self.events += count(trade);
+        self.machines.market_with_bars(proved, trade, &mut self.outputs)?;
+        self.note()
     }
 
     /// Takes one event, from a file or built, that counts as so many.

@@ -232,6 +232,30 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.tell_hosts(Some(event), out)
     }
 
+    /// Takes a trade that proves bars closed. The venue has seen it before anybody could know of
+    /// the bars, so that nothing that is decided on them can meet it there; strategies hear of
+    /// them first.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn market_with_bars(
+        &mut self,
+        bars: &[MarketEvent],
+        trade: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        self.advance(trade.received_at(), out)?;
+        self.step_venue(VenueInput::Market(trade), out)?;
+        self.settle(out)?;
+        for event in bars.iter().chain([trade]) {
+            self.sequence += 1;
+            self.step_risk(RiskInput::Market { sequence: self.sequence, event }, out);
+            self.settle(out)?;
+            self.tell_hosts(Some(event), out)?;
+        }
+        Ok(())
+    }
+
     /// Lets the time pass: every timer that is due fires, in order, each at its own time.
     ///
     /// # Errors

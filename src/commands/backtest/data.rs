@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use backtest::source::{
-    ArchiveKind, ArchiveSource, CatalogSource, EventSource, Merged, SourceError, detect,
+    ArchiveKind, ArchiveSource, BookInStep, CatalogSource, EventSource, Merged, SourceError, detect,
 };
 use exchange::symbols::split_name;
 use model::{InstrumentId, Instruments, Interval, Symbol};
@@ -210,6 +210,9 @@ impl Found {
             let id = id_of(instruments, part.symbol());
             sources.push(match part {
                 Part::File { path, kind, .. } => Box::new(ArchiveSource::open(path, *kind, id)?),
+                Part::Series(series) if series.key.kind == Kind::Depth => {
+                    Box::new(BookInStep::new(CatalogSource::open(series, id)))
+                }
                 Part::Series(series) => Box::new(CatalogSource::open(series, id)),
             });
         }

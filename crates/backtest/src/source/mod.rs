@@ -5,6 +5,7 @@
 //! tell the time of loading from the time of trading.
 
 mod archive;
+mod book;
 mod catalog;
 mod merge;
 mod span;
@@ -12,6 +13,7 @@ mod span;
 use model::MarketEvent;
 
 pub use archive::{ArchiveKind, ArchiveSource, detect};
+pub use book::BookInStep;
 pub use catalog::CatalogSource;
 pub use merge::Merged;
 pub use span::Span;

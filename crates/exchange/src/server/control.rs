@@ -16,7 +16,9 @@
 //! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
 //! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
 //! | `POST /control/frames?fault=skip\|duplicate\|swap\|garble\|oversize[&count=1][&matching=PART]` | damages the next market frames |
-//! | `POST /control/advance[?frames=N]` | lets a replay in step send N more frames |
+//! | `POST /control/advance[?frames=N]` | lets a replay in step take N more lines |
+//! | `POST /control/step[?until_ns=T]` | a replay in step takes one more line, or with T none and only the clock moves; answered afterwards: `venue_at_ns`, `next_at_ns`, and how many texts were `handled` and `sent` over all websockets |
+//! | `GET /control/step` | the same, without doing anything |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
 //! | `POST /control/reference_price?symbol=S[&price=P]` | gives a symbol a reference price of its own, which filters then measure by; without a price takes it away |
@@ -43,14 +45,15 @@ use tokio::time::Instant;
 use super::faults::{Alteration, Failure, FailurePoint, PlannedFailure};
 use super::http::{Answer, json as answer};
 use super::script::FaultScript;
-use super::state::{Shared, State};
+use super::state::{ReplayProgress, Shared, State};
 use super::ws::query_value;
 use crate::clock::Speed;
+use crate::config::MarketConfig;
 use crate::keys::ApiKey;
 use crate::keys::Permissions;
 use crate::machine::DEFAULT_ACCOUNT;
 use crate::streams::faults::FrameFault;
-use crate::streams::hub::Ending;
+use crate::streams::hub::{Ending, Traffic};
 
 /// A refusal: status and words.
 type Refusal = (u16, String);
@@ -75,6 +78,13 @@ pub async fn handle(shared: &Shared, address: IpAddr, request: Request<Incoming>
     }
     if command == "inject" {
         return inject(shared, &query, request.into_body()).await;
+    }
+    if command == "step" {
+        let stepped = step(shared, request.method().as_str(), &query).await;
+        return match stepped {
+            Ok(value) => answer(200, value.to_string()),
+            Err((status, words)) => answer(status, json!({"error": words}).to_string()),
+        };
     }
     match act_and_wake(shared, request.method().as_str(), command, &query) {
         Ok(value) => answer(200, value.to_string()),
@@ -139,6 +149,49 @@ async fn inject(shared: &Shared, query: &str, body: Incoming) -> Answer {
     let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
     let sent = shared.lock().hub.broadcast(is_for_streams, &text.into());
     answer(200, json!({ "connections": sent }).to_string())
+}
+
+/// Takes one more line of a replay in step, or only moves its clock, and tells how things stand.
+async fn step(shared: &Shared, method: &str, query: &str) -> Result<Value, Refusal> {
+    /// A line that nobody sends by then will not be sent.
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let is_in_step = match &shared.config.market {
+        MarketConfig::Replay(config) => config.lockstep,
+        MarketConfig::Synthetic(_) => false,
+    };
+    if !is_in_step {
+        return Err((409, "there is no replay in step".to_owned()));
+    }
+    let until = query_value(query, "until_ns").is_some();
+    let until = until.then(|| number(query, "until_ns")).transpose()?;
+    let mut progress = shared.progress.subscribe();
+    let wanted = progress.borrow().taken + u64::from(method == "POST" && until.is_none());
+    if wanted > progress.borrow().taken && !progress.borrow().is_over {
+        shared.credit.add_permits(1);
+    }
+    // The next line is known once it was read.
+    let is_there = |now: &ReplayProgress| {
+        now.is_over || (now.taken >= wanted && (now.next_at.is_some() || now.taken == 0))
+    };
+    let waiting = tokio::time::timeout(PATIENCE, progress.wait_for(is_there));
+    let Ok(Ok(reached)) = waiting.await.map(|reached| reached.map(|reached| *reached)) else {
+        return Err((504, "the replay took no line".to_owned()));
+    };
+    let mut state = shared.lock();
+    if let Some(until) = until.map(Timestamp::from_nanos) {
+        if reached.next_at.is_some_and(|next| until > next) {
+            return Err((400, "`until_ns` is past the next line".to_owned()));
+        }
+        state.clock.follow((shared.wall)(), until);
+        state.run_until(until);
+    }
+    let Traffic { handled, sent } = state.hub.traffic;
+    Ok(json!({
+        "venue_at_ns": state.clock.announcement().venue_at,
+        "next_at_ns": reached.next_at,
+        "handled": handled,
+        "sent": sent,
+    }))
 }
 
 /// Takes a further key into use.

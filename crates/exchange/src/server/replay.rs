@@ -31,7 +31,11 @@ pub async fn run(shared: Arc<Shared>, scan: Scan) {
             "replay failed".to_owned()
         }
     };
-    shared.lock().hub.end_streams(&Ending::Close { code: 1000, reason });
+    let is_in_step = is_in_step(&shared);
+    shared.progress.send_modify(|progress| progress.is_over = true);
+    if !is_in_step {
+        shared.lock().hub.end_streams(&Ending::Close { code: 1000, reason });
+    }
 }
 
 async fn play(shared: &Shared, config: &ReplayConfig, scan: &Scan) -> Result<u64, ReplayError> {
@@ -48,20 +52,32 @@ async fn play(shared: &Shared, config: &ReplayConfig, scan: &Scan) -> Result<u64
     while let Some((file, item)) = replay.pop()? {
         shared.until(item.at).await;
         let snapshot_of = scan.file_symbols[file];
+        if config.lockstep {
+            shared.progress.send_modify(|progress| progress.next_at = Some(item.at));
+            if let Ok(credit) = shared.credit.acquire().await {
+                credit.forget();
+            }
+        }
         if let ItemKind::Snapshot { symbol, .. } = &item.kind {
             wait_for_book_request(shared, symbol.or(snapshot_of)).await;
         } else {
             items += 1;
-            if config.lockstep
-                && let Ok(credit) = shared.credit.acquire().await
-            {
-                credit.forget();
-            }
         }
         catch_up(shared, item.at).await;
         send(&mut shared.lock(), shared, &item, snapshot_of);
+        shared.progress.send_modify(|progress| {
+            (progress.taken, progress.next_at) = (progress.taken + 1, None);
+        });
     }
     Ok(items)
+}
+
+/// Whoever is in step with the replay is told of its end, and stays connected.
+fn is_in_step(shared: &Shared) -> bool {
+    match &shared.config.market {
+        MarketConfig::Replay(config) => config.lockstep,
+        MarketConfig::Synthetic(_) => false,
+    }
 }
 
 async fn wait_for_listeners(shared: &Shared, streams: usize) {

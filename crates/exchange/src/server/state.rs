@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use model::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::faults::Faults;
 use crate::api::auth::Credential;
@@ -124,13 +124,26 @@ impl State {
     }
 }
 
+/// How far a replay has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ReplayProgress {
+    /// Lines of the recording that were taken.
+    pub taken: u64,
+    /// When the next one was received, once it was read.
+    pub next_at: Option<Timestamp>,
+    /// There is no next one.
+    pub is_over: bool,
+}
+
 /// What every task of the server holds.
 pub struct Shared {
     state: Mutex<State>,
     /// Wakes the market's task when the clock or the listeners change.
     pub wake: Notify,
-    /// Frames that a replay in step may send.
+    /// Lines that a replay in step may take.
     pub credit: Semaphore,
+    /// How far a replay has come.
+    pub progress: watch::Sender<ReplayProgress>,
     /// The wall's clock.
     pub wall: WallClock,
     /// What the exchange was told.
@@ -151,6 +164,7 @@ impl Shared {
             state: Mutex::new(state),
             wake: Notify::new(),
             credit: Semaphore::new(0),
+            progress: watch::Sender::new(ReplayProgress::default()),
             wall,
             config,
         }

@@ -96,7 +96,9 @@ pub async fn serve(
 async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
     let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
         let answer = render("null", &Err(ApiError::invalid_json()), None);
-        shared.lock().hub.send(client.id, answer.into());
+        let hub = &mut shared.lock().hub;
+        hub.send(client.id, answer.into());
+        hub.traffic.handled += 1;
         return true;
     };
     let (delay, failure, arrived_at) = {
@@ -130,6 +132,7 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
         (None, None) => true,
     };
     state.flush();
+    state.hub.traffic.handled += 1;
     goes_on
 }
 

@@ -58,6 +58,7 @@ pub async fn serve(
             let mut state = shared.lock();
             let answer = control(&mut state, id, &text);
             state.hub.send(id, answer.into());
+            state.hub.traffic.handled += 1;
             drop(state);
             shared.wake.notify_waiters();
         }

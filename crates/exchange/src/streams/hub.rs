@@ -113,6 +113,18 @@ pub struct Hub {
     held: BTreeMap<String, Vec<(ConnectionId, Utf8Bytes)>>,
     /// A fault: connections stay up and nothing is sent on them.
     pub is_silent: bool,
+    /// What went over the websockets so far.
+    pub traffic: Traffic,
+}
+
+/// Texts that went over all websockets since the start. A client whose own counts agree has
+/// nothing on its way: see `/control/step`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Traffic {
+    /// Texts of clients that were carried out; what they brought about is counted as sent.
+    pub handled: u64,
+    /// Texts to clients.
+    pub sent: u64,
 }
 
 /// One payload in the forms that listeners want, each made when the first one wants it.
@@ -154,6 +166,7 @@ impl Hub {
             frame_faults: FrameFaults::default(),
             held: BTreeMap::new(),
             is_silent: false,
+            traffic: Traffic::default(),
         }
     }
 
@@ -332,6 +345,7 @@ impl Hub {
     /// Puts a frame into a connection's queue; past the bound the connection ends.
     pub fn send(&mut self, id: ConnectionId, frame: Utf8Bytes) {
         let Some(connection) = self.connections.get(&id) else { return };
+        self.traffic.sent += 1;
         if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
             self.end_one(id, Ending::too_slow(self.queue));
         }
@@ -506,6 +520,7 @@ impl Hub {
                 let unit = connection.unit;
                 let text = texts[unit as usize].get_or_insert_with(|| user::event(event, unit));
                 let frame = Utf8Bytes::from(user::wrap(subscription.id, text));
+                self.traffic.sent += 1;
                 if let Err(mpsc::error::TrySendError::Full(_)) = connection.frames.try_send(frame) {
                     slow.push(*id);
                 }

@@ -76,6 +76,16 @@ impl BarTrack {
 }
 
 impl<P: FeedProtocol> FeedMachine<P> {
+    /// Nothing traded before the first trade that will be heard, as in a replay from its beginning:
+    /// the first bar is whole, and nobody is asked for it.
+    #[must_use]
+    pub fn from_the_beginning(mut self) -> Self {
+        for track in &mut self.bars {
+            (track.is_deaf, track.is_doubtful) = (false, false);
+        }
+        self
+    }
+
     /// Trades are missing: the bar that is open now cannot be built.
     pub(super) fn doubt_bars(&mut self, instrument: InstrumentId) {
         for track in self.bars.iter_mut().filter(|track| track.instrument == instrument) {

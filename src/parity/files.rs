@@ -1,0 +1,154 @@
+//! The same recording from files: imported into a catalog, and run through the backtest's loop.
+
+use actors::lockstep::Happened;
+use backtest::plan::{Machines, RunPlan, StrategyPlan};
+use backtest::run::{Run, RunError, WatchError, Watcher};
+use backtest::source::{BookInStep, CatalogSource, EventSource, Merged, SourceError, Span};
+use data::Meter;
+use data::import::{ImportOptions, import};
+use kernel::cascade::CascadeOutput;
+use kernel::strategy::StrategyEntry;
+use matching::{LatencyModel, LocalVenueModels, RecordedModels};
+use model::{Instruments, Timestamp};
+use store::catalog::{Catalog, Kind};
+
+use super::Setting;
+use super::sockets::Facts;
+use crate::cli::{Exit, Failure};
+use crate::wiring::{engine_limits, strategy_limits, strategy_protection};
+
+/// Notes what happens.
+#[derive(Debug, Default)]
+struct Notes(Vec<Happened>);
+
+impl Watcher for Notes {
+    fn output(&mut self, output: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
+        match output {
+            CascadeOutput::Intended(intent) => self.0.push(Happened::Intended(intent.clone())),
+            CascadeOutput::Order { strategy, event, fee_in_quote } => {
+                let (strategy, event, fee_in_quote) = (*strategy, event.clone(), *fee_in_quote);
+                self.0.push(Happened::Order { strategy, event, fee_in_quote });
+            }
+            CascadeOutput::Note { .. }
+            | CascadeOutput::StrategyFailed { .. }
+            | CascadeOutput::StateChanged { .. }
+            | CascadeOutput::RuleTripped { .. }
+            | CascadeOutput::EquitySampled { .. }
+            | CascadeOutput::FeeUnvalued { .. }
+            | CascadeOutput::TradeClosed(_)
+            | CascadeOutput::Reconciled { .. }
+            | CascadeOutput::Detached { .. }
+            | CascadeOutput::BalanceMoved { .. }
+            | CascadeOutput::ExternalFilled { .. }
+            | CascadeOutput::InstrumentHalted { .. } => {}
+        }
+        Ok(())
+    }
+    fn sample_at(&self) -> Option<Timestamp> {
+        None
+    }
+    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+}
+
+/// Runs the backtest over the recording.
+pub(super) fn run(
+    setting: &Setting,
+    facts: &Facts,
+    kinds: &[StrategyEntry],
+) -> Result<Vec<Happened>, Failure> {
+    let storage = |error: &dyn std::fmt::Display| Failure::new(Exit::Storage, error);
+    let directory = tempfile::tempdir().map_err(|error| storage(&error))?;
+    let catalog = Catalog::new(directory.path());
+    let options = ImportOptions::default();
+    for report in import(&catalog, &setting.recordings, &options, 1, &Meter::default()) {
+        if let Some(error) = &report.error {
+            return Err(storage(&format!("{}: {error}", report.file.display())));
+        }
+    }
+    let source = open(&catalog, &facts.instruments).map_err(|error| storage(&error))?;
+    let mut source = Span::until(source, setting.until.unwrap_or(Timestamp::MAX));
+    let plan = plan(setting, facts, kinds);
+    let run = Run::new(&plan, Timestamp::EPOCH, &[], Notes::default());
+    drive(&mut source, run).map_err(|error| storage(&error))
+}
+
+/// Why a run has no end.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+fn drive(
+    source: &mut impl EventSource,
+    run: Result<Run<Notes>, RunError>,
+) -> Result<Vec<Happened>, Broken> {
+    let mut run = run?;
+    let mut batch = Vec::new();
+    loop {
+        batch.clear();
+        source.read(&mut batch)?;
+        if batch.is_empty() {
+            run.end()?;
+            return Ok(run.into_watcher().0);
+        }
+        run.feed(&batch)?;
+    }
+}
+
+fn open(
+    catalog: &Catalog,
+    instruments: &Instruments,
+) -> Result<Merged, store::catalog::CatalogError> {
+    let mut sources: Vec<Box<dyn EventSource>> = Vec::new();
+    for series in catalog.series()? {
+        let Some(instrument) = instruments.by_symbol(series.key.symbol.as_str()) else { continue };
+        match series.key.kind {
+            Kind::Trades | Kind::Quotes => {
+                sources.push(Box::new(CatalogSource::open(&series, instrument.id)));
+            }
+            Kind::Depth => {
+                let source = CatalogSource::open(&series, instrument.id);
+                sources.push(Box::new(BookInStep::new(source)));
+            }
+            // The engine builds its own.
+            Kind::AggTrades | Kind::Klines => {}
+        }
+    }
+    Ok(Merged::new(sources))
+}
+
+/// The exchange answers at once, at its own time: nothing takes any.
+fn plan(setting: &Setting, facts: &Facts, kinds: &[StrategyEntry]) -> RunPlan {
+    let config = &setting.config;
+    let strategies = config.enabled().map(|strategy| {
+        let entry = kinds.iter().find(|entry| entry.kind() == strategy.kind);
+        let id = |symbol: &model::Symbol| {
+            let found = facts.instruments.by_symbol(symbol.as_str());
+            found.expect("the engine ran with the same symbols").id
+        };
+        StrategyPlan {
+            name: strategy.id.clone(),
+            entry: *entry.expect("checked with the configuration"),
+            traded: strategy.symbols.iter().map(id).collect(),
+            capital: strategy.capital,
+            limits: strategy_limits(strategy),
+            protection: strategy_protection(strategy),
+            parameters: strategy.parameters.clone(),
+        }
+    });
+    RunPlan {
+        instruments: facts.instruments.clone(),
+        strategies: strategies.collect(),
+        currency: config.engine.risk.currency,
+        limits: engine_limits(config),
+        balances: facts.balances.clone(),
+        models: LocalVenueModels { latency: LatencyModel::NONE, market: RecordedModels::default() },
+        fees: facts.fees.clone(),
+        effects_per_step: config.engine.supervision.effects_per_step,
+    }
+}

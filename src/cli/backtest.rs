@@ -19,7 +19,7 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
-    /// Write orders, fills and equity to this directory, as CSV
+    /// Write orders, fills and equity to this directory, as CSV and as Parquet
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,
 

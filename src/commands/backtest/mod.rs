@@ -1,5 +1,8 @@
 //! `tickwright backtest`: strategies over history.
 
+mod data;
+mod parquet;
+mod plan;
 pub(super) mod data;
 pub(super) mod plan;
 mod reporting;
@@ -64,6 +67,7 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let (recorder, export) = run.into_watcher();
     let exported = export.map_or(Ok(()), CsvExport::finish);
     exported.map_err(|error| Failure::new(Exit::Storage, error))?;
+    args.export.as_deref().map_or(Ok(()), parquet::write)?;
     let report = recorder.and_then(|recorder| {
         let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
         recorder.finish(events, scenarios)

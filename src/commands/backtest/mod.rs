@@ -1,9 +1,7 @@
 //! `tickwright backtest`: strategies over history.
 
-mod data;
-mod parquet;
-mod plan;
 pub(super) mod data;
+mod parquet;
 pub(super) mod plan;
 mod reporting;
 mod scenarios;

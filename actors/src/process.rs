@@ -38,6 +38,19 @@ impl ProcessFigures {
     }
 }
 
+/// Sets the priority of the calling thread, as nice(2) counts: -20 is the highest, 0 the usual one.
+/// Threads that it starts later inherit it.
+///
+/// On a machine with few cores the system else runs whoever is woken by a send, such as a local
+/// exchange or the log's reader, before the sender is done with its turn.
+///
+/// # Errors
+/// The system's refusal: raising it needs `CAP_SYS_NICE` or `RLIMIT_NICE`.
+pub fn set_thread_priority(nice: i32) -> std::io::Result<()> {
+    // On Linux the calling thread's alone.
+    Ok(rustix::process::setpriority_process(None, nice)?)
+}
+
 /// User and system time: fields 14 and 15 of `/proc/self/stat`, counted after the command's name,
 /// which may hold spaces and ends with the last parenthesis.
 fn cpu_time() -> Option<Duration> {

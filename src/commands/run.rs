@@ -175,6 +175,16 @@ impl Stop {
     }
 }
 
+/// Raises the priority of this thread, which orders are made on.
+fn raise_priority(nice: i32) {
+    if nice == 0 {
+        return;
+    }
+    if let Err(error) = actors::process::set_thread_priority(nice) {
+        log_event!(ENGINE_PRIORITY_REFUSED, nice, error = %error);
+    }
+}
+
 /// Halts as soon as the file is there; never returns, so that open positions stay watched.
 async fn watch_kill_switch(session: &Session, state_dir: &StateDir) {
     let mut was_on = false;
@@ -330,6 +340,8 @@ impl Session {
         let every = config.engine.venue.rules_every;
         keep_rules(&session.running, &session.site, symbols.clone(), every);
         session.tell_when_ready(symbols.len(), started_at);
+        // Last: the threads that were started before keep the usual priority.
+        raise_priority(config.engine.threads.order_path_nice);
         Ok(session)
     }
 

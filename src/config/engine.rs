@@ -55,6 +55,7 @@ pub struct EngineConfig {
     pub logs: LogsConfig,
     pub alerts: AlertsConfig,
     pub monitor: MonitorConfig,
+    pub threads: ThreadsConfig,
     pub shutdown: ShutdownConfig,
     pub backtest: BacktestConfig,
 }
@@ -408,6 +409,13 @@ pub struct AlertsConfig {
 pub struct MonitorConfig {
     #[serde(rename = "heartbeat_every_ms", deserialize_with = "millis")]
     pub heartbeat_every: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the key table documents every field")]
+pub struct ThreadsConfig {
+    pub order_path_nice: i32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -541,6 +541,15 @@ pub static ENGINE_KEYS: &[Key] = &[
         Default("10_000"),
         "How often `engine.heartbeat` is logged.",
     ),
+    // threads
+    Key::new(
+        "threads.order_path_nice",
+        Kind::Integer { min: -20, max: 0 },
+        Default("-15"),
+        "The priority of the thread that orders are made on, as nice counts: -20 is the highest, 0 \
+         the usual one. Raising it needs CAP_SYS_NICE or RLIMIT_NICE; where the system refuses, \
+         `engine.priority_refused` says so and the engine runs as it is.",
+    ),
     // shutdown
     Key::new(
         "shutdown.drain_timeout_ms",

@@ -62,6 +62,9 @@ ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
     "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";
+ENGINE_PRIORITY_REFUSED = "engine.priority_refused" INFO [nice error]
+    "The system did not raise the priority of the thread that orders are made on (`threads.order_path_nice`). Everything works; on a busy machine orders wait longer.",
+    "Grant CAP_SYS_NICE or RLIMIT_NICE, or set the key to 0.";
 ENGINE_PANICKED = "engine.panicked" ERROR [thread location message]
     "A bug. A panic in a strategy is contained (see `strategy.panicked`); one in risk, execution or the journal ends the process, and the next start replays and reconciles.",
     "Report it with the lines before it. Restart the engine if it ended.";

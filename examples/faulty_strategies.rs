@@ -2,6 +2,7 @@
 //!
 //! Each keeps a buy far below the market, so that there is an entry to cancel, and fails at its
 //! n-th trade: `panics` panics, `floods` asks for more at once than it may, `spins` never returns.
+//! `slow` fails at none: it takes its time over each, and falls behind a market that is faster.
 //! The built-in strategies beside it trade on.
 //!
 //! ```text
@@ -21,12 +22,13 @@
 //! ```
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tickwright::kernel::parameters::{ParameterDefault, ParameterKey, ParameterKind, ParameterSet};
 use tickwright::kernel::strategy::{
     Context, Requirements, SetupError, Strategy, StrategyEntry, StrategyResult, StrategySetup,
 };
-use tickwright::model::{InstrumentId, NewOrder, Price, Quantity, Side, Trade};
+use tickwright::model::{InstrumentId, NewOrder, Price, Quantity, Quote, Side, Trade};
 
 fn main() -> ExitCode {
     tickwright::cli::execute(std::env::args_os(), strategies()).into()
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
 
 /// The built-in strategies and the faulty ones.
 pub fn strategies() -> &'static [StrategyEntry] {
-    [tickwright::STRATEGIES, &[PANICS, FLOODS, SPINS]].concat().leak()
+    [tickwright::STRATEGIES, &[PANICS, FLOODS, SPINS, SLOW]].concat().leak()
 }
 
 const KEYS: &[ParameterKey] = &[
@@ -87,6 +89,66 @@ const SPINS: StrategyEntry = StrategyEntry {
         })
     },
 };
+
+const SLOW: StrategyEntry = StrategyEntry {
+    parameters: &ParameterSet {
+        kind: "slow",
+        keys: &[
+            ParameterKey {
+                name: "work_us",
+                kind: ParameterKind::Integer { min: 0, max: 1_000_000 },
+                default: ParameterDefault::Value("1000"),
+                doc: "How long it takes over each trade and quote.",
+            },
+            ParameterKey {
+                name: "quantity",
+                kind: ParameterKind::Quantity,
+                default: ParameterDefault::Value("0.001"),
+                doc: "How much it buys far below the market, and takes back, over and over.",
+            },
+        ],
+        check: |_| Ok(()),
+    },
+    summary: "Takes its time over each event.",
+    build: |setup| {
+        let work = setup.parameters.integer("work_us");
+        Ok(Box::new(Slow {
+            instrument: setup.traded[0],
+            work: Duration::from_micros(work.unsigned_abs()),
+            quantity: setup.parameters.quantity("quantity"),
+        }))
+    },
+};
+
+struct Slow {
+    instrument: InstrumentId,
+    work: Duration,
+    quantity: Quantity,
+}
+
+impl Strategy for Slow {
+    fn requirements(&self) -> Requirements {
+        Requirements { trades: true, quotes: true, ..Requirements::default() }
+    }
+
+    fn on_quote(&mut self, _: &mut Context<'_>, _: &Quote) -> StrategyResult {
+        std::thread::sleep(self.work);
+        Ok(())
+    }
+
+    fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
+        std::thread::sleep(self.work);
+        let open: Vec<_> = context.open_orders(self.instrument).map(|open| open.order).collect();
+        if context.is_ready() && open.is_empty() {
+            let below = Price::from_units(trade.price.units() / 100 * 99);
+            context.submit(NewOrder::limit(self.instrument, Side::Buy, self.quantity, below));
+        }
+        for order in open {
+            context.cancel(order);
+        }
+        Ok(())
+    }
+}
 
 /// How one fails; it is given the order that it keeps in the market.
 type Fault = fn(&mut Context<'_>, NewOrder);

@@ -129,6 +129,8 @@ pub struct Snapshot {
     pub tick_to_order: Quantiles,
     /// How late timers of the arbiter fire, at worst since the last look.
     pub arbiter_lag_us: u64,
+    /// How far behind its market the slowest instrument is seen.
+    pub market_lag_ms: u64,
     /// Figures of the process.
     pub process: ProcessFigures,
     /// Strategies, in config order.
@@ -248,6 +250,7 @@ impl Monitor {
             tick_to_order: execution
                 .map_or(Quantiles::default(), |e| e.times.tick_to_order.quantiles()),
             arbiter_lag_us: self.lag.replace(Duration::ZERO).as_micros() as u64,
+            market_lag_ms: risk.map_or(0, |risk| risk.market_lag.as_millis() as u64),
             process: ProcessFigures::read(),
             strategies: strategies(status),
             positions: self.positions(status),
@@ -318,6 +321,7 @@ impl Monitor {
             open_files = snapshot.process.open_files.unwrap_or(0),
             threads = snapshot.process.threads.unwrap_or(0),
             arbiter_lag_us = snapshot.arbiter_lag_us,
+            market_lag_ms = snapshot.market_lag_ms,
             events = snapshot.events,
             tick_to_order_p50_us = snapshot.tick_to_order.p50_us.round(),
             tick_to_order_p99_us = snapshot.tick_to_order.p99_us.round(),

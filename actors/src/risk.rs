@@ -494,6 +494,8 @@ pub struct ReadRiskStatus;
 pub struct RiskStatus {
     /// What is allowed at all.
     pub state: TradingState,
+    /// How far behind its market the slowest instrument is seen.
+    pub market_lag: std::time::Duration,
     /// Fills booked since the start.
     pub fills: u64,
     /// Equity of the allocated capital.
@@ -525,6 +527,11 @@ impl Handler<ReadRiskStatus> for RiskActor {
         });
         RiskStatus {
             state: self.parts.machine.state(),
+            market_lag: marks
+                .clone()
+                .map(|i| portfolio.marks().get(i.id).lag.behind())
+                .max()
+                .unwrap_or_default(),
             fills: self.fills,
             equity: portfolio.equity().equity().to_amount(),
             balances: portfolio.balances().iter().collect(),

@@ -2,6 +2,7 @@
 
 use model::{Amount, Asset, InstrumentId, Instruments, MarketEvent, Price, Timestamp};
 
+use super::lag::Lag;
 use super::value::Value;
 
 /// What the mark was taken from, the best last.
@@ -26,6 +27,8 @@ pub struct MarketPrices {
     pub mark: Option<Price>,
     /// When anything was last received; `None` before the first event.
     pub received_at: Option<Timestamp>,
+    /// How far behind the market its trades come. Quotes do not say when they were.
+    pub lag: Lag,
     source: MarkSource,
 }
 
@@ -124,7 +127,10 @@ impl Marks {
         let prices = &mut self.0[usize::from(event.instrument().0)];
         prices.received_at = Some(event.received_at());
         match event {
-            MarketEvent::Trade(trade) => prices.set_mark(trade.price, MarkSource::Trade),
+            MarketEvent::Trade(trade) => {
+                prices.lag.observe(trade.event_at, trade.received_at);
+                prices.set_mark(trade.price, MarkSource::Trade)
+            }
             MarketEvent::Quote(quote) => {
                 prices.bid = Some(quote.bid.price);
                 prices.ask = Some(quote.ask.price);

@@ -7,6 +7,7 @@ mod balances;
 mod booking;
 mod equity;
 mod holding;
+mod lag;
 mod lots;
 mod marks;
 mod position;
@@ -22,6 +23,7 @@ pub use book::{Portfolio, PortfolioConfig, RestoredOrder, RestoredPortfolio, Res
 pub use booking::{Booking, PositionError};
 pub use equity::EquityTrack;
 pub use holding::Holding;
+
 pub use lots::{ClosedTrade, Lot, Lots};
 pub use marks::{MarketPrices, Marks, Route};
 pub use position::Position;

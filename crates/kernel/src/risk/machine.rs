@@ -239,7 +239,7 @@ impl RiskMachine {
     ) {
         match wanted.intent {
             Intent::Submit { order, new } => {
-                match self.judge(now, wanted.strategy, order, None, &new) {
+                match self.judge(now, wanted.caused_at, wanted.strategy, order, None, &new) {
                     Ok(judged) => {
                         let approved = self.approve(now, order, None, judged, wanted);
                         effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
@@ -249,7 +249,7 @@ impl RiskMachine {
             }
             Intent::Cancel { order } => effects.push(cancel(order)),
             Intent::Replace { old, order, new } => {
-                match self.judge(now, wanted.strategy, order, Some(old), &new) {
+                match self.judge(now, wanted.caused_at, wanted.strategy, order, Some(old), &new) {
                     Ok(judged) => {
                         let new = self.approve(now, order, Some(old), judged, wanted);
                         let reserved = self.portfolio.reservations().get(old);
@@ -268,6 +268,7 @@ impl RiskMachine {
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
+        caused_at: Timestamp,
         strategy: StrategyId,
         order: OrderId,
         replaces: Option<OrderId>,
@@ -287,6 +288,7 @@ impl RiskMachine {
             strategy,
             order,
             by_engine: order.is_engines(),
+            caused_at,
             replaces,
             new: &new,
             instrument,

@@ -220,7 +220,7 @@ impl RiskMachine {
         effects: &mut Vec<RiskEffect>,
     ) {
         let strategy = key.0;
-        match self.judge(now, strategy, order, None, &new) {
+        match self.judge(now, now, strategy, order, None, &new) {
             Ok(rounded) => {
                 let chain = 1 << 63 | u64::from(strategy.0) << 32 | u64::from(order.number);
                 let wanted = SubmitIntent {

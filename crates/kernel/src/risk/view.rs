@@ -17,6 +17,8 @@ pub struct OrderRequestView<'a> {
     /// Whether the engine itself wants it, to protect a position or to close it on an operator's
     /// word: what stops a strategy does not stop that.
     pub by_engine: bool,
+    /// When what made the strategy act was received.
+    pub caused_at: Timestamp,
     /// The order that it replaces, if any: its reservation counts as released.
     pub replaces: Option<OrderId>,
     /// What to place.

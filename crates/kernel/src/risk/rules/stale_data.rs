@@ -1,4 +1,5 @@
-//! Entries need a market that is seen. Exits pass: getting out blind is better than staying in.
+//! Entries need a market that is seen, by the gate and by the strategy that decided: one that lags
+//! behind its events buys on what was. What waited on its way to us is as old as it is. Exits pass: getting out blind is better than staying in.
 
 use super::RiskRule;
 use crate::portfolio::Value;
@@ -30,7 +31,8 @@ impl RiskRule for StaleData {
         if world.is_stream_stale {
             return Err(denial("a stream of the symbol is silent", "live", "stale"));
         }
-        let age = world.now.since(received_at);
+        let seen = world.now.since(received_at).saturating_add(world.market.lag.behind());
+        let age = seen.max(world.now.since(order.caused_at));
         for scope in world.scopes() {
             let Some(limit) = scope.limits.stale_after else { continue };
             if age > limit {

@@ -1,0 +1,71 @@
+//! How far what is seen of a market is behind the market.
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+/// For so long at least, and twice as long at most, the quickest event is remembered.
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// The way of the latest event from the venue to us, beyond that of the quickest one lately. What
+/// the two clocks differ by is in both, and does not count; a clock that jumps is forgotten with
+/// the window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lag {
+    latest_ns: i64,
+    /// Of this window, and of the one before.
+    least_ns: Option<(i64, i64)>,
+    window_began_at: Timestamp,
+}
+
+impl Lag {
+    /// Takes note of an event: the venue's time of it, and when it was received.
+    pub(super) fn observe(&mut self, event_at: Timestamp, received_at: Timestamp) {
+        let way_ns = received_at.as_nanos().saturating_sub(event_at.as_nanos());
+        self.latest_ns = way_ns;
+        let Some((least, before)) = self.least_ns else {
+            (self.least_ns, self.window_began_at) = (Some((way_ns, way_ns)), received_at);
+            return;
+        };
+        self.least_ns = Some(if received_at.since(self.window_began_at) >= WINDOW {
+            self.window_began_at = received_at;
+            (way_ns, least)
+        } else {
+            (least.min(way_ns), before)
+        });
+    }
+
+    /// How far behind the latest event was; zero before the first.
+    #[must_use]
+    pub fn behind(&self) -> Duration {
+        let least = self.least_ns.map_or(self.latest_ns, |(least, before)| least.min(before));
+        Duration::from_nanos(self.latest_ns.saturating_sub(least).max(0).unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clocks_differ_by_does_not_count_and_a_jump_is_forgotten() {
+        let mut lag = Lag::default();
+        assert_eq!(lag.behind(), Duration::ZERO);
+        let mut check = |at_secs: i64, way_millis: i64, behind_millis: u64| {
+            let received_at = Timestamp::from_nanos(at_secs * 1_000_000_000);
+            let event_at = Timestamp::from_nanos(received_at.as_nanos() - way_millis * 1_000_000);
+            lag.observe(event_at, received_at);
+            assert_eq!(lag.behind(), Duration::from_millis(behind_millis), "at {at_secs}");
+        };
+        // Our clock is half a minute behind.
+        check(1_000, -29_980, 0);
+        check(1_001, -29_990, 0);
+        check(1_002, -29_960, 30);
+        check(1_010, -9_990, 20_000);
+        // It was set right: everything seems late for a while.
+        check(1_100, 10, 30_000);
+        check(1_400, 12, 30_002);
+        check(1_701, 11, 0);
+        check(1_702, 15, 4);
+    }
+}

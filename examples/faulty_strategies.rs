@@ -101,6 +101,12 @@ const SLOW: StrategyEntry = StrategyEntry {
                 doc: "How long it takes over each trade and quote.",
             },
             ParameterKey {
+                name: "after_trades",
+                kind: ParameterKind::Integer { min: 0, max: 1_000_000 },
+                default: ParameterDefault::Value("0"),
+                doc: "So many of its trades are no work yet.",
+            },
+            ParameterKey {
                 name: "quantity",
                 kind: ParameterKind::Quantity,
                 default: ParameterDefault::Value("0.001"),
@@ -115,6 +121,7 @@ const SLOW: StrategyEntry = StrategyEntry {
         Ok(Box::new(Slow {
             instrument: setup.traded[0],
             work: Duration::from_micros(work.unsigned_abs()),
+            idle_trades: setup.parameters.integer("after_trades"),
             quantity: setup.parameters.quantity("quantity"),
         }))
     },
@@ -123,7 +130,16 @@ const SLOW: StrategyEntry = StrategyEntry {
 struct Slow {
     instrument: InstrumentId,
     work: Duration,
+    idle_trades: i64,
     quantity: Quantity,
+}
+
+impl Slow {
+    fn work(&self) {
+        if self.idle_trades <= 0 {
+            std::thread::sleep(self.work);
+        }
+    }
 }
 
 impl Strategy for Slow {
@@ -132,12 +148,13 @@ impl Strategy for Slow {
     }
 
     fn on_quote(&mut self, _: &mut Context<'_>, _: &Quote) -> StrategyResult {
-        std::thread::sleep(self.work);
+        self.work();
         Ok(())
     }
 
     fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
-        std::thread::sleep(self.work);
+        self.idle_trades -= 1;
+        self.work();
         let open: Vec<_> = context.open_orders(self.instrument).map(|open| open.order).collect();
         if context.is_ready() && open.is_empty() {
             let below = Price::from_units(trade.price.units() / 100 * 99);

@@ -17,11 +17,12 @@ fn a_strategy_that_cannot_follow_stops_buying_and_nothing_is_lost() {
     // A hundredth of a second for each event of a market that has hundreds in one.
     let desk = Desk::at(&venue)
         .with_busy_strategies()
-        .with("slow", "BTCUSDT", "work_us = 10000")
+        .with("slow", "BTCUSDT", "work_us = 10000\nafter_trades = 1500")
         .set("supervision.spin_limit_ms=60000");
     let mut engine = desk.start_faulty();
     engine.wait_for("engine.ready", |_| true, Within::secs(120));
-    // The first heartbeats are those of a start.
+    engine.wait_for_more_fills(5, |_| true);
+    // It slows down; the first heartbeats are those of a start.
     engine.wait_for_many(5, "engine.heartbeat", |_| true, Within::secs(120));
     let early = engine.events("engine.heartbeat").len();
     std::thread::sleep(Duration::from_secs(secs));
@@ -42,8 +43,6 @@ fn a_strategy_that_cannot_follow_stops_buying_and_nothing_is_lost() {
     // Nobody buys any more on what was: all see the market through the same feed.
     let stale = |line: &Value| line["strategy"] == "slow" && line["rule"] == "stale_data";
     engine.wait_for("order.denied", stale, Within::secs(60));
-    let before = |line: &Value| line["strategy"] == "market_maker";
-    assert!(engine.events("order.filled").iter().any(before), "it traded while it could see");
     assert_eq!(engine.events("mailbox.overflowed"), Vec::<Value>::new());
     engine.stop();
     compare(&desk, &venue);

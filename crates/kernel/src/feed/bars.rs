@@ -162,9 +162,26 @@ impl<P: FeedProtocol> FeedMachine<P> {
     fn give_up_oldest(&mut self, index: usize, effects: &mut Vec<FeedEffect>) {
         if let Some(slot) = self.bars[index].queue.pop_front() {
             let (instrument, open_at) = (self.bars[index].instrument, slot.open_at());
-            let reason = format!("the bar of {open_at} cannot be had and is left out");
-            effects.push(FeedEffect::Notice(FeedNotice::RequestFailed { instrument, reason }));
+            self.tell_left_out(instrument, &[open_at], effects);
         }
+    }
+
+    /// One notice, however many there are: a clock that runs fast has many bars in little time.
+    fn tell_left_out(
+        &self,
+        instrument: InstrumentId,
+        bars: &[Timestamp],
+        effects: &mut Vec<FeedEffect>,
+    ) {
+        let reason = match bars {
+            [] => return,
+            [open_at] => format!("the bar of {open_at} cannot be had and is left out"),
+            [first, .., last] => {
+                let count = bars.len();
+                format!("{count} bars from {first} to {last} cannot be had and are left out")
+            }
+        };
+        effects.push(FeedEffect::Notice(FeedNotice::RequestFailed { instrument, reason }));
     }
 
     /// Asks for the missing bars of each series whose time has come: all of them in one request.
@@ -203,23 +220,20 @@ impl<P: FeedProtocol> FeedMachine<P> {
     ) {
         let newest = bars.iter().map(|bar| bar.open_at).max();
         let track = &mut self.bars[index];
-        let mut unknown = VecDeque::new();
+        let mut unknown = Vec::new();
         for slot in &mut track.queue {
             let Slot::Missing(open_at) = *slot else { continue };
             if let Some(bar) = bars.iter().find(|bar| bar.open_at == open_at) {
                 *slot = Slot::Whole(*bar);
                 track.attempt = 0;
             } else if newest.is_some_and(|newest| open_at < newest) {
-                unknown.push_back(open_at);
+                unknown.push(open_at);
             }
         }
         track.queue.retain(|slot| !unknown.contains(&slot.open_at()));
         let instrument = track.instrument;
         let still_missing = track.missing().next().is_some();
-        for open_at in unknown {
-            let reason = format!("the venue has no bar of {open_at}");
-            effects.push(FeedEffect::Notice(FeedNotice::RequestFailed { instrument, reason }));
-        }
+        self.tell_left_out(instrument, &unknown, effects);
         if still_missing {
             self.retry_missing_bars(index, now, effects);
         }
@@ -242,12 +256,10 @@ impl<P: FeedProtocol> FeedMachine<P> {
             track.fetch_at = Some(now.wall.after(pause));
             return;
         }
-        while self.bars[index].missing().next().is_some() {
-            match self.bars[index].queue.front() {
-                Some(Slot::Missing(_)) => self.give_up_oldest(index, effects),
-                Some(Slot::Whole(_)) | None => self.publish_whole(index, now, effects),
-            }
-        }
+        let track = &mut self.bars[index];
+        let (instrument, missing) = (track.instrument, track.missing().collect::<Vec<_>>());
+        track.queue.retain(|slot| matches!(slot, Slot::Whole(_)));
+        self.tell_left_out(instrument, &missing, effects);
         self.publish_whole(index, now, effects);
     }
 

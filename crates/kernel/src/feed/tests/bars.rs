@@ -134,6 +134,30 @@ fn a_bar_that_cannot_be_had_is_left_out_in_the_end() {
 }
 
 #[test]
+fn many_bars_that_cannot_be_had_are_told_once() {
+    let mut desk = Desk::of(&[StreamKind::Trade], true);
+    for (on, _) in CONNECTED {
+        desk.on(on);
+    }
+    desk.on(FIRST[0].0);
+    // Half a minute of bars without a trade heard.
+    desk.on(Closed(1));
+    let mut said = desk.on(Wait(2_000));
+    desk.on(Opened(2));
+    desk.on(Text(2, "done 2"));
+    let (mut request, mut told) = (1, Vec::new());
+    for _ in 0..400 {
+        if said.contains(&format!("ask {request} bars")) {
+            told.push(desk.on(RequestFailed(request)).matches("request failed").count());
+            request += 1;
+        }
+        said = desk.on(Wait(1_000));
+    }
+    // Nine tries, the last of which gives up everything that was missing by then.
+    assert_eq!(told[..9], [1, 1, 1, 1, 1, 1, 1, 1, 2], "{told:?}");
+}
+
+#[test]
 fn nothing_is_built_while_nothing_is_heard() {
     check(
         "an outage over several bars",

@@ -162,6 +162,10 @@ impl BinanceVenue {
         effects: &mut Vec<VenueEffect>,
     ) {
         let Purpose::Command { action, .. } = pending.purpose else { return };
+        if pending.is_late && matches!(action, VenueAction::ReadOrderTrades { .. }) {
+            // Told as failed, and its pages are gone: alone this one would pass for all of them.
+            return;
+        }
         if answer.status != 200 {
             self.on_refusal(now, &action, answer, effects);
             return;

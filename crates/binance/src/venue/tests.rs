@@ -568,6 +568,13 @@ fn all_trades_of_an_order_are_read_page_by_page() {
     let [VenueEvent::OrderTradesRead { fills, .. }] = events.as_slice() else { panic!() };
     assert_eq!(fills.len(), 2_001);
     assert!(fills.is_sorted_by_key(|fill| fill.key.trade));
+    // The last page comes after it was given up: it is not told as all of them.
+    bench.command(&read);
+    bench.answer(&page(7, 1_000));
+    bench.pass(Duration::from_secs(12));
+    assert_eq!(bench.event_names(), ["read failed"]);
+    bench.answer(&page(2_000, 1));
+    assert_eq!(bench.event_names(), [""; 0]);
     // After a failure it begins anew.
     bench.command(&read);
     bench.answer(&page(7, 1_000));

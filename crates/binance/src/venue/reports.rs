@@ -28,17 +28,21 @@ const fn status(status: WireOrderStatus, is_working: bool) -> OrderStatus {
 
 /// What a step says of an order whose state this build does not know; `Unknown` if nothing.
 fn state_after(report: &ExecutionReport<'_>) -> WireOrderStatus {
-    match (report.status, report.execution_type) {
-        (WireOrderStatus::Unknown, ExecutionType::Canceled) => WireOrderStatus::Canceled,
-        (WireOrderStatus::Unknown, ExecutionType::Expired) => WireOrderStatus::Expired,
-        (WireOrderStatus::Unknown, ExecutionType::Rejected) => WireOrderStatus::Rejected,
-        (WireOrderStatus::Unknown, ExecutionType::Trade)
-            if report.cumulative_quantity == report.quantity =>
-        {
+    if report.status != WireOrderStatus::Unknown {
+        return report.status;
+    }
+    match report.execution_type {
+        ExecutionType::Canceled => WireOrderStatus::Canceled,
+        ExecutionType::Expired => WireOrderStatus::Expired,
+        ExecutionType::Rejected => WireOrderStatus::Rejected,
+        ExecutionType::Trade if report.cumulative_quantity == report.quantity => {
             WireOrderStatus::Filled
         }
-        (WireOrderStatus::Unknown, ExecutionType::Trade) => WireOrderStatus::PartiallyFilled,
-        (status, _) => status,
+        ExecutionType::Trade => WireOrderStatus::PartiallyFilled,
+        ExecutionType::New
+        | ExecutionType::Replaced
+        | ExecutionType::TradePrevention
+        | ExecutionType::Unknown => WireOrderStatus::Unknown,
     }
 }
 
@@ -77,17 +81,10 @@ pub(super) fn snapshot_of_reply(
         (None, None) => !reply.order_type.is_some_and(waits_for_trigger),
     };
     let state = reply.status.unwrap_or(WireOrderStatus::New);
-    let reason = match state {
-        WireOrderStatus::Unknown => UNKNOWN_STATE,
-        WireOrderStatus::New
-        | WireOrderStatus::PendingNew
-        | WireOrderStatus::PartiallyFilled
-        | WireOrderStatus::Filled
-        | WireOrderStatus::Canceled
-        | WireOrderStatus::PendingCancel
-        | WireOrderStatus::Rejected
-        | WireOrderStatus::Expired
-        | WireOrderStatus::ExpiredInMatch => reply.expiry_reason.as_deref().unwrap_or(""),
+    let reason = if state == WireOrderStatus::Unknown {
+        UNKNOWN_STATE
+    } else {
+        reply.expiry_reason.as_deref().unwrap_or("")
     };
     OrderSnapshot {
         instrument,

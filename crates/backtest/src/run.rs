@@ -241,8 +241,9 @@ impl<W: Watcher> Run<W> {
         trade: &MarketEvent,
     ) -> Result<(), RunError> {
         for event in proved.iter().chain([trade]) {
-            if self.history.is_some() && !self.begin(event)? {
-                continue;
+            // The bars come when their trade does: the run begins with all of them or with none.
+            if self.history.is_some() {
+                self.begin(event)?;
             }
         }
         if self.history.is_some() {

@@ -60,7 +60,9 @@ pub fn of(
         return Err(Failure::new(Exit::Usage, message));
     }
     for point in &mut points {
-        point.plan = point.plan.clone().map_err(|reason| first_words(&reason));
+        if let Err(reason) = &mut point.plan {
+            *reason = first_words(reason);
+        }
     }
     Ok(points)
 }

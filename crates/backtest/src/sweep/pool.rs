@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-/// How far results may run ahead of the one that is waited for, for each thread.
+/// How many results may be done and not looked at, for each thread. (Those that wait for a slower
+/// one before them have been looked at.)
 const AHEAD: usize = 64;
 
 /// Does every job on so many threads and hands over the results in the order of the jobs, as soon

@@ -9,7 +9,9 @@ use binance::encode::Call;
 use events::log_event;
 use kernel::journal::Record;
 use kernel::ledger::{BalanceDifference, Ledger};
+use kernel::orders::ExecutionPolicy;
 use model::{Amount, Asset, InstrumentId, TradeId};
+use tokio::time::Instant;
 
 use super::site::Site;
 use crate::cli::{Exit, Failure};
@@ -21,19 +23,31 @@ const PAGE: u32 = 1_000;
 const STEADY_FOR: Duration = Duration::from_secs(4);
 /// The time between two looks at a difference.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the answers for one look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(8);
+/// For so long a difference may keep changing.
+const CHANGING_MAX: Duration = Duration::from_secs(30);
 
 /// Compares until there is no difference, or one that stays.
 ///
 /// # Errors
-/// When the venue does not answer.
+/// When the venue does not answer in time, and when the difference is another one at each look.
 pub async fn compare(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifference>, Failure> {
+    let began = Instant::now();
     let mut found = look(site, ledger).await?;
-    let mut steady = Duration::ZERO;
-    while !found.is_empty() && steady < STEADY_FOR {
+    let mut changed = Instant::now();
+    while !found.is_empty() && changed.elapsed() < STEADY_FOR {
+        if began.elapsed() >= CHANGING_MAX {
+            return Err(Failure::new(
+                Exit::VenueUnreachable,
+                "the account changes at every look: orders are being filled",
+            ));
+        }
         tokio::time::sleep(LOOK_EVERY).await;
         let again = look(site, ledger).await?;
-        steady = if again == found { steady + LOOK_EVERY } else { Duration::ZERO };
-        found = again;
+        if again != found {
+            (found, changed) = (again, Instant::now());
+        }
     }
     Ok(found)
 }
@@ -54,10 +68,14 @@ pub fn report(found: &[BalanceDifference]) {
 }
 
 async fn look(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifference>, Failure> {
-    // The account first: what fills after it is among the trades, and the next look sees both.
-    let account = balances(site).await?;
-    let booked = with_trades(site, ledger).await?;
-    Ok(booked.differences(&account))
+    let looking = async {
+        // The account first: what fills after it is among the trades, and the next look sees both.
+        let account = balances(site).await?;
+        let booked = with_trades(site, ledger).await?;
+        Ok(booked.differences(&account))
+    };
+    let late = |_| Failure::new(Exit::VenueUnreachable, "the venue took too long to answer");
+    tokio::time::timeout(LOOK_TIMEOUT, looking).await.map_err(late)?
 }
 
 /// What the account holds of each asset, free and locked together.
@@ -74,19 +92,20 @@ pub(super) async fn balances(site: &Site) -> Result<BTreeMap<Asset, Amount>, Fai
 /// The ledger with every trade that it does not have yet: the next start books them.
 async fn with_trades(site: &Site, ledger: &Ledger) -> Result<Ledger, Failure> {
     let mut booked = ledger.clone();
+    let reread = ExecutionPolicy::default().trades_reread;
     for (number, known) in (0..).zip(ledger.instruments()) {
         let instrument = InstrumentId(number);
-        let last = ledger.last_trades().filter(|trade| trade.instrument == instrument);
-        let mut from = last.map(|trade| trade.trade).max().map(|TradeId(last)| last + 1);
+        let mut from = ledger.reread_from(instrument, reread);
         loop {
             let now = site.server_time().await?;
-            let call = Call::my_trades(known.symbol.as_str(), from, PAGE);
+            let call = Call::my_trades(known.symbol.as_str(), from.map(|from| from.0), PAGE);
             let body = site.rest().ask(&call, now).await?;
             let page: Vec<MyTrade<'_>> = parse("myTrades", &body).map_err(malformed)?;
             let is_last = page.len() < PAGE as usize || from.is_none();
+            let mut last = from;
             for trade in page {
                 let fill = trade.to_fill(instrument).map_err(malformed)?;
-                from = Some(fill.key.trade.0 + 1);
+                last = last.max(Some(fill.key.trade));
                 let is_ours = ledger.opened_at().is_none_or(|opened| fill.event_at >= opened);
                 if is_ours && !booked.has_fill(&fill.key) {
                     booked.apply(&Record::ExternalFill { fill }).map_err(malformed)?;
@@ -95,6 +114,9 @@ async fn with_trades(site: &Site, ledger: &Ledger) -> Result<Ledger, Failure> {
             if is_last {
                 break;
             }
+            // From the last trade itself: a self-trade is two fills of one number, and the page may
+            // end between them.
+            from = if last == from { last.map(|last| TradeId(last.0 + 1)) } else { last };
         }
     }
     Ok(booked)

@@ -2,7 +2,6 @@
 //! instruments and strategies.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use binance::decode::ExchangeInfo;
 use events::log_event;
@@ -38,9 +37,6 @@ impl LedgerJournal for MemoryJournal {
         self.ledger()
     }
 }
-
-/// How long the comparison at a start may take: longer than a difference must last to be one.
-const COMPARE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A journal and what it says.
 pub struct OpenedLedger<J> {
@@ -156,15 +152,10 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         if site.credentials.is_none() {
             return Ok(());
         }
-        let comparing = compare::compare(site, &self.ledger);
-        let found = match tokio::time::timeout(COMPARE_TIMEOUT, comparing).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(failure)) => {
+        let found = match compare::compare(site, &self.ledger).await {
+            Ok(found) => found,
+            Err(failure) => {
                 log_event!(RECONCILE_SKIPPED, reason = %failure);
-                return Ok(());
-            }
-            Err(_) => {
-                log_event!(RECONCILE_SKIPPED, reason = "the venue took too long to answer");
                 return Ok(());
             }
         };

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use model::{
     Amount, Asset, FillKey, InstanceId, InstrumentId, OrderId, OrderStatus, Side, StrategyId,
-    Symbol, Timestamp, VenueId,
+    Symbol, Timestamp, TradeId, VenueId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -333,6 +333,13 @@ impl Ledger {
             let (trade, venue_order) = keys.last()?;
             Some(KnownTrade { instrument: *instrument, venue_order, trade })
         })
+    }
+
+    /// Where reading an instrument's trades again begins, so many fills back from the newest: the
+    /// news of one before the newest may have been missed. `None` without a fill.
+    #[must_use]
+    pub fn reread_from(&self, instrument: InstrumentId, count: usize) -> Option<TradeId> {
+        self.fills.get(&instrument)?.reread_from(count)
     }
 
     /// What a strategy last wanted to find again.

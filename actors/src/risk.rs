@@ -520,6 +520,7 @@ impl Handler<ReadRiskStatus> for RiskActor {
     type Result = RiskStatus;
     fn handle(&mut self, _: ReadRiskStatus, _: &mut Context<Self>) -> RiskStatus {
         let portfolio = self.parts.machine.portfolio();
+        let now = self.parts.clock.now().venue;
         let marks = self.parts.instruments.iter();
         let links = self.links.iter().flat_map(|links| {
             let strategies = links.strategies.values().map(|outbox| Arc::clone(outbox.gauge()));
@@ -529,7 +530,7 @@ impl Handler<ReadRiskStatus> for RiskActor {
             state: self.parts.machine.state(),
             market_lag: marks
                 .clone()
-                .map(|i| portfolio.marks().get(i.id).lag.behind())
+                .map(|i| portfolio.marks().get(i.id).lag.behind(now))
                 .max()
                 .unwrap_or_default(),
             fills: self.fills,

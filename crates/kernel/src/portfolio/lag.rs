@@ -13,6 +13,7 @@ const WINDOW: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Lag {
     latest_ns: i64,
+    latest_at: Timestamp,
     /// Of this window, and of the one before.
     least_ns: Option<(i64, i64)>,
     window_began_at: Timestamp,
@@ -22,7 +23,7 @@ impl Lag {
     /// Takes note of an event: the venue's time of it, and when it was received.
     pub(super) fn observe(&mut self, event_at: Timestamp, received_at: Timestamp) {
         let way_ns = received_at.as_nanos().saturating_sub(event_at.as_nanos());
-        self.latest_ns = way_ns;
+        (self.latest_ns, self.latest_at) = (way_ns, received_at);
         let Some((least, before)) = self.least_ns else {
             (self.least_ns, self.window_began_at) = (Some((way_ns, way_ns)), received_at);
             return;
@@ -35,11 +36,14 @@ impl Lag {
         });
     }
 
-    /// How far behind the latest event was; zero before the first.
+    /// How far behind the latest event was; zero before the first, and once nothing followed it
+    /// for as long: whatever it waited behind has come by then.
     #[must_use]
-    pub fn behind(&self) -> Duration {
+    pub fn behind(&self, now: Timestamp) -> Duration {
         let least = self.least_ns.map_or(self.latest_ns, |(least, before)| least.min(before));
-        Duration::from_nanos(self.latest_ns.saturating_sub(least).max(0).unsigned_abs())
+        let behind =
+            Duration::from_nanos(self.latest_ns.saturating_sub(least).max(0).unsigned_abs());
+        if now.since(self.latest_at) > behind { Duration::ZERO } else { behind }
     }
 }
 
@@ -50,12 +54,17 @@ mod tests {
     #[test]
     fn what_clocks_differ_by_does_not_count_and_a_jump_is_forgotten() {
         let mut lag = Lag::default();
-        assert_eq!(lag.behind(), Duration::ZERO);
+        assert_eq!(lag.behind(Timestamp::from_secs(1)), Duration::ZERO);
         let mut check = |at_secs: i64, way_millis: i64, behind_millis: u64| {
             let received_at = Timestamp::from_nanos(at_secs * 1_000_000_000);
             let event_at = Timestamp::from_nanos(received_at.as_nanos() - way_millis * 1_000_000);
             lag.observe(event_at, received_at);
-            assert_eq!(lag.behind(), Duration::from_millis(behind_millis), "at {at_secs}");
+            let behind = Duration::from_millis(behind_millis);
+            assert_eq!(lag.behind(received_at), behind, "at {at_secs}");
+            let later = received_at.after(behind);
+            assert_eq!(lag.behind(later), behind, "at {at_secs}, as long after");
+            let later = later.after(Duration::from_millis(1));
+            assert_eq!(lag.behind(later), Duration::ZERO, "at {at_secs}, longer after");
         };
         // Our clock is half a minute behind.
         check(1_000, -29_980, 0);

@@ -1,5 +1,6 @@
 //! Entries need a market that is seen, by the gate and by the strategy that decided: one that lags
-//! behind its events buys on what was. What waited on its way to us is as old as it is. Exits pass: getting out blind is better than staying in.
+//! behind its events buys on what was. What waited on its way to us is as old as it is. Exits
+//! pass: getting out blind is better than staying in.
 
 use super::RiskRule;
 use crate::portfolio::Value;
@@ -31,7 +32,7 @@ impl RiskRule for StaleData {
         if world.is_stream_stale {
             return Err(denial("a stream of the symbol is silent", "live", "stale"));
         }
-        let seen = world.now.since(received_at).saturating_add(world.market.lag.behind());
+        let seen = world.now.since(received_at).saturating_add(world.market.lag.behind(world.now));
         let age = seen.max(world.now.since(order.caused_at));
         for scope in world.scopes() {
             let Some(limit) = scope.limits.stale_after else { continue };

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use events::log_event;
@@ -50,23 +50,25 @@ impl Tape {
 
     /// Nothing more is noted: the engine has stopped.
     pub fn end(&self) {
-        // A full queue is about to be broken, which ends it as well; a writer that is gone needs
-        // no end.
-        if self.sender.try_send(None).is_err() {
-            self.is_broken.store(true, Ordering::Relaxed);
-        }
+        // Every actor has stopped: waiting for the writer keeps nobody back. One that is gone
+        // needs no end.
+        let _ = self.sender.send(None);
     }
 
     fn note(&self, delivery: Delivery) {
         if self.is_broken.load(Ordering::Relaxed) {
             return;
         }
-        if self.sender.try_send(Some(Box::new(delivery))).is_err() {
-            // Of several shells the first one tells.
-            if !self.is_broken.swap(true, Ordering::Relaxed) {
-                let reason = "the disk is too slow, or takes no more";
+        let Err(refused) = self.sender.try_send(Some(Box::new(delivery))) else { return };
+        // Of several shells the first one tells.
+        let was_broken = self.is_broken.swap(true, Ordering::Relaxed);
+        match refused {
+            TrySendError::Full(_) if !was_broken => {
+                let reason = "the disk is too slow";
                 log_event!(RECORDING_BROKEN, reason = reason, waiting = QUEUE_BOUND);
             }
+            // A writer that ended has told why.
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => {}
         }
     }
 }

@@ -18,7 +18,7 @@ use kernel::strategy::{
     StrategyResult, WarmUp,
 };
 use kernel::venue::Wake;
-use model::{Amount, InstrumentId, StrategyId, Timestamp};
+use model::{Amount, InstrumentId, Instruments, StrategyId, Timestamp};
 
 use crate::clock::Clock;
 use crate::feed::Resynchronise;
@@ -32,8 +32,9 @@ use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::watchdog::Activity;
 
-/// Builds the strategy afresh, from its config alone.
-pub type StrategyFactory = Box<dyn Fn() -> Result<Box<dyn Strategy>, StrategyError> + Send>;
+/// Builds the strategy afresh, from its config and the instruments as they are now.
+pub type StrategyFactory =
+    Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError> + Send>;
 
 /// How failures are met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -220,7 +221,7 @@ impl StrategyActor {
 
     /// Builds the machine and asks for its history.
     fn build(&mut self, context: &mut Context<Self>) {
-        let built = guarded(|| (self.parts.factory)());
+        let built = guarded(|| (self.parts.factory)(self.host.instruments()));
         let machine = match built {
             Ok(Ok(machine)) => machine,
             Ok(Err(error)) => return self.fail("build", &error.to_string(), context),

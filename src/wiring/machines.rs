@@ -164,20 +164,17 @@ fn seat(
         found.expect("registered when the ledger opened").id
     });
     let traded: Vec<InstrumentId> = ids.collect();
-    let builder = Builder {
-        entry,
-        instruments: Arc::clone(instruments),
-        traded: traded.clone(),
-        config: config.clone(),
-    };
+    let builder = Builder { entry, traded: traded.clone(), config: config.clone() };
     let file = config.file.clone();
-    let requirements = builder.requirements().map_err(|error| refused(&file, &error))?;
+    let requirements = builder.requirements(instruments).map_err(|error| refused(&file, &error))?;
     let (positions, open_orders) = host_books(ledger, strategy);
     Ok(StrategySeat {
         name: config.id.clone(),
         kind: entry.kind(),
         interest: interest(&requirements, &traded),
-        factory: Box::new(move || builder.build().map_err(|e| StrategyError(e.to_string()))),
+        factory: Box::new(move |instruments| {
+            builder.build(instruments).map_err(|error| StrategyError(error.to_string()))
+        }),
         setup: HostSetup {
             strategy,
             epoch: *epoch,
@@ -201,23 +198,22 @@ fn refused(file: &Path, error: &str) -> Failure {
 /// Builds a strategy from its config, again after each failure.
 struct Builder {
     entry: StrategyEntry,
-    instruments: Arc<Instruments>,
     traded: Vec<InstrumentId>,
     config: StrategyConfig,
 }
 
 impl Builder {
-    fn build(&self) -> Result<Box<dyn Strategy>, SetupError> {
+    fn build(&self, instruments: &Instruments) -> Result<Box<dyn Strategy>, SetupError> {
         (self.entry.build)(&StrategySetup {
-            instruments: &self.instruments,
+            instruments,
             traded: &self.traded,
             capital: self.config.capital,
             parameters: &self.config.parameters,
         })
     }
 
-    fn requirements(&self) -> Result<Requirements, String> {
-        let asked = guarded(|| self.build().map(|machine| machine.requirements()));
+    fn requirements(&self, instruments: &Instruments) -> Result<Requirements, String> {
+        let asked = guarded(|| self.build(instruments).map(|machine| machine.requirements()));
         asked?.map_err(|error| error.to_string())
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
+use model::{Amount, CorrelationId, Instruments, MarketEvent, OrderEvent, StrategyId};
 
 use super::delivery::{
     Delivered, Delivery, ExecutionDelivered, FeedDelivered, HostDelivered, Machine, RiskDelivered,
@@ -27,7 +27,7 @@ const EVENTS_KEPT: usize = 1 << 18;
 /// A strategy and where it starts.
 pub struct Seat {
     /// How its machine is built.
-    pub factory: Box<dyn Fn() -> Result<Box<dyn Strategy>, StrategyError>>,
+    pub factory: Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError>>,
     /// What the ledger knew of it.
     pub setup: HostSetup,
 }
@@ -104,7 +104,7 @@ impl Strategy for Vacant {
 }
 
 struct Seated {
-    factory: Box<dyn Fn() -> Result<Box<dyn Strategy>, StrategyError>>,
+    factory: Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError>>,
     setup: HostSetup,
     host: StrategyHost,
     told: VecDeque<(OrderEvent, Amount)>,
@@ -195,8 +195,10 @@ impl Replay {
     pub fn deliver(&mut self, delivery: Delivery) -> Result<(), Box<Difference>> {
         self.number += 1;
         let (now, machine) = (delivery.now, delivery.input.machine());
-        let input = format!("{:?}", delivery.input);
+        // Shown only if something differs: most inputs are whole frames.
+        let shown = delivery.input.clone();
         let differs = |number, kind, effects| {
+            let input = format!("{shown:?}");
             Err(Box::new(Difference { number, machine, now, kind, input, effects }))
         };
         let outcome = match self.step(now, delivery.input, delivery.effects) {
@@ -434,7 +436,9 @@ impl Replay {
                 HostInput::InstrumentsRefreshed(Arc::new(instruments))
             }
             HostDelivered::Built(snapshot) => {
-                let built = caught(|| (seated.factory)().map_err(|error| error.to_string()));
+                let instruments = seated.host.instruments();
+                let built =
+                    caught(|| (seated.factory)(instruments).map_err(|error| error.to_string()));
                 seated.seat(built.map_err(|_| DifferenceKind::NotBuilt)?);
                 let restored = snapshot.map(|state| seated.host.restore(state));
                 return Ok(Outcome::of(&restored, expected));

@@ -209,6 +209,12 @@ impl StrategyHost {
         HostSetup { positions, open_orders: open_orders.collect(), ..self.setup }
     }
 
+    /// The run's instruments, as they were last refreshed.
+    #[must_use]
+    pub fn instruments(&self) -> &Instruments {
+        &self.setup.instruments
+    }
+
     /// What the strategy asked for.
     #[must_use]
     pub const fn requirements(&self) -> &Requirements {

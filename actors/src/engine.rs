@@ -28,8 +28,8 @@ use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
 use crate::risk::{ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk};
 use crate::strategy::{
-    OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyFactory,
-    StrategyLinks, StrategyParts, StrategyStatus, SupervisionPolicy,
+    OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyLinks, StrategyParts,
+    StrategyStatus, SupervisionPolicy,
 };
 use crate::tap::{Tap, Tape};
 use crate::watchdog::Activity;
@@ -57,7 +57,7 @@ pub struct StrategySeat {
     /// Its kind, as its file says.
     pub kind: &'static str,
     /// How its machine is built.
-    pub factory: StrategyFactory,
+    pub factory: kernel::strategy::StrategyFactory,
     /// What the ledger knows of it.
     pub setup: kernel::strategy::HostSetup,
     /// The snapshot that the ledger has.

@@ -14,11 +14,11 @@ use events::log_event;
 use kernel::journal::{Durability, Record};
 use kernel::replay::{Digest, HostDelivered};
 use kernel::strategy::{
-    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyError, StrategyHost,
+    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyFactory, StrategyHost,
     StrategyResult, WarmUp,
 };
 use kernel::venue::Wake;
-use model::{Amount, InstrumentId, Instruments, StrategyId, Timestamp};
+use model::{Amount, InstrumentId, StrategyId, Timestamp};
 
 use crate::clock::Clock;
 use crate::feed::Resynchronise;
@@ -31,10 +31,6 @@ use crate::outbox::{Gauge, Outbox};
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::watchdog::Activity;
-
-/// Builds the strategy afresh, from its config and the instruments as they are now.
-pub type StrategyFactory =
-    Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError> + Send>;
 
 /// How failures are met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use model::{Amount, CorrelationId, Instruments, MarketEvent, OrderEvent, StrategyId};
+use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
 
 use super::delivery::{
     Delivered, Delivery, ExecutionDelivered, FeedDelivered, HostDelivered, Machine, RiskDelivered,
@@ -17,7 +17,7 @@ use crate::messages::{ExecutionRequest, SubmitIntent};
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{
-    HostInput, HostOutput, HostSetup, Requirements, Strategy, StrategyError, StrategyHost,
+    HostInput, HostOutput, HostSetup, Requirements, Strategy, StrategyFactory, StrategyHost,
 };
 use crate::wire::Moment;
 
@@ -27,7 +27,7 @@ const EVENTS_KEPT: usize = 1 << 18;
 /// A strategy and where it starts.
 pub struct Seat {
     /// How its machine is built.
-    pub factory: Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError>>,
+    pub factory: StrategyFactory,
     /// What the ledger knew of it.
     pub setup: HostSetup,
 }
@@ -104,7 +104,7 @@ impl Strategy for Vacant {
 }
 
 struct Seated {
-    factory: Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError>>,
+    factory: StrategyFactory,
     setup: HostSetup,
     host: StrategyHost,
     told: VecDeque<(OrderEvent, Amount)>,

@@ -10,7 +10,7 @@ mod view;
 
 pub use context::Context;
 pub use host::{HostError, HostInput, HostOutput, HostSetup, StrategyHost};
-pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategySetup};
+pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategyFactory, StrategySetup};
 pub use splice::HistoryGap;
 pub use view::OpenOrder;
 

@@ -2,8 +2,12 @@
 
 use model::{Amount, InstrumentId, Instruments};
 
-use super::Strategy;
+use super::{Strategy, StrategyError};
 use crate::parameters::{ParameterError, ParameterSet, Parameters};
+
+/// Builds the strategy afresh, from its config and the instruments as they are now.
+pub type StrategyFactory =
+    Box<dyn Fn(&Instruments) -> Result<Box<dyn Strategy>, StrategyError> + Send>;
 
 /// What a strategy is built from.
 #[derive(Debug)]

@@ -9,12 +9,37 @@ use super::DEFAULT_CONFIG;
 use super::value::{instant, symbol};
 use crate::config::{ConfigErrors, ENGINE_KEYS, Override, Sources};
 
-/// Strategies, data and settings.
+/// Whose settings hold.
 #[derive(Debug, Args)]
-pub struct HistoryArgs {
+pub struct FileArgs {
     /// A strategy's file; may be repeated. Without any, those of the configuration
     #[arg(long, value_name = "FILE")]
     strategy: Vec<PathBuf>,
+
+    /// The engine's configuration file; config/engine.toml if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// The files that settings come from.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let beside = Path::new(DEFAULT_CONFIG);
+        let engine = self.config.clone().or_else(|| beside.exists().then(|| beside.to_owned()));
+        match self.strategy.as_slice() {
+            [] => Sources::Files { engine },
+            chosen => Sources::Chosen { engine, strategies: chosen.to_vec() },
+        }
+    }
+}
+
+/// Strategies, data and settings.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Whose settings hold
+    #[command(flatten)]
+    pub files: FileArgs,
 
     /// History to run over; may be repeated, and is merged by time
     #[arg(long, value_name = "PATH", required = true)]
@@ -32,34 +57,19 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub to: Option<Timestamp>,
 
-    /// The engine's configuration file; config/engine.toml if there is one
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
     /// Make one setting; may be repeated. A name without section is one of `backtest`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
 impl HistoryArgs {
-    /// The files that settings come from.
-    #[must_use]
-    pub fn sources(&self) -> Sources {
-        let beside = Path::new(DEFAULT_CONFIG);
-        let engine = self.config.clone().or_else(|| beside.exists().then(|| beside.to_owned()));
-        match self.strategy.as_slice() {
-            [] => Sources::Files { engine },
-            chosen => Sources::Chosen { engine, strategies: chosen.to_vec() },
-        }
-    }
-
     /// The command that repeats the run. (What only says where results go does not change them.)
     #[must_use]
     pub fn command(&self, name: &str) -> String {
         let mut words = vec![format!("tickwright {name}")];
         let mut add = |flag: &str, value: String| words.push(format!("{flag} '{value}'"));
-        self.config.iter().for_each(|file| add("--config", file.display().to_string()));
-        self.strategy.iter().for_each(|file| add("--strategy", file.display().to_string()));
+        self.files.config.iter().for_each(|file| add("--config", file.display().to_string()));
+        self.files.strategy.iter().for_each(|file| add("--strategy", file.display().to_string()));
         self.data.iter().for_each(|path| add("--data", path.display().to_string()));
         self.symbol.iter().for_each(|symbol| add("--symbol", symbol.to_string()));
         self.set.iter().for_each(|setting| add("--set", setting.clone()));
@@ -74,9 +84,7 @@ impl HistoryArgs {
     /// For an argument that is no setting.
     pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
         let mut overrides = Override::of_environment();
-        for argument in &self.set {
-            overrides.push(Override::of_set(&in_section(argument))?);
-        }
+        overrides.extend(Override::of_sets(self.set.iter().map(|argument| in_section(argument)))?);
         Ok(overrides)
     }
 }

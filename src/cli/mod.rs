@@ -192,9 +192,7 @@ impl ConfigArgs {
     ) -> Result<Config, ConfigErrors> {
         let mut overrides = Override::of_environment();
         overrides.extend(flags);
-        for argument in &self.set {
-            overrides.push(Override::of_set(argument)?);
-        }
+        overrides.extend(Override::of_sets(&self.set)?);
         load(sources, &overrides, kinds)
     }
 }

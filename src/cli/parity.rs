@@ -1,13 +1,13 @@
 //! Arguments of `parity`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use model::{Symbol, Timestamp};
 
-use super::DEFAULT_CONFIG;
+use super::history::FileArgs;
 use super::value::{instant, symbol};
-use crate::config::{ConfigErrors, Override, Sources};
+use crate::config::{ConfigErrors, Override};
 
 /// Arguments of `parity`.
 #[derive(Debug, Args)]
@@ -17,9 +17,9 @@ pub struct ParityArgs {
     #[arg(long, value_name = "FILE", required = true)]
     pub replay: Vec<PathBuf>,
 
-    /// A strategy's file; may be repeated. Without any, those of the configuration
-    #[arg(long, value_name = "FILE")]
-    strategy: Vec<PathBuf>,
+    /// Whose settings hold
+    #[command(flatten)]
+    pub files: FileArgs,
 
     /// Strategies trade this, whatever their files say
     #[arg(long, value_name = "SYMBOL", value_parser = symbol)]
@@ -28,10 +28,6 @@ pub struct ParityArgs {
     /// End before this instant
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub to: Option<Timestamp>,
-
-    /// The engine's configuration file; config/engine.toml if there is one
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 
     /// Make one setting; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
@@ -61,26 +57,13 @@ Examples:
       --symbol BTCUSDT --set strategies.market_maker.parameters.requote_ms=100 --json";
 
 impl ParityArgs {
-    /// The files that settings come from.
-    #[must_use]
-    pub fn sources(&self) -> Sources {
-        let beside = Path::new(DEFAULT_CONFIG);
-        let engine = self.config.clone().or_else(|| beside.exists().then(|| beside.to_owned()));
-        match self.strategy.as_slice() {
-            [] => Sources::Files { engine },
-            chosen => Sources::Chosen { engine, strategies: chosen.to_vec() },
-        }
-    }
-
     /// The environment's settings, and those of `--set`.
     ///
     /// # Errors
     /// For an argument that is no setting.
     pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
         let mut overrides = Override::of_environment();
-        for argument in &self.set {
-            overrides.push(Override::of_set(argument)?);
-        }
+        overrides.extend(Override::of_sets(&self.set)?);
         Ok(overrides)
     }
 }

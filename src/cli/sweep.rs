@@ -68,6 +68,36 @@ pub enum Best {
     Calmar,
 }
 
+impl Best {
+    /// As it is given.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Profit => "profit",
+            Self::Sharpe => "sharpe",
+            Self::Calmar => "calmar",
+        }
+    }
+}
+
+impl SweepArgs {
+    /// The command that repeats the sweep. (What only says where results go does not change them.)
+    #[must_use]
+    pub fn command(&self) -> String {
+        let mut command = self.history.command("sweep");
+        for Axis { name, values } in &self.params {
+            command += &format!(" --param '{name}={}'", values.join(","));
+        }
+        if let Some(count) = self.random {
+            command += &format!(" --random {count} --seed {}", self.seed);
+        }
+        if let Some((train, test)) = self.walk_forward {
+            command += &format!(" --walk-forward {}s,{}s", train.as_secs(), test.as_secs());
+        }
+        command + " --best " + self.best.name()
+    }
+}
+
 const HELP: &str = "\
 Runs the strategy once for each combination of values, on all cores, over one copy of the data in
 memory. Settings that do not fit each other (fast above slow) are listed as refused. What is written

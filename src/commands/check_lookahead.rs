@@ -58,7 +58,8 @@ impl Findings {
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &CheckLookaheadArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.history.sources(), &args.history.overrides()?, kinds)?;
+    let config =
+        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
     let found = data::find(&args.history, &config)?;
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?.run;
     let mut source = found.open(&plan.instruments).map_err(|error| unreadable(&error))?;

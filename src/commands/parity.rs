@@ -16,7 +16,7 @@ use crate::parity::{Counts, Line, Parity, Setting};
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &ParityArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.sources(), &args.overrides()?, kinds)?;
+    let config = load_for_backtest(&args.files.sources(), &args.overrides()?, kinds)?;
     if config.enabled().next().is_none() {
         return Err(Failure::new(Exit::Usage, "no strategy is enabled: there is nothing to run"));
     }

@@ -1,6 +1,6 @@
 //! Settings from the environment and from flags, sorted by what they concern.
 
-use super::diagnostic::{Diagnostic, Place};
+use super::diagnostic::{ConfigErrors, Diagnostic, Place};
 
 /// Variables that start with this are settings: `TICKWRIGHT__RISK__DAILY_LOSS=500`.
 pub const PREFIX: &str = "TICKWRIGHT__";
@@ -55,6 +55,17 @@ impl Override {
             .collect();
         variables.sort();
         variables.iter().filter_map(|(name, text)| Self::of_variable(name, text)).collect()
+    }
+
+    /// From every argument of `--set`.
+    ///
+    /// # Errors
+    /// For one that is no setting.
+    pub fn of_sets<S: AsRef<str>>(
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<Self>, ConfigErrors> {
+        let sets = arguments.into_iter().map(|argument| Self::of_set(argument.as_ref()));
+        Ok(sets.collect::<Result<_, _>>()?)
     }
 
     /// The strategy that the setting concerns and the key in its file; `None` for the engine's.

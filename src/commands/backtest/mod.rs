@@ -39,7 +39,8 @@ type Watchers = (Option<Recorder>, Option<CsvExport>);
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.history.sources(), &args.history.overrides()?, kinds)?;
+    let config =
+        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
     let mut timing = Timing::default();
     let opening = Instant::now();
     let found = data::find(&args.history, &config)?;

@@ -46,7 +46,8 @@ struct Job {
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.history.sources(), &args.history.overrides()?, kinds)?;
+    let config =
+        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
     let found = history::find(&args.history, &config)?;
     let points = points::of(args, &config, &found, kinds)?;
     let began = Instant::now();
@@ -64,17 +65,27 @@ pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
     let took = began.elapsed();
     let swept =
         table::Swept { args, field: &field, trained: &trained, tests: &tests, tested: &tested };
-    let table = swept.table(&header);
+    let table = swept.table(&header, args.command());
     table::write(&args.out, &table)?;
-    let runs = trained.iter().chain(&tested).filter(|entry| matches!(entry, Entry::Ran(_))).count();
-    let done = Done { runs, known, threads, load, took };
+    let runs = ran(trained.iter().chain(&tested));
+    // Of each part the results that were known come first.
+    let known_trained = known.min(trained.len());
+    let run_now = ran(trained[known_trained..].iter().chain(&tested[known - known_trained..]));
+    let done = Done { runs, run_now, known, threads, load, took };
     print(args, &table, &done);
     Ok(Exit::Ok)
+}
+
+/// How many runs came to an end.
+fn ran<'e>(entries: impl Iterator<Item = &'e Entry>) -> usize {
+    entries.filter(|entry| entry.outcome().is_some()).count()
 }
 
 /// How the work went.
 struct Done {
     runs: usize,
+    /// Of them, those of this process.
+    run_now: usize,
     /// Of all results, those that an earlier sweep had left.
     known: usize,
     threads: usize,
@@ -190,13 +201,12 @@ fn header(
     Ok(json!({
         "sweep": 1,
         "version": env!("CARGO_PKG_VERSION"),
-        "command": args.history.command("sweep"),
         "config_hash": config.hash.to_string(),
         "data_hash": found.hash()?,
         "from": instant(field.whole.from),
         "to": instant(field.whole.to),
         "sampling": field.sampling.name(),
-        "best": format!("{:?}", args.best).to_lowercase(),
+        "best": walk.map(|_| args.best.name()),
         "walk_forward_s": walk,
         "axes": args.params.iter().map(|axis| axis.name.clone()).collect::<Vec<_>>(),
         "points": points,
@@ -204,14 +214,14 @@ fn header(
 }
 
 fn print(args: &SweepArgs, table: &report::sweep::SweepTable, done: &Done) {
-    let per_run = done.took.as_secs_f64() / done.runs.max(1) as f64;
+    let per_run = done.took.as_secs_f64() / done.run_now.max(1) as f64;
     if args.json {
         let best = table.ranking().first().map(|place| {
             let row = &table.rows[*place];
             json!({ "point": row.point, "figure": row.figure, "window": row.window })
         });
         let text = json!({
-            "runs": table.rows.len() + table.walk.len(),
+            "runs": done.runs,
             "best": best,
             "warnings": table.warnings,
             "out": args.out,

@@ -45,7 +45,7 @@ pub fn of(
         let own = paths.iter().zip(&values);
         let own = own.map(|(path, value)| Override::of_flag("--param", path, value.as_str()));
         let overrides: Vec<Override> = common.iter().cloned().chain(own).collect();
-        let plan = load_for_backtest(&args.history.sources(), &overrides, kinds)
+        let plan = load_for_backtest(&args.history.files.sources(), &overrides, kinds)
             .map_err(|errors| errors.to_string())
             .and_then(|config| {
                 let planned = plan::build(&config, args.history.symbol, found, kinds);

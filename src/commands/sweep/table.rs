@@ -53,7 +53,7 @@ fn figure(outcome: &Outcome, best: Best) -> Option<f64> {
 
 impl Swept<'_> {
     /// All of it.
-    pub fn table(&self, header: &serde_json::Value) -> SweepTable {
+    pub fn table(&self, header: &serde_json::Value, command: String) -> SweepTable {
         let count = self.field.points.len();
         let is_walk = !self.field.windows.is_empty();
         let rows = self
@@ -66,9 +66,11 @@ impl Swept<'_> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             (name.replace('_', " "), text)
         };
-        let names = ["version", "command", "config_hash", "data_hash", "from", "to", "sampling"];
+        let names = ["version", "config_hash", "data_hash", "from", "to", "sampling"];
+        let mut facts: Vec<(String, String)> = names.into_iter().map(fact).collect();
+        facts.insert(1, ("command".to_owned(), command));
         SweepTable {
-            facts: names.into_iter().map(fact).collect(),
+            facts,
             warnings: self.warnings(),
             axes: self.args.params.iter().map(|axis| axis.name.clone()).collect(),
             figure: match self.args.best {

@@ -3,25 +3,26 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::parameters::{ParameterSet, Parameters};
-use kernel::risk::RiskLimits;
+use kernel::parameters::ParameterSet;
 use kernel::strategy::{
     BuildStrategy, Context, OpenOrder, Requirements, Strategy, StrategyEntry, StrategyResult,
 };
-use matching::{FeePolicy, Fees, LatencyModel, LocalVenueModels, RecordedModels};
+use matching::{LatencyModel, LocalVenueModels, RecordedModels};
 use model::*;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use rust_decimal::Decimal;
 use store::catalog::Catalog;
-use tickwright_backtest::plan::{RunPlan, StrategyPlan};
+use tickwright_backtest::plan::RunPlan;
 use tickwright_backtest::run::{Run, Unwatched};
 use tickwright_backtest::source::{BATCH, CatalogSource, EventSource, Merged};
+
+#[path = "../tests/support/plan.rs"]
+mod support;
 
 const TRADES: i64 = 1_000_000;
 
@@ -55,48 +56,12 @@ fn events() -> Vec<MarketEvent> {
 }
 
 fn plan(entry: StrategyEntry, given: &[(&str, &str)]) -> RunPlan {
-    let given: BTreeMap<String, String> =
-        given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    let mut instruments = Instruments::new();
-    let id = instruments.add(Instrument {
-        id: InstrumentId(0),
-        venue: VenueId::new("local:bench").unwrap(),
-        symbol: "BTCUSDT".parse().unwrap(),
-        base: "BTC".parse().unwrap(),
-        quote: "USDT".parse().unwrap(),
-        base_decimals: 8,
-        quote_decimals: 8,
-        contract: Contract::Spot,
-        status: InstrumentStatus::Trading,
-        filters: Filters::default(),
-    });
-    let cash = Amount::new(Decimal::from(100_000));
-    let taker = Decimal::new(1, 3);
-    RunPlan {
-        instruments: Arc::new(instruments),
-        strategies: vec![StrategyPlan {
-            name: "bench".to_owned(),
-            entry,
-            traded: vec![id],
-            capital: cash,
-            limits: RiskLimits::default(),
-            protection: None,
-            parameters: Parameters::new(entry.parameters.keys, &given).unwrap(),
-        }],
-        currency: "USDT".parse().unwrap(),
-        limits: RiskLimits::default(),
-        balances: vec![("USDT".parse().unwrap(), cash)],
-        models: LocalVenueModels {
-            latency: LatencyModel::NONE,
-            market: RecordedModels {
-                half_spread_bps: Decimal::ZERO,
-                slippage_bps: Decimal::ZERO,
-                ..RecordedModels::default()
-            },
-        },
-        fees: vec![Fees { maker: taker, taker, policy: FeePolicy::Quote }],
-        effects_per_step: 200,
-    }
+    let market = RecordedModels {
+        half_spread_bps: Decimal::ZERO,
+        slippage_bps: Decimal::ZERO,
+        ..RecordedModels::default()
+    };
+    support::plan("bench", entry, given, LocalVenueModels { latency: LatencyModel::NONE, market })
 }
 
 /// A two-sided quote at the best prices, replaced every 100 ms.

@@ -2,21 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use kernel::parameters::{ParameterSet, Parameters};
-use kernel::risk::RiskLimits;
+use kernel::parameters::ParameterSet;
 use kernel::strategy::{Context, Requirements, Strategy, StrategyEntry, StrategyResult};
-use matching::{FeePolicy, Fees, LocalVenueModels};
+use matching::LocalVenueModels;
 use model::*;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use rust_decimal::Decimal;
 use tickwright_backtest::bias::{Decisions, LookAhead, compare, cuts, decisions, difference};
-use tickwright_backtest::plan::{RunPlan, StrategyPlan};
+use tickwright_backtest::plan::RunPlan;
 use tickwright_backtest::sweep::Span;
 use tickwright_backtest::tape::Tape;
+
+#[path = "support/plan.rs"]
+mod support;
+
+fn plan(entry: StrategyEntry, given: &[(&str, &str)]) -> RunPlan {
+    support::plan("tested", entry, given, LocalVenueModels::default())
+}
 
 /// The data of the run as a whole, as a program that loads all of it would have them at hand.
 static LOADED: Mutex<Vec<(Timestamp, Price)>> = Mutex::new(Vec::new());
@@ -98,44 +102,6 @@ fn trades(count: i64) -> Vec<MarketEvent> {
         })
     };
     (1..=count).map(trade).collect()
-}
-
-fn plan(entry: StrategyEntry, given: &[(&str, &str)]) -> RunPlan {
-    let given: BTreeMap<String, String> =
-        given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    let mut instruments = Instruments::new();
-    let id = instruments.add(Instrument {
-        id: InstrumentId(0),
-        venue: VenueId::new("local:test").unwrap(),
-        symbol: "BTCUSDT".parse().unwrap(),
-        base: "BTC".parse().unwrap(),
-        quote: "USDT".parse().unwrap(),
-        base_decimals: 8,
-        quote_decimals: 8,
-        contract: Contract::Spot,
-        status: InstrumentStatus::Trading,
-        filters: Filters::default(),
-    });
-    let cash = Amount::new(Decimal::from(100_000));
-    let fee = Decimal::new(1, 3);
-    RunPlan {
-        instruments: Arc::new(instruments),
-        strategies: vec![StrategyPlan {
-            name: "tested".to_owned(),
-            entry,
-            traded: vec![id],
-            capital: cash,
-            limits: RiskLimits::default(),
-            protection: None,
-            parameters: Parameters::new(entry.parameters.keys, &given).unwrap(),
-        }],
-        currency: "USDT".parse().unwrap(),
-        limits: RiskLimits::default(),
-        balances: vec![("USDT".parse().unwrap(), cash)],
-        models: LocalVenueModels::default(),
-        fees: vec![Fees { maker: fee, taker: fee, policy: FeePolicy::Quote }],
-        effects_per_step: 200,
-    }
 }
 
 fn whole(tape: &Tape) -> Span {

@@ -13,7 +13,8 @@ use kernel::protection::{ClosingPlan, Uncovered};
 use kernel::risk::{Authority, ProtectionNews, RiskEffect, RiskInput, RiskMachine, TradingState};
 use kernel::venue::Wake;
 use model::{
-    Amount, InstrumentId, Instruments, OrderEvent, OrderEventKind, Quantity, StrategyId, Symbol,
+    Amount, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId, Quantity, StrategyId,
+    Symbol,
 };
 
 use crate::clock::Clock;
@@ -512,6 +513,8 @@ pub struct RiskStatus {
     pub uncovered: Vec<Uncovered>,
     /// Positions being closed, and exits that wait for their lots.
     pub unfinished: usize,
+    /// Orders that funds are reserved for.
+    pub reserved: Vec<OrderId>,
     /// Its mailboxes.
     pub gauges: Vec<Arc<Gauge>>,
 }
@@ -544,6 +547,7 @@ impl Handler<ReadRiskStatus> for RiskActor {
                 .collect(),
             uncovered: self.parts.machine.protection().uncovered().collect(),
             unfinished: self.parts.machine.protection().unfinished(),
+            reserved: portfolio.reservations().iter().map(|reserved| reserved.order).collect(),
             strategies: portfolio
                 .equities()
                 .map(|(id, track)| (id, track.equity().to_amount()))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use kernel::orders::ExecutionPolicy;
 use kernel::replay::{Difference, Machine, Machines, Replay, Seat, Tally};
 use kernel::strategy::StrategyEntry;
 use serde_json::json;
@@ -118,7 +119,7 @@ pub fn replay(
         eprintln!("recorded by version {}: it may have decided otherwise", foundation.version);
     }
     let BuiltMachines { feed, risk, execution, seats } =
-        build_machines(config, kinds, &foundation)?;
+        build_machines(config, kinds, &foundation, ExecutionPolicy::default())?;
     let names =
         seats.iter().map(|seat| (Machine::Strategy(seat.setup.strategy), seat.name.clone()));
     let names: std::collections::BTreeMap<Machine, String> = names.collect();

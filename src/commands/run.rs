@@ -13,6 +13,7 @@ use actors::journal::JournalThread;
 use actors::monitor::{Monitor, MonitorParts};
 use actors::strategy::{BrokenBy, OrderPathBroken};
 use events::log_event;
+use kernel::orders::ExecutionPolicy;
 use kernel::risk::{Authority, TradingState};
 use kernel::strategy::StrategyEntry;
 use secrecy::ExposeSecret as _;
@@ -289,6 +290,7 @@ impl Session {
             info: &info,
             fees: &fees,
             clock: clock.clone(),
+            policy: ExecutionPolicy::default(),
             on_broken: end_process(log),
         };
         let (mut thread, mut recording) = (None, None);

@@ -10,6 +10,7 @@ use actors::journal::{JournalQueue, JournalThread};
 use actors::lockstep::{Happened, Lockstep, Pacer, Progress, Step, Stepped};
 use exchange::{ExchangeConfig, MarketConfig, ReplayConfig};
 use kernel::journal::{JournalAhead, JournalError, Persist};
+use kernel::orders::ExecutionPolicy;
 use kernel::strategy::StrategyEntry;
 use matching::Fees;
 use model::{Amount, Asset, Instruments, Symbol, Timestamp};
@@ -116,6 +117,7 @@ pub(super) async fn run(
         info: &info,
         fees: &fees,
         clock,
+        policy: ExecutionPolicy::default(),
         on_broken: Box::new(move |reason| {
             noted.borrow_mut().get_or_insert(reason.reason.clone());
         }),

@@ -18,6 +18,7 @@ use binance::decode::ExchangeInfo;
 use binance::{BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::journal::{Journal, JournalAhead};
 use kernel::ledger::Ledger;
+use kernel::orders::ExecutionPolicy;
 use kernel::strategy::StrategyEntry;
 use kernel::venue::Venue;
 use model::{InstanceId, Instruments, Timestamp};
@@ -51,6 +52,8 @@ pub struct Assembly<'a> {
     pub fees: &'a FeeRates,
     /// Both clocks.
     pub clock: Clock,
+    /// What execution goes by where the settings say nothing.
+    pub policy: ExecutionPolicy,
     /// Called when the order path is broken: must end the process.
     pub on_broken: Box<dyn Fn(&OrderPathBroken)>,
 }
@@ -147,7 +150,8 @@ fn build<J: Journal>(
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
     let foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
-    let built = build_machines(assembly.config, assembly.kinds, &foundation)?;
+    let (config, kinds) = (assembly.config, assembly.kinds);
+    let built = build_machines(config, kinds, &foundation, assembly.policy)?;
     let tape = record(&foundation)?;
     let Foundation { ledger, instruments, now, .. } = foundation;
     let is_paper = assembly.config.engine.mode == Mode::Paper;

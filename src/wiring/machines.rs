@@ -11,7 +11,7 @@ use binance::{BinanceFeed, EndpointUrls};
 use kernel::feed::{FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, Stream, StreamKind};
 use kernel::ledger::Ledger;
 use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution};
-use kernel::risk::{RestoredRisk, RiskMachine};
+use kernel::risk::{RestoredRisk, RiskConfig, RiskMachine};
 use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
 };
@@ -62,7 +62,7 @@ pub struct BuiltMachines {
     pub seats: Vec<StrategySeat>,
 }
 
-/// Builds the machines of a run.
+/// Builds the machines of a run. Where the settings say nothing, execution goes by `policy`.
 ///
 /// # Errors
 /// When a strategy refuses its settings, or is not known to the ledger.
@@ -70,6 +70,7 @@ pub fn build_machines(
     config: &Config,
     kinds: &[StrategyEntry],
     foundation: &Foundation,
+    policy: ExecutionPolicy,
 ) -> Result<BuiltMachines, Failure> {
     let Foundation { ledger, instruments, .. } = foundation;
     let seats = seats(config, kinds, foundation)?;
@@ -86,20 +87,23 @@ pub fn build_machines(
         ExecutionIdentity { instance: foundation.instance, opened_at: foundation.opened_at };
     let execution = ExecutionMachine::new(
         identity,
-        execution_policy(config),
+        execution_policy(config, policy),
         Arc::clone(instruments),
         RestoredExecution::from(ledger),
         foundation.now.venue,
     );
     let risk = RiskMachine::new(
-        risk_config(config, ledger, foundation.fee_rate),
+        RiskConfig {
+            mutation: policy.mutation,
+            ..risk_config(config, ledger, foundation.fee_rate)
+        },
         Arc::clone(instruments),
         RestoredRisk::from(ledger),
     );
     Ok(BuiltMachines { feed, risk, execution, seats })
 }
 
-fn execution_policy(config: &Config) -> ExecutionPolicy {
+fn execution_policy(config: &Config, policy: ExecutionPolicy) -> ExecutionPolicy {
     let venue = &config.engine.venue;
     let fence_margin = match config.engine.mode {
         // A venue in this process has no order on its way that it does not know of.
@@ -110,7 +114,7 @@ fn execution_policy(config: &Config) -> ExecutionPolicy {
         recv_window: venue.recv_window,
         fence_margin,
         reconcile_every: venue.reconcile_every,
-        ..ExecutionPolicy::default()
+        ..policy
     }
 }
 

@@ -14,6 +14,7 @@ use tickwright::cli::{Exit, Failure};
 use tickwright::wiring::{Assembly, FeeRates, OpenedLedger, Running, Site, assemble};
 use transport::Dialer;
 
+use super::exchange_host::SYMBOLS;
 use super::mutants::{Early, Mutant};
 use super::network::{Simulated, wall};
 use super::world::Bench;
@@ -46,9 +47,8 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
     let config = &bench.config;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let site = Site::find(config, None, state_dir.instance())?.through(Dialer::plain(Simulated));
-    let symbols = ["SOLUSDT", "BNBUSDT"];
-    let info = site.exchange_info(&symbols).await?;
-    let fees = FeeRates::read(config, &site, &symbols).await?;
+    let info = site.exchange_info(&SYMBOLS).await?;
+    let fees = FeeRates::read(config, &site, &SYMBOLS).await?;
     let journal = MemoryJournal::open(&bench.disk, bench.setting.level)?;
     let now = clock.now().venue;
     let opened = OpenedLedger::begin(journal, config, &state_dir, &site, &info, now).await?;
@@ -61,13 +61,16 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
         info: &info,
         fees: &fees,
         clock,
+        policy: bench.setting.mutant.policy(),
         on_broken: Box::new(move |reason| broken.end_process(reason.reason.clone())),
     };
     let disk = Rc::clone(bench);
     let commit_time = move || disk.commit_time.get();
     let write = |journal, _, answers| match bench.setting.mutant {
         Mutant::AnswersBeforeItWrites => run_in_task(Early::new(journal), answers, commit_time),
-        Mutant::None | Mutant::NoFence => run_in_task(journal, answers, commit_time),
+        Mutant::None | Mutant::NoFence | Mutant::TrustsReads | Mutant::BuiltIn(_) => {
+            run_in_task(journal, answers, commit_time)
+        }
     };
     let (running, observed) = assemble(assembly, opened, write, |_| Ok(None))?;
     loop {
@@ -96,8 +99,8 @@ async fn look(bench: &Bench, running: &Running, observations: &Observations) {
             Observation::StateChanged { to, reason } => {
                 bench.break_by(format!("NoNeedlessHalt: {to:?}: {reason}"));
             }
-            Observation::Alert { subject, text } if subject == "risk.instrument_halted" => {
-                bench.break_by(format!("NoNeedlessHalt: {text}"));
+            Observation::Alert { subject, text } if subject.ends_with(" is halted") => {
+                bench.break_by(format!("NoNeedlessHalt: {subject}: {text}"));
             }
             Observation::Alert { .. }
             | Observation::Approved { .. }
@@ -106,7 +109,11 @@ async fn look(bench: &Bench, running: &Running, observations: &Observations) {
             | Observation::TradeClosed(_) => {}
         }
     }
+    let open_before = bench.open_orders();
     let status = running.engine.status(Duration::from_secs(5)).await;
+    if let Some(risk) = &status.risk {
+        bench.judge_gate(&open_before, risk);
+    }
     let is_open = |status: OrderStatus| matches!(status, OrderStatus::Unknown);
     let is_settled = status.execution.is_some_and(|execution| {
         execution.is_live && !execution.working.iter().any(|(_, status)| is_open(*status))

@@ -19,10 +19,13 @@ use super::network::{Simulated, SimulatedListener, wall};
 use super::record::{Error, More, VenueRecord};
 use super::world::Bench;
 
+/// What is traded.
+pub const SYMBOLS: [&str; 2] = ["SOLUSDT", "BNBUSDT"];
+
 const URL: &str = "http://127.0.0.1:80";
 
 fn config(bench: &Bench) -> ExchangeConfig {
-    let symbols = ["SOLUSDT", "BNBUSDT"].map(|name| SymbolConfig::named(name).unwrap());
+    let symbols = SYMBOLS.map(|name| SymbolConfig::named(name).unwrap());
     let market = SyntheticConfig {
         seed: bench.setting.seed,
         symbols: symbols.into(),
@@ -45,7 +48,8 @@ fn config(bench: &Bench) -> ExchangeConfig {
 /// Serves until the end of the simulation.
 pub async fn run(bench: Rc<Bench>) -> turmoil::Result {
     let listener = turmoil::net::TcpListener::bind("0.0.0.0:80").await?;
-    let _exchange = exchange::serve(config(&bench), SimulatedListener(listener), Arc::new(wall))?;
+    let exchange = exchange::serve(config(&bench), SimulatedListener(listener), Arc::new(wall))?;
+    bench.exchange.replace(Some(exchange));
     let http = HttpClient::new(Dialer::plain(Simulated), HttpOptions::default());
     let urls = EndpointUrls::new(URL, URL, URL);
     let keys = &bench.keys;

@@ -50,12 +50,13 @@ const VENUE: &[(&str, Option<(u64, &str)>)] = &[
     ("server_shutdown", None),
     ("silence?on=true", Some((15, "silence?on=false"))),
     ("skew?ms=700", Some((20, "skew?ms=-700"))),
+    ("memory_lag?ms=3000", Some((15, "memory_lag?ms=0"))),
     ("exhaust_weight", None),
     ("halt?symbol=SOLUSDT&status=HALT", Some((20, "halt?symbol=SOLUSDT&status=TRADING"))),
 ];
 
 /// Names of all classes, as they are counted.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "partition",
     "one way",
     "slow disk",
@@ -69,6 +70,7 @@ pub const NAMES: [&str; 15] = [
     "frames",
     "websockets",
     "silence",
+    "lagging reads",
     "clock and limits",
     "symbol",
 ];
@@ -91,6 +93,7 @@ impl Fault {
                 Some("frames") => "frames",
                 Some("drop" | "close" | "server") => "websockets",
                 Some("silence") => "silence",
+                Some("memory") => "lagging reads",
                 Some("skew" | "exhaust") => "clock and limits",
                 _ => "symbol",
             },

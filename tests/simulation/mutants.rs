@@ -1,6 +1,10 @@
 //! Mistakes that are built in on purpose, so that it shows that they would be found.
 
+use std::time::Duration;
+
 use kernel::journal::{Journal, JournalError, Persist, Record};
+use kernel::mutation::Mutation;
+use kernel::orders::ExecutionPolicy;
 
 /// A mistake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +15,32 @@ pub enum Mutant {
     AnswersBeforeItWrites,
     /// "No such order" is believed at once.
     NoFence,
+    /// What a read does not show is not there.
+    TrustsReads,
+    /// One of the kernel's own.
+    BuiltIn(Mutation),
+}
+
+impl Mutant {
+    /// What execution goes by.
+    pub fn policy(self) -> ExecutionPolicy {
+        let usual = ExecutionPolicy::default();
+        match self {
+            Self::None | Self::AnswersBeforeItWrites | Self::NoFence => usual,
+            Self::TrustsReads => {
+                ExecutionPolicy { contradiction_deadline: Duration::ZERO, ..usual }
+            }
+            Self::BuiltIn(mutation) => ExecutionPolicy { mutation: Some(mutation), ..usual },
+        }
+    }
+
+    /// What the exchange does from the beginning, so that the mistake meets what it is about.
+    pub const fn weather(self) -> Option<&'static str> {
+        match self {
+            Self::TrustsReads => Some("memory_lag?ms=6000"),
+            Self::None | Self::AnswersBeforeItWrites | Self::NoFence | Self::BuiltIn(_) => None,
+        }
+    }
 }
 
 /// A journal that writes a batch when the next one comes.

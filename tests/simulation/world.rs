@@ -2,13 +2,16 @@
 //! records are compared.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actors::risk::RiskStatus;
+use exchange::ExchangeHandle;
 use kernel::journal::{Journal as _, Record};
+use model::OrderId;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 use store::journal::{Level, MemoryDisk, MemoryJournal};
@@ -19,12 +22,15 @@ use super::audit::{Audit, Journaled, compare};
 use super::faults::{Fault, plan};
 use super::mutants::Mutant;
 use super::record::VenueRecord;
+use super::watch::Watch;
 use super::{engine, exchange_host};
 
 /// How long everything has to come to rest once nothing goes wrong any more.
 const QUIET: Duration = Duration::from_secs(90);
 /// How long a commit takes on a disk that is well.
 const COMMIT_TIME: Duration = Duration::from_millis(2);
+/// Within so long gate and journal have the same positions: a fill is on its way to both.
+const POSITIONS_MEET: Duration = Duration::from_secs(5);
 /// How long the stop in good order may take.
 const STOP: Duration = Duration::from_secs(60);
 
@@ -54,6 +60,8 @@ pub struct Outcome {
     pub broken: Vec<String>,
     /// The journal: the log of typed events.
     pub log: Vec<String>,
+    /// Steps after which both sides were looked at.
+    pub looks: u64,
 }
 
 /// What the hosts and the driver share.
@@ -62,6 +70,11 @@ pub struct Bench {
     pub config: Config,
     pub keys: exchange::Credentials,
     pub disk: MemoryDisk,
+    /// The exchange, once it serves.
+    pub exchange: RefCell<Option<ExchangeHandle>>,
+    watch: RefCell<Watch>,
+    /// Since when gate and journal have had different positions.
+    positions_differ_since: Cell<Option<Duration>>,
     /// How long a commit takes.
     pub commit_time: Cell<Duration>,
     /// Strategies that are to panic.
@@ -85,6 +98,51 @@ impl Bench {
     /// Notes what does not hold.
     pub fn break_by(&self, what: String) {
         self.broken.borrow_mut().push(what);
+    }
+
+    /// Looks at both sides; called after each step.
+    fn look(&self) {
+        let exchange = self.exchange.borrow();
+        let Some(exchange) = exchange.as_ref() else { return };
+        let mut watch = self.watch.borrow_mut();
+        exchange.look(|exchange| watch.look(&self.disk, exchange));
+        let broken = watch.take_broken();
+        drop(watch);
+        broken.into_iter().for_each(|broken| self.break_by(broken));
+    }
+
+    /// Orders that work at the exchange and that the journal knows.
+    pub fn open_orders(&self) -> BTreeSet<OrderId> {
+        let exchange = self.exchange.borrow();
+        let watch = self.watch.borrow();
+        exchange.as_ref().map_or_else(BTreeSet::new, |it| it.look(|exchange| watch.open(exchange)))
+    }
+
+    /// What worked before the gate told how it is, and works still, was reserved for meanwhile; and
+    /// what it holds is what the journal adds up to, but for what is on its way.
+    pub fn judge_gate(&self, open_before: &BTreeSet<OrderId>, gate: &RiskStatus) {
+        let open = self.open_orders();
+        for order in open_before.intersection(&open).filter(|id| !gate.reserved.contains(id)) {
+            self.break_by(format!("ReservationsCover: {order} works and is not reserved for"));
+        }
+        let watch = self.watch.borrow();
+        let booked = watch.ledger().positions().filter(|(_, _, it)| !it.quantity().is_zero());
+        let booked: BTreeSet<_> =
+            booked.map(|(strategy, id, position)| (strategy, id, position.quantity())).collect();
+        let held: BTreeSet<_> = gate.positions.iter().copied().collect();
+        if booked == held {
+            self.positions_differ_since.set(None);
+            return;
+        }
+        let now = turmoil::sim_elapsed().unwrap_or_default();
+        let since = self.positions_differ_since.get().unwrap_or(now);
+        self.positions_differ_since.set(Some(since));
+        if now - since >= POSITIONS_MEET {
+            let differences = held.symmetric_difference(&booked);
+            let differences: Vec<_> = differences.collect();
+            self.break_by(format!("PositionsMatch: gate or journal: {differences:?}"));
+            self.positions_differ_since.set(None);
+        }
     }
 
     /// The order path is broken: the process ends.
@@ -150,7 +208,9 @@ fn configured(directory: &Path, keys: &exchange::Credentials, mutant: Mutant) ->
     ];
     let fence: &[&str] = match mutant {
         Mutant::NoFence => &["venue.recv_window_ms=1", "venue.fence_margin_ms=0"],
-        Mutant::None | Mutant::AnswersBeforeItWrites => &[],
+        Mutant::None | Mutant::AnswersBeforeItWrites | Mutant::TrustsReads | Mutant::BuiltIn(_) => {
+            &[]
+        }
     };
     let settings = SETTINGS.iter().chain(fence).map(|set| (*set).to_owned());
     let settings = files.into_iter().chain(settings);
@@ -190,6 +250,9 @@ impl World {
             config: configured(directory.path(), &keys, setting.mutant),
             keys,
             disk: MemoryDisk::default(),
+            exchange: RefCell::default(),
+            watch: RefCell::new(Watch::new(setting.level)),
+            positions_differ_since: Cell::default(),
             commit_time: Cell::new(COMMIT_TIME),
             panics: RefCell::default(),
             commands: RefCell::default(),
@@ -228,6 +291,9 @@ impl World {
 
     /// Everything goes wrong for so long, then nothing.
     pub fn run(mut self, busy: Duration) -> Outcome {
+        if let Some(weather) = self.bench.setting.mutant.weather() {
+            self.tell(weather);
+        }
         for (at, fault) in plan(&mut self.random, busy) {
             self.run_until(at);
             self.inject(fault);
@@ -272,7 +338,8 @@ impl World {
         let mut note = |number, record| log.push(format!("{number} {:?}", blank(record)));
         journal.replay(&mut note).unwrap();
         let broken = self.bench.broken.take();
-        Outcome { audit, injected: self.injected, broken, log }
+        let looks = self.bench.watch.borrow().looks;
+        Outcome { audit, injected: self.injected, broken, log, looks }
     }
 
     fn name_differences(&self, audit: &Audit) {
@@ -323,6 +390,7 @@ impl World {
         self.later.retain(|(at, _)| *at > now);
         due.into_iter().for_each(|later| self.carry_out(later));
         self.simulation.step().unwrap();
+        self.bench.look();
         let ended = self.bench.ended.borrow_mut().take();
         if ended.is_some() && !self.is_down {
             if !self.bench.is_disk_failing.take() {
@@ -353,6 +421,7 @@ impl World {
         if !self.is_down {
             self.is_down = true;
             self.simulation.crash("engine");
+            self.bench.positions_differ_since.set(None);
             self.bench.is_settled.set(false);
             self.bench.ended.take();
             self.later.push((self.now() + down, Later::Start));

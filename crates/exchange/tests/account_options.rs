@@ -128,6 +128,35 @@ async fn the_database_may_lag() {
 }
 
 #[tokio::test]
+async fn the_memory_may_lag() {
+    let handle = start(config()).await;
+    let (_, ask) = best(&handle, "BTCUSDT").await;
+    let order = |price: f64| {
+        format!("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={price:.2}")
+    };
+    let lag = Duration::from_millis(1_500);
+    control(&handle, "memory_lag?ms=1500").await;
+    let filled = place(&handle, &order(ask * 1.01)).await.ok();
+    assert_eq!(filled["status"], "FILLED");
+    let rests = place(&handle, &order(ask * 0.98)).await.ok();
+    let params = format!("symbol=BTCUSDT&orderId={}", rests["orderId"]);
+    let open = async || signed(&handle, "GET", "/api/v3/openOrders", "symbol=BTCUSDT").await.ok();
+    let trades = async || signed(&handle, "GET", "/api/v3/myTrades", "symbol=BTCUSDT").await.ok();
+    signed(&handle, "GET", "/api/v3/order", &params).await.refused(400, -2013, "not exist");
+    assert_eq!((open().await, trades().await), (json!([]), json!([])));
+    // Cancels are no reads.
+    tokio::time::sleep(lag + Duration::from_millis(200)).await;
+    assert_eq!(open().await[0]["orderId"], rests["orderId"]);
+    assert_eq!(trades().await[0]["orderId"], filled["orderId"]);
+    signed(&handle, "DELETE", "/api/v3/order", &params).await.ok();
+    let queried = signed(&handle, "GET", "/api/v3/order", &params).await.ok();
+    assert_eq!(queried["status"], "NEW");
+    control(&handle, "clear").await;
+    let queried = signed(&handle, "GET", "/api/v3/order", &params).await.ok();
+    assert_eq!(queried["status"], "CANCELED");
+}
+
+#[tokio::test]
 async fn connections_are_limited() {
     let limits = LimitsConfig { connections_per_5_mins: 3, ..LimitsConfig::default() };
     let handle = start(ExchangeConfig { limits, ..config() }).await;

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod journal;
 pub mod ledger;
 pub mod messages;
+pub mod mutation;
 pub mod orders;
 pub mod parameters;
 pub mod portfolio;

@@ -5,7 +5,7 @@ use model::{ClientOrderId, Symbol, Timestamp};
 use super::Exchange;
 use super::settle::{Cause, key_of};
 use crate::api::error::ApiError;
-use crate::orders::{Order, Status};
+use crate::orders::{Order, OrderBook, Status};
 
 /// How a client names an order: at least one of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,19 +47,13 @@ pub enum NotFound {
     Mismatch,
 }
 
-impl Exchange {
-    /// The order that a client names.
+impl OrderRef {
+    /// The order that a client means, among some.
     ///
     /// # Errors
     /// See [`NotFound`].
-    pub fn find_order(
-        &self,
-        account: u32,
-        symbol: Symbol,
-        order: OrderRef,
-    ) -> Result<&Order, NotFound> {
-        let orders = &self.account(account).orders;
-        let found = match (order.id, &order.client_id) {
+    pub fn find_in(self, orders: &OrderBook, symbol: Symbol) -> Result<&Order, NotFound> {
+        let found = match (self.id, &self.client_id) {
             (Some(id), client_id) => {
                 let found = orders.get(id).filter(|found| found.symbol == symbol);
                 let found = found.ok_or(NotFound::Unknown)?;
@@ -72,6 +66,21 @@ impl Exchange {
             (None, None) => None,
         };
         found.ok_or(NotFound::Unknown)
+    }
+}
+
+impl Exchange {
+    /// The order that a client names.
+    ///
+    /// # Errors
+    /// See [`NotFound`].
+    pub fn find_order(
+        &self,
+        account: u32,
+        symbol: Symbol,
+        order: OrderRef,
+    ) -> Result<&Order, NotFound> {
+        order.find_in(&self.account(account).orders, symbol)
     }
 
     /// Takes an order back. Returns the order as it ended, and the name of the cancel.

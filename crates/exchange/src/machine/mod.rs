@@ -92,7 +92,8 @@ pub struct Exchange {
     next_list_id: i64,
     next_execution_id: i64,
     next_prevented_id: i64,
-    replica: replica::Replica,
+    database: replica::Replica,
+    memory: replica::Replica,
     next_generated_id: u64,
     outputs: Vec<Output>,
     records: Vec<Record>,
@@ -152,7 +153,8 @@ impl Exchange {
             next_list_id: 1,
             next_execution_id: 1,
             next_prevented_id: 1,
-            replica: replica::Replica::default(),
+            database: replica::Replica::default(),
+            memory: replica::Replica::default(),
             next_generated_id: 1,
             outputs: Vec::new(),
             records: Vec::new(),
@@ -346,7 +348,8 @@ impl Exchange {
     /// What must be stored before anything of [`Self::take_outputs`] or an answer leaves.
     pub fn take_records(&mut self) -> Vec<Record> {
         let records = std::mem::take(&mut self.records);
-        self.replica.note(&records);
+        self.database.note(&records);
+        self.memory.note(&records);
         records
     }
 

@@ -27,6 +27,7 @@
 //! | `POST /control/key_rights?api_key=K[&withdraw=true][&ip_restrict=true]` | changes what a key may do, and whether it is bound to addresses |
 //! | `POST /control/alter?from=TEXT&to=TEXT[&matching=PART]` | answers say something else than they should |
 //! | `POST /control/database_lag?ms=N` | allOrders, orderList and allOrderList answer as of N ms ago |
+//! | `POST /control/memory_lag?ms=N` | order, openOrders and myTrades answer as of N ms ago |
 //! | `POST /control/bnb_fees?on=true` | the default account pays its fees in BNB, at a discount |
 //! | `POST /control/add_key?api_key=K` | a further key of the default account; its public half, RSA or Ed25519, is the body in PEM |
 //! | `POST /control/clear` | ends all faults |
@@ -301,12 +302,16 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
         ("POST", "database_lag") => {
             state.exchange.set_database_lag(millis(query, "ms")?);
         }
+        ("POST", "memory_lag") => {
+            state.exchange.set_memory_lag(millis(query, "ms")?);
+        }
         ("POST", "bnb_fees") => {
             let is_on = need(query, "on")? == "true";
             state.exchange.pay_in_bnb(DEFAULT_ACCOUNT, is_on);
         }
         ("POST", "clear") => {
             state.exchange.set_database_lag(Duration::ZERO);
+            state.exchange.set_memory_lag(Duration::ZERO);
             state.faults.clear();
             state.hub.frame_faults.clear();
             state.hub.is_silent = false;

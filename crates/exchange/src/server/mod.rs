@@ -123,6 +123,12 @@ impl ExchangeHandle {
         self.shared.lock().exchange.flow_events()
     }
 
+    /// Shows the machine to somebody in the same process: a test that knows better than any answer
+    /// tells.
+    pub fn look<R>(&self, at: impl FnOnce(&Exchange) -> R) -> R {
+        at(&self.shared.lock().exchange)
+    }
+
     /// Announces the shutdown on all websockets, closes them and stops.
     pub async fn shutdown(mut self) {
         control::announce_shutdown(&self.shared).await;

@@ -6,6 +6,7 @@ use super::lifecycle::Step;
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;
 use super::order::Due;
+use crate::mutation::Mutation;
 use crate::venue::{OrderSnapshot, VenueAction};
 
 impl ExecutionMachine {
@@ -16,6 +17,10 @@ impl ExecutionMachine {
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
+        if self.policy.mutation == Some(Mutation::ResendOnError) {
+            self.resend(now, id, effects);
+            return;
+        }
         if self.advance(now, id, Step::AnswerLost, effects) {
             if let Some(order) = self.order_mut(id) {
                 // It was signed before now, if nobody has told when.
@@ -24,6 +29,16 @@ impl ExecutionMachine {
             }
             self.tell(now, id, OrderEventKind::OutcomeUnknown, effects);
         }
+    }
+
+    /// What must never be done: see [`Mutation::ResendOnError`].
+    fn resend(&mut self, now: Timestamp, id: OrderId, effects: &mut Vec<ExecutionEffect>) {
+        let Some(order) = self.order_mut(id).filter(|o| o.status == OrderStatus::Submitted) else {
+            return;
+        };
+        order.handed_over_at = Some(now);
+        let (client_order_id, new) = (order.client_order_id, order.new);
+        Self::command(VenueAction::Submit { client_order_id, new }, effects);
     }
 
     /// Does what is due about one order, and moves its deadline past `now`.

@@ -29,6 +29,7 @@ use super::unclaimed::Unclaimed;
 use crate::journal::{Durability, Persist, Record};
 use crate::ledger::FillKeys;
 use crate::messages::CancelScope;
+use crate::mutation::Mutation;
 use crate::risk::TradingState;
 use crate::sorted::SortedVec;
 use crate::venue::VenueAction;
@@ -388,7 +389,8 @@ impl ExecutionMachine {
 
     /// Whether a fill was booked before; if not, it is from now on.
     pub(super) fn remember_fill(&mut self, key: &FillKey) -> bool {
-        self.known_fills.entry(key.instrument).or_default().insert(key)
+        let is_news = self.known_fills.entry(key.instrument).or_default().insert(key);
+        is_news || self.policy.mutation == Some(Mutation::BookFillsTwice)
     }
 
     pub(super) fn is_known_fill(&self, key: &FillKey) -> bool {

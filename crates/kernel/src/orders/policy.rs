@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use model::Timestamp;
 
+use crate::mutation::Mutation;
+
 /// How execution treats lost answers. The tests' mutants are values of this type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExecutionPolicy {
@@ -39,6 +41,8 @@ pub struct ExecutionPolicy {
     /// Whether anything is written down. `false` only where nobody goes on from a crash, as in a
     /// backtest: everything then counts as durable at once.
     pub is_journaled: bool,
+    /// A mistake, in tests of the tests.
+    pub mutation: Option<Mutation>,
 }
 
 impl Default for ExecutionPolicy {
@@ -56,6 +60,7 @@ impl Default for ExecutionPolicy {
             trades_reread: 100,
             final_orders_kept: 10_000,
             is_journaled: true,
+            mutation: None,
         }
     }
 }

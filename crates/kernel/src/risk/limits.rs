@@ -7,6 +7,7 @@ use model::{Amount, Asset, StrategyId};
 use rust_decimal::Decimal;
 
 use super::state::TradingState;
+use crate::mutation::Mutation;
 use crate::portfolio::{Margins, PortfolioConfig, Rate, Value};
 use crate::protection::ProtectionPolicy;
 
@@ -67,6 +68,8 @@ pub struct RiskConfig {
     pub sample_every: Duration,
     /// How long after the start losses are not judged while a held position has no price yet.
     pub mark_grace: Duration,
+    /// A mistake, in tests of the tests.
+    pub mutation: Option<Mutation>,
 }
 
 impl RiskConfig {
@@ -83,6 +86,7 @@ impl RiskConfig {
             on_drawdown: TradingState::Halted,
             sample_every: Duration::from_secs(60),
             mark_grace: Duration::from_secs(60),
+            mutation: None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::rules;
 use super::state::TradingState;
 use super::view::{OrderRequestView, RiskView, Scope, touch};
 use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, SubmitIntent};
+use crate::mutation::Mutation;
 use crate::portfolio::{
     Cost, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
 };
@@ -365,9 +366,12 @@ impl RiskMachine {
         let mut fee_in_quote = Amount::ZERO;
         let mut is_filled = false;
         match &event.kind {
-            OrderEventKind::Submitted { .. }
-            | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown => {}
+            OrderEventKind::Submitted { .. } | OrderEventKind::CancelRejected { .. } => {}
+            OrderEventKind::OutcomeUnknown => {
+                if self.config.mutation == Some(Mutation::ForgetUnknown) {
+                    self.portfolio.release(order);
+                }
+            }
             OrderEventKind::Accepted { .. } => self.portfolio.on_order_acknowledged(order),
             OrderEventKind::Triggered => self.portfolio.on_order_triggered(order),
             OrderEventKind::Filled { fill, cumulative_quantity, complete } => {

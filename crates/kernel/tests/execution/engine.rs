@@ -127,6 +127,7 @@ impl Engine {
         let strategy = StrategyRisk { capital, ..StrategyRisk::default() };
         let config = RiskConfig {
             strategies: STRATEGIES.map(|id| (id, strategy.clone())).into(),
+            mutation: policy.mutation,
             ..RiskConfig::new("USDT".parse().unwrap())
         };
         let risk = RiskMachine::new(config, instruments(), RestoredRisk::from(&ledger));

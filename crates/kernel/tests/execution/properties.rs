@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tickwright_kernel::mutation::Mutation;
 use tickwright_kernel::orders::ExecutionPolicy;
 
 use super::faults::Faults;
@@ -127,6 +128,21 @@ fn mutants_are_caught_by_name() {
         ExecutionPolicy { reconcile_every: Duration::from_secs(86_400), ..usual },
         Faults { break_every: Some(Duration::from_secs(20)), ..late },
         Invariant::FillsMatch,
+    );
+    let with = |mutation| ExecutionPolicy { mutation: Some(mutation), ..usual };
+    let lost = Faults { lost_answer: 0.3, ..Faults::NONE };
+    is_caught("resend on error", with(Mutation::ResendOnError), lost, Invariant::SentOnce);
+    is_caught(
+        "fills are booked as often as they are told",
+        with(Mutation::BookFillsTwice),
+        Faults::NONE,
+        Invariant::PositionsMatch,
+    );
+    is_caught(
+        "unknown orders reserve nothing",
+        with(Mutation::ForgetUnknown),
+        lost,
+        Invariant::ReservationsCover,
     );
 }
 

@@ -66,6 +66,25 @@ impl MemoryDisk {
     pub fn records(&self) -> usize {
         self.contents().rows.len()
     }
+
+    /// Records that a power cut would leave.
+    #[must_use]
+    pub fn synced_records(&self) -> usize {
+        let contents = self.contents();
+        contents.synced.checked_sub(1).map_or(0, |last| contents.commits[last])
+    }
+
+    /// Hands the records after a number to `each`, oldest first, with their numbers.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`], when that was injected.
+    pub fn read_after(
+        &self,
+        number: usize,
+        each: impl FnMut(u64, Record) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        read(self, number, each)
+    }
 }
 
 /// The journal on such a disk.
@@ -85,7 +104,7 @@ impl MemoryJournal {
     /// [`JournalError::Corrupt`], when that was injected.
     pub fn open(disk: &MemoryDisk, level: Level) -> Result<Self, JournalError> {
         let mut ledger = Ledger::default();
-        read(disk, |number, record| match ledger.apply(&record) {
+        read(disk, 0, |number, record| match ledger.apply(&record) {
             Ok(_) => Ok(()),
             Err(error) => Err(JournalError::Corrupt { number, reason: error.to_string() }),
         })?;
@@ -138,7 +157,7 @@ impl Journal for MemoryJournal {
     }
 
     fn replay(&mut self, each: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError> {
-        read(&self.disk, |number, record| {
+        read(&self.disk, 0, |number, record| {
             each(number, record);
             Ok(())
         })
@@ -147,10 +166,12 @@ impl Journal for MemoryJournal {
 
 fn read(
     disk: &MemoryDisk,
+    after: usize,
     mut each: impl FnMut(u64, Record) -> Result<(), JournalError>,
 ) -> Result<(), JournalError> {
     let contents = disk.contents();
-    for (number, row) in (1..).zip(&contents.rows) {
+    let rows = contents.rows.get(after..).unwrap_or_default();
+    for (number, row) in (after as u64 + 1..).zip(rows) {
         let corrupt = |reason: String| JournalError::Corrupt { number, reason };
         if contents.corrupt.is_some_and(|corrupt| corrupt as u64 == number) {
             return Err(corrupt("injected".into()));

@@ -131,7 +131,7 @@ pub fn trades(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
         return Err(ApiError::more_than_hours(24));
     }
     exchange.market_of(symbol)?;
-    let orders = &exchange.account(request.account).orders;
+    let orders = exchange.memory(request.account, request.now);
     let is_wanted = |trade: &&MyTrade| {
         order.is_none_or(|order| trade.order == order)
             && from.is_none_or(|from| trade.at.as_micros() >= from.as_micros())

@@ -164,7 +164,7 @@ pub fn query(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
     exchange.market_of(symbol)?;
     let order = order_ref(request.params, "orderId", "origClientOrderId")?;
     request.params.finish()?;
-    match exchange.find_order(request.account, symbol, order) {
+    match order.find_in(exchange.memory(request.account, request.now), symbol) {
         Ok(order) if is_archived(order, request.now) => Err(ApiError::archived()),
         Ok(order) => Ok(json(&OrderAnswer::of(order, request.unit))),
         Err(NotFound::Unknown) => Err(ApiError::no_such_order()),
@@ -221,8 +221,7 @@ pub fn open(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Ap
         exchange.market_of(symbol)?;
     }
     let orders: Vec<_> = exchange
-        .account(request.account)
-        .orders
+        .memory(request.account, request.now)
         .open()
         .filter(|order| symbol.is_none_or(|symbol| order.symbol == symbol))
         .map(|order| OrderAnswer::of(order, request.unit))

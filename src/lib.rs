@@ -8,6 +8,7 @@
 pub mod certify;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod config;
 mod demo;
 pub mod guard;
@@ -15,6 +16,7 @@ pub mod inspect;
 pub mod logging;
 pub mod parity;
 pub mod prices;
+pub mod recorded;
 pub mod wiring;
 
 // What a strategy is written with.

@@ -9,6 +9,7 @@ pub mod api;
 pub mod backtest;
 pub mod certify;
 pub mod check_lookahead;
+pub mod compare;
 pub mod control;
 pub mod data;
 pub mod demo;
@@ -83,6 +84,8 @@ enum Command {
     CheckLookahead(check_lookahead::CheckLookaheadArgs),
     /// Run strategies over a capture in the engine and in the backtest, and compare
     Parity(parity::ParityArgs),
+    /// Hold a recorded run against a backtest of the same span
+    Compare(compare::CompareArgs),
     /// Tell a running engine to stop trading at once
     Halt(control::HaltArgs),
     /// Tell a running engine to take nothing new on
@@ -245,6 +248,7 @@ pub fn execute(
         Command::Sweep(arguments) => commands::sweep::execute(&arguments, kinds),
         Command::CheckLookahead(arguments) => commands::check_lookahead::execute(&arguments, kinds),
         Command::Parity(arguments) => commands::parity::execute(&arguments, kinds),
+        Command::Compare(arguments) => commands::compare::execute(&arguments, kinds),
         Command::Halt(arguments) => commands::control::halt(&arguments, kinds),
         Command::ReduceOnly(arguments) => commands::control::reduce_only(&arguments, kinds),
         Command::Resume(arguments) => commands::control::resume(&arguments, kinds),

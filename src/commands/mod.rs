@@ -6,6 +6,7 @@ pub mod certify;
 pub mod check;
 pub mod check_lookahead;
 pub mod control;
+pub mod compare;
 pub mod data;
 pub mod demo;
 pub mod exchange;

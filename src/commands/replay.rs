@@ -14,7 +14,9 @@ use store::journal::JournalReader;
 use crate::cli::replay::ReplayArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
-use crate::wiring::{BuiltMachines, Foundation, build_machines, recordings_directory};
+use crate::wiring::{
+    BuiltMachines, Foundation, build_machines, newest_recording, recordings_directory,
+};
 
 /// Replays a recording.
 ///
@@ -24,7 +26,7 @@ pub fn execute(args: &ReplayArgs, kinds: &'static [StrategyEntry]) -> Result<Exi
     let config = args.config.load(args.overrides(), kinds)?;
     let recording = match &args.recording {
         Some(directory) => Some(directory.clone()),
-        None => newest(&recordings_directory(&config)),
+        None => newest_recording(&recordings_directory(&config)),
     };
     let Some(directory) = recording else { return tell_what_is_not_checked(&config, args.json) };
     let began_at = Instant::now();
@@ -36,14 +38,6 @@ pub fn execute(args: &ReplayArgs, kinds: &'static [StrategyEntry]) -> Result<Exi
         outcome.print(&directory, took_ms);
     }
     Ok(if outcome.difference.is_none() { Exit::Ok } else { Exit::Partial })
-}
-
-/// The recording of the latest start.
-fn newest(directory: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(directory).ok()?;
-    let epoch = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let recordings = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    recordings.filter_map(|path| Some((epoch(&path)?, path))).max().map(|(_, path)| path)
 }
 
 /// Without a recording the journal is all there is: the ledger follows from it, nothing else.
@@ -118,7 +112,7 @@ pub fn replay(
     if foundation.version != env!("CARGO_PKG_VERSION") {
         eprintln!("recorded by version {}: it may have decided otherwise", foundation.version);
     }
-    let BuiltMachines { feed, risk, execution, seats } =
+    let BuiltMachines { feed, feed_setup: _, risk, execution, seats } =
         build_machines(config, kinds, &foundation, ExecutionPolicy::default())?;
     let names =
         seats.iter().map(|seat| (Machine::Strategy(seat.setup.strategy), seat.name.clone()));

@@ -32,7 +32,11 @@ pub fn open(args: &JournalArgs) -> Result<(PathBuf, JournalReader), Failure> {
     Ok((path, reader))
 }
 
-fn only_journal(state_dir: &Path) -> Result<PathBuf, Failure> {
+/// The one journal of a state directory.
+///
+/// # Errors
+/// [`Exit::Usage`] when there is none, or several.
+pub fn only_journal(state_dir: &Path) -> Result<PathBuf, Failure> {
     let usage = |words: String| Failure::new(Exit::Usage, words);
     let shown = state_dir.display();
     let files = std::fs::read_dir(state_dir)

@@ -149,9 +149,10 @@ fn build<J: Journal>(
     let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
-    let foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
+    let mut foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
     let (config, kinds) = (assembly.config, assembly.kinds);
     let built = build_machines(config, kinds, &foundation, assembly.policy)?;
+    foundation.feed = Some(built.feed_setup);
     let tape = record(&foundation)?;
     let Foundation { ledger, instruments, now, .. } = foundation;
     let is_paper = assembly.config.engine.mode == Mode::Paper;
@@ -189,6 +190,7 @@ fn foundation(
     opened_at: Timestamp,
 ) -> Foundation {
     let urls = &assembly.site.urls;
+    let fees = instruments.iter().map(|one| assembly.fees.of(one.symbol.as_str())).collect();
     Foundation {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         config_hash: assembly.config.hash.to_string(),
@@ -200,6 +202,8 @@ fn foundation(
         urls: [&urls.rest_url, &urls.ws_url, &urls.ws_api_url].map(ToString::to_string),
         fee_rate: assembly.fees.dearest(),
         now: assembly.clock.now(),
+        fees,
+        feed: None,
     }
 }
 

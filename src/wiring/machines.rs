@@ -16,6 +16,7 @@ use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
 };
 use kernel::wire::Moment;
+use matching::Fees;
 use model::{InstanceId, InstrumentId, Instruments, Interval, StrategyId, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -48,12 +49,49 @@ pub struct Foundation {
     pub fee_rate: Decimal,
     /// When the machines were built.
     pub now: Moment,
+    /// What each instrument's fills cost, by its number.
+    #[serde(default)]
+    pub fees: Vec<Fees>,
+    /// What the feed was made of; nothing in recordings of builds that did not write it down.
+    #[serde(default)]
+    pub feed: Option<FeedSetup>,
+}
+
+/// What a feed is made of: enough to read its frames again under any configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FeedSetup {
+    /// Streams and bars.
+    pub plan: FeedPlan,
+    /// The numbers that it goes by.
+    pub policy: FeedPolicy,
+    /// How many levels of each side a snapshot of a book has.
+    pub snapshot_levels: u32,
+}
+
+impl FeedSetup {
+    /// The feed of a run.
+    #[must_use]
+    pub fn build(&self, foundation: &Foundation) -> FeedMachine<BinanceFeed> {
+        self.around(self.protocol(foundation), foundation)
+    }
+
+    fn protocol(&self, foundation: &Foundation) -> BinanceFeed {
+        let [rest, ws, ws_api] = &foundation.urls;
+        let urls = EndpointUrls::new(rest, ws, ws_api);
+        BinanceFeed::new(urls, &foundation.instruments, self.snapshot_levels)
+    }
+
+    fn around<P: FeedProtocol>(&self, protocol: P, foundation: &Foundation) -> FeedMachine<P> {
+        FeedMachine::new(protocol, self.policy, &self.plan, u64::from(foundation.epoch))
+    }
 }
 
 /// The machines, and what each strategy's shell is built with.
 pub struct BuiltMachines {
     /// Frames to market events.
     pub feed: FeedMachine<Box<dyn FeedProtocol>>,
+    /// What it is made of.
+    pub feed_setup: FeedSetup,
     /// The gate.
     pub risk: RiskMachine,
     /// Orders.
@@ -75,14 +113,13 @@ pub fn build_machines(
     let Foundation { ledger, instruments, .. } = foundation;
     let seats = seats(config, kinds, foundation)?;
     let is_paper = config.engine.mode == Mode::Paper;
-    let plan = plan(&seats, config.engine.feed.books || is_paper);
-    let [rest, ws, ws_api] = &foundation.urls;
-    let urls = EndpointUrls::new(rest, ws, ws_api);
-    let snapshot_levels = config.engine.feed.depth_snapshot_limit;
-    let protocol: Box<dyn FeedProtocol> =
-        Box::new(BinanceFeed::new(urls, instruments, snapshot_levels));
-    let seed = u64::from(foundation.epoch);
-    let feed = FeedMachine::new(protocol, feed_policy(config), &plan, seed);
+    let feed_setup = FeedSetup {
+        plan: plan(&seats, config.engine.feed.books || is_paper),
+        policy: feed_policy(config),
+        snapshot_levels: config.engine.feed.depth_snapshot_limit,
+    };
+    let protocol: Box<dyn FeedProtocol> = Box::new(feed_setup.protocol(foundation));
+    let feed = feed_setup.around(protocol, foundation);
     let identity =
         ExecutionIdentity { instance: foundation.instance, opened_at: foundation.opened_at };
     let execution = ExecutionMachine::new(
@@ -100,7 +137,7 @@ pub fn build_machines(
         Arc::clone(instruments),
         RestoredRisk::from(ledger),
     );
-    Ok(BuiltMachines { feed, risk, execution, seats })
+    Ok(BuiltMachines { feed, feed_setup, risk, execution, seats })
 }
 
 fn execution_policy(config: &Config, policy: ExecutionPolicy) -> ExecutionPolicy {

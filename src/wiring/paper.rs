@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use events::log_event;
 use kernel::ledger::{Ledger, LedgerOrder};
-use matching::{LatencyModel, LocalVenue, LocalVenueModels, RecordedModels, RestoredOpenOrder};
-use model::{Amount, Asset, InstrumentId, Instruments, Timestamp, TradeId, VenueOrderId};
+use matching::{Fees, LatencyModel, LocalVenue, LocalVenueModels, RecordedModels, RestoredOpenOrder};
+use model::{Amount, Asset, Instrument, InstrumentId, Instruments, Timestamp, TradeId, VenueOrderId};
 
 use super::fee_rates::FeeRates;
 use crate::config::{Config, PaperConfig};
@@ -47,15 +47,30 @@ pub fn paper_venue(
     now: Timestamp,
 ) -> LocalVenue {
     let models = paper_models(&config.engine.paper, u64::from(epoch));
+    let of = |instrument: &Instrument| fees.of(instrument.symbol.as_str());
+    let (venue, restored, lost) = local_venue(models, instruments, ledger, epoch, of, now);
+    tell(config, &models, fees, restored, lost);
+    venue
+}
+
+/// A local venue that goes on where a ledger ends. Also returns how many open orders it took over,
+/// and how many it could not.
+pub fn local_venue(
+    models: LocalVenueModels,
+    instruments: &Arc<Instruments>,
+    ledger: &Ledger,
+    epoch: u32,
+    fees: impl Fn(&Instrument) -> Fees,
+    now: Timestamp,
+) -> (LocalVenue, u32, u32) {
     let balances: Vec<(Asset, Amount)> =
         ledger.balances().iter().map(|(asset, amount)| (*asset, *amount)).collect();
     let last_trades: Vec<(InstrumentId, TradeId)> =
         ledger.last_trades().map(|known| (known.instrument, known.trade)).collect();
-    let first = fees.of("");
-    let mut venue = LocalVenue::new(Arc::clone(instruments), models, first, &balances)
+    let mut venue = LocalVenue::new(Arc::clone(instruments), models, Fees::NONE, &balances)
         .continuing(VenueOrderId(i64::from(epoch) * ORDERS_OF_AN_EPOCH), &last_trades);
     for instrument in instruments.iter() {
-        venue = venue.with_fees(instrument.id, fees.of(instrument.symbol.as_str()));
+        venue = venue.with_fees(instrument.id, fees(instrument));
     }
     let (mut restored, mut lost) = (0_u32, 0_u32);
     for order in ledger.open_orders().filter_map(known_to_venue) {
@@ -67,8 +82,7 @@ pub fn paper_venue(
             }
         }
     }
-    tell(config, &models, fees, restored, lost);
-    venue
+    (venue, restored, lost)
 }
 
 /// An order that the venue had acknowledged. One that it had not is no order: nothing of it is

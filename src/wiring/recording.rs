@@ -23,6 +23,15 @@ pub fn recordings_directory(config: &Config) -> PathBuf {
     settings.recording.directory.clone().unwrap_or_else(|| settings.state_dir.join("recordings"))
 }
 
+/// The recording of the latest start, among those of a directory.
+#[must_use]
+pub fn newest_recording(directory: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).ok()?;
+    let epoch = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let recordings = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    recordings.filter_map(|path| Some((epoch(&path)?, path))).max().map(|(_, path)| path)
+}
+
 /// The thread.
 #[derive(Debug)]
 pub struct RecordingThread {

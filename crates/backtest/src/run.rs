@@ -155,7 +155,17 @@ impl<W: Watcher> Run<W> {
         given_bars: &[(InstrumentId, Interval)],
         watcher: W,
     ) -> Result<Self, RunError> {
-        let machines = plan.build()?;
+        Ok(Self::of(plan.build()?, from, given_bars, watcher))
+    }
+
+    /// The same with machines that are built already, and may go on from somewhere.
+    #[must_use]
+    pub fn of(
+        machines: Machines,
+        from: Timestamp,
+        given_bars: &[(InstrumentId, Interval)],
+        watcher: W,
+    ) -> Self {
         let mut built: Vec<(InstrumentId, Interval)> = Vec::new();
         let mut history = Vec::new();
         for host in machines.hosts() {
@@ -173,7 +183,7 @@ impl<W: Watcher> Run<W> {
         }
         built.sort_unstable();
         built.dedup();
-        Ok(Self {
+        Self {
             machines,
             bars: BarMaker::new(built),
             from,
@@ -183,7 +193,7 @@ impl<W: Watcher> Run<W> {
             watcher,
             events: 0,
             first_at: None,
-        })
+        }
     }
 
     /// Warms strategies up with so many times as much as they ask for.

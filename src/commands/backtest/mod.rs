@@ -20,6 +20,7 @@ use model::{MarketEvent, Timestamp};
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::load_for_backtest;
+pub(super) use plan::models;
 use scenarios::Scenarios;
 
 /// How long the parts of a run took.

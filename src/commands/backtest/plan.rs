@@ -180,7 +180,8 @@ fn fees(settings: &BacktestConfig, symbol: Symbol) -> Fees {
     Fees { maker, taker, policy }
 }
 
-fn models(settings: &BacktestConfig) -> LocalVenueModels {
+/// The models that the settings ask for.
+pub fn models(settings: &BacktestConfig) -> LocalVenueModels {
     let queue = settings.queue;
     match settings.fill {
         FillRule::Last => LocalVenueModels {

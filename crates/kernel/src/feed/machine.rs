@@ -9,6 +9,7 @@ use std::sync::Arc;
 use model::{
     Bar, DepthUpdate, InstrumentId, Interval, MarketEvent, Quote, Timestamp, Trade, TradeId,
 };
+use serde::{Deserialize, Serialize};
 
 use super::bars::BarTrack;
 use super::books::BookTrack;
@@ -24,7 +25,7 @@ use crate::venue::Wake;
 use crate::wire::{ConnectionId, Moment, RequestId, WireEffect, WireInput};
 
 /// What the feed is to deliver.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct FeedPlan {
     /// Streams to subscribe to.
     pub streams: Vec<Stream>,

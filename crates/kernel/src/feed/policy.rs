@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::protocol::StreamKind;
 
 /// How the feed keeps its connections and books.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FeedPolicy {
     /// A trade stream without a trade for so long is stale.
     pub trade_stale_after: Duration,

@@ -1,11 +1,13 @@
 //! The trait that a venue's market data protocol implements. Pure: no sockets, no clock.
 
 use model::{Bar, DepthUpdate, InstrumentId, Interval, Quote, Timestamp, Trade};
+use serde::{Deserialize, Serialize};
 
 use crate::wire::HttpRequest;
 
 /// What a stream carries.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StreamKind {
     /// Every trade.
     Trade,
@@ -18,7 +20,7 @@ pub enum StreamKind {
 }
 
 /// One stream of one instrument.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Stream {
     /// Whose.
     pub instrument: InstrumentId,

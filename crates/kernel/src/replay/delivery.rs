@@ -210,7 +210,8 @@ impl From<&WireInput<'_>> for FeedDelivered {
 
 impl FeedDelivered {
     /// The input again, its text kept in `frame`. `None` for a frame without its text.
-    pub(super) fn input(self, frame: &mut String) -> Option<FeedInput<'_>> {
+    #[must_use]
+    pub fn input(self, frame: &mut String) -> Option<FeedInput<'_>> {
         let wire = match self {
             Self::Start => return Some(FeedInput::Start),
             Self::FetchHistory { id, instrument, what } => {

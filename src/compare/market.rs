@@ -1,0 +1,132 @@
+//! What the market was when an order was decided, and what it traded while the order rested.
+
+use std::collections::BTreeMap;
+
+use backtest::source::{EventSource, SourceError};
+use model::{InstrumentId, MarketEvent, Price, Quantity, Side, Timestamp, Trade};
+use serde::Serialize;
+
+use super::orders::OrderRecord;
+
+/// The market of one order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Sight {
+    /// Best bid when it was decided.
+    pub bid: Option<Price>,
+    /// Best ask.
+    pub ask: Option<Price>,
+    /// Last price.
+    pub last: Option<Price>,
+    /// Traded at its limit while it worked, by those who could have met it.
+    pub traded_at: Quantity,
+    /// Traded beyond its limit while it worked.
+    pub traded_beyond: Quantity,
+}
+
+impl Sight {
+    /// The middle of the market when it was decided; the last price where no quotes were.
+    #[must_use]
+    pub fn middle(&self) -> Option<f64> {
+        match (self.bid, self.ask) {
+            (Some(bid), Some(ask)) => Some(f64::midpoint(bid.to_f64(), ask.to_f64())),
+            (Some(_), None) | (None, Some(_)) | (None, None) => self.last.map(Price::to_f64),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Newest {
+    bid: Option<Price>,
+    ask: Option<Price>,
+    last: Option<Price>,
+}
+
+/// Looks at the market of each order, by their places. One pass, orders in the order in which
+/// they were caused.
+pub fn look(
+    mut source: impl EventSource,
+    orders: &[OrderRecord],
+) -> Result<Vec<Sight>, SourceError> {
+    let mut looking = Looking {
+        orders,
+        sights: vec![Sight::default(); orders.len()],
+        next: 0,
+        working: Vec::new(),
+        newest: BTreeMap::new(),
+    };
+    let mut batch = Vec::new();
+    loop {
+        batch.clear();
+        source.read(&mut batch)?;
+        if batch.is_empty() {
+            looking.see_orders_before(Timestamp::MAX);
+            return Ok(looking.sights);
+        }
+        for event in &batch {
+            looking.see_orders_before(event.received_at());
+            looking.take(event);
+        }
+    }
+}
+
+struct Looking<'a> {
+    orders: &'a [OrderRecord],
+    sights: Vec<Sight>,
+    next: usize,
+    working: Vec<usize>,
+    newest: BTreeMap<InstrumentId, Newest>,
+}
+
+impl Looking<'_> {
+    /// Orders that were caused before an event that is not taken yet.
+    fn see_orders_before(&mut self, at: Timestamp) {
+        while let Some(order) = self.orders.get(self.next).filter(|order| order.caused_at < at) {
+            let Newest { bid, ask, last } =
+                self.newest.get(&order.instrument).copied().unwrap_or_default();
+            self.sights[self.next] = Sight { bid, ask, last, ..Sight::default() };
+            if order.price.is_some() && order.was_sent() {
+                self.working.push(self.next);
+            }
+            self.next += 1;
+        }
+    }
+
+    fn take(&mut self, event: &MarketEvent) {
+        let newest = self.newest.entry(event.instrument()).or_default();
+        match event {
+            MarketEvent::Quote(quote) => {
+                (newest.bid, newest.ask) = (Some(quote.bid.price), Some(quote.ask.price));
+            }
+            MarketEvent::Trade(trade) => {
+                newest.last = Some(trade.price);
+                self.note_trade(trade);
+            }
+            MarketEvent::Bar(bar) => newest.last = Some(bar.close),
+            MarketEvent::Book(_) | MarketEvent::Depth(_) => {}
+        }
+    }
+
+    fn note_trade(&mut self, trade: &Trade) {
+        let orders = self.orders;
+        let is_over = |place: &usize| {
+            orders[*place].ended_at.is_some_and(|ended_at| ended_at < trade.event_at)
+        };
+        self.working.retain(|place| !is_over(place));
+        for place in &self.working {
+            let order = &orders[*place];
+            let Some(price) = order.price.filter(|_| order.instrument == trade.instrument) else {
+                continue;
+            };
+            let is_beyond = match order.side {
+                Side::Buy => trade.price < price,
+                Side::Sell => trade.price > price,
+            };
+            let sight = &mut self.sights[*place];
+            if is_beyond {
+                sight.traded_beyond += trade.quantity;
+            } else if trade.price == price && trade.aggressor != order.side {
+                sight.traded_at += trade.quantity;
+            }
+        }
+    }
+}

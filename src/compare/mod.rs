@@ -1,0 +1,84 @@
+//! A recorded run beside a backtest of the same span: which orders are alike, and why others are
+//! not.
+//!
+//! What belongs here: the orders of both sides ([`orders`], [`journal`], [`rerun`], [`exported`]),
+//! their pairing ([`pairs`]), what the market was ([`market`]), what differs and why
+//! ([`differences`]), and figures of both ([`figures`]). What does not: reading recordings, which
+//! is [`crate::recorded`]'s, and how orders come to be filled.
+
+mod differences;
+mod exported;
+mod figures;
+mod journal;
+mod market;
+mod orders;
+mod pairs;
+mod rerun;
+mod show;
+
+use std::time::Duration;
+
+use backtest::source::{SourceError, Span};
+use model::Timestamp;
+use serde::Serialize;
+
+pub use differences::{Because, Difference};
+pub use exported::{ExportError, read as read_export};
+pub use figures::{Figures, FillTimes, Group};
+pub use journal::orders as orders_of_journal;
+pub use orders::{Execution, OrderRecord, Outcome};
+pub use rerun::{Latency, Rerun, RerunError, rerun};
+
+use crate::recorded::RecordedRun;
+
+/// Both sides, compared.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// From when on orders are compared: when the run's first strategy began to trade.
+    pub from: Timestamp,
+    /// Up to when: when its first strategy stopped.
+    pub to: Timestamp,
+    /// What is to be said beforehand.
+    pub warnings: Vec<String>,
+    /// The models of a backtest that was made for the comparison.
+    pub models: Vec<String>,
+    /// All orders together, then by strategy and symbol.
+    pub groups: Vec<Group>,
+    /// How many orders have a counterpart that fared as they did.
+    pub alike: usize,
+    /// Orders that have none, or one that fared otherwise; oldest first.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares the orders of a run with those of a backtest over the market that the run recorded.
+/// Orders of the two sides that were caused `within` so long of each other may be the same.
+///
+/// # Errors
+/// When the recording can't be read.
+pub fn compare(
+    recorded: &RecordedRun,
+    run: &[OrderRecord],
+    backtest: &[OrderRecord],
+    within: Duration,
+) -> Result<Comparison, SourceError> {
+    let look = |orders: &[OrderRecord]| {
+        let source = Span::until(recorded.events()?, recorded.to);
+        market::look(source, orders)
+    };
+    let sides = [
+        differences::Side { orders: run, sights: &look(run)? },
+        differences::Side { orders: backtest, sights: &look(backtest)? },
+    ];
+    let pairs = pairs::pair(run, backtest, within);
+    let differences = differences::find(&sides, &pairs);
+    let groups = figures::groups(&sides, &pairs, &recorded.foundation.instruments);
+    Ok(Comparison {
+        from: recorded.from,
+        to: recorded.to,
+        warnings: Vec::new(),
+        models: Vec::new(),
+        groups,
+        alike: pairs.len() - differences.len(),
+        differences,
+    })
+}

@@ -1,0 +1,234 @@
+//! One order with all that became of it, whichever side it is from.
+
+use std::collections::BTreeMap;
+
+use backtest::tally::fee_in_quote;
+use model::{
+    Amount, CancelReason, Fill, Instruments, InstrumentId, Liquidity, NewOrder, OrderEvent,
+    OrderEventKind, OrderId, OrderQuantity, Price, Quantity, Role, Side, Symbol, Timestamp,
+};
+use serde::Serialize;
+
+/// An execution.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Execution {
+    /// The venue's time.
+    pub at: Timestamp,
+    /// At.
+    pub price: Price,
+    /// In base.
+    pub quantity: Quantity,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// The fee, in the quote asset at the fill's own price.
+    pub fee_in_quote: Amount,
+}
+
+/// What became of an order within the span.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It works still, or its answer is not there.
+    Open,
+    /// Executed whole.
+    Filled,
+    /// Taken back, and by whom.
+    Canceled(CancelReason),
+    /// The gate refused it: the rule.
+    Denied(String),
+    /// The venue refused it: its words.
+    Rejected(String),
+    /// The venue ended it: its words.
+    Expired(String),
+    /// It never arrived.
+    Absent,
+}
+
+/// An order.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct OrderRecord {
+    /// Epoch, strategy and number.
+    pub order: String,
+    /// Whose.
+    pub strategy: String,
+    /// What it trades.
+    pub symbol: Symbol,
+    /// The same, by its number.
+    #[serde(skip)]
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Its type.
+    pub kind: String,
+    /// What it is for.
+    pub role: Role,
+    /// Limit.
+    pub price: Option<Price>,
+    /// Trigger.
+    pub stop_price: Option<Price>,
+    /// In base; none for an order by quote amount.
+    pub quantity: Option<Quantity>,
+    /// When the event that caused it was received.
+    pub caused_at: Timestamp,
+    /// When it was handed to the connection.
+    pub submitted_at: Option<Timestamp>,
+    /// When the venue's first word of it came.
+    pub answered_at: Option<Timestamp>,
+    /// When its end was told.
+    pub ended_at: Option<Timestamp>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Its executions.
+    pub fills: Vec<Execution>,
+}
+
+impl OrderRecord {
+    /// As it was wanted.
+    #[must_use]
+    pub fn wanted(
+        order: String,
+        strategy: &str,
+        symbol: Symbol,
+        new: &NewOrder,
+        caused_at: Timestamp,
+    ) -> Self {
+        Self {
+            order,
+            strategy: strategy.to_owned(),
+            symbol,
+            instrument: new.instrument,
+            side: new.side,
+            kind: new.kind.name().to_owned(),
+            role: new.role,
+            price: new.kind.limit_price(),
+            stop_price: new.kind.stop_price(),
+            quantity: match new.quantity {
+                OrderQuantity::Base(quantity) => Some(quantity),
+                OrderQuantity::Quote(_) => None,
+            },
+            caused_at,
+            submitted_at: None,
+            answered_at: None,
+            ended_at: None,
+            outcome: Outcome::Open,
+            fills: Vec::new(),
+        }
+    }
+
+    /// Executed in all.
+    #[must_use]
+    pub fn filled(&self) -> Quantity {
+        self.fills.iter().fold(Quantity::ZERO, |sum, fill| sum + fill.quantity)
+    }
+
+    /// The average price of its executions.
+    #[must_use]
+    pub fn average_price(&self) -> Option<f64> {
+        let quantity: f64 = self.fills.iter().map(|fill| fill.quantity.to_f64()).sum();
+        (quantity > 0.0).then(|| self.notional() / quantity)
+    }
+
+    /// What was executed is worth, in quote.
+    #[must_use]
+    pub fn notional(&self) -> f64 {
+        self.fills.iter().map(|fill| fill.price.to_f64() * fill.quantity.to_f64()).sum()
+    }
+
+    /// Whether it reached the venue.
+    #[must_use]
+    pub const fn was_sent(&self) -> bool {
+        !matches!(self.outcome, Outcome::Denied(_))
+    }
+
+    /// Whether it took, when it was executed at all.
+    #[must_use]
+    pub fn has_taken(&self) -> bool {
+        self.fills.iter().any(|fill| fill.liquidity == Liquidity::Taker)
+    }
+}
+
+/// Orders on the way to their ends.
+#[derive(Debug, Default)]
+pub struct Orders(BTreeMap<OrderId, OrderRecord>);
+
+impl Orders {
+    /// An order is wanted.
+    pub fn want(
+        &mut self,
+        order: OrderId,
+        strategy: &str,
+        instruments: &Instruments,
+        new: &NewOrder,
+        caused_at: Timestamp,
+    ) {
+        let symbol = instruments.get(new.instrument).symbol;
+        let record = OrderRecord::wanted(order.to_string(), strategy, symbol, new, caused_at);
+        self.0.insert(order, record);
+    }
+
+    /// Something happened to an order. `third` is the worth of a fee in a third asset.
+    pub fn change(&mut self, event: &OrderEvent, instruments: &Instruments, third: Amount) {
+        let Some(record) = self.0.get_mut(&event.order) else { return };
+        let at = event.received_at;
+        let mut end = |outcome: Outcome| {
+            record.outcome = outcome;
+            record.ended_at = Some(at);
+        };
+        match &event.kind {
+            OrderEventKind::Denied { reason } => end(Outcome::Denied(reason.rule.clone())),
+            OrderEventKind::Submitted { quantity, price } => {
+                record.submitted_at = Some(at);
+                record.quantity = quantity.or(record.quantity);
+                record.price = price.or(record.price);
+            }
+            OrderEventKind::Accepted { .. } => {
+                record.answered_at.get_or_insert(at);
+            }
+            OrderEventKind::Filled { fill, complete, .. } => {
+                if *complete {
+                    end(Outcome::Filled);
+                }
+                record.answered_at.get_or_insert(at);
+                record.fills.push(execution(fill, instruments, third));
+            }
+            OrderEventKind::Completed => end(Outcome::Filled),
+            OrderEventKind::Canceled { reason } => end(Outcome::Canceled(*reason)),
+            OrderEventKind::Expired { reason, .. } => end(Outcome::Expired(reason.clone())),
+            OrderEventKind::Rejected { reason } => {
+                end(Outcome::Rejected(reason.message.clone()));
+                record.answered_at.get_or_insert(at);
+            }
+            OrderEventKind::Absent => end(Outcome::Absent),
+            OrderEventKind::Triggered
+            | OrderEventKind::CancelRejected { .. }
+            | OrderEventKind::OutcomeUnknown => {}
+        }
+    }
+
+    /// What a fee in a third asset was worth, told after its fill.
+    pub fn value_fee(&mut self, order: OrderId, at: Timestamp, in_quote: Amount) {
+        let Some(record) = self.0.get_mut(&order) else { return };
+        if let Some(fill) = record.fills.iter_mut().rev().find(|fill| fill.at == at) {
+            fill.fee_in_quote = in_quote;
+        }
+    }
+
+    /// All of them, in the order in which they were caused.
+    #[must_use]
+    pub fn into_records(self) -> Vec<OrderRecord> {
+        let mut records: Vec<OrderRecord> = self.0.into_values().collect();
+        records.sort_by_key(|record| record.caused_at);
+        records
+    }
+}
+
+fn execution(fill: &Fill, instruments: &Instruments, third: Amount) -> Execution {
+    let instrument = instruments.get(fill.key.instrument);
+    Execution {
+        at: fill.event_at,
+        price: fill.price,
+        quantity: fill.quantity,
+        liquidity: fill.liquidity,
+        fee_in_quote: fee_in_quote(fill, instrument, third),
+    }
+}

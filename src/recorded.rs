@@ -54,8 +54,8 @@ impl RecordedRun {
             reason: reason.to_owned(),
         };
         let recorded = foundation.feed.clone();
-        let mut feed =
-            recorded.ok_or_else(|| unusable("recorded by a build that can't be read as history"))?;
+        let mut feed = recorded
+            .ok_or_else(|| unusable("recorded by a build that can't be read as history"))?;
         // Matching goes by the whole book, whether or not the run's strategies looked at it.
         feed.policy.publish_depth = true;
         let mut outline = Outline::new(feed.build(&foundation));
@@ -63,7 +63,8 @@ impl RecordedRun {
             outline.take(delivery.now, delivery.input);
         }
         let from = outline.from.ok_or_else(|| unusable("no strategy ever started"))?;
-        let to = outline.to.unwrap_or_else(|| outline.last.after(std::time::Duration::from_nanos(1)));
+        let to =
+            outline.to.unwrap_or_else(|| outline.last.after(std::time::Duration::from_nanos(1)));
         let past = outline.past(foundation.now.venue.min(from));
         Ok(Self { directory: directory.to_owned(), foundation, feed, from, to, past })
     }

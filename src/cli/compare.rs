@@ -13,7 +13,7 @@ use super::value::positive_duration;
 pub enum LatencyArg {
     /// As [backtest] says
     Configured,
-    /// Half of the median round trip that the run had, each way
+    /// As the run's orders took at the same time
     Measured,
 }
 

@@ -9,9 +9,9 @@ use super::backtest::{broken, models, unreadable};
 use crate::cli::compare::{CompareArgs, LatencyArg};
 use crate::cli::{Exit, Failure};
 use crate::compare::{
-    Comparison, Latency, RerunError, compare, orders_of_journal, read_export, rerun,
+    Comparison, Latency, RerunError, compare, look, orders_of_journal, read_export, rerun,
 };
-use crate::config::Config;
+use crate::config::{Config, Override};
 use crate::inspect::only_journal;
 use crate::recorded::RecordedRun;
 use crate::wiring::newest_recording;
@@ -25,7 +25,10 @@ const SHOWN: usize = 10;
 /// With the exit code of what failed.
 pub fn execute(args: &CompareArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
     let config = args.config.load(Vec::new(), kinds)?;
-    let comparison = compared(args, &config, kinds)?;
+    // `run --state-dir` is a setting too.
+    let directory = Override::of_flag("RUN", "state_dir", args.run.to_string_lossy());
+    let hashes = [config.hash, args.config.load(vec![directory], kinds)?.hash];
+    let comparison = compared(args, &config, &hashes.map(|hash| hash.to_string()), kinds)?;
     if args.json {
         println!("{}", serde_json::to_string(&comparison).expect("plain values"));
     } else {
@@ -37,6 +40,7 @@ pub fn execute(args: &CompareArgs, kinds: &'static [StrategyEntry]) -> Result<Ex
 fn compared(
     args: &CompareArgs,
     config: &Config,
+    hashes: &[String],
     kinds: &'static [StrategyEntry],
 ) -> Result<Comparison, Failure> {
     let recorded = RecordedRun::open(&recording(args)?).map_err(|error| unreadable(&error))?;
@@ -45,8 +49,9 @@ fn compared(
         None => only_journal(&args.run)?,
     };
     let run = orders_of_journal(&JournalReader::open(&journal)?, &recorded)?;
+    let run = look(&recorded, run).map_err(|error| unreadable(&error))?;
     let mut warnings = Vec::new();
-    if recorded.foundation.config_hash != config.hash.to_string() {
+    if !hashes.contains(&recorded.foundation.config_hash) {
         warnings.push("the settings are not all those of the run".to_owned());
     }
     let (orders, names) = match &args.backtest {
@@ -65,8 +70,8 @@ fn compared(
             (made.orders, made.models)
         }
     };
-    let comparison = compare(&recorded, &run, &orders, args.within);
-    let comparison = comparison.map_err(|error| unreadable(&error))?;
+    let backtest = look(&recorded, orders).map_err(|error| unreadable(&error))?;
+    let comparison = compare(&recorded, &run, &backtest, args.within);
     Ok(Comparison { warnings, models: names, ..comparison })
 }
 

@@ -159,7 +159,8 @@ impl<'a> Finding<'a> {
         let order = run.or(backtest).map(|(order, _)| order);
         let Some(order) = order else { return (0, 0) };
         let line = (order.strategy.as_str(), order.symbol);
-        let held = |book: &Positions<'_>, side: Found<'_>| book.at(line, at(side).unwrap_or(either));
+        let held =
+            |book: &Positions<'_>, side: Found<'_>| book.at(line, at(side).unwrap_or(either));
         (held(&self.books[0], run), held(&self.books[1], backtest))
     }
 
@@ -390,7 +391,8 @@ fn taken_back(run: &OrderRecord, backtest: &OrderRecord) -> Option<(Because, Str
             (Because::CancelTime, text)
         })
     };
-    told((backtest, "backtest"), (run, "run")).or_else(|| told((run, "run"), (backtest, "backtest")))
+    told((backtest, "backtest"), (run, "run"))
+        .or_else(|| told((run, "run"), (backtest, "backtest")))
 }
 
 /// An order of the same strategy, symbol and side that works at an instant.

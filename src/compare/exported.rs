@@ -5,9 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use model::{
-    Amount, CancelReason, Instruments, Liquidity, Role, Side, Symbol, Timestamp,
-};
+use model::{Amount, CancelReason, Instruments, Liquidity, Role, Side, Symbol, Timestamp};
 
 use super::orders::{Execution, OrderRecord, Outcome};
 

@@ -1,6 +1,7 @@
 //! What the market was when an order was decided, and what it traded while the order rested.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backtest::source::{EventSource, SourceError};
 use model::{InstrumentId, MarketEvent, Price, Quantity, Side, Timestamp, Trade};
@@ -41,18 +42,27 @@ struct Newest {
     last: Option<Price>,
 }
 
-/// Looks at the market of each order, by their places. One pass, orders in the order in which
-/// they were caused.
-pub fn look(
-    mut source: impl EventSource,
-    orders: &[OrderRecord],
-) -> Result<Vec<Sight>, SourceError> {
+/// The markets of orders, and how long the news of them took.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// By the places of the orders.
+    pub sights: Vec<Sight>,
+    /// Median time from a trade to its receipt.
+    pub feed_lag: Duration,
+}
+
+/// So many trades tell how long news takes.
+const TIMED_TRADES: usize = 100_000;
+
+/// Looks at the market of each order, in one pass: orders in the order in which they were caused.
+pub fn look(mut source: impl EventSource, orders: &[OrderRecord]) -> Result<Looked, SourceError> {
     let mut looking = Looking {
         orders,
         sights: vec![Sight::default(); orders.len()],
         next: 0,
         working: Vec::new(),
         newest: BTreeMap::new(),
+        lags: Vec::new(),
     };
     let mut batch = Vec::new();
     loop {
@@ -60,7 +70,7 @@ pub fn look(
         source.read(&mut batch)?;
         if batch.is_empty() {
             looking.see_orders_before(Timestamp::MAX);
-            return Ok(looking.sights);
+            return Ok(looking.finish());
         }
         for event in &batch {
             looking.see_orders_before(event.received_at());
@@ -75,9 +85,16 @@ struct Looking<'a> {
     next: usize,
     working: Vec<usize>,
     newest: BTreeMap<InstrumentId, Newest>,
+    lags: Vec<Duration>,
 }
 
 impl Looking<'_> {
+    fn finish(mut self) -> Looked {
+        self.lags.sort_unstable();
+        let feed_lag = self.lags.get(self.lags.len() / 2).copied().unwrap_or_default();
+        Looked { sights: self.sights, feed_lag }
+    }
+
     /// Orders that were caused before an event that is not taken yet.
     fn see_orders_before(&mut self, at: Timestamp) {
         while let Some(order) = self.orders.get(self.next).filter(|order| order.caused_at < at) {
@@ -107,6 +124,9 @@ impl Looking<'_> {
     }
 
     fn note_trade(&mut self, trade: &Trade) {
+        if self.lags.len() < TIMED_TRADES {
+            self.lags.push(trade.received_at.since(trade.event_at));
+        }
         let orders = self.orders;
         let is_over = |place: &usize| {
             orders[*place].ended_at.is_some_and(|ended_at| ended_at < trade.event_at)

@@ -42,6 +42,8 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// The models of a backtest that was made for the comparison.
     pub models: Vec<String>,
+    /// Median time from a trade to its receipt by the run, in milliseconds.
+    pub feed_lag_ms: f64,
     /// All orders together, then by strategy and symbol.
     pub groups: Vec<Group>,
     /// How many orders have a counterpart that fared as they did.
@@ -50,35 +52,49 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
 }
 
-/// Compares the orders of a run with those of a backtest over the market that the run recorded.
-/// Orders of the two sides that were caused `within` so long of each other may be the same.
+/// The orders of one side, with the market that each met.
+#[derive(Debug)]
+pub struct Looked {
+    /// In the order in which they were caused.
+    pub orders: Vec<OrderRecord>,
+    /// By their places.
+    sights: Vec<market::Sight>,
+    /// Median time from a trade to its receipt by the run.
+    pub feed_lag: Duration,
+}
+
+/// Looks up the market that orders met, as the run received it.
 ///
 /// # Errors
 /// When the recording can't be read.
+pub fn look(recorded: &RecordedRun, orders: Vec<OrderRecord>) -> Result<Looked, SourceError> {
+    let source = Span::until(recorded.events()?, recorded.to);
+    let market::Looked { sights, feed_lag } = market::look(source, &orders)?;
+    Ok(Looked { orders, sights, feed_lag })
+}
+
+/// Compares the orders of a run with those of a backtest over the market that the run recorded.
+/// Orders of the two sides that were caused `within` so long of each other may be the same.
+#[must_use]
 pub fn compare(
     recorded: &RecordedRun,
-    run: &[OrderRecord],
-    backtest: &[OrderRecord],
+    run: &Looked,
+    backtest: &Looked,
     within: Duration,
-) -> Result<Comparison, SourceError> {
-    let look = |orders: &[OrderRecord]| {
-        let source = Span::until(recorded.events()?, recorded.to);
-        market::look(source, orders)
-    };
-    let sides = [
-        differences::Side { orders: run, sights: &look(run)? },
-        differences::Side { orders: backtest, sights: &look(backtest)? },
-    ];
-    let pairs = pairs::pair(run, backtest, within);
+) -> Comparison {
+    let sides = [run, backtest]
+        .map(|side| differences::Side { orders: &side.orders, sights: &side.sights });
+    let pairs = pairs::pair(&run.orders, &backtest.orders, within);
     let differences = differences::find(&sides, &pairs);
     let groups = figures::groups(&sides, &pairs, &recorded.foundation.instruments);
-    Ok(Comparison {
+    Comparison {
         from: recorded.from,
         to: recorded.to,
         warnings: Vec::new(),
         models: Vec::new(),
+        feed_lag_ms: run.feed_lag.as_secs_f64() * 1e3,
         groups,
         alike: pairs.len() - differences.len(),
         differences,
-    })
+    }
 }

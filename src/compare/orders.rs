@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use backtest::tally::fee_in_quote;
 use model::{
-    Amount, CancelReason, Fill, Instruments, InstrumentId, Liquidity, NewOrder, OrderEvent,
+    Amount, CancelReason, Fill, InstrumentId, Instruments, Liquidity, NewOrder, OrderEvent,
     OrderEventKind, OrderId, OrderQuantity, Price, Quantity, Role, Side, Symbol, Timestamp,
 };
 use serde::Serialize;

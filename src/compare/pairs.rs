@@ -78,9 +78,8 @@ fn nearest(
     let mut pairs = Vec::new();
     while let (Some(left), Some(right)) = (of_run.get(one), of_backtest.get(other)) {
         let distance = apart(left, right);
-        let is_nearer = |distance_of_next: Option<u64>| {
-            distance_of_next.is_some_and(|next| next < distance)
-        };
+        let is_nearer =
+            |distance_of_next: Option<u64>| distance_of_next.is_some_and(|next| next < distance);
         let next_left = of_run.get(one + 1).map(|next| apart(next, right));
         let next_right = of_backtest.get(other + 1).map(|next| apart(left, next));
         if distance <= within && !is_nearer(next_left) && !is_nearer(next_right) {

@@ -1,5 +1,6 @@
 //! The backtest's side, made for the comparison: the same machines over what the run recorded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backtest::plan::Machines;
@@ -7,10 +8,10 @@ use backtest::run::{Run, RunError, WatchError, Watcher};
 use backtest::source::{EventSource as _, SourceError, Span};
 use kernel::cascade::{Cascade, CascadeOutput, CascadeParts, Unjournaled};
 use kernel::strategy::{StrategyEntry, StrategyHost};
-use matching::{Fees, LatencyModel, LocalVenueModels};
-use model::{Instrument, Instruments, Timestamp};
-use std::sync::Arc;
+use matching::{Fees, LocalVenueModels, MeasuredLatency};
+use model::{Instrument, Instruments, OrderEventKind, Timestamp};
 
+use super::Looked;
 use super::orders::{OrderRecord, Orders};
 use crate::cli::Failure;
 use crate::config::{Config, Mode};
@@ -22,7 +23,7 @@ use crate::wiring::{BuiltMachines, build_machines, local_venue, model_names};
 pub enum Latency {
     /// As `[backtest]` says.
     Configured,
-    /// As long as they did in the run: half of the median round trip, each way.
+    /// As long as those of the run that were sent at the same time.
     Measured,
 }
 
@@ -56,7 +57,7 @@ pub struct Rerun {
 }
 
 /// Runs the strategies over what the run recorded, from the positions, open orders and balances
-/// that the run began with. `run` is what the run's orders were: for their latency.
+/// that the run began with. `run` is what became of the run's orders: for their latency.
 ///
 /// # Errors
 /// See [`RerunError`].
@@ -64,19 +65,24 @@ pub fn rerun(
     recorded: &RecordedRun,
     config: &Config,
     models: LocalVenueModels,
-    run: &[OrderRecord],
+    run: &Looked,
     latency: Latency,
     kinds: &[StrategyEntry],
 ) -> Result<Rerun, RerunError> {
-    let models = match latency {
-        Latency::Configured => models,
-        Latency::Measured => LocalVenueModels { latency: measured(run, models.latency), ..models },
-    };
     let names = model_names(&models);
-    let machines = machines(recorded, config, models, kinds)?;
+    let measured = match latency {
+        Latency::Configured => None,
+        Latency::Measured => measured(run),
+    };
+    let taken = match &measured {
+        Some(_) => "as the run's orders took at the time".to_owned(),
+        None => names.latency,
+    };
+    let machines = machines(recorded, config, models, measured, kinds)?;
     let strategies = recorded.foundation.ledger.strategies().to_vec();
     let instruments = Arc::clone(&recorded.foundation.instruments);
-    let notes = Notes { orders: Orders::default(), strategies, instruments };
+    let feed_lag = run.feed_lag;
+    let notes = Notes { orders: Orders::default(), strategies, instruments, feed_lag };
     let mut run = Run::of(machines, recorded.from, recorded.bars(), notes);
     let mut source = Span::until(recorded.events()?, recorded.to);
     let mut batch = Vec::new();
@@ -89,31 +95,34 @@ pub fn rerun(
         run.feed(&batch)?;
     }
     let models = vec![
-        format!("latency: {}", names.latency),
+        format!("latency: {taken}"),
         format!("queue: {}", names.queue),
         format!("fills: {}", names.fills),
     ];
     Ok(Rerun { orders: run.into_watcher().orders.into_records(), models })
 }
 
-/// Half of the median time from handing an order over to the venue's first word of it.
-fn measured(run: &[OrderRecord], usual: LatencyModel) -> LatencyModel {
-    let trip = |order: &OrderRecord| Some(order.answered_at?.since(order.submitted_at?));
-    let mut trips: Vec<Duration> = run.iter().filter_map(trip).collect();
-    trips.sort_unstable();
-    match trips.get(trips.len() / 2) {
-        Some(median) => {
-            let micros = u64::try_from(median.as_micros() / 2).unwrap_or(u64::MAX);
-            LatencyModel::Constant { micros }
-        }
-        None => usual,
+/// How long the run's orders took, to the venue and back. The venue of a backtest goes by the
+/// market as it was received: what happens there happens later by as long as the feed took. Of a
+/// round trip each way is taken to be half.
+fn measured(run: &Looked) -> Option<[MeasuredLatency; 2]> {
+    let (mut to, mut from) = (Vec::new(), Vec::new());
+    for order in &run.orders {
+        let (Some(submitted), Some(answered)) = (order.submitted_at, order.answered_at) else {
+            continue;
+        };
+        let half = answered.since(submitted) / 2;
+        to.push((order.caused_at, submitted.since(order.caused_at) + half + run.feed_lag));
+        from.push((submitted.after(half), half.saturating_sub(run.feed_lag)));
     }
+    Some([MeasuredLatency::new(to)?, MeasuredLatency::new(from)?])
 }
 
 fn machines(
     recorded: &RecordedRun,
     config: &Config,
     models: LocalVenueModels,
+    measured: Option<[MeasuredLatency; 2]>,
     kinds: &[StrategyEntry],
 ) -> Result<Machines, RerunError> {
     let foundation = &recorded.foundation;
@@ -142,6 +151,10 @@ fn machines(
     let (instruments, ledger) = (&foundation.instruments, &foundation.ledger);
     let now = foundation.now.venue;
     let (venue, _, _) = local_venue(models, instruments, ledger, foundation.epoch, fees, now);
+    let venue = match measured {
+        Some([to, from]) => venue.with_measured_latency(to, from),
+        None => venue,
+    };
     Ok(Cascade::new(CascadeParts { hosts, risk, execution, venue, journal: Unjournaled }))
 }
 
@@ -151,6 +164,7 @@ struct Notes {
     orders: Orders,
     strategies: Vec<String>,
     instruments: Arc<Instruments>,
+    feed_lag: Duration,
 }
 
 impl Watcher for Notes {
@@ -165,7 +179,12 @@ impl Watcher for Notes {
                 }
             }
             CascadeOutput::Order { event, fee_in_quote, .. } => {
-                self.orders.change(event, &self.instruments, *fee_in_quote);
+                let mut event = event.clone();
+                if let OrderEventKind::Filled { fill, .. } = &mut event.kind {
+                    // Back from when the market was received to when it was.
+                    fill.event_at = fill.event_at.before(self.feed_lag);
+                }
+                self.orders.change(&event, &self.instruments, *fee_in_quote);
             }
             CascadeOutput::Note { .. }
             | CascadeOutput::StrategyFailed { .. }

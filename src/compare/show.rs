@@ -5,10 +5,10 @@ use std::fmt;
 
 use model::{Amount, Asset};
 
+use super::Comparison;
 use super::differences::{Because, Difference};
 use super::figures::{Figures, Group};
 use super::orders::{OrderRecord, Outcome};
-use super::Comparison;
 
 impl Comparison {
     /// The text: at most so many differences.
@@ -27,7 +27,8 @@ pub struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { from, to, warnings, models, groups, alike, differences } = self.comparison;
+        let Comparison { from, to, warnings, models, feed_lag_ms, groups, alike, differences } =
+            self.comparison;
         for warning in warnings {
             writeln!(out, "warning: {warning}")?;
         }
@@ -35,6 +36,7 @@ impl fmt::Display for Shown<'_> {
         for model in models {
             writeln!(out, "  {model}")?;
         }
+        writeln!(out, "  trades were received {feed_lag_ms:.1} ms after they happened (median)")?;
         for group in groups {
             // One strategy in one symbol is all there is.
             if group.strategy.is_some() && groups.len() <= 2 {

@@ -9,8 +9,12 @@ use std::sync::Arc;
 
 use events::log_event;
 use kernel::ledger::{Ledger, LedgerOrder};
-use matching::{Fees, LatencyModel, LocalVenue, LocalVenueModels, RecordedModels, RestoredOpenOrder};
-use model::{Amount, Asset, Instrument, InstrumentId, Instruments, Timestamp, TradeId, VenueOrderId};
+use matching::{
+    Fees, LatencyModel, LocalVenue, LocalVenueModels, RecordedModels, RestoredOpenOrder,
+};
+use model::{
+    Amount, Asset, Instrument, InstrumentId, Instruments, Timestamp, TradeId, VenueOrderId,
+};
 
 use super::fee_rates::FeeRates;
 use crate::config::{Config, PaperConfig};

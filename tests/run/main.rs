@@ -13,6 +13,7 @@ mod support;
 
 mod alerts;
 mod bad_input;
+mod compare;
 mod connections;
 mod control;
 mod guard;

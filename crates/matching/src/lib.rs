@@ -37,4 +37,6 @@ pub use orders::{OrderView, Slot};
 pub use recorded::{QueueModel, Recorded, RecordedModels};
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, SelfTradePrevention, Submission, Trailing};
-pub use venue::{LatencyModel, LocalReject, LocalVenue, LocalVenueModels, RestoredOpenOrder};
+pub use venue::{
+    LatencyModel, LocalReject, LocalVenue, LocalVenueModels, MeasuredLatency, RestoredOpenOrder,
+};

@@ -39,6 +39,11 @@ pub trait Liquidity {
         self.levels(side)
     }
 
+    /// What a taker without a limit meets behind all of that.
+    fn behind(&self, _side: Side) -> Option<Level> {
+        None
+    }
+
     /// Fills `taker` with up to `wanted` from the other side, at `limit` or better. Orders of the
     /// taker's owner are met as its [`crate::SelfTradePrevention`] says.
     fn take(
@@ -82,7 +87,8 @@ pub(crate) fn preview<L: Liquidity>(
 ) -> Preview {
     let (mut quantity, mut spent, mut worst_price) = (0_i64, 0_i128, None);
     let mut is_exhausted = true;
-    for level in source.depth(side.opposite()) {
+    let behind = source.behind(side.opposite()).filter(|_| limit.is_none());
+    for level in source.depth(side.opposite()).chain(behind) {
         if !is_within(side, level.price, limit) {
             break;
         }

@@ -156,8 +156,14 @@ impl Desk {
     /// Runs another command of the program on this desk's engine, and gives its exit code and
     /// what it printed: to standard output, and to standard error.
     pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        let state_dir = self.state_dir();
+        let fixed = ["--state-dir", state_dir.to_str().unwrap()];
+        Self::output(&arguments.iter().copied().chain(fixed).collect::<Vec<_>>())
+    }
+
+    fn output(arguments: &[&str]) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickwright"));
-        command.args(arguments).arg("--state-dir").arg(self.state_dir());
+        command.args(arguments);
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -165,11 +171,18 @@ impl Desk {
 
     /// The same with this desk's configuration, for a command that does not talk to an engine.
     pub fn command_with_settings(&self, arguments: &[&str]) -> (i32, String, String) {
+        let state_dir = self.state_dir();
+        let fixed = ["--state-dir", state_dir.to_str().unwrap()];
+        self.settings_command(&arguments.iter().copied().chain(fixed).collect::<Vec<_>>())
+    }
+
+    /// The same for a command that is told the state directory in its own way, or needs none.
+    pub fn settings_command(&self, arguments: &[&str]) -> (i32, String, String) {
         let config = self.path().join("engine.toml");
         let settings = self.settings.iter().flat_map(|set| ["--set", set.as_str()]);
         let fixed = ["--config", config.to_str().unwrap()];
         let all: Vec<&str> = arguments.iter().copied().chain(fixed).chain(settings).collect();
-        self.command(&all)
+        Self::output(&all)
     }
 
     /// What a strategy holds, as the journal says.

@@ -1,7 +1,8 @@
 //! A recorded or live market that orders of ours are imagined on: it does not notice them.
 //!
 //! **What is known decides how.** With levels (depth or best prices), a taker takes what is
-//! displayed, and what it took stays taken until the level changes; a resting order starts
+//! displayed, and what it took stays taken until the level changes (a market order that takes more
+//! than best prices alone display pays half a spread and slippage for the rest); a resting order starts
 //! behind what its level displays and moves up as [`QueueModel`] says; it fills from trades at
 //! its price once it is in front, from any trade beyond its price, and from displayed quantity
 //! of the other side that reaches its price. Without levels, a taker pays half a spread and
@@ -132,7 +133,11 @@ impl Recorded {
 
     /// Without levels: what a taker meets, of which there is no end.
     fn assumed(&self, side: Side) -> Option<Level> {
-        let last = self.last_price.filter(|_| !self.has_levels())?;
+        self.last_price.filter(|_| !self.has_levels()).and_then(|last| self.beyond(side, last))
+    }
+
+    /// Half a spread and slippage worse than a price, without end.
+    fn beyond(&self, side: Side, last: Price) -> Option<Level> {
         let cost = i128::from(last.units()) * self.taker_cost / 1_000_000_000_000;
         let units = i128::from(last.units()) - cost * i128::from(side.sign());
         let price = Price::from_units(i64::try_from(units).ok()?);
@@ -159,6 +164,13 @@ impl Liquidity for Recorded {
         displayed.filter(|level| level.quantity.is_positive()).chain(self.assumed(side))
     }
 
+    /// Behind the best price, where that is all that is known: on the venue an order without a
+    /// limit would go on through the book.
+    fn behind(&self, side: Side) -> Option<Level> {
+        let best = self.book.best(side).filter(|_| !self.has_depth)?;
+        self.beyond(side, best.price)
+    }
+
     fn take(
         &mut self,
         taker: Slot,
@@ -181,6 +193,11 @@ impl Liquidity for Recorded {
                 *self.taken.entry((maker_side, level.price)).or_default() += quantity.units();
             }
             desk.execute(None, Some(taker), level.price, quantity, side, out);
+        }
+        if let Some(level) = self.behind(maker_side).filter(|_| limit.is_none())
+            && wanted.is_positive()
+        {
+            desk.execute(None, Some(taker), level.price, wanted, side, out);
         }
     }
 

@@ -175,9 +175,16 @@ fn best_prices_run_ahead_of_depth() {
         "quote 99 5 100 1
          buy 1 market => 1(0 left) took 1 @ 100.00 from market
          quote 99 4 100 1
-         buy 1 market => 2 expired INSUFFICIENT_LIQUIDITY
+         buy 1 @ 100 ioc => 2 expired UNFILLED_IOC_QUANTITY_EXPIRED
          quote 99 4 100 0.5
-         buy 1 market => 3(0.5 left) took 0.5 @ 100.00 from market; 3 expired INSUFFICIENT_LIQUIDITY",
+         buy 1 @ 100 ioc => 3(0.5 left) took 0.5 @ 100.00 from market; 3 expired UNFILLED_IOC_QUANTITY_EXPIRED",
+    );
+    // Behind best prices there is more, which costs a market order half a spread and slippage.
+    check(
+        back(),
+        "quote 99 5 100 1
+         buy 3 market => 1(2 left) took 1 @ 100.00 from market; 1(0 left) took 2 @ 100.02 from market
+         sell 6 market => 2(1 left) took 5 @ 99.00 from market; 2(0 left) took 1 @ 98.98 from market",
     );
 }
 

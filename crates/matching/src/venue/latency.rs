@@ -1,5 +1,6 @@
 //! How long messages to and from the venue take.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
@@ -39,11 +40,34 @@ impl Default for LatencyModel {
     }
 }
 
+/// How long messages took that were sent at known instants: another one takes as long as the one
+/// sent nearest to it.
+#[derive(Clone, Debug)]
+pub struct MeasuredLatency(Arc<[(Timestamp, Duration)]>);
+
+impl MeasuredLatency {
+    /// From instants and what was sent then took; `None` if nothing was.
+    #[must_use]
+    pub fn new(mut taken: Vec<(Timestamp, Duration)>) -> Option<Self> {
+        taken.sort_unstable();
+        (!taken.is_empty()).then(|| Self(taken.into()))
+    }
+
+    fn at(&self, now: Timestamp) -> Duration {
+        let later = self.0.partition_point(|(at, _)| *at < now);
+        let around = later.saturating_sub(1)..(later + 1).min(self.0.len());
+        let nearest =
+            self.0[around].iter().min_by_key(|(at, _)| at.nanos_since(now).unsigned_abs());
+        nearest.expect("there is one at least").1
+    }
+}
+
 /// One way of a connection, which keeps its order: nothing overtakes what was sent before it.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     model: LatencyModel,
     random: Pcg64,
+    measured: Option<MeasuredLatency>,
     last: Timestamp,
 }
 
@@ -55,18 +79,25 @@ impl Way {
             LatencyModel::Uniform { seed, .. } => seed,
         };
         let random = Pcg64::seed_from_u64(seed ^ stream.rotate_left(32));
-        Self { model, random, last: Timestamp::EPOCH }
+        Self { model, random, measured: None, last: Timestamp::EPOCH }
+    }
+
+    /// Goes by what was measured instead.
+    pub(super) fn go_by(&mut self, measured: MeasuredLatency) {
+        self.measured = Some(measured);
     }
 
     /// When what is sent now arrives.
     pub(super) fn arrival(&mut self, now: Timestamp) -> Timestamp {
-        let micros = match self.model {
-            LatencyModel::Constant { micros } => micros,
-            LatencyModel::Uniform { min_micros, max_micros, .. } => {
-                self.random.random_range(min_micros..=max_micros.max(min_micros))
+        let takes = match (&self.measured, self.model) {
+            (Some(measured), _) => measured.at(now),
+            (None, LatencyModel::Constant { micros }) => Duration::from_micros(micros),
+            (None, LatencyModel::Uniform { min_micros, max_micros, .. }) => {
+                let max_micros = max_micros.max(min_micros);
+                Duration::from_micros(self.random.random_range(min_micros..=max_micros))
             }
         };
-        self.last = self.last.max(now.after(Duration::from_micros(micros)));
+        self.last = self.last.max(now.after(takes));
         self.last
     }
 }
@@ -90,5 +121,20 @@ mod tests {
             let way = arrival.since(Timestamp::from_micros(at * 100));
             assert!(way >= Duration::from_millis(1) && way <= Duration::from_millis(9));
         }
+    }
+
+    #[test]
+    fn a_message_takes_as_long_as_the_one_sent_nearest_to_it() {
+        assert!(MeasuredLatency::new(Vec::new()).is_none());
+        let ms = |ms| (Timestamp::from_millis(ms), Duration::from_millis(ms.unsigned_abs()));
+        let measured = MeasuredLatency::new(vec![ms(50), ms(10), ms(20)]).unwrap();
+        for (now, expected) in [(0, 10), (10, 10), (14, 10), (16, 20), (34, 20), (36, 50), (99, 50)]
+        {
+            let taken = measured.at(Timestamp::from_millis(now));
+            assert_eq!(taken, Duration::from_millis(expected), "at {now}");
+        }
+        let mut way = Way::new(LatencyModel::NONE, 0);
+        way.go_by(measured);
+        assert_eq!(way.arrival(Timestamp::from_millis(50)), Timestamp::from_millis(100));
     }
 }

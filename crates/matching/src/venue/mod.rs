@@ -21,7 +21,7 @@ use model::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-pub use latency::LatencyModel;
+pub use latency::{LatencyModel, MeasuredLatency};
 
 use crate::fees::notional;
 use crate::{
@@ -132,6 +132,14 @@ impl LocalVenue {
             answers: VecDeque::new(),
             matched: Vec::new(),
         }
+    }
+
+    /// Commands and answers take as long as those of a run did, instead of what the models say.
+    #[must_use]
+    pub fn with_measured_latency(mut self, to: MeasuredLatency, from: MeasuredLatency) -> Self {
+        self.to_venue.go_by(to);
+        self.from_venue.go_by(from);
+        self
     }
 
     /// Takes over filters and states that the venue has changed.

@@ -7,6 +7,7 @@ use backtest::plan::Machines;
 use backtest::run::{Run, RunError, WatchError, Watcher};
 use backtest::source::{EventSource as _, SourceError, Span};
 use kernel::cascade::{Cascade, CascadeOutput, CascadeParts, Unjournaled};
+use kernel::orders::ExecutionPolicy;
 use kernel::strategy::{StrategyEntry, StrategyHost};
 use matching::{Fees, LocalVenueModels, MeasuredLatency};
 use model::{Instrument, Instruments, OrderEventKind, Timestamp};
@@ -130,7 +131,7 @@ fn machines(
     let mut config = config.clone();
     config.engine.mode = Mode::Paper;
     let BuiltMachines { feed: _, feed_setup: _, risk, execution, seats } =
-        build_machines(&config, kinds, foundation)?;
+        build_machines(&config, kinds, foundation, ExecutionPolicy::default())?;
     let mut hosts = Vec::new();
     for seat in seats {
         let machine = (seat.factory)(&foundation.instruments)

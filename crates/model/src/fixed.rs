@@ -66,18 +66,59 @@ fn parse_units(text: &[u8]) -> Result<i64, FixedError> {
     Ok(if negative { -units } else { units })
 }
 
-/// Writes units of 10⁻⁸ with all eight decimals, as the venue does.
-fn write_units(units: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let sign = if units < 0 { "-" } else { "" };
-    let magnitude = units.unsigned_abs();
-    let (whole, fraction) = (magnitude / ONE.unsigned_abs(), magnitude % ONE.unsigned_abs());
-    match out.precision() {
-        Some(0) => write!(out, "{sign}{whole}"),
-        Some(decimals) if decimals < SCALE as usize => {
-            let shown = fraction / 10_u64.pow(SCALE - decimals as u32);
-            write!(out, "{sign}{whole}.{shown:0decimals$}")
+/// Digits of the largest magnitude, a point and a sign.
+const TEXT_BYTES: usize = 21;
+
+/// Units of 10⁻⁸ as text with all eight decimals, as the venue writes them. In place: each intent
+/// and each record of the journal holds dozens of these, and an order waits for them.
+struct UnitsText {
+    bytes: [u8; TEXT_BYTES],
+    first: usize,
+}
+
+impl UnitsText {
+    fn new(units: i64) -> Self {
+        let magnitude = units.unsigned_abs();
+        let mut text = Self { bytes: [b'0'; TEXT_BYTES], first: TEXT_BYTES };
+        text.push_digits(magnitude % ONE.unsigned_abs(), SCALE as usize);
+        text.push(b'.');
+        text.push_digits(magnitude / ONE.unsigned_abs(), 1);
+        if units < 0 {
+            text.push(b'-');
         }
-        Some(_) | None => write!(out, "{sign}{whole}.{fraction:08}"),
+        text
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.first -= 1;
+        self.bytes[self.first] = byte;
+    }
+
+    /// The digits of a number, zeros before it up to a width.
+    fn push_digits(&mut self, mut number: u64, width: usize) {
+        let last = self.first - width;
+        while number > 0 {
+            self.push(b'0' + (number % 10) as u8);
+            number /= 10;
+        }
+        // The bytes before are zeros already.
+        self.first = self.first.min(last);
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.first..]).expect("digits, a point and a sign")
+    }
+}
+
+fn write_units(units: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let text = UnitsText::new(units);
+    let text = text.as_str();
+    match out.precision() {
+        Some(0) => out.write_str(&text[..text.len() - SCALE as usize - 1]),
+        Some(decimals) if decimals < SCALE as usize => {
+            out.write_str(&text[..text.len() - SCALE as usize + decimals])
+        }
+        Some(_) | None => out.write_str(text),
     }
 }
 
@@ -158,6 +199,14 @@ macro_rules! fixed {
             #[must_use]
             pub fn to_decimal(self) -> Decimal {
                 Decimal::from_i128_with_scale(i128::from(self.0), SCALE)
+            }
+
+            /// As text without zeros at its end: where more decimals than an asset has are refused,
+            /// zeros included.
+            #[must_use]
+            pub fn to_plain_string(self) -> String {
+                let text = UnitsText::new(self.0);
+                text.as_str().trim_end_matches('0').trim_end_matches('.').to_owned()
             }
 
             /// As a float, for indicators only, never for money.
@@ -251,7 +300,7 @@ macro_rules! fixed {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(UnitsText::new(self.0).as_str())
             }
         }
 
@@ -346,6 +395,29 @@ mod tests {
             }
             units *= 2;
         }
+    }
+
+    #[test]
+    fn texts_have_as_many_decimals_as_asked_for() {
+        #[track_caller]
+        fn check(units: i64, all: &str, two: &str, none: &str, plain: &str) {
+            let price = Price::from_units(units);
+            assert_eq!(price.to_string(), all);
+            assert_eq!(format!("{price:.2}"), two);
+            assert_eq!(format!("{price:.0}"), none);
+            assert_eq!(price.to_plain_string(), plain);
+            assert_eq!(serde_json::to_string(&price).unwrap(), format!("\"{all}\""));
+        }
+        check(0, "0.00000000", "0.00", "0", "0");
+        check(1, "0.00000001", "0.00", "0", "0.00000001");
+        check(-50_000_000, "-0.50000000", "-0.50", "-0", "-0.5");
+        check(100_000_000, "1.00000000", "1.00", "1", "1");
+        check(6_183_763_000_000, "61837.63000000", "61837.63", "61837", "61837.63");
+        check(2_000_000_000, "20.00000000", "20.00", "20", "20");
+        let most = "92233720368.54775807";
+        check(i64::MAX, most, "92233720368.54", "92233720368", most);
+        let least = "-92233720368.54775808";
+        check(i64::MIN, least, "-92233720368.54", "-92233720368", least);
     }
 
     #[test]

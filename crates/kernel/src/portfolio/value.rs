@@ -130,9 +130,85 @@ impl Value {
     }
 }
 
+/// As the amount is written: a dozen of these are in each intent, for which an order waits, so a
+/// value that fits in 64 bits a side of its point, as nearly all do, takes no decimal.
 impl serde::Serialize for Value {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_amount().serialize(serializer)
+        match PlainText::of(*self) {
+            Some(text) => serializer.serialize_str(text.as_str()),
+            None => self.to_amount().serialize(serializer),
+        }
+    }
+}
+
+/// A value as digits, a point and digits without zeros at their end.
+struct PlainText {
+    bytes: [u8; Self::BYTES],
+    first: usize,
+}
+
+impl PlainText {
+    const FRACTION_DIGITS: usize = SCALE as usize;
+    /// Twelve digits before the point leave sixteen of the 28 that an amount carries.
+    const WHOLE_DIGITS: usize = 12;
+    const BYTES: usize = 1 + Self::WHOLE_DIGITS + 1 + Self::FRACTION_DIGITS;
+
+    /// `None` for what is too large to be written with all its digits.
+    fn of(value: Value) -> Option<Self> {
+        const ONE: u128 = 10_u128.pow(SCALE);
+        let magnitude = value.0.unsigned_abs();
+        if magnitude >= ONE * 10_u128.pow(Self::WHOLE_DIGITS as u32) {
+            return None;
+        }
+        let (whole, fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u64);
+        let mut text = Self { bytes: [b'0'; Self::BYTES], first: Self::BYTES };
+        text.write_fraction(fraction);
+        text.write_whole(whole);
+        if value.0 < 0 {
+            text.push(b'-');
+        }
+        Some(text)
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.first -= 1;
+        self.bytes[self.first] = byte;
+    }
+
+    fn write_whole(&mut self, mut whole: u64) {
+        loop {
+            self.push(b'0' + (whole % 10) as u8);
+            whole /= 10;
+            if whole == 0 {
+                return;
+            }
+        }
+    }
+
+    fn write_fraction(&mut self, mut fraction: u64) {
+        if fraction == 0 {
+            return;
+        }
+        let mut digits = Self::FRACTION_DIGITS;
+        for step in [8, 4, 2, 1] {
+            let power = 10_u64.pow(step);
+            if fraction.is_multiple_of(power) {
+                fraction /= power;
+                digits -= step as usize;
+            }
+        }
+        let point_at = self.first - digits - 1;
+        while fraction > 0 {
+            self.push(b'0' + (fraction % 10) as u8);
+            fraction /= 10;
+        }
+        // The digits between are zeros already.
+        self.first = point_at + 1;
+        self.push(b'.');
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.first..]).expect("digits, a point, a sign")
     }
 }
 
@@ -251,6 +327,32 @@ mod tests {
         check("-12.5", "-12.5", "-12.5");
         check("0.00000000000000001", "0", "0.0000000000000001");
         check("-0.00000000000000001", "-0.0000000000000001", "0");
+    }
+
+    #[test]
+    fn values_are_written_as_amounts_are() {
+        #[track_caller]
+        fn check(units: i128) {
+            let value = Value(units);
+            let (text, oracle) =
+                (serde_json::to_string(&value), serde_json::to_string(&value.to_amount()));
+            assert_eq!(text.unwrap(), oracle.unwrap());
+        }
+        for power in 0..38 {
+            let around = 10_i128.pow(power);
+            for units in [around - 1, around, around + 1, 7 * around, 123_456_789 * (around >> 30)]
+            {
+                check(units);
+                check(-units);
+            }
+        }
+        let mut units: i128 = 1;
+        for step in 1..4_000_i128 {
+            units = units.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
+            check(units >> (step % 100));
+        }
+        check(i128::MAX);
+        check(i128::MIN);
     }
 
     #[test]

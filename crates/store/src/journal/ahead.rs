@@ -133,15 +133,18 @@ pub(super) fn empty(database: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// `number checksum record`, a line.
+/// `number checksum record`, a line. An order waits for it: no formatting beside the record's own.
 fn encode(number: u64, record: &Record, out: &mut Vec<u8>) -> Result<(), JournalError> {
-    write!(out, "{number} {:CHECKSUM_DIGITS$} ", "").expect("a Vec takes everything");
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(&[b' '; 1 + CHECKSUM_DIGITS + 1]);
     let body_at = out.len();
     serde_json::to_writer(&mut *out, record)
         .map_err(|error| JournalError::Io(format!("encoding a record: {error}")))?;
-    let checksum = checksum(number, &out[body_at..]);
-    let digits = &mut out[body_at - 1 - CHECKSUM_DIGITS..body_at - 1];
-    digits.copy_from_slice(format!("{checksum:08x}").as_bytes());
+    let mut checksum = checksum(number, &out[body_at..]);
+    for digit in out[body_at - 1 - CHECKSUM_DIGITS..body_at - 1].iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(checksum & 0xf) as usize];
+        checksum >>= 4;
+    }
     out.push(b'\n');
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Placing an order.
 
-use model::{ClientOrderId, Instrument, NewOrder, OrderQuantity, Price, Quantity};
+use model::{ClientOrderId, Instrument, NewOrder, OrderQuantity};
 
 use super::call::{Call, Operation};
 use super::params::Params;
@@ -25,54 +25,39 @@ impl Call {
         client_order_id: &ClientOrderId,
         options: SubmitOptions,
     ) -> Self {
-        let mut params = Params::new()
+        let mut params = Params::of_order()
             .text("symbol", instrument.symbol.as_str())
-            .text("side", OrderSide::from(new.side).as_str())
-            .text("type", OrderType::from(&new.kind).as_str());
+            .word("side", OrderSide::from(new.side).as_str())
+            .word("type", OrderType::from(&new.kind).as_str());
         if let Some(time_in_force) = new.kind.time_in_force() {
-            params = params.text("timeInForce", WireTimeInForce::from(time_in_force).as_str());
+            params = params.word("timeInForce", WireTimeInForce::from(time_in_force).as_str());
         }
         params = match new.quantity {
-            OrderQuantity::Base(quantity) => params.text("quantity", plain_quantity(quantity)),
+            OrderQuantity::Base(quantity) => params.text("quantity", quantity.to_plain_string()),
             OrderQuantity::Quote(amount) => {
                 let amount = amount.truncated(instrument.quote_decimals);
                 params.text("quoteOrderQty", amount.to_string())
             }
         };
         if let Some(price) = new.kind.limit_price() {
-            params = params.text("price", plain_price(price));
+            params = params.text("price", price.to_plain_string());
         }
         if let Some(stop_price) = new.kind.stop_price() {
-            params = params.text("stopPrice", plain_price(stop_price));
+            params = params.text("stopPrice", stop_price.to_plain_string());
         }
         params = params
             .text("newClientOrderId", client_order_id.as_str())
-            .text("newOrderRespType", options.response.as_str())
-            .text("selfTradePreventionMode", options.self_trade_prevention.as_str());
+            .word("newOrderRespType", options.response.as_str())
+            .word("selfTradePreventionMode", options.self_trade_prevention.as_str());
         Self::new(Operation::PlaceOrder, 1, params)
     }
-}
-
-/// Without trailing zeros: more decimals than the asset has are refused, zeros included.
-fn plain_price(price: Price) -> String {
-    trimmed(price.to_string())
-}
-
-/// Without trailing zeros: more decimals than the asset has are refused, zeros included.
-fn plain_quantity(quantity: Quantity) -> String {
-    trimmed(quantity.to_string())
-}
-
-fn trimmed(mut text: String) -> String {
-    let kept = text.trim_end_matches('0').trim_end_matches('.').len();
-    text.truncate(kept);
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use model::{
-        Contract, Filters, InstrumentId, InstrumentStatus, OrderKind, Side, TimeInForce, VenueId,
+        Contract, Filters, InstrumentId, InstrumentStatus, OrderKind, Price, Side, TimeInForce,
+        VenueId,
     };
 
     use super::*;

@@ -10,16 +10,23 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
+    /// A JSON string that needs no escapes and is always the same.
+    Word(&'static str),
     /// A JSON string.
     Text(String),
-    /// A JSON number, boolean or array, as it stands.
+    /// A JSON number.
+    Integer(i64),
+    /// A JSON boolean or array, as it stands.
     Plain(String),
 }
 
 impl Value {
-    fn text(&self) -> &str {
+    /// Hands the value out as text.
+    fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
         match self {
-            Self::Text(text) | Self::Plain(text) => text,
+            Self::Word(text) => take(text),
+            Self::Text(text) | Self::Plain(text) => take(text),
+            Self::Integer(number) => take(itoa::Buffer::new().format(*number)),
         }
     }
 }
@@ -37,6 +44,11 @@ impl Params {
         Self { entries: Vec::new() }
     }
 
+    /// None yet, with room for as many as an order has.
+    pub(super) fn of_order() -> Self {
+        Self { entries: Vec::with_capacity(12) }
+    }
+
     /// Adds a text or a decimal number, which the venue takes as text.
     #[must_use]
     pub fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -44,10 +56,17 @@ impl Params {
         self
     }
 
+    /// Adds one of the venue's own words.
+    #[must_use]
+    pub fn word(mut self, name: &'static str, value: &'static str) -> Self {
+        self.entries.push((name, Value::Word(value)));
+        self
+    }
+
     /// Adds an integer.
     #[must_use]
     pub fn integer(mut self, name: &'static str, value: i64) -> Self {
-        self.entries.push((name, Value::Plain(itoa::Buffer::new().format(value).to_owned())));
+        self.entries.push((name, Value::Integer(value)));
         self
     }
 
@@ -71,10 +90,15 @@ impl Params {
         self.entries.retain(|(key, _)| *key != name);
     }
 
-    /// The value of a parameter.
+    /// The value of a parameter that is a text.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.entries.iter().find(|(key, _)| *key == name).map(|(_, value)| value.text())
+        let (_, value) = self.entries.iter().find(|(key, _)| *key == name)?;
+        match value {
+            Value::Word(text) => Some(text),
+            Value::Text(text) => Some(text),
+            Value::Integer(_) | Value::Plain(_) => None,
+        }
     }
 
     /// `a=1&b=2`, percent-encoded, in the order of adding: what a REST request sends and signs.
@@ -83,36 +107,46 @@ impl Params {
         let mut query = String::with_capacity(256);
         for (name, value) in &self.entries {
             let separator = if query.is_empty() { "" } else { "&" };
-            let value = utf8_percent_encode(value.text(), RESERVED);
-            write!(query, "{separator}{name}={value}").expect("writing to a String can't fail");
+            value.with_text(|value| {
+                let value = utf8_percent_encode(value, RESERVED);
+                write!(query, "{separator}{name}={value}").expect("writing to a String can't fail");
+            });
         }
         query
     }
 
-    /// `a=1&b=2`, sorted by name and not encoded: what a WebSocket API request signs.
-    pub(super) fn to_sorted_payload(&self) -> String {
-        let mut sorted: Vec<_> = self.entries.iter().collect();
+    /// `a=1&b=2` of these and what a request adds to them, sorted by name and not encoded: what a
+    /// WebSocket API request signs.
+    pub(super) fn to_sorted_payload(&self, added: &Self) -> String {
+        let mut sorted: Vec<_> = self.entries.iter().chain(&added.entries).collect();
         sorted.sort_by_key(|(name, _)| *name);
         let mut payload = String::with_capacity(256);
         for (name, value) in sorted {
             let separator = if payload.is_empty() { "" } else { "&" };
-            let value = value.text();
-            write!(payload, "{separator}{name}={value}").expect("writing to a String can't fail");
+            value.with_text(|value| {
+                write!(payload, "{separator}{name}={value}")
+                    .expect("writing to a String can't fail");
+            });
         }
         payload
     }
 
-    /// `{"a":"1","b":2}`: what a WebSocket API request sends. The literal text of numbers is the
-    /// one that was signed.
-    pub(super) fn write_json(&self, out: &mut String) {
+    /// `{"a":"1","b":2}` of these and what a request adds to them: what a WebSocket API request
+    /// sends. The literal text of numbers is the one that was signed.
+    pub(super) fn write_json(&self, added: &Self, out: &mut String) {
         out.push('{');
-        for (index, (name, value)) in self.entries.iter().enumerate() {
+        for (index, (name, value)) in self.entries.iter().chain(&added.entries).enumerate() {
             out.push_str(if index == 0 { "\"" } else { ",\"" });
             out.push_str(name);
             out.push_str("\":");
             match value {
+                Value::Word(word) => {
+                    out.push('"');
+                    out.push_str(word);
+                    out.push('"');
+                }
                 Value::Text(text) => write_json_text(text, out),
-                Value::Plain(text) => out.push_str(text),
+                Value::Integer(_) | Value::Plain(_) => value.with_text(|text| out.push_str(text)),
             }
         }
         out.push('}');
@@ -154,15 +188,15 @@ mod tests {
              &omitZeroBalances=true&symbols=%5B%22A%5C%22%22%2C%22B%22%5D"
         );
         assert_eq!(
-            params.to_sorted_payload(),
+            params.to_sorted_payload(&Params::new()),
             "omitZeroBalances=true&recvWindow=5000&side=a b&c=d&symbol=１２&symbols=[\"A\\\"\",\"B\"]"
         );
         let mut json = String::new();
-        params.text("note", "a\"\\\n").write_json(&mut json);
+        params.text("note", "a\"\\\n").write_json(&Params::new().word("b", "c"), &mut json);
         assert_eq!(
             json,
             "{\"symbol\":\"１２\",\"side\":\"a b&c=d\",\"recvWindow\":5000,\
-             \"omitZeroBalances\":true,\"symbols\":[\"A\\\"\",\"B\"],\"note\":\"a\\\"\\\\\\n\"}"
+             \"omitZeroBalances\":true,\"symbols\":[\"A\\\"\",\"B\"],\"note\":\"a\\\"\\\\\\n\",\"b\":\"c\"}"
         );
     }
 }

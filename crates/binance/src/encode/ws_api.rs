@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 use super::call::{Call, Security};
+use super::params::Params;
 use super::rest::whole_millis;
 use crate::sign::Credentials;
 
@@ -39,33 +40,30 @@ pub enum WsAuth<'a> {
 #[must_use]
 pub fn ws_api_request(id: i64, call: &Call, auth: WsAuth<'_>) -> String {
     let method = call.operation.ws_api().expect("the operation exists on the WebSocket API");
-    let mut params = call.params.clone();
-    match (call.operation.security(), auth) {
-        (Security::Public | Security::Session, _) => {}
-        (Security::Signed, WsAuth::Session { timestamp, recv_window }) => {
-            params = params
-                .integer("recvWindow", whole_millis(recv_window))
-                .integer("timestamp", timestamp.as_millis());
-        }
+    let added = match (call.operation.security(), auth) {
+        (Security::Public | Security::Session, _) => Params::new(),
+        (Security::Signed, WsAuth::Session { timestamp, recv_window }) => Params::new()
+            .integer("recvWindow", whole_millis(recv_window))
+            .integer("timestamp", timestamp.as_millis()),
         (Security::Signed, WsAuth::Signed { credentials, timestamp, recv_window }) => {
-            params = params
+            let added = Params::new()
                 .text("apiKey", credentials.api_key())
                 .integer("recvWindow", whole_millis(recv_window))
                 .integer("timestamp", timestamp.as_millis());
-            let signature = credentials.signer().sign(params.to_sorted_payload().as_bytes());
-            params = params.text("signature", signature);
+            let payload = call.params.to_sorted_payload(&added);
+            added.text("signature", credentials.signer().sign(payload.as_bytes()))
         }
         (Security::Signed, WsAuth::None) => {
             unreachable!("a signed operation is called with a key or on a session")
         }
-    }
+    };
     let mut frame = String::with_capacity(512);
     frame.push_str("{\"id\":");
     frame.push_str(itoa::Buffer::new().format(id));
     frame.push_str(",\"method\":\"");
     frame.push_str(method);
     frame.push_str("\",\"params\":");
-    params.write_json(&mut frame);
+    call.params.write_json(&added, &mut frame);
     frame.push('}');
     frame
 }
@@ -73,7 +71,6 @@ pub fn ws_api_request(id: i64, call: &Call, auth: WsAuth<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::call::Operation;
-    use super::super::params::Params;
     use super::*;
 
     const KEY: &str = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";

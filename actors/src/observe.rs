@@ -123,21 +123,6 @@ impl std::fmt::Debug for Observations {
 }
 
 impl Observations {
-    /// Waits for observations, takes some, at most `most`, and writes the lines of those about
-    /// orders. Returns how many; 0 when nothing will follow.
-    pub async fn take_many(&self, taken: &mut Vec<Observation>, most: usize) -> usize {
-        std::future::poll_fn(|context| {
-            let mut queue = self.lock();
-            let before = taken.len();
-            let received = std::task::ready!(queue.receiver.poll_recv_many(context, taken, most));
-            for observation in &taken[before..] {
-                queue.log(observation);
-            }
-            std::task::Poll::Ready(received)
-        })
-        .await
-    }
-
     /// Takes all that is queued now, and writes the lines of those about orders.
     pub fn take_rest(&self) -> Vec<Observation> {
         self.lock().take_rest()
@@ -224,20 +209,17 @@ mod tests {
         observations.iter().map(instant).collect()
     }
 
-    #[tokio::test]
-    async fn past_the_bound_observations_are_dropped_and_counted() {
+    #[test]
+    fn past_the_bound_observations_are_dropped_and_counted() {
         let (observer, observations) = channel(4);
         (1..=6).for_each(|number| observer.tell(sample(number)));
         let reading = observer.gauge().read();
         assert_eq!((reading.bound, reading.depth, reading.sent, reading.refused), (4, 4, 4, 2));
-        let mut taken = Vec::new();
-        assert_eq!(observations.take_many(&mut taken, 3).await, 3);
+        let mut taken = observations.take_rest();
         observer.tell(sample(7));
         taken.extend(observations.take_rest());
         assert_eq!(instants(&taken), [1, 2, 3, 4, 7]);
         assert_eq!((observer.gauge().depth(), observer.gauge().refused()), (0, 2));
-        drop(observer);
-        assert_eq!(observations.take_many(&mut taken, 3).await, 0);
     }
 
     #[test]

@@ -27,8 +27,9 @@ use crate::config::{Config, Mode};
 use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
-    Alerter, Assembly, ExchangeInfoError, FeeRates, Foundation, Onlooker, OpenedLedger,
-    RecordingThread, Running, Site, assemble, check_key_rights, keep_rules, lock_account,
+    Alerter, Assembly, ExchangeInfoError, FeeRates, Foundation, Onlooker, OnlookerThread,
+    OpenedLedger, RecordingThread, Running, Site, assemble, check_key_rights, keep_rules,
+    lock_account,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -230,8 +231,7 @@ pub struct Session {
     _account: Option<Lock>,
     /// Served until the session ends.
     _control: ControlSocket,
-    onlooker: tokio::task::JoinHandle<Option<crate::wiring::RunRecord>>,
-    stop_onlooker: watch::Sender<bool>,
+    onlooker: OnlookerThread,
 }
 
 impl Session {
@@ -310,8 +310,8 @@ impl Session {
         watch_strategies(config, state_dir, &running, &clock, log)?;
         let alerter = Alerter::of(&engine.alerts)?;
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
-        let (stop_onlooker, stopped) = watch::channel(false);
-        let onlooker = tokio::task::spawn_local(onlooker.run(stopped));
+        let onlooker = OnlookerThread::start(onlooker);
+        let onlooker = onlooker.expect("the system gives a thread to a process that just began");
         let control = serve_control(state_dir, &running)?;
         let snapshot = start_monitor(config, &running, &clock, log);
         if let Some(listener) = listener {
@@ -335,7 +335,6 @@ impl Session {
             _account: account,
             _control: control,
             onlooker,
-            stop_onlooker,
         };
         session.keep_following(config);
         let symbols: Vec<String> = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
@@ -409,8 +408,7 @@ impl Session {
         if let Some(recording) = self.recording {
             recording.finish();
         }
-        self.stop_onlooker.send_replace(true);
-        self.onlooker.await.ok().flatten()
+        self.onlooker.finish().await
     }
 
     /// Drains the engine and closes the journal.

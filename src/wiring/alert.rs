@@ -42,6 +42,13 @@ impl Alerter {
         Ok(Some(Self { http, url, timeout: config.timeout, places }))
     }
 
+    /// Waits for the alerts that are under way, each at most for its timeout.
+    pub async fn settle(&self) {
+        let all = u32::try_from(ALERTS_BOUND).expect("a small number");
+        // The permits are never closed.
+        let _ = self.places.acquire_many(all).await;
+    }
+
     /// Sends in the background; the log tells what came of it.
     pub fn send(&self, subject: &str, text: &str) {
         let subject = subject.to_owned();

@@ -30,7 +30,7 @@ pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;
 pub use ledger::{LedgerJournal, OpenedLedger};
 pub use machines::{BuiltMachines, FeedSetup, Foundation, build_machines};
-pub use onlooker::{Onlooker, RunRecord};
+pub use onlooker::{Onlooker, OnlookerThread, RunRecord};
 pub use paper::{ModelNames, local_venue, model_names, paper_models};
 pub use recording::{RecordingThread, newest_recording, recordings_directory};
 pub use rest::{RestError, SignedRest};

@@ -1,7 +1,7 @@
 //! The onlooker: takes what the engine tells, with which the log lines of orders are written,
 //! keeps the latest orders and fills for the API, everything for a report if one is wanted, and
-//! sends alerts. It has a turn when the order path has none: while the journal writes, or after
-//! the order is out.
+//! sends alerts. It has a thread of its own, which nobody wakes: it looks a hundred times a second,
+//! so that an order pays for a place in a queue and for nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,16 +14,17 @@ use model::{
     Timestamp,
 };
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{oneshot, watch};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
 
 use super::alert::Alerter;
 use super::assemble::Observed;
 
-/// Most observations taken in one turn: then ticks and answers come first.
-const BATCH: usize = 64;
+/// How often it looks; a log line of an order is at most so late.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// What the API shows is at most so old.
-const PUBLISH_WITHIN: Duration = Duration::from_millis(100);
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// How many orders and fills the API shows.
 const RECENT_BOUND: usize = 500;
 
@@ -58,7 +59,39 @@ impl RunRecord {
     }
 }
 
-/// The task that listens.
+/// Its thread.
+pub struct OnlookerThread {
+    stop: oneshot::Sender<()>,
+    record: oneshot::Receiver<Option<RunRecord>>,
+}
+
+impl OnlookerThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no timer.
+    pub fn start(onlooker: Onlooker) -> std::io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (give, record) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("onlooker".to_owned()).spawn(move || {
+            let kept = LocalSet::new().block_on(&runtime, onlooker.run(stopped));
+            // Whoever does not wait does not want it.
+            let _ = give.send(kept);
+        })?;
+        Ok(Self { stop, record })
+    }
+
+    /// Takes what was told until now, waits for alerts that are under way, ends the thread and
+    /// returns what it kept; nothing if it panicked.
+    pub async fn finish(self) -> Option<RunRecord> {
+        // A thread that panicked hears nothing.
+        let _ = self.stop.send(());
+        self.record.await.ok().flatten()
+    }
+}
+
+/// What the thread does.
 pub struct Onlooker {
     observed: Observed,
     orders: VecDeque<(OrderId, Value)>,
@@ -88,39 +121,30 @@ impl Onlooker {
         (onlooker, recent)
     }
 
-    /// Listens until the engine is gone, or until nothing is left to hear after `stop`.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Option<RunRecord> {
-        let observations = self.observed.observations.clone();
-        let mut batch = Vec::new();
-        let mut publish_at = None;
+    /// Looks until it is told to stop, or nobody is left to tell it; then it takes the rest.
+    async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Option<RunRecord> {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut published_at, mut is_news) = (Instant::now(), false);
         loop {
-            tokio::select! {
+            let is_last = tokio::select! {
                 biased;
-                heard = observations.take_many(&mut batch, BATCH) => {
-                    if heard == 0 {
-                        return self.record;
-                    }
-                    for observation in batch.drain(..) {
-                        self.take(observation);
-                    }
-                    publish_at.get_or_insert_with(|| Instant::now() + PUBLISH_WITHIN);
-                    if heard == BATCH {
-                        tokio::task::yield_now().await;
-                    }
+                _ = &mut stop => true,
+                _ = looks.tick() => false,
+            };
+            for observation in self.observed.observations.take_rest() {
+                self.take(observation);
+                is_news = true;
+            }
+            if is_news && self.is_published() && published_at.elapsed() >= PUBLISH_EVERY {
+                self.publish();
+                (published_at, is_news) = (Instant::now(), false);
+            }
+            if is_last {
+                if let Some(alerter) = &self.alerter {
+                    alerter.settle().await;
                 }
-                () = sleep_until(publish_at.unwrap_or_else(Instant::now)),
-                    if publish_at.is_some() && self.is_published() =>
-                {
-                    self.publish();
-                    publish_at = None;
-                }
-                stopped = stop.wait_for(|stop| *stop) => {
-                    drop(stopped);
-                    for observation in observations.take_rest() {
-                        self.take(observation);
-                    }
-                    return self.record;
-                }
+                return self.record;
             }
         }
     }

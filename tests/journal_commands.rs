@@ -51,6 +51,7 @@ fn intent() -> Record {
         strategy: ORDER.strategy,
         new,
         replaces: None,
+        other_leg: None,
         cause: Cause::Market { sequence: 77, event: MarketEvent::Quote(quote) },
         correlation: CorrelationId(42),
         caused_at: at(0),

@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 
 use binance::decode::{
-    AggTrade, BookTicker, CancelReplaceReply, DepthSnapshot, DepthUpdateEvent, LegReply, MyTrade,
-    OrderReply, StreamEvent, TradeEvent, UserEvent as Told, WsApiFrame, decode_stream,
-    decode_ws_api, parse, venue_instant,
+    AggTrade, BookTicker, CancelReplaceReply, CanceledReply, DepthSnapshot, DepthUpdateEvent,
+    LegReply, MyTrade, OrderReply, StreamEvent, TradeEvent, UserEvent as Told, WsApiFrame,
+    decode_stream, decode_ws_api, parse, venue_instant,
 };
 use binance::{ExecutionType as Step, OrderType, WireOrderStatus, WireTimeInForce};
 use exchange::accounts::Balance;
@@ -288,6 +288,9 @@ fn answers_to_replacements() {
         let (LegReply::Done(canceled), LegReply::Done(placed)) = (reply.cancel, reply.new_order)
         else {
             panic!("{name}: both were done");
+        };
+        let CanceledReply::Order(canceled) = *canceled else {
+            panic!("{name}: an order was canceled, no list");
         };
         let cancel = client_id(&canceled.client_order_id);
         let answer = CancelAnswer::of(&order_of(&canceled), cancel, UNIT);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use events::log_event;
 use kernel::journal::{Durability, Record};
-use kernel::messages::ExecutionRequest;
+use kernel::messages::{ExecutionRequest, OrderRequest};
 use kernel::protection::{ClosingPlan, Uncovered};
 use kernel::risk::{Authority, ProtectionNews, RiskEffect, RiskInput, RiskMachine, TradingState};
 use kernel::venue::Wake;
@@ -138,23 +138,21 @@ impl RiskActor {
 
     fn execute(&mut self, request: ExecutionRequest, hops: Hops) {
         let now = self.parts.clock.now();
-        let approved = match &request {
-            ExecutionRequest::Submit(approved)
-            | ExecutionRequest::Replace { new: approved, .. } => Some(approved.get()),
-            ExecutionRequest::Cancel { .. } | ExecutionRequest::CancelAll { .. } => None,
-        };
-        let shown = approved.map(|request| Observation::Approved {
+        let shown = |request: &OrderRequest| Observation::Approved {
             strategy: request.strategy,
             order: request.order,
             new: request.new,
             correlation: request.correlation,
             at: now.venue,
-        });
+        };
+        let mut approved = request.approved().map(shown);
+        let shown = [approved.next(), approved.next()];
+        drop(approved);
         let hops = Hops { approved_at: now.wall, ..hops };
         if let Err(refused) = self.links().execution.send(ExecutionRequested { request, hops }) {
             self.report_broken(format!("risk → execution: {refused}"));
         }
-        if let Some(observation) = shown {
+        for observation in shown.into_iter().flatten() {
             self.parts.observer.tell(observation);
         }
     }

@@ -43,6 +43,7 @@ pub struct StrategyRisk {
 pub struct StrategyProtection {
     pub stop_loss_bps: Option<u32>,
     pub stop_limit_bps: Option<u32>,
+    pub take_profit_bps: Option<u32>,
 }
 
 /// As the layers merge, before the parameters are checked against their own table.

@@ -73,6 +73,13 @@ pub static STRATEGY_KEYS: &[Key] = &[
         Optional,
         "How far below its trigger the stop still sells. Unset: at whatever the market pays.",
     ),
+    Key::new(
+        "protection.take_profit_bps",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Optional,
+        "A sell rests beside the stop, so far above the average cost, as one pair with it (OCO): \
+         whichever trades first ends the other. Only with `stop_loss_bps`. Unset: the stop alone.",
+    ),
 ];
 
 /// The keys of a file of this kind.

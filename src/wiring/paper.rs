@@ -77,7 +77,13 @@ pub fn local_venue(
         venue = venue.with_fees(instrument.id, fees(instrument));
     }
     let (mut restored, mut lost) = (0_u32, 0_u32);
-    for order in ledger.open_orders().filter_map(known_to_venue) {
+    let other_leg = |order: &LedgerOrder| {
+        let other = order.intent.other_leg?;
+        ledger.order(other).map(|other| other.intent.client_order_id)
+    };
+    let known =
+        |order| Some(RestoredOpenOrder { other_leg: other_leg(order), ..known_to_venue(order)? });
+    for order in ledger.open_orders().filter_map(known) {
         match venue.restore(now, &order) {
             Ok(()) => restored += 1,
             Err(reason) => {
@@ -98,6 +104,7 @@ fn known_to_venue(order: &LedgerOrder) -> Option<RestoredOpenOrder> {
         new: order.intent.new,
         executed: order.executed,
         is_triggered: order.triggered,
+        other_leg: None,
     })
 }
 

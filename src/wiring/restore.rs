@@ -74,10 +74,11 @@ pub fn strategy_limits(strategy: &StrategyConfig) -> RiskLimits {
 #[must_use]
 pub fn strategy_protection(strategy: &StrategyConfig) -> Option<ProtectionPolicy> {
     let bps = |bps: u32| Rate::from_bps(Decimal::from(bps));
-    let StrategyProtection { stop_loss_bps, stop_limit_bps } = strategy.protection;
+    let StrategyProtection { stop_loss_bps, stop_limit_bps, take_profit_bps } = strategy.protection;
     stop_loss_bps.map(|stop_loss| ProtectionPolicy {
         stop_loss: bps(stop_loss),
         stop_limit: stop_limit_bps.map(bps),
+        take_profit: take_profit_bps.map(bps),
     })
 }
 

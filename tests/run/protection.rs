@@ -18,12 +18,19 @@ fn desk(venue: &Venue) -> Desk {
 /// base leaves.
 #[track_caller]
 fn wait_until_protected(desk: &Desk, venue: &Venue, engine: &Engine) -> Quantity {
+    wait_for_orders(1, desk, venue, engine)
+}
+
+/// The same under so many orders that protect each the same.
+#[track_caller]
+fn wait_for_orders(legs: usize, desk: &Desk, venue: &Venue, engine: &Engine) -> Quantity {
     let step: Quantity = "0.0001".parse().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let held = desk.held("panics", "BTCUSDT");
         let (count, protected) = venue.protected("BTCUSDT");
-        if count == 1 && protected.is_positive() && held - protected < step {
+        let protected = Quantity::from_units(protected.units() / legs as i64);
+        if count == legs && protected.is_positive() && held - protected < step {
             assert!(protected <= held, "{protected} protects {held}");
             return protected;
         }
@@ -73,6 +80,35 @@ fn a_stop_rests_for_what_is_held_through_shutdown_kill_and_halt() {
     assert_eq!(heartbeat["unprotected"], 0);
     engine.stop();
     assert_eq!(venue.open_orders(), resting);
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_pair_rests_for_what_is_held_through_shutdown_kill_and_halt() {
+    let venue = Venue::start(10);
+    let desk = desk(&venue).with_target("panics", 2_000);
+    let mut engine = started(&desk);
+    let protected = wait_for_orders(2, &desk, &venue, &engine);
+    let both = (2, Quantity::from_units(2 * protected.units()));
+    engine.wait_for("protection.restored", |_| true, Within::secs(5));
+    engine.stop();
+    assert_eq!(venue.protected("BTCUSDT"), both, "a stop leaves it working");
+    let resting = venue.open_orders();
+    for wait_ms in [0, 1_500] {
+        let mut engine = started(&desk);
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        engine.signal(Signal::Kill);
+        engine.exit(Within::secs(5));
+        assert_eq!(venue.protected("BTCUSDT"), both, "killed after {wait_ms} ms");
+    }
+    let mut engine = started(&desk);
+    let (code, _, errors) = desk.command(&["halt"]);
+    assert_eq!(code, 0, "{errors}");
+    let heartbeat =
+        engine.wait_for("engine.heartbeat", |l| l["open_orders"] == 2, Within::secs(10));
+    assert_eq!(heartbeat["unprotected"], 0);
+    assert_eq!(venue.open_orders(), resting, "a halt keeps both, and only them");
+    engine.stop();
     compare(&desk, &venue);
 }
 

@@ -25,6 +25,10 @@ pub struct IntentRecord {
     pub new: NewOrder,
     /// The order that must be gone first, for a replacement.
     pub replaces: Option<OrderId>,
+    /// The other order of a pair, of which one cancels the other. Absent in journals of builds
+    /// that placed none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_leg: Option<OrderId>,
     /// The event that made the strategy act, by value.
     pub cause: Cause,
     /// The chain of events that it belongs to.

@@ -125,6 +125,15 @@ pub struct OrderRequest {
     pub checks: Vec<RiskCheck>,
 }
 
+/// Two orders that the gate let through for the same lots.
+#[derive(PartialEq, Eq, Debug)]
+pub struct ApprovedPair {
+    /// The one that limits a loss.
+    pub stop: Approved<OrderRequest>,
+    /// The one that takes a profit.
+    pub target: Approved<OrderRequest>,
+}
+
 /// What execution is asked to do. Cancels need no approval: less is always allowed.
 #[derive(PartialEq, Eq, Debug)]
 pub enum ExecutionRequest {
@@ -147,11 +156,34 @@ pub enum ExecutionRequest {
         /// What to place once it is gone.
         new: Approved<OrderRequest>,
     },
+    /// Place two approved orders for the same lots, of which one cancels the other.
+    SubmitPair(Box<ApprovedPair>),
+    /// Take an order back that has traded nothing, and place an approved one, in one request.
+    CancelReplace {
+        /// The order to take back.
+        old: OrderId,
+        /// What to place; only if the old one is gone with nothing of it filled.
+        new: Approved<OrderRequest>,
+    },
     /// Take back every working order that the scope names.
     CancelAll {
         /// Which orders.
         scope: CancelScope,
     },
+}
+
+impl ExecutionRequest {
+    /// The orders that it places.
+    pub fn approved(&self) -> impl Iterator<Item = &OrderRequest> {
+        let (first, second) = match self {
+            Self::Submit(new) | Self::Replace { new, .. } | Self::CancelReplace { new, .. } => {
+                (Some(new), None)
+            }
+            Self::SubmitPair(pair) => (Some(&pair.stop), Some(&pair.target)),
+            Self::Cancel { .. } | Self::CancelAll { .. } => (None, None),
+        };
+        first.into_iter().chain(second).map(Approved::get)
+    }
 }
 
 /// Which orders a mass cancel concerns. Only ever orders of our own.

@@ -15,6 +15,24 @@ use serde::{Deserialize, Serialize};
 use crate::orders::VenueCommand;
 use crate::wire::{Moment, WireEffect, WireInput};
 
+/// One order of a pair of which one cancels the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OrderLeg {
+    /// Its name on the wire.
+    pub client_order_id: ClientOrderId,
+    /// What to place, already rounded.
+    pub new: NewOrder,
+}
+
+/// Two orders for the same lots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OrderPair {
+    /// The one that limits a loss.
+    pub stop: OrderLeg,
+    /// The one that takes a profit.
+    pub target: OrderLeg,
+}
+
 /// What can be asked of a venue. On its own it moves nothing: only a [`VenueCommand`] does.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +42,20 @@ pub enum VenueAction {
         /// Its name on the wire.
         client_order_id: ClientOrderId,
         /// What to place, already rounded.
+        new: NewOrder,
+    },
+    /// Place two orders for the same lots, of which the first to trade or to be triggered ends the
+    /// other. Sent at most once; both are there, or neither. Each is reported and asked about by
+    /// its own name; whoever takes one back takes both back.
+    SubmitPair(Box<OrderPair>),
+    /// Take an order back that has traded nothing, and place another in the same request: if the
+    /// cancel fails, the other is not placed. Sent at most once.
+    CancelReplace {
+        /// The name of the order that goes.
+        old: ClientOrderId,
+        /// Name on the wire of the one that comes.
+        client_order_id: ClientOrderId,
+        /// What to place, already rounded. It trades what the old one does.
         new: NewOrder,
     },
     /// Take an order back, by the name it was placed under.
@@ -67,6 +99,28 @@ pub enum VenueAction {
         /// The venue's order.
         venue_order: VenueOrderId,
     },
+}
+
+impl VenueAction {
+    /// The names of the orders that it places.
+    pub fn placed(&self) -> impl Iterator<Item = ClientOrderId> + use<> {
+        let (first, second) = match self {
+            Self::Submit { client_order_id, .. } | Self::CancelReplace { client_order_id, .. } => {
+                (Some(*client_order_id), None)
+            }
+            Self::SubmitPair(pair) => {
+                (Some(pair.stop.client_order_id), Some(pair.target.client_order_id))
+            }
+            Self::Cancel { .. }
+            | Self::QueryOrder { .. }
+            | Self::QueryVenueOrder { .. }
+            | Self::ReadAccount
+            | Self::ReadOpenOrders
+            | Self::ReadTrades { .. }
+            | Self::ReadOrderTrades { .. } => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
 }
 
 /// An order as the venue describes it, in an answer or in the user data stream.

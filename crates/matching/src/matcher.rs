@@ -255,6 +255,14 @@ impl<L: Liquidity> Matcher<L> {
         Ok(quantity)
     }
 
+    /// How many more orders of an owner may be open, and the limit.
+    #[must_use]
+    pub fn room(&self, owner: Owner) -> Option<(u32, u32)> {
+        let limit = self.desk.instrument.filters.max_open_orders?;
+        let open = self.desk.open.get(&owner).copied().unwrap_or_default();
+        Some((limit.saturating_sub(open.orders), limit))
+    }
+
     fn check_filters(&self, submission: &Submission) -> Result<(), Reject> {
         let Submission { owner, order, reference, .. } = submission;
         let instrument = &self.desk.instrument;

@@ -153,6 +153,11 @@ impl Desk {
         self.set(&format!("strategies.{strategy}.protection.stop_loss_bps={stop_loss_bps}"))
     }
 
+    /// Lays a target so far above the cost beside that stop, as one pair.
+    pub fn with_target(self, strategy: &str, take_profit_bps: u32) -> Self {
+        self.set(&format!("strategies.{strategy}.protection.take_profit_bps={take_profit_bps}"))
+    }
+
     /// Runs another command of the program on this desk's engine, and gives its exit code and
     /// what it printed: to standard output, and to standard error.
     pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::field::{optional_instant, optional_text};
-use super::{ApiError, DecodeError, parse};
+use super::{ApiError, CanceledReply, DecodeError, parse};
 use crate::{OrderSide, OrderType, SelfTradePrevention, WireOrderStatus, WireTimeInForce};
 
 /// An order as any answer tells it. How much is there depends on the question: ACK gives ids
@@ -106,16 +106,16 @@ pub struct ReplyFill<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelReplaceReply<'a> {
     /// What became of the cancel.
-    pub cancel: LegReply<'a>,
+    pub cancel: LegReply<CanceledReply<'a>>,
     /// What became of the new order.
-    pub new_order: LegReply<'a>,
+    pub new_order: LegReply<OrderReply<'a>>,
 }
 
 /// What became of one half of a cancelReplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LegReply<'a> {
+pub enum LegReply<R> {
     /// It was done.
-    Done(Box<OrderReply<'a>>),
+    Done(Box<R>),
     /// It was refused.
     Refused(ApiError),
     /// It was not tried.
@@ -148,7 +148,10 @@ impl<'a> CancelReplaceReply<'a> {
     }
 }
 
-fn read_leg<'a>(result: &str, response: Option<&'a RawValue>) -> Result<LegReply<'a>, DecodeError> {
+fn read_leg<'a, R: Deserialize<'a>>(
+    result: &str,
+    response: Option<&'a RawValue>,
+) -> Result<LegReply<R>, DecodeError> {
     let bytes = response.map_or(&b"null"[..], |response| response.get().as_bytes());
     match result {
         "SUCCESS" => Ok(LegReply::Done(parse("cancelReplace leg", bytes)?)),

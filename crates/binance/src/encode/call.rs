@@ -453,12 +453,15 @@ impl Call {
     /// Whether the call places an order, which must never be sent twice.
     #[must_use]
     pub const fn places_order(&self) -> bool {
-        matches!(
-            self.operation,
-            Operation::PlaceOrder
-                | Operation::CancelReplace
-                | Operation::PlaceOco
-                | Operation::PlaceOto
-        )
+        self.orders_placed() > 0
+    }
+
+    /// How many orders it counts as.
+    #[must_use]
+    pub const fn orders_placed(&self) -> u32 {
+        if matches!(self.operation, Operation::PlaceOco | Operation::PlaceOto) {
+            return 2;
+        }
+        matches!(self.operation, Operation::PlaceOrder | Operation::CancelReplace) as u32
     }
 }

@@ -1,6 +1,7 @@
 //! Placing an order.
 
-use model::{ClientOrderId, Instrument, NewOrder, OrderQuantity};
+use kernel::venue::{OrderLeg, OrderPair};
+use model::{ClientOrderId, Instrument, NewOrder, OrderQuantity, Side};
 
 use super::call::{Call, Operation};
 use super::params::Params;
@@ -32,13 +33,7 @@ impl Call {
         if let Some(time_in_force) = new.kind.time_in_force() {
             params = params.word("timeInForce", WireTimeInForce::from(time_in_force).as_str());
         }
-        params = match new.quantity {
-            OrderQuantity::Base(quantity) => params.text("quantity", quantity.to_plain_string()),
-            OrderQuantity::Quote(amount) => {
-                let amount = amount.truncated(instrument.quote_decimals);
-                params.text("quoteOrderQty", amount.to_string())
-            }
-        };
+        params = with_quantity(params, instrument, new.quantity);
         if let Some(price) = new.kind.limit_price() {
             params = params.text("price", price.to_plain_string());
         }
@@ -50,6 +45,99 @@ impl Call {
             .word("newOrderRespType", options.response.as_str())
             .word("selfTradePreventionMode", options.self_trade_prevention.as_str());
         Self::new(Operation::PlaceOrder, 1, params)
+    }
+}
+
+impl Call {
+    /// Places two orders for the same lots, of which one cancels the other, both rounded already.
+    #[must_use]
+    pub fn submit_pair(
+        instrument: &Instrument,
+        OrderPair { stop, target }: &OrderPair,
+        options: SubmitOptions,
+    ) -> Self {
+        let params = Params::new()
+            .text("symbol", instrument.symbol.as_str())
+            .text("side", OrderSide::from(stop.new.side).as_str());
+        let params = with_quantity(params, instrument, stop.new.quantity);
+        let (above, below) = match stop.new.side {
+            Side::Sell => (target, stop),
+            Side::Buy => (stop, target),
+        };
+        let params = with_leg(params, &ABOVE, above);
+        let params = with_leg(params, &BELOW, below)
+            .text("newOrderRespType", options.response.as_str())
+            .text("selfTradePreventionMode", options.self_trade_prevention.as_str());
+        Self::new(Operation::PlaceOco, 1, params)
+    }
+
+    /// Takes an order back if nothing of it has traded, and then places another one.
+    #[must_use]
+    pub fn cancel_replace(
+        instrument: &Instrument,
+        old: &ClientOrderId,
+        new: &NewOrder,
+        client_order_id: &ClientOrderId,
+        options: SubmitOptions,
+    ) -> Self {
+        let params = Self::submit(instrument, new, client_order_id, options)
+            .params
+            .text("cancelReplaceMode", "STOP_ON_FAILURE")
+            .text("cancelOrigClientOrderId", old.as_str())
+            .text("cancelRestrictions", "ONLY_NEW");
+        Self::new(Operation::CancelReplace, 1, params)
+    }
+}
+
+/// What the parameters of a leg are called.
+struct LegNames {
+    kind: &'static str,
+    client_order_id: &'static str,
+    price: &'static str,
+    stop_price: &'static str,
+    time_in_force: &'static str,
+}
+
+const ABOVE: LegNames = LegNames {
+    kind: "aboveType",
+    client_order_id: "aboveClientOrderId",
+    price: "abovePrice",
+    stop_price: "aboveStopPrice",
+    time_in_force: "aboveTimeInForce",
+};
+
+const BELOW: LegNames = LegNames {
+    kind: "belowType",
+    client_order_id: "belowClientOrderId",
+    price: "belowPrice",
+    stop_price: "belowStopPrice",
+    time_in_force: "belowTimeInForce",
+};
+
+fn with_leg(params: Params, names: &LegNames, leg: &OrderLeg) -> Params {
+    let kind = &leg.new.kind;
+    let mut params = params
+        .text(names.kind, OrderType::from(kind).as_str())
+        .text(names.client_order_id, leg.client_order_id.as_str());
+    if let Some(price) = kind.limit_price() {
+        params = params.text(names.price, price.to_plain_string());
+    }
+    if let Some(stop_price) = kind.stop_price() {
+        params = params.text(names.stop_price, stop_price.to_plain_string());
+    }
+    if let Some(time_in_force) = kind.time_in_force() {
+        params = params.text(names.time_in_force, WireTimeInForce::from(time_in_force).as_str());
+    }
+    params
+}
+
+fn with_quantity(params: Params, instrument: &Instrument, quantity: OrderQuantity) -> Params {
+    match quantity {
+        OrderQuantity::Base(quantity) => params.text("quantity", quantity.to_plain_string()),
+        OrderQuantity::Quote(amount) => {
+            let amount = amount.truncated(instrument.quote_decimals);
+            params.text("quoteOrderQty", amount.to_string())
+        }
     }
 }
 

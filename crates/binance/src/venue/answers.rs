@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use kernel::venue::{Balance, OrderSnapshot, VenueAction, VenueEffect, VenueEvent};
 use kernel::wire::{ConnectionId, HttpAnswer, Moment};
-use model::{Asset, Fill, InstrumentId, RejectReason, Timestamp, VenueOrderId};
+use model::{
+    Asset, ClientOrderId, Fill, InstrumentId, NewOrder, RejectReason, Timestamp, VenueOrderId,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::calls::MAX_TRADES;
 use super::reports::{order_fills, snapshot_of_reply, snapshot_of_report};
 use super::{BinanceVenue, Pending, Purpose, tell};
 use crate::classify::{Intent, Outcome, classify};
 use crate::decode::{
-    Account, ApiError, DecodeError, MyTrade, OrderReply, RequestId, ServerTime, UserEvent,
-    WsApiEvent, WsApiFrame, WsApiResponse, decode_ws_api, parse,
+    Account, ApiError, CancelReplaceReply, CanceledReply, DecodeError, LegReply, MyTrade,
+    OrderListReply, OrderReply, RequestId, ServerTime, UserEvent, WsApiEvent, WsApiFrame,
+    WsApiResponse, decode_ws_api, parse,
 };
 
 /// The venue's code for a request that came too late or too early.
@@ -27,8 +32,19 @@ struct Answer<'a> {
     body: &'a [u8],
     /// The refusal, as far as it could be read.
     error: Option<ApiError>,
+    /// What the refusal adds: both halves of a cancelReplace.
+    halves: Option<&'a str>,
     /// Until when the venue wants no more requests.
     retry_at: Option<Timestamp>,
+}
+
+/// A refusal over HTTP.
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    code: i32,
+    msg: String,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
 }
 
 /// Whether the venue wants no requests for a while. It says for how long: what it counts in the
@@ -88,6 +104,7 @@ impl BinanceVenue {
             status: response.status,
             body: response.result.unwrap_or("").as_bytes(),
             error: response.error.clone(),
+            halves: response.error_data,
             retry_at: response.retry_after(),
         };
         self.note_refusal(now, &answer);
@@ -130,10 +147,13 @@ impl BinanceVenue {
             .header("retry-after")
             .and_then(|secs| secs.trim().parse().ok())
             .map(|secs| venue_now.after(Duration::from_secs(secs)));
+        let is_ok = answer.status == 200;
+        let refusal = if is_ok { None } else { parse::<Refusal<'_>>("refusal", &answer.body).ok() };
         let answer = Answer {
             status: answer.status,
             body: &answer.body,
-            error: if answer.status == 200 { None } else { parse("refusal", &answer.body).ok() },
+            halves: refusal.as_ref().and_then(|refusal| refusal.data).map(RawValue::get),
+            error: refusal.map(|Refusal { code, msg, .. }| ApiError { code, msg }),
             retry_at,
         };
         self.note_refusal(now, &answer);
@@ -182,14 +202,30 @@ impl BinanceVenue {
         answer: &Answer<'_>,
         effects: &mut Vec<VenueEffect>,
     ) {
+        if let VenueAction::CancelReplace { .. } = action
+            && let Some(halves) = answer.halves
+            && let Ok(reply) = CancelReplaceReply::read(halves.as_bytes())
+        {
+            self.on_halves(now, action, &reply, effects);
+            return;
+        }
         let outcome = classify(intent(action), answer.status, answer.error.clone());
         match (outcome, action) {
-            (Outcome::Rejected(error), VenueAction::Submit { client_order_id, .. }) => {
-                let event = VenueEvent::SubmitRejected {
-                    client_order_id: *client_order_id,
-                    reason: reject_reason(error),
-                };
-                tell(event, effects);
+            (
+                Outcome::Rejected(error),
+                VenueAction::Submit { .. }
+                | VenueAction::SubmitPair(_)
+                | VenueAction::CancelReplace { .. },
+            ) => {
+                let reason = reject_reason(error);
+                if let VenueAction::CancelReplace { old: client_order_id, .. } = *action {
+                    let reason = reason.clone();
+                    tell(VenueEvent::CancelRejected { client_order_id, reason }, effects);
+                }
+                for client_order_id in action.placed() {
+                    let reason = reason.clone();
+                    tell(VenueEvent::SubmitRejected { client_order_id, reason }, effects);
+                }
             }
             (Outcome::Rejected(error), VenueAction::Cancel { client_order_id, .. }) => {
                 let event = VenueEvent::CancelRejected {
@@ -222,17 +258,24 @@ impl BinanceVenue {
         match action {
             VenueAction::Submit { new, .. } => {
                 let reply: OrderReply<'_> = parse("order answer", body)?;
-                let snapshot = snapshot_of_reply(&reply, new.instrument, now.venue);
-                let client_order_id = snapshot.client_order_id;
-                for fill in order_fills(&reply, new, &snapshot)? {
-                    tell(VenueEvent::Filled { client_order_id, fill }, effects);
+                tell_placed(&reply, new, now.venue, effects)?;
+            }
+            VenueAction::SubmitPair(pair) => {
+                let list: OrderListReply<'_> = parse("order list answer", body)?;
+                for leg in [&pair.stop, &pair.target] {
+                    let name = leg.client_order_id.as_str();
+                    let reply = list.order_reports.iter().find(|r| r.client_order_id == name);
+                    let missing = || DecodeError::impossible("order list answer", "leg", &name);
+                    tell_placed(reply.ok_or_else(missing)?, &leg.new, now.venue, effects)?;
                 }
-                tell(VenueEvent::OrderChanged(snapshot), effects);
+            }
+            VenueAction::CancelReplace { .. } => {
+                let reply = CancelReplaceReply::read(body)?;
+                self.on_halves(now, action, &reply, effects);
             }
             VenueAction::Cancel { instrument, .. } => {
-                let reply: OrderReply<'_> = parse("cancel answer", body)?;
-                let snapshot = snapshot_of_reply(&reply, *instrument, now.venue);
-                tell(VenueEvent::OrderChanged(snapshot), effects);
+                let reply: CanceledReply<'_> = parse("cancel answer", body)?;
+                tell_canceled(&reply, *instrument, now.venue, effects);
             }
             VenueAction::QueryOrder { instrument, .. }
             | VenueAction::QueryVenueOrder { instrument, .. } => {
@@ -257,6 +300,43 @@ impl BinanceVenue {
             }
         }
         Ok(())
+    }
+
+    /// Both halves of a cancelReplace, each by its own answer. Where the cancel failed, the new
+    /// order was not tried.
+    fn on_halves(
+        &mut self,
+        now: Moment,
+        action: &VenueAction,
+        reply: &CancelReplaceReply<'_>,
+        effects: &mut Vec<VenueEffect>,
+    ) {
+        let VenueAction::CancelReplace { old, client_order_id, new } = action else { return };
+        let (old, client_order_id) = (*old, *client_order_id);
+        match &reply.cancel {
+            LegReply::Done(canceled) => {
+                tell_canceled(canceled, new.instrument, now.venue, effects);
+            }
+            LegReply::Refused(error) => tell(cancel_refused(old, error), effects),
+            LegReply::NotAttempted => {
+                let event =
+                    VenueEvent::CancelRejected { client_order_id: old, reason: not_tried() };
+                tell(event, effects);
+            }
+        }
+        match &reply.new_order {
+            LegReply::Done(placed) => {
+                if let Err(error) = tell_placed(placed, new, now.venue, effects) {
+                    let reason = error.to_string();
+                    tell(VenueEvent::SubmitUnknown { client_order_id, reason }, effects);
+                }
+            }
+            LegReply::Refused(error) => tell(submit_refused(client_order_id, error), effects),
+            LegReply::NotAttempted => {
+                let event = VenueEvent::SubmitRejected { client_order_id, reason: not_tried() };
+                tell(event, effects);
+            }
+        }
     }
 
     /// A page of an order's trades: told once all are there.
@@ -342,7 +422,8 @@ impl BinanceVenue {
                     self.rotate(now, effects);
                 }
             }
-            // A lock by another product comes with its own position; lists are not sent yet.
+            // A lock by another product comes with its own position; each leg of a list reports
+            // for itself.
             UserEvent::ExternalLock(_) | UserEvent::List(_) | UserEvent::Other { .. } => {}
         }
     }
@@ -350,7 +431,9 @@ impl BinanceVenue {
 
 const fn intent(action: &VenueAction) -> Intent {
     match action {
-        VenueAction::Submit { .. } => Intent::Submit,
+        VenueAction::Submit { .. }
+        | VenueAction::SubmitPair(_)
+        | VenueAction::CancelReplace { .. } => Intent::Submit,
         VenueAction::Cancel { .. } => Intent::Cancel,
         VenueAction::QueryOrder { .. }
         | VenueAction::QueryVenueOrder { .. }
@@ -358,6 +441,61 @@ const fn intent(action: &VenueAction) -> Intent {
         | VenueAction::ReadOpenOrders
         | VenueAction::ReadTrades { .. }
         | VenueAction::ReadOrderTrades { .. } => Intent::Query,
+    }
+}
+
+/// Why half of a cancelReplace was not done.
+fn not_tried() -> RejectReason {
+    RejectReason { code: -2022, message: "Order cancel-replace failed.".to_owned() }
+}
+
+/// What the refusal of the cancelling half means.
+fn cancel_refused(client_order_id: ClientOrderId, error: &ApiError) -> VenueEvent {
+    if let Outcome::Rejected(error) = classify(Intent::Cancel, 400, Some(error.clone())) {
+        VenueEvent::CancelRejected { client_order_id, reason: reject_reason(error) }
+    } else {
+        VenueEvent::CancelUnknown { client_order_id, reason: error.to_string() }
+    }
+}
+
+/// What the refusal of the placing half means.
+fn submit_refused(client_order_id: ClientOrderId, error: &ApiError) -> VenueEvent {
+    if let Outcome::Rejected(error) = classify(Intent::Submit, 400, Some(error.clone())) {
+        VenueEvent::SubmitRejected { client_order_id, reason: reject_reason(error) }
+    } else {
+        VenueEvent::SubmitUnknown { client_order_id, reason: error.to_string() }
+    }
+}
+
+/// The answer to an order that the venue has taken: its fills, then its state.
+fn tell_placed(
+    reply: &OrderReply<'_>,
+    new: &NewOrder,
+    now: Timestamp,
+    effects: &mut Vec<VenueEffect>,
+) -> Result<(), DecodeError> {
+    let snapshot = snapshot_of_reply(reply, new.instrument, now);
+    let client_order_id = snapshot.client_order_id;
+    for fill in order_fills(reply, new, &snapshot)? {
+        tell(VenueEvent::Filled { client_order_id, fill }, effects);
+    }
+    tell(VenueEvent::OrderChanged(snapshot), effects);
+    Ok(())
+}
+
+/// The answer to a cancel: of an order, or of every leg of its list.
+fn tell_canceled(
+    reply: &CanceledReply<'_>,
+    instrument: InstrumentId,
+    now: Timestamp,
+    effects: &mut Vec<VenueEffect>,
+) {
+    let replies = match reply {
+        CanceledReply::List(list) => list.order_reports.as_slice(),
+        CanceledReply::Order(order) => std::slice::from_ref(&**order),
+    };
+    for reply in replies {
+        tell(VenueEvent::OrderChanged(snapshot_of_reply(reply, instrument, now)), effects);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use kernel::venue::{VenueAction, VenueEffect, VenueEvent};
 use kernel::wire::{ConnectionId, Moment, RequestId, WireEffect};
-use model::Timestamp;
+use model::{InstrumentId, Timestamp};
 
 use super::links::Stage;
-use super::{BinanceVenue, Pending, Purpose, Way, submitted, tell, wire};
+use super::{BinanceVenue, Pending, Purpose, Way, places_orders, tell, wire};
 use crate::encode::{
     Call, OrderName, RestAuth, SubmitOptions, WsAuth, rest_request, ws_api_request,
 };
@@ -23,7 +23,7 @@ impl BinanceVenue {
         effects: &mut Vec<VenueEffect>,
     ) {
         let call = self.call(action);
-        let orders = u32::from(call.places_order());
+        let orders = call.orders_placed();
         match self.limits.request(self.venue_now(now), call.weight, orders, priority(action)) {
             Permit::Allowed => self.send(now, action, &call, effects),
             Permit::WaitUntil(until) => self.keep(now, action, until, effects),
@@ -39,9 +39,8 @@ impl BinanceVenue {
         until: Timestamp,
         effects: &mut Vec<VenueEffect>,
     ) {
-        if let Some(client_order_id) = submitted(action) {
-            let reason = format!("rate limit: no room until {until}");
-            tell(VenueEvent::NotSent { client_order_id, reason }, effects);
+        if places_orders(action) {
+            tell_not_sent(action, &format!("rate limit: no room until {until}"), effects);
             return;
         }
         if self.waiting.contains(action) {
@@ -77,16 +76,28 @@ impl BinanceVenue {
         }
     }
 
+    fn options(&self, instrument: InstrumentId) -> SubmitOptions {
+        SubmitOptions {
+            self_trade_prevention: self.preventions[usize::from(instrument.0)],
+            response: self.policy.response,
+        }
+    }
+
     fn call(&self, action: &VenueAction) -> Call {
         let symbol = |instrument| self.symbol(instrument);
         match action {
             VenueAction::Submit { client_order_id, new } => {
                 let instrument = self.instruments.get(new.instrument);
-                let options = SubmitOptions {
-                    self_trade_prevention: self.preventions[usize::from(new.instrument.0)],
-                    response: self.policy.response,
-                };
-                Call::submit(instrument, new, client_order_id, options)
+                Call::submit(instrument, new, client_order_id, self.options(new.instrument))
+            }
+            VenueAction::SubmitPair(pair) => {
+                let instrument = self.instruments.get(pair.stop.new.instrument);
+                Call::submit_pair(instrument, pair, self.options(instrument.id))
+            }
+            VenueAction::CancelReplace { old, client_order_id, new } => {
+                let instrument = self.instruments.get(new.instrument);
+                let options = self.options(new.instrument);
+                Call::cancel_replace(instrument, old, new, client_order_id, options)
             }
             VenueAction::Cancel { instrument, client_order_id } => {
                 let order = OrderName::Client(client_order_id.as_str());
@@ -187,10 +198,10 @@ impl BinanceVenue {
             return;
         }
         pending.is_sent = true;
-        if let Purpose::Command { action, signed_at } = &pending.purpose
-            && let Some(client_order_id) = submitted(action)
-        {
-            tell(VenueEvent::Sent { client_order_id, signed_at: *signed_at }, effects);
+        if let Purpose::Command { action, signed_at } = &pending.purpose {
+            for client_order_id in action.placed() {
+                tell(VenueEvent::Sent { client_order_id, signed_at: *signed_at }, effects);
+            }
         }
     }
 
@@ -231,9 +242,8 @@ impl BinanceVenue {
         reason: &str,
         effects: &mut Vec<VenueEffect>,
     ) {
-        if let Some(client_order_id) = submitted(action) {
-            let reason = reason.to_owned();
-            tell(VenueEvent::NotSent { client_order_id, reason }, effects);
+        if places_orders(action) {
+            tell_not_sent(action, reason, effects);
             return;
         }
         match way {
@@ -259,9 +269,16 @@ impl BinanceVenue {
             self.order_pages.remove(&(*instrument, *venue_order));
         }
         match action {
-            VenueAction::Submit { client_order_id, .. } => {
-                let client_order_id = *client_order_id;
-                tell(VenueEvent::SubmitUnknown { client_order_id, reason }, effects);
+            VenueAction::Submit { .. }
+            | VenueAction::SubmitPair(_)
+            | VenueAction::CancelReplace { .. } => {
+                for client_order_id in action.placed() {
+                    let reason = reason.clone();
+                    tell(VenueEvent::SubmitUnknown { client_order_id, reason }, effects);
+                }
+                if let VenueAction::CancelReplace { old: client_order_id, .. } = *action {
+                    tell(VenueEvent::CancelUnknown { client_order_id, reason }, effects);
+                }
             }
             VenueAction::Cancel { client_order_id, .. } => {
                 let client_order_id = *client_order_id;
@@ -319,10 +336,20 @@ impl BinanceVenue {
     }
 }
 
+/// No byte of a command left that places orders: none of them is anywhere.
+fn tell_not_sent(action: &VenueAction, reason: &str, effects: &mut Vec<VenueEffect>) {
+    for client_order_id in action.placed() {
+        let reason = reason.to_owned();
+        tell(VenueEvent::NotSent { client_order_id, reason }, effects);
+    }
+}
+
 const fn priority(action: &VenueAction) -> Priority {
     match action {
         VenueAction::Cancel { .. } => Priority::Cancel,
         VenueAction::Submit { .. }
+        | VenueAction::SubmitPair(_)
+        | VenueAction::CancelReplace { .. }
         | VenueAction::QueryOrder { .. }
         | VenueAction::QueryVenueOrder { .. }
         | VenueAction::ReadOrderTrades { .. }

@@ -21,9 +21,7 @@ use std::sync::Arc;
 
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::{ConnectionId, Moment, WireEffect, WireInput};
-use model::{
-    ClientOrderId, Fill, InstrumentId, Instruments, Symbol, Timestamp, TradeId, VenueOrderId,
-};
+use model::{Fill, InstrumentId, Instruments, Symbol, Timestamp, TradeId, VenueOrderId};
 
 use crate::clock_offset::ClockOffset;
 use crate::decode::ExchangeInfo;
@@ -231,16 +229,7 @@ fn wire(effect: WireEffect, effects: &mut Vec<VenueEffect>) {
     effects.push(VenueEffect::Wire(effect));
 }
 
-/// The order that a command places, if it places one.
-fn submitted(action: &VenueAction) -> Option<ClientOrderId> {
-    match action {
-        VenueAction::Submit { client_order_id, .. } => Some(*client_order_id),
-        VenueAction::Cancel { .. }
-        | VenueAction::QueryOrder { .. }
-        | VenueAction::QueryVenueOrder { .. }
-        | VenueAction::ReadAccount
-        | VenueAction::ReadOpenOrders
-        | VenueAction::ReadTrades { .. }
-        | VenueAction::ReadOrderTrades { .. } => None,
-    }
+/// Whether a command places orders: such a one is never sent twice.
+fn places_orders(action: &VenueAction) -> bool {
+    action.placed().next().is_some()
 }

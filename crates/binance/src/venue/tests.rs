@@ -6,13 +6,15 @@ use std::time::Duration;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{Signature, SigningKey, Verifier};
-use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
+use kernel::venue::{
+    OrderLeg, OrderPair, Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake,
+};
 use kernel::wire::{
     ConnectionId, HttpAnswer, HttpRequest, Moment, RequestId, WireEffect, WireInput,
 };
 use model::{
     ClientOrderId, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
-    NewOrder, OrderStatus, Side, Timestamp, VenueOrderId,
+    NewOrder, OrderKind, OrderQuantity, OrderStatus, Side, Timestamp, VenueOrderId,
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -181,8 +183,15 @@ impl Bench {
     }
 
     fn refuse(&mut self, status: u16, code: i32, words: &str) {
+        self.refuse_with(status, code, words, None);
+    }
+
+    fn refuse_with(&mut self, status: u16, code: i32, words: &str, data: Option<Value>) {
         let (connection, tag, _) = self.last_frame();
-        let error = json!({"code": code, "msg": words});
+        let mut error = json!({"code": code, "msg": words});
+        if let Some(data) = data {
+            error["data"] = data;
+        }
         self.text(connection, &json!({"id": tag, "status": status, "error": error}));
     }
 
@@ -393,6 +402,150 @@ fn refusals_are_told_apart() {
         VenueAction::QueryVenueOrder { instrument: BITCOIN, venue_order: VenueOrderId(28) };
     check(&by_number, 400, -2013, "Order does not exist.", &["read failed"]);
     check(&VenueAction::ReadAccount, 400, -1021, "outside of recvWindow", &["read failed"]);
+}
+
+fn stop_at(price: &str) -> NewOrder {
+    let kind = OrderKind::StopLoss { stop_price: price.parse().unwrap() };
+    let quantity = OrderQuantity::Base("0.5".parse().unwrap());
+    NewOrder::new(BITCOIN, Side::Sell, kind, quantity).protective()
+}
+
+/// A pair: `s` stops, `t` takes the profit.
+fn pair() -> VenueAction {
+    let kind = OrderKind::LimitMaker { price: "66000".parse().unwrap() };
+    let target = NewOrder { kind, ..stop_at("54000") };
+    VenueAction::SubmitPair(Box::new(OrderPair {
+        stop: OrderLeg { client_order_id: id("s"), new: stop_at("54000") },
+        target: OrderLeg { client_order_id: id("t"), new: target },
+    }))
+}
+
+/// `a` in the place of `s`.
+fn replace() -> VenueAction {
+    let new = NewOrder::market(BITCOIN, Side::Sell, "0.5".parse().unwrap());
+    VenueAction::CancelReplace { old: id("s"), client_order_id: id("a"), new }
+}
+
+fn named(name: &str, status: &str) -> Value {
+    let mut order = order(status, "0");
+    order["clientOrderId"] = json!(name);
+    order
+}
+
+#[test]
+fn a_pair_is_one_request_and_each_leg_is_told_by_its_own_name() {
+    let mut bench = Bench::connected();
+    bench.command(&pair());
+    assert_eq!(bench.method(), "orderList.place.oco");
+    let params = &bench.frames.last().unwrap().2["params"];
+    let expected = [
+        ("side", "SELL"),
+        ("quantity", "0.5"),
+        ("aboveType", "LIMIT_MAKER"),
+        ("aboveClientOrderId", "t"),
+        ("abovePrice", "66000"),
+        ("belowType", "STOP_LOSS"),
+        ("belowClientOrderId", "s"),
+        ("belowStopPrice", "54000"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(params[name], value, "{params}");
+    }
+    bench.sent();
+    assert_eq!(bench.event_names(), ["sent", "sent"]);
+    let list = json!({
+        "orderListId": 1, "contingencyType": "OCO", "listStatusType": "EXEC_STARTED",
+        "listOrderStatus": "EXECUTING", "listClientOrderId": "l", "transactionTime": 1,
+        "symbol": "BTCUSDT", "orders": [],
+        "orderReports": [named("t", "NEW"), named("s", "NEW")],
+    });
+    bench.answer(&list);
+    let names: Vec<_> = bench.take_events().into_iter().map(changed_name).collect();
+    assert_eq!(names, ["s", "t"]);
+}
+
+fn changed_name(event: VenueEvent) -> String {
+    let VenueEvent::OrderChanged(snapshot) = event else { panic!("{event:?}") };
+    snapshot.client_order_id.to_string()
+}
+
+#[test]
+fn what_happens_to_a_pair_happens_to_both_legs() {
+    #[track_caller]
+    fn check(status: u16, code: i32, expected: &[&str]) {
+        let mut bench = Bench::connected();
+        bench.command(&pair());
+        bench.sent();
+        bench.take_events();
+        bench.refuse(status, code, "hm");
+        assert_eq!(bench.event_names(), expected, "{status} {code}");
+    }
+    check(400, -2010, &["submit rejected"; 2]);
+    check(400, -1158, &["submit rejected"; 2]);
+    check(400, -1007, &["submit unknown"; 2]);
+    check(503, -1008, &["submit unknown"; 2]);
+    // A list without one of the legs says nothing of either.
+    let mut bench = Bench::connected();
+    bench.command(&pair());
+    bench.sent();
+    bench.take_events();
+    bench.answer(&json!({}));
+    assert_eq!(bench.event_names(), ["submit unknown", "submit unknown"]);
+}
+
+#[test]
+fn the_cancel_of_a_leg_tells_the_end_of_both() {
+    let mut bench = Bench::connected();
+    bench.command(&cancel("s"));
+    bench.sent();
+    let canceled = |name: &str| {
+        let mut order = named("x", "CANCELED");
+        order["origClientOrderId"] = json!(name);
+        order
+    };
+    bench.answer(&json!({
+        "orderListId": 1, "contingencyType": "OCO", "listStatusType": "ALL_DONE",
+        "listOrderStatus": "ALL_DONE", "listClientOrderId": "l", "transactionTime": 1,
+        "symbol": "BTCUSDT", "orders": [], "orderReports": [canceled("t"), canceled("s")],
+    }));
+    let names: Vec<_> = bench.take_events().into_iter().map(changed_name).collect();
+    assert_eq!(names, ["t", "s"]);
+}
+
+#[test]
+fn each_half_of_a_cancel_replace_is_told_by_its_own_answer() {
+    #[track_caller]
+    fn check(code: i32, halves: Option<Value>, expected: &[&str]) {
+        let mut bench = Bench::connected();
+        bench.command(&replace());
+        assert_eq!(bench.method(), "order.cancelReplace");
+        let params = bench.frames.last().unwrap().2["params"].clone();
+        assert_eq!(params["cancelReplaceMode"], "STOP_ON_FAILURE");
+        assert_eq!(params["cancelRestrictions"], "ONLY_NEW");
+        assert_eq!(params["cancelOrigClientOrderId"], "s");
+        bench.sent();
+        assert_eq!(bench.event_names(), ["sent"]);
+        bench.refuse_with(400, code, "hm", halves);
+        assert_eq!(bench.event_names(), expected, "{code}");
+    }
+    let halves = |cancel: (&str, Value), new: (&str, Value)| {
+        Some(json!({"cancelResult": cancel.0, "newOrderResult": new.0,
+                    "cancelResponse": cancel.1, "newOrderResponse": new.1}))
+    };
+    let error = |code: i32| json!({"code": code, "msg": "hm"});
+    let canceled = || ("SUCCESS", named("s", "CANCELED"));
+    check(-1013, None, &["cancel rejected", "submit rejected"]);
+    check(-1007, None, &["submit unknown", "cancel unknown"]);
+    check(-2022, None, &["submit unknown", "cancel unknown"]);
+    let not_tried = || ("NOT_ATTEMPTED", Value::Null);
+    let gone = halves(("FAILURE", error(-2011)), not_tried());
+    check(-2022, gone, &["cancel rejected", "submit rejected"]);
+    let open = halves(("FAILURE", error(-1007)), not_tried());
+    check(-2022, open, &["cancel unknown", "submit rejected"]);
+    let half = halves(canceled(), ("FAILURE", error(-2010)));
+    check(-2021, half, &["changed", "submit rejected"]);
+    let open = halves(canceled(), ("FAILURE", error(-1007)));
+    check(-2021, open, &["changed", "submit unknown"]);
 }
 
 #[test]

@@ -107,7 +107,9 @@ impl Dealer {
                 let (instrument, fills) = (*instrument, Vec::new());
                 say(VenueEvent::TradesRead { instrument, fills, more: false });
             }
-            VenueAction::QueryOrder { .. }
+            VenueAction::SubmitPair(_)
+            | VenueAction::CancelReplace { .. }
+            | VenueAction::QueryOrder { .. }
             | VenueAction::QueryVenueOrder { .. }
             | VenueAction::ReadOrderTrades { .. } => unreachable!("nothing is ever unknown here"),
         }

@@ -58,6 +58,7 @@ fn intent_of(number: u32, kind: OrderKind) -> Record {
         strategy: STRATEGY,
         new,
         replaces: None,
+        other_leg: None,
         cause: Cause::Lifecycle,
         correlation: CorrelationId(u64::from(number)),
         caused_at: at(20),

@@ -27,15 +27,17 @@ impl ExecutionMachine {
         if order.status.is_final() {
             return;
         }
-        match &mut order.cancel {
+        let is_new = order.cancel.is_none_or(|pending| pending.in_replace);
+        let fresh = PendingCancel { reason, sent_at: None, in_replace: false };
+        let pending = order.cancel.get_or_insert(fresh);
+        pending.in_replace = false;
+        if reason == CancelReason::Engine {
             // The engine insists where a strategy is told of a refusal.
-            Some(pending) if reason == CancelReason::Engine => pending.reason = reason,
-            Some(_) => {}
-            None => {
-                order.cancel = Some(PendingCancel { reason, sent_at: None });
-                let record = Record::CancelIntended { order: id, reason, at: now };
-                self.persist(record, Durability::Lazy, effects);
-            }
+            pending.reason = reason;
+        }
+        if is_new {
+            let record = Record::CancelIntended { order: id, reason, at: now };
+            self.persist(record, Durability::Lazy, effects);
         }
         self.send_cancel(now, id, effects);
     }
@@ -58,21 +60,26 @@ impl ExecutionMachine {
         }
     }
 
-    /// Sends a cancel that was decided, as soon as there is something to cancel.
+    /// Sends a cancel that was decided, as soon as there is something to cancel. Of a pair one
+    /// cancel takes both back.
     pub(super) fn send_cancel(
         &mut self,
         now: Timestamp,
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
+        let is_under_way = self.is_other_leg_canceling(id);
         let Some(order) = self.order_mut(id) else { return };
-        let Some(cancel) = order.cancel.as_mut().filter(|c| c.sent_at.is_none()) else { return };
+        let is_due = |cancel: &&mut PendingCancel| cancel.sent_at.is_none() && !cancel.in_replace;
+        let Some(cancel) = order.cancel.as_mut().filter(is_due) else { return };
         match order.status {
             OrderStatus::PendingNew | OrderStatus::Accepted | OrderStatus::PartiallyFilled => {
                 cancel.sent_at = Some(now);
                 let instrument = order.new.instrument;
                 let client_order_id = order.client_order_id;
-                Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
+                if !is_under_way {
+                    Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
+                }
             }
             OrderStatus::Intended
             | OrderStatus::Submitted
@@ -124,7 +131,20 @@ impl ExecutionMachine {
         }
     }
 
-    pub(super) fn cancel_reason(order: &Order) -> CancelReason {
-        order.cancel.map_or(CancelReason::Venue, |cancel| cancel.reason)
+    fn other_leg(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(&self.orders.get(&id)?.other_leg?)
+    }
+
+    /// Whether a cancel of the other order of a pair was sent, and its answer is awaited.
+    fn is_other_leg_canceling(&self, id: OrderId) -> bool {
+        let is_sent = |order: &Order| order.cancel.is_some_and(|cancel| cancel.sent_at.is_some());
+        self.other_leg(id).is_some_and(|other| !other.status.is_final() && is_sent(other))
+    }
+
+    /// Who wanted the end of an order; the end of a leg is that of its pair.
+    pub(super) fn cancel_reason(&self, id: OrderId) -> CancelReason {
+        let own = self.orders.get(&id).and_then(|order| order.cancel);
+        let cancel = own.or_else(|| self.other_leg(id)?.cancel);
+        cancel.map_or(CancelReason::Venue, |cancel| cancel.reason)
     }
 }

@@ -79,6 +79,9 @@ pub(super) struct PendingCancel {
     pub reason: CancelReason,
     /// When it was handed to the venue; `None` while it waits for something to cancel.
     pub sent_at: Option<Timestamp>,
+    /// It goes, or went, in one request with the order that comes instead: it is not wanted
+    /// without that one.
+    pub in_replace: bool,
 }
 
 /// The order that waits for another one to be gone.
@@ -108,6 +111,10 @@ pub(super) struct Order {
     pub new: NewOrder,
     /// The order that must be gone first.
     pub replaces: Option<OrderId>,
+    /// That one is taken back by the same request that places this one.
+    pub cancels_old: bool,
+    /// The other order of a pair, of which one cancels the other.
+    pub other_leg: Option<OrderId>,
     /// The journal's sequence of the intent; 0 for an order read back from it.
     pub intent_sequence: u64,
     pub status: OrderStatus,
@@ -132,9 +139,10 @@ pub(super) struct Order {
 impl Order {
     /// As it was written down.
     pub fn of_intent(intent: &IntentRecord) -> Self {
-        let IntentRecord { order, client_order_id, strategy, correlation, new, replaces, .. } =
-            *intent;
-        Self { replaces, ..Self::new(order, client_order_id, strategy, correlation, new) }
+        let IntentRecord { order, client_order_id, strategy, correlation, new, .. } = *intent;
+        let IntentRecord { replaces, other_leg, .. } = *intent;
+        let order = Self::new(order, client_order_id, strategy, correlation, new);
+        Self { replaces, other_leg, ..order }
     }
 
     /// One that was just decided.
@@ -152,6 +160,8 @@ impl Order {
             correlation,
             new,
             replaces: None,
+            cancels_old: false,
+            other_leg: None,
             intent_sequence: 0,
             status: OrderStatus::Intended,
             venue_order: None,

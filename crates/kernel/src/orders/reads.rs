@@ -190,7 +190,10 @@ impl ExecutionMachine {
             VenueAction::ReadOrderTrades { venue_order, instrument: _ } => {
                 self.on_order_trades_failed(now, *venue_order);
             }
-            VenueAction::Submit { .. } | VenueAction::Cancel { .. } => {}
+            VenueAction::Submit { .. }
+            | VenueAction::SubmitPair(_)
+            | VenueAction::CancelReplace { .. }
+            | VenueAction::Cancel { .. } => {}
         }
     }
 }

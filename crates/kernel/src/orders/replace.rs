@@ -6,8 +6,10 @@ use model::{CancelReason, OrderId, OrderStatus, Quantity, Timestamp};
 
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;
-use super::order::Replacement;
+use super::order::{PendingCancel, Replacement};
+use super::submit::Relation;
 use crate::messages::OrderRequest;
+use crate::venue::VenueAction;
 
 impl ExecutionMachine {
     pub(super) fn replace(
@@ -18,7 +20,7 @@ impl ExecutionMachine {
         request: OrderRequest,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let new = self.intend(request, Some(old), effects);
+        let new = self.intend(request, Relation::replacing(old), effects);
         let Some(order) = self.orders.get(&old) else {
             // Forgotten long ago: what it executed cannot be told.
             self.end_unsent(now, new, CancelReason::Engine, effects);
@@ -60,6 +62,60 @@ impl ExecutionMachine {
         }
     }
 
+    /// The new order leaves with the cancel of the old one in one request: the venue places it
+    /// only if the old one goes, and has not traded. Where the old one can't be named so, it goes
+    /// the long way round.
+    pub(super) fn release_in_place_of(
+        &mut self,
+        now: Timestamp,
+        old: OrderId,
+        new: OrderId,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        let Some(order) = self.order_mut(new) else { return };
+        let (name, wanted) = (order.client_order_id, order.new);
+        let Some(found) = self.order_mut(old) else {
+            self.end_unsent(now, new, CancelReason::Engine, effects);
+            return;
+        };
+        let is_working = matches!(found.status, OrderStatus::PendingNew | OrderStatus::Accepted);
+        if is_working && found.executed.is_zero() && found.cancel.is_none() {
+            let reason = CancelReason::Replaced;
+            let cancel = PendingCancel { reason, sent_at: Some(now), in_replace: true };
+            found.cancel = Some(cancel);
+            let old = found.client_order_id;
+            let action = VenueAction::CancelReplace { old, client_order_id: name, new: wanted };
+            Self::command(action, effects);
+            self.handed_over(now, new, effects);
+            return;
+        }
+        let is_gone = found.status.is_final();
+        let replacement = Replacement { order: new, executed: Some(Quantity::ZERO) };
+        if let Some(order) = self.order_mut(new) {
+            order.cancels_old = false;
+        }
+        if is_gone {
+            self.follow(now, old, replacement, effects);
+            return;
+        }
+        self.abandon_replacement(now, old, effects);
+        if let Some(order) = self.order_mut(old) {
+            order.replaced_by = Some(replacement);
+        }
+        self.cancel(now, old, CancelReason::Replaced, effects);
+    }
+
+    /// The order that was to come instead never did: its cancel of the old one is void.
+    fn void_cancel_in_replace(&mut self, id: OrderId) {
+        let order = self.orders.get(&id).filter(|order| order.cancels_old);
+        let Some(old) = order.and_then(|order| order.replaces) else { return };
+        if let Some(old) = self.order_mut(old).filter(|old| !old.status.is_final())
+            && old.cancel.is_some_and(|cancel| cancel.in_replace)
+        {
+            old.cancel = None;
+        }
+    }
+
     /// An order is gone: what was to follow it does, or is given up.
     pub(super) fn after_end(
         &mut self,
@@ -67,6 +123,7 @@ impl ExecutionMachine {
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
+        self.void_cancel_in_replace(id);
         if let Some(replacement) = self.order_mut(id).and_then(|order| order.replaced_by.take()) {
             self.follow(now, id, replacement, effects);
         }
@@ -80,7 +137,10 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let as_approved = self.orders.get(&old).is_some_and(|order| {
+            // A leg that expired did so because the other one has begun to trade.
+            let is_outdone = order.other_leg.is_some() && order.status == OrderStatus::Expired;
             order.status != OrderStatus::Filled
+                && !is_outdone
                 && replacement.executed.is_none_or(|executed| order.executed <= executed)
         });
         if as_approved {

@@ -82,7 +82,11 @@ impl ExecutionMachine {
         order.signed_at = Some(restored.signed_at.unwrap_or(now));
         order.executed = restored.executed;
         order.triggered = restored.triggered;
-        order.cancel = restored.cancel.map(|reason| PendingCancel { reason, sent_at: None });
+        order.cancel = restored.cancel.map(|reason| PendingCancel {
+            reason,
+            sent_at: None,
+            in_replace: false,
+        });
         order.status = match restored.status {
             OrderStatus::Intended | OrderStatus::Submitted | OrderStatus::Unknown => {
                 OrderStatus::Unknown

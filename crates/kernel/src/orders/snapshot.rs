@@ -157,8 +157,7 @@ impl ExecutionMachine {
                 self.end_with(now, id, Step::FullyFilled, kind, effects);
             }
             OrderStatus::Canceled => {
-                let reason = self.orders.get(&id).map(Self::cancel_reason);
-                let reason = reason.expect("looked up just above");
+                let reason = self.cancel_reason(id);
                 let kind = OrderEventKind::Canceled { reason };
                 self.end_with(now, id, Step::Canceled, kind, effects);
             }

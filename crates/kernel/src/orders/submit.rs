@@ -9,12 +9,30 @@ use super::messages::ExecutionEffect;
 use super::order::Order;
 use crate::journal::{Durability, IntentRecord, Persisted, Record};
 use crate::messages::{ExecutionRequest, OrderRequest};
-use crate::venue::VenueAction;
+use crate::venue::{OrderLeg, OrderPair, VenueAction};
+
+/// How an order stands to another one.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Relation {
+    pub replaces: Option<OrderId>,
+    pub cancels_old: bool,
+    pub other_leg: Option<OrderId>,
+}
+
+impl Relation {
+    pub(super) fn replacing(old: OrderId) -> Self {
+        Self { replaces: Some(old), ..Self::default() }
+    }
+
+    fn leg_beside(other: OrderId) -> Self {
+        Self { other_leg: Some(other), ..Self::default() }
+    }
+}
 
 fn intent_of(
     request: OrderRequest,
     client_order_id: ClientOrderId,
-    replaces: Option<OrderId>,
+    Relation { replaces, other_leg, .. }: Relation,
 ) -> IntentRecord {
     IntentRecord {
         order: request.order,
@@ -22,6 +40,7 @@ fn intent_of(
         strategy: request.strategy,
         new: request.new,
         replaces,
+        other_leg,
         cause: request.cause,
         correlation: request.correlation,
         caused_at: request.caused_at,
@@ -41,7 +60,7 @@ impl ExecutionMachine {
     ) {
         match request {
             ExecutionRequest::Submit(approved) => {
-                let id = self.intend(approved.into_inner(), None, effects);
+                let id = self.intend(approved.into_inner(), Relation::default(), effects);
                 self.submit_when_durable(now, id, effects);
             }
             ExecutionRequest::Cancel { order, reason } => {
@@ -49,6 +68,20 @@ impl ExecutionMachine {
             }
             ExecutionRequest::Replace { old, old_executed, new } => {
                 self.replace(now, old, old_executed, new.into_inner(), effects);
+            }
+            ExecutionRequest::SubmitPair(pair) => {
+                let (stop, target) = (pair.stop.into_inner(), pair.target.into_inner());
+                let relations =
+                    (Relation::leg_beside(target.order), Relation::leg_beside(stop.order));
+                self.intend(stop, relations.0, effects);
+                // The journal keeps the order: when the second is durable, the first is.
+                let id = self.intend(target, relations.1, effects);
+                self.submit_when_durable(now, id, effects);
+            }
+            ExecutionRequest::CancelReplace { old, new } => {
+                let relation = Relation { cancels_old: true, ..Relation::replacing(old) };
+                let id = self.intend(new.into_inner(), relation, effects);
+                self.submit_when_durable(now, id, effects);
             }
             ExecutionRequest::CancelAll { scope } => self.cancel_all(now, scope, effects),
         }
@@ -58,17 +91,18 @@ impl ExecutionMachine {
     pub(super) fn intend(
         &mut self,
         request: OrderRequest,
-        replaces: Option<OrderId>,
+        relation: Relation,
         effects: &mut Vec<ExecutionEffect>,
     ) -> OrderId {
         let id = request.order;
         let client_order_id = id.to_client_order_id(self.identity.instance, request.new.role);
         let OrderRequest { strategy, correlation, new, .. } = request;
         let mut order = Order::new(id, client_order_id, strategy, correlation, new);
-        order.replaces = replaces;
+        (order.replaces, order.other_leg) = (relation.replaces, relation.other_leg);
+        order.cancels_old = relation.cancels_old;
         self.reconcile.note_activity(new.instrument);
         order.intent_sequence = self.persist_with(Durability::Committed, effects, || {
-            Record::OrderIntended(Box::new(intent_of(request, client_order_id, replaces)))
+            Record::OrderIntended(Box::new(intent_of(request, client_order_id, relation)))
         });
         self.insert(order);
         id
@@ -122,11 +156,49 @@ impl ExecutionMachine {
             return;
         }
         let (new, client_order_id) = (order.new, order.client_order_id);
-        self.set_status(id, OrderStatus::Submitted);
-        if let Some(order) = self.order_mut(id) {
-            order.handed_over_at = Some(now);
+        match (order.other_leg, order.replaces.filter(|_| order.cancels_old)) {
+            (Some(stop), _) => self.release_pair(now, stop, id, effects),
+            (None, Some(old)) => self.release_in_place_of(now, old, id, effects),
+            (None, None) => {
+                Self::command(VenueAction::Submit { client_order_id, new }, effects);
+                self.handed_over(now, id, effects);
+            }
         }
-        Self::command(VenueAction::Submit { client_order_id, new }, effects);
+    }
+
+    /// Both orders of a pair leave, or neither does.
+    fn release_pair(
+        &mut self,
+        now: Timestamp,
+        stop: OrderId,
+        target: OrderId,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        let leg = |id: OrderId| {
+            let order = self.orders.get(&id).filter(|o| o.status == OrderStatus::Intended)?;
+            Some(OrderLeg { client_order_id: order.client_order_id, new: order.new })
+        };
+        let (Some(stop_leg), Some(target_leg)) = (leg(stop), leg(target)) else {
+            self.end_unsent(now, target, CancelReason::Engine, effects);
+            return;
+        };
+        let pair = OrderPair { stop: stop_leg, target: target_leg };
+        Self::command(VenueAction::SubmitPair(Box::new(pair)), effects);
+        self.handed_over(now, stop, effects);
+        self.handed_over(now, target, effects);
+    }
+
+    /// Notes and tells that the command that places an order went to the venue.
+    pub(super) fn handed_over(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        self.set_status(id, OrderStatus::Submitted);
+        let order = self.order_mut(id).expect("orders leave that are kept");
+        order.handed_over_at = Some(now);
+        let new = order.new;
         let quantity = match new.quantity {
             OrderQuantity::Base(quantity) => Some(quantity),
             OrderQuantity::Quote(_) => None,
@@ -135,7 +207,7 @@ impl ExecutionMachine {
         self.tell(now, id, OrderEventKind::Submitted { quantity, price }, effects);
     }
 
-    /// Ends an order of which no byte has left, and none will.
+    /// Ends an order of which no byte has left, and none will; of a pair, both.
     pub(super) fn end_unsent(
         &mut self,
         now: Timestamp,
@@ -146,7 +218,11 @@ impl ExecutionMachine {
         if self.orders.get(&id).is_none_or(|order| order.status != OrderStatus::Intended) {
             return;
         }
+        let other_leg = self.orders.get(&id).and_then(|order| order.other_leg);
         self.set_status(id, OrderStatus::Canceled);
         self.tell(now, id, OrderEventKind::Canceled { reason }, effects);
+        if let Some(other_leg) = other_leg {
+            self.end_unsent(now, other_leg, reason, effects);
+        }
     }
 }

@@ -60,6 +60,8 @@ pub struct RestoredOrder {
     pub is_triggered: bool,
     /// The order that must be gone before this one leaves.
     pub replaces: Option<OrderId>,
+    /// The other order of a pair, of which one cancels the other.
+    pub other_leg: Option<OrderId>,
 }
 
 /// A fee in a third asset that no price was known for when it was paid.

@@ -123,6 +123,9 @@ pub struct ReservedOrder {
     /// The order that must be gone before this one leaves: until then only what this one needs
     /// beyond that one is reserved.
     pub replaces: Option<OrderId>,
+    /// The other order of a pair, of which one cancels the other: both take the same lots, which
+    /// count once.
+    pub other_leg: Option<OrderId>,
     /// The asset that it pays with.
     pub asset: Asset,
     /// What it takes at worst.
@@ -150,7 +153,15 @@ impl ReservedOrder {
         }
     }
 
-    /// What of it has been executed; `None` for an order by quote amount, of which only the venue
+    /// The other order of its pair has traded: no more than what is left of that one may trade
+    /// here.
+    pub(super) fn keep_at_most(&mut self, left: Remaining) {
+        if let (Remaining::Base(remaining), Remaining::Base(left)) = (&mut self.remaining, left) {
+            *remaining = (*remaining).min(left);
+        }
+    }
+
+    /// What of it has been executed, by itself or by the other order of its pair; `None` for an order by quote amount, of which only the venue
     /// can tell.
     #[must_use]
     pub fn executed(&self) -> Option<Quantity> {
@@ -257,6 +268,13 @@ impl Reservations {
         self.0.iter_mut()
     }
 
+    /// Whether the other order of its pair may still trade.
+    #[must_use]
+    pub fn has_other_leg(&self, order: OrderId) -> bool {
+        let other = self.get(order).and_then(|order| order.other_leg);
+        other.is_some_and(|other| self.get(other).is_some())
+    }
+
     pub(super) fn insert(&mut self, order: ReservedOrder) {
         debug_assert!(self.get(order.order).is_none(), "an order id is used once");
         self.0.push(order);
@@ -299,7 +317,11 @@ impl Reservations {
                 }
                 continue;
             }
-            let net = match order.replaces {
+            if order.other_leg.is_some() && order.other_leg == wanted.replaces {
+                // It goes with the other order of its pair.
+                continue;
+            }
+            let net = match order.replaces.or(order.other_leg) {
                 None => Needs::of(order),
                 Some(_) => Needs::of(order).less(self.cover(order, wanted.replaces)),
             };
@@ -330,8 +352,12 @@ impl Reservations {
 
     /// The part of an order's needs that the order it waits for covers already. Of an order that
     /// waits itself only what it adds counts: should it be given up, the one before it may still
-    /// work beside the last.
+    /// work beside the last. Of a pair the first covers what the second takes.
     fn cover(&self, order: &ReservedOrder, released: Option<OrderId>) -> Needs {
+        let first = order.other_leg.filter(|first| *first < order.order);
+        if let Some(first) = first.and_then(|first| self.get(first)) {
+            return Needs { places: 0, ..Needs::of(first) };
+        }
         let old = order.replaces.filter(|old| Some(*old) != released);
         let Some(old) = old.and_then(|old| self.get(old)) else { return Needs::default() };
         let net = Needs::of(old).less(self.cover(old, released));

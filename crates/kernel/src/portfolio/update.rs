@@ -259,6 +259,15 @@ impl Portfolio {
         self.reservations.insert(ReservedOrder { replaces, ..reserved });
     }
 
+    /// Two orders just reserved for take the same lots: one cancels the other.
+    pub(crate) fn pair(&mut self, first: OrderId, second: OrderId) {
+        for (order, other) in [(first, second), (second, first)] {
+            if let Some(reserved) = self.reservations.get_mut(order) {
+                reserved.other_leg = Some(other);
+            }
+        }
+    }
+
     fn reservation(
         &self,
         order: OrderId,
@@ -281,6 +290,7 @@ impl Portfolio {
             is_acknowledged: false,
             is_triggered: false,
             replaces: None,
+            other_leg: None,
             asset,
             cost: Cost::of(new.side, price, remaining, self.margins.fee),
             buying: Value::ZERO,
@@ -303,11 +313,12 @@ impl Portfolio {
             whole @ Remaining::Quote(_) => whole,
         };
         let reserved = self.reservation(restored.order, restored.strategy, new, price, remaining);
-        let RestoredOrder { is_acknowledged, is_triggered, replaces, .. } = *restored;
+        let RestoredOrder { is_acknowledged, is_triggered, replaces, other_leg, .. } = *restored;
         self.reservations.insert(ReservedOrder {
             is_acknowledged,
             is_triggered,
             replaces,
+            other_leg,
             ..reserved
         });
     }
@@ -322,6 +333,11 @@ impl Portfolio {
             reserved.fill(cumulative, Value::notional(fill.price, fill.quantity));
             reserved.cost = Cost::of(reserved.new.side, reserved.price, reserved.remaining, fee);
             value_buy(reserved, |value| self.marks.along(route, value).unwrap_or(Value::MAX));
+            let (other, left) = (reserved.other_leg, reserved.remaining);
+            if let Some(other) = other.and_then(|other| self.reservations.get_mut(other)) {
+                other.keep_at_most(left);
+                other.cost = Cost::of(other.new.side, other.price, other.remaining, fee);
+            }
         }
     }
 
@@ -341,8 +357,11 @@ impl Portfolio {
     }
 
     /// A protective order that the venue had is gone, and an exit waits for what it locked: that
-    /// is free before the venue's next figure says so.
+    /// is free before the venue's next figure says so. What a pair locked is with its last order.
     pub(crate) fn unlock(&mut self, order: OrderId) {
+        if self.reservations.has_other_leg(order) {
+            return;
+        }
         let reserved = self.reservations.get(order).filter(|reserved| reserved.is_acknowledged);
         if let Some((asset, amount)) = reserved.map(|order| (order.asset, order.cost.reserved)) {
             self.balances.unlock(asset, amount);

@@ -277,6 +277,9 @@ impl Rate {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// A hundredth of a percent.
+    pub const ONE_BPS: Self = Self(ONE_RATE / 10_000);
+
     /// From a fraction (`0.001` is a tenth of a percent), rounded up; zero if it is below.
     #[must_use]
     pub fn from_fraction(fraction: Decimal) -> Self {

@@ -10,6 +10,11 @@ pub(super) const fn is_ours(order: &ReservedOrder) -> bool {
     order.order.is_engines() && matches!(order.new.role, Role::Protective)
 }
 
+/// Whether an order of ours takes a profit, beside a stop or what is left of one.
+pub(super) const fn is_target(order: &ReservedOrder) -> bool {
+    is_ours(order) && matches!(order.new.kind, OrderKind::LimitMaker { .. })
+}
+
 /// Whether an order limits a loss: a stop, or what a stop becomes.
 const fn stops_loss(order: &ReservedOrder) -> bool {
     matches!(order.new.role, Role::Protective)
@@ -28,6 +33,29 @@ impl Custody<'_> {
     /// Protective orders that the engine placed, oldest first.
     pub(super) fn ours(&self) -> impl Iterator<Item = &ReservedOrder> {
         self.orders.iter().copied().filter(|order| is_ours(order))
+    }
+
+    /// Orders that the engine placed to take a profit and whose stop is gone: the venue ends it as
+    /// soon as the other has traded at all.
+    pub(super) fn bare_targets(&self) -> impl Iterator<Item = &ReservedOrder> {
+        let is_bare = |order: &&ReservedOrder| {
+            is_target(order) && !self.reservations.has_other_leg(order.order)
+        };
+        self.ours().filter(is_bare)
+    }
+
+    /// The stop that locks the lots and could go in one request with the order that comes instead:
+    /// the only one, as the venue knows it, and untouched.
+    pub(super) fn replaceable_stop(&self) -> Option<&ReservedOrder> {
+        let mut stops = self.ours().filter(|order| !is_target(order));
+        let stop = stops.next().filter(|_| stops.next().is_none())?;
+        let is_untouched = stop.is_acknowledged
+            && !stop.is_triggered
+            && stop.executed() == Some(Quantity::ZERO)
+            && stop.new.kind.stop_price().is_some();
+        let is_its_pair = |order: &ReservedOrder| order.other_leg == Some(stop.order);
+        let is_alone = self.ours().filter(|order| is_target(order)).all(is_its_pair);
+        (is_untouched && is_alone).then_some(stop)
     }
 
     /// Base that sells of some kind may still take.

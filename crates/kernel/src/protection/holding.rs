@@ -15,6 +15,13 @@ const MOST_DOUBLINGS: u32 = 6;
 /// A failure after this long is a first one again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
+/// An exit in the place of a stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Exchange {
+    pub exit: OrderId,
+    pub stop: OrderId,
+}
+
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Holding {
@@ -24,6 +31,12 @@ pub(super) struct Holding {
     pub held: Vec<SubmitIntent>,
     /// Orders whose cancel was asked for.
     pub canceling: BTreeSet<OrderId>,
+    /// An exit that was sent to come in one request instead of the stop.
+    pub exchange: Option<Exchange>,
+    /// The venue or the gate refused a pair: stops stand alone until nothing is held.
+    pub is_pair_refused: bool,
+    /// Since when a target stands without its stop.
+    pub bare_since: Option<Timestamp>,
     /// Since when something sellable is not covered by an order that the venue has.
     pub uncovered_since: Option<Timestamp>,
     /// How much that was at most.
@@ -54,6 +67,9 @@ impl Holding {
             && self.closing.is_none()
             && self.held.is_empty()
             && self.canceling.is_empty()
+            && self.exchange.is_none()
+            && !self.is_pair_refused
+            && self.bare_since.is_none()
             && self.uncovered_since.is_none()
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use model::{Instrument, InstrumentId, NewOrder, OrderId, Price, Quantity, StrategyId, Timestamp};
 
 use super::closing::{ATTEMPTS, Closed, Closing, ClosingPlan, PlannedCancel, RETRY_EVERY};
-use super::holding::Holding;
+use super::holding::{Exchange, Holding};
 use super::policy::ProtectionPolicy;
-use crate::messages::SubmitIntent;
-use crate::portfolio::{MarketPrices, Portfolio, Position, Rate, Reservations, ReservedOrder};
+use crate::messages::{Intent, SubmitIntent};
+use crate::portfolio::{
+    MarketPrices, Portfolio, Position, Rate, Remaining, Reservations, ReservedOrder,
+};
 
 /// Exits of one holding that wait at most; one more goes to the gate at once, which denies what
 /// the position does not have.
@@ -18,6 +20,10 @@ const HELD_BOUND: usize = 16;
 /// Protective orders of one holding that stand side by side; past it they are taken back and one
 /// takes their place. The venue allows few stops on a symbol.
 const STOPS_BOUND: usize = 2;
+
+/// How long a target that has begun to trade may go on without its stop, which the venue ends with
+/// the first trade: the price is far from the stop then.
+const TARGET_GRACE: Duration = Duration::from_secs(1);
 
 /// One strategy's holding in one instrument.
 pub(super) type Key = (StrategyId, InstrumentId);
@@ -66,10 +72,14 @@ impl<'a> Custody<'a> {
 pub(crate) enum Wish {
     /// Place an order of the engine's own.
     Submit { order: OrderId, new: NewOrder },
+    /// Place a stop and a target of the engine's own as a pair.
+    SubmitPair { stop: (OrderId, NewOrder), target: (OrderId, NewOrder) },
     /// Take an order back.
     Cancel(OrderId),
     /// A strategy's exit has waited long enough: the gate is to judge it now.
     Judge(SubmitIntent),
+    /// The same, for an exit that goes in one request with the cancel of the stop.
+    JudgeInPlaceOf { stop: OrderId, wanted: SubmitIntent },
     /// Something sellable was without protection for so long, and is not any more.
     Covered { uncovered: Quantity, duration: Duration },
     /// A position is closed, as far as it can be.
@@ -196,6 +206,12 @@ impl ProtectionMachine {
         self.holdings.entry(key).or_default().note_failure(now)
     }
 
+    /// A pair was denied or refused: from now on the stop goes alone. True if that is new.
+    pub(crate) fn note_pair_refused(&mut self, key: Key) -> bool {
+        let holding = self.holdings.entry(key).or_default();
+        !std::mem::replace(&mut holding.is_pair_refused, true)
+    }
+
     /// Whether the end of an order was asked for here.
     pub(crate) fn is_canceling(&self, key: Key, order: OrderId) -> bool {
         self.holdings.get(&key).is_some_and(|holding| holding.canceling.contains(&order))
@@ -208,6 +224,7 @@ impl ProtectionMachine {
         let mut wishes = Vec::new();
         holding.wake_at = None;
         holding.canceling.retain(|order| custody.reservations.get(*order).is_some());
+        settle_exchange(&mut holding, custody);
         let policy = self.policies.get(&key.0).copied();
         measure(now, &mut holding, policy, custody, &mut wishes);
         if !custody.is_live {
@@ -240,18 +257,30 @@ impl ProtectionMachine {
             // Nothing is held, or the strategy is not protected any more: what was placed for
             // what is still held stays.
             if custody.position.quantity().is_zero() {
+                (holding.is_pair_refused, holding.bare_since) = (false, None);
                 take_back(holding, custody, wishes);
             }
             return;
         };
-        if custody.ours().any(|order| order.is_triggered || order.executed().is_none()) {
+        if custody.ours().any(|order| order.executed().is_none()) {
+            return;
+        }
+        // What sells already is left alone; what is bought beside it is protected.
+        let is_selling = custody.ours().any(|order| order.is_triggered);
+        if custody.sellable(custody.position.quantity(), stop_price).is_zero() {
+            // What is left is dust: the next position begins anew.
+            holding.is_pair_refused = false;
+        }
+        if awaits_bare_target(now, holding, custody, stop_price, wishes) {
             return;
         }
         let others = custody.sells(|order| !super::cover::is_ours(order));
         let wanted = custody.position.quantity().saturating_sub_to_zero(others);
         let standing = custody.sells(super::cover::is_ours);
         if standing > wanted {
-            take_back(holding, custody, wishes);
+            if !is_selling {
+                take_back(holding, custody, wishes);
+            }
             return;
         }
         let missing = custody.sellable(wanted.saturating_sub_to_zero(standing), stop_price);
@@ -262,19 +291,28 @@ impl ProtectionMachine {
         if holding.wake_at.is_some() {
             return;
         }
-        if custody.ours().count() >= STOPS_BOUND {
+        let waits = |order: &&ReservedOrder| !super::cover::is_target(order) && !order.is_triggered;
+        if custody.ours().filter(waits).count() >= STOPS_BOUND {
             let is_settled = custody.ours().all(|order| order.is_acknowledged);
             if is_settled {
-                take_back(holding, custody, wishes);
+                take_back_if(holding, custody, wishes, |order| !order.is_triggered);
             }
             return;
         }
         if custody.ours().any(|order| holding.canceling.contains(&order.order)) {
             return;
         }
-        let mark = custody.market.mark;
-        let new = policy.stop(custody.instrument.id, missing, stop_price, mark);
-        wishes.push(Wish::Submit { order: self.next_order(custody.strategy), new });
+        let (instrument, market) = (custody.instrument.id, custody.market);
+        let new = policy.stop(instrument, missing, stop_price, market.mark);
+        let target = policy.target(instrument, missing, &custody.position, stop_price, market);
+        let order = self.next_order(custody.strategy);
+        wishes.push(match target.filter(|_| !holding.is_pair_refused) {
+            Some(target) => {
+                let target = (self.next_order(custody.strategy), target);
+                Wish::SubmitPair { stop: (order, new), target }
+            }
+            None => Wish::Submit { order, new },
+        });
     }
 
     fn close(
@@ -396,20 +434,88 @@ const fn sold(new: &NewOrder) -> Option<Quantity> {
 
 /// Takes every protective order of the engine back.
 fn take_back(holding: &mut Holding, custody: &Custody<'_>, wishes: &mut Vec<Wish>) {
-    for order in custody.ours() {
+    take_back_if(holding, custody, wishes, |_| true);
+}
+
+fn take_back_if(
+    holding: &mut Holding,
+    custody: &Custody<'_>,
+    wishes: &mut Vec<Wish>,
+    is_meant: impl Fn(&ReservedOrder) -> bool,
+) {
+    for order in custody.ours().filter(|order| is_meant(order)) {
         if holding.canceling.insert(order.order) {
             wishes.push(Wish::Cancel(order.order));
         }
     }
 }
 
-/// Exits wait: what locks their lots is taken back, and once it is gone they pass.
+/// Exits wait for what locks their lots. One alone takes the place of the stop in one request;
+/// else what locks the lots is taken back, and once it is gone they pass.
 fn make_way(holding: &mut Holding, custody: &Custody<'_>, wishes: &mut Vec<Wish>) {
     if custody.ours().next().is_none() {
         wishes.extend(holding.held.drain(..).map(Wish::Judge));
+    } else if let Some(exchange) = exchange_of(holding, custody) {
+        holding.canceling.extend(custody.ours().map(|order| order.order));
+        holding.exchange = Some(exchange);
+        let stop = exchange.stop;
+        wishes.extend(holding.held.drain(..).map(|wanted| Wish::JudgeInPlaceOf { stop, wanted }));
     } else {
         take_back(holding, custody, wishes);
     }
+}
+
+/// The one exit that waits, and the one stop that it can take the place of.
+fn exchange_of(holding: &Holding, custody: &Custody<'_>) -> Option<Exchange> {
+    let [SubmitIntent { intent: Intent::Submit { order, .. }, .. }] = holding.held[..] else {
+        return None;
+    };
+    let is_quiet = holding.exchange.is_none() && holding.canceling.is_empty();
+    let stop = custody.replaceable_stop().filter(|_| is_quiet)?;
+    Some(Exchange { exit: order, stop: stop.order })
+}
+
+/// An exit that was to take the place of a stop has ended: if the stop stands, nobody cancels it.
+fn settle_exchange(holding: &mut Holding, custody: &Custody<'_>) {
+    let Some(exchange) = holding.exchange else { return };
+    let stop = custody.reservations.get(exchange.stop);
+    if let Some(stop) = stop {
+        if custody.reservations.get(exchange.exit).is_some() {
+            return;
+        }
+        holding.canceling.remove(&stop.order);
+        if let Some(target) = stop.other_leg {
+            holding.canceling.remove(&target);
+        }
+    }
+    holding.exchange = None;
+}
+
+/// The first trade of a target ends its stop. What is left of the target gets a moment to trade
+/// where it stands; then it is taken back, for a new pair to protect what is left.
+fn awaits_bare_target(
+    now: Timestamp,
+    holding: &mut Holding,
+    custody: &Custody<'_>,
+    stop_price: Price,
+    wishes: &mut Vec<Wish>,
+) -> bool {
+    let left = custody.bare_targets().filter_map(|order| match order.remaining {
+        Remaining::Base(quantity) => Some(quantity),
+        Remaining::Quote(_) => None,
+    });
+    let is_worth_a_stop = |left: Quantity| custody.sellable(left, stop_price).is_positive();
+    if !left.into_iter().any(is_worth_a_stop) {
+        holding.bare_since = None;
+        return false;
+    }
+    let due_at = holding.bare_since.get_or_insert(now).after(TARGET_GRACE);
+    if now < due_at {
+        holding.wake_at = Some(due_at);
+    } else {
+        take_back(holding, custody, wishes);
+    }
+    true
 }
 
 /// Follows how long something is without protection.

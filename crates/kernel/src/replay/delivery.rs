@@ -357,7 +357,10 @@ impl From<&ExecutionInput> for ExecutionDelivered {
     fn from(input: &ExecutionInput) -> Self {
         match input {
             ExecutionInput::Request(request) => match request {
-                ExecutionRequest::Submit(_) | ExecutionRequest::Replace { .. } => Self::Approved,
+                ExecutionRequest::Submit(_)
+                | ExecutionRequest::SubmitPair(_)
+                | ExecutionRequest::CancelReplace { .. }
+                | ExecutionRequest::Replace { .. } => Self::Approved,
                 ExecutionRequest::Cancel { order, reason } => {
                     Self::Cancel { order: *order, reason: *reason }
                 }

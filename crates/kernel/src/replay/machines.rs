@@ -342,7 +342,10 @@ impl Replay {
         for effect in effects {
             match effect {
                 RiskEffect::Execute(request) => match request {
-                    ExecutionRequest::Submit(_) | ExecutionRequest::Replace { .. } => {
+                    ExecutionRequest::Submit(_)
+                    | ExecutionRequest::SubmitPair(_)
+                    | ExecutionRequest::CancelReplace { .. }
+                    | ExecutionRequest::Replace { .. } => {
                         self.approved.push_back(request);
                     }
                     // An operator cancels too: these are noted by value.

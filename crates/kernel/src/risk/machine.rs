@@ -363,6 +363,8 @@ impl RiskMachine {
         let order = event.order;
         let key = (strategy, event.instrument);
         let failure = self.protection_failure(key, &event);
+        let is_refused_pair = matches!(event.kind, OrderEventKind::Rejected { .. })
+            && self.portfolio.reservations().get(order).is_some_and(|o| o.other_leg.is_some());
         let mut fee_in_quote = Amount::ZERO;
         let mut is_filled = false;
         match &event.kind {
@@ -397,8 +399,12 @@ impl RiskMachine {
         if is_filled {
             self.judge_losses(now, effects);
         }
-        if let Some(reason) = failure {
-            self.note_failure(now, key, reason, effects);
+        match failure {
+            Some(reason) if is_refused_pair => {
+                self.note_pair_refused(now, key, reason, effects);
+            }
+            Some(reason) => self.note_failure(now, key, reason, effects),
+            None => {}
         }
         self.tend(now, key, effects);
     }

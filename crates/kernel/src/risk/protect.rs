@@ -10,12 +10,15 @@ use rust_decimal::Decimal;
 use super::machine::{RiskMachine, denied};
 use super::messages::{Authority, ProtectionNews, RiskEffect};
 use super::state::TradingState;
-use crate::messages::{Cause, ExecutionRequest, Intent, SubmitIntent};
+use crate::messages::{ApprovedPair, Cause, ExecutionRequest, Intent, SubmitIntent};
 use crate::portfolio::Rate;
 use crate::protection::{ClosingPlan, Custody, Intercepted, Wish};
 
 /// Name in denials of sells while the position is being closed.
 const FLATTEN: &str = "flatten";
+
+/// The venue's word for a leg that ended because the other one has begun to trade or was triggered.
+const ENDED_BY_OTHER_LEG: &str = "OCO_TRIGGER";
 
 /// One look leads to a few steps at most: exits that waited, what is left protected anew.
 const LOOKS_BOUND: usize = 8;
@@ -107,6 +110,11 @@ impl RiskMachine {
                 Some(format!("refused by the venue: {} {}", reason.code, reason.message))
             }
             (OrderEventKind::Absent, _) => Some("it never arrived".to_owned()),
+            (OrderEventKind::Expired { reason, .. }, Role::Protective)
+                if reason == ENDED_BY_OTHER_LEG =>
+            {
+                None
+            }
             (OrderEventKind::Expired { reason, .. }, Role::Protective) => {
                 Some(format!("expired {reason}"))
             }
@@ -194,11 +202,15 @@ impl RiskMachine {
         let (strategy, instrument) = key;
         match wish {
             Wish::Submit { order, new } => self.place_own(now, key, order, new, effects),
+            Wish::SubmitPair { stop, target } => self.place_pair(now, key, stop, target, effects),
             Wish::Cancel(order) => {
                 let reason = CancelReason::Engine;
                 effects.push(RiskEffect::Execute(ExecutionRequest::Cancel { order, reason }));
             }
             Wish::Judge(wanted) => self.on_intent(now, wanted, effects),
+            Wish::JudgeInPlaceOf { stop, wanted } => {
+                self.judge_in_place_of(now, stop, wanted, effects);
+            }
             Wish::Covered { uncovered: quantity, duration: unprotected } => {
                 let news = ProtectionNews::Restored { strategy, instrument, quantity, unprotected };
                 effects.push(RiskEffect::Protection(news));
@@ -219,26 +231,106 @@ impl RiskMachine {
         new: NewOrder,
         effects: &mut Vec<RiskEffect>,
     ) {
-        let strategy = key.0;
-        match self.judge(now, now, strategy, order, None, &new) {
+        match self.judge(now, now, key.0, order, None, &new) {
             Ok(rounded) => {
-                let chain = 1 << 63 | u64::from(strategy.0) << 32 | u64::from(order.number);
-                let wanted = SubmitIntent {
-                    strategy,
-                    intent: Intent::Submit { order, new },
-                    cause: Cause::Engine,
-                    correlation: CorrelationId(chain),
-                    caused_at: now,
-                    decided_at: now,
-                };
+                let wanted = own_intent(now, key.0, order, new);
                 let approved = self.approve(now, order, None, rounded, wanted);
                 effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
             }
-            Err(DenialReason { rule, detail, limit, actual }) => {
-                let reason = format!("{rule}: {detail}: limit {limit}, actual {actual}");
-                self.note_failure(now, key, reason, effects);
-            }
+            Err(denial) => self.note_failure(now, key, in_words(&denial), effects),
         }
+    }
+
+    /// Both orders of a pair pass the gate, each for the whole of the same lots; or the stop goes
+    /// alone.
+    fn place_pair(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        (stop, new_stop): (OrderId, NewOrder),
+        (target, new_target): (OrderId, NewOrder),
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let judged_stop = self.judge(now, now, key.0, stop, None, &new_stop);
+        let judged_target = self.judge(now, now, key.0, target, None, &new_target);
+        match (judged_stop, judged_target) {
+            (Ok(judged_stop), Ok(judged_target)) => {
+                let wanted = own_intent(now, key.0, stop, new_stop);
+                let approved_stop = self.approve(now, stop, None, judged_stop, wanted);
+                let wanted = own_intent(now, key.0, target, new_target);
+                let approved_target = self.approve(now, target, None, judged_target, wanted);
+                self.portfolio.pair(stop, target);
+                let pair = ApprovedPair { stop: approved_stop, target: approved_target };
+                let request = ExecutionRequest::SubmitPair(Box::new(pair));
+                effects.push(RiskEffect::Execute(request));
+            }
+            (Ok(judged_stop), Err(denial)) => {
+                self.note_pair_refused(now, key, in_words(&denial), effects);
+                let wanted = own_intent(now, key.0, stop, new_stop);
+                let approved = self.approve(now, stop, None, judged_stop, wanted);
+                effects.push(RiskEffect::Execute(ExecutionRequest::Submit(approved)));
+            }
+            (Err(denial), _) => self.note_failure(now, key, in_words(&denial), effects),
+        }
+    }
+
+    /// The stop is what matters: from now on it goes alone, at once.
+    pub(super) fn note_pair_refused(
+        &mut self,
+        now: Timestamp,
+        key: (StrategyId, InstrumentId),
+        reason: String,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        if self.protection.note_pair_refused(key) {
+            let (strategy, instrument) = key;
+            let reason = format!("take-profit: {reason}; the stop goes alone");
+            let news = ProtectionNews::Refused { strategy, instrument, reason, retry_at: now };
+            effects.push(RiskEffect::Protection(news));
+        }
+    }
+
+    /// A strategy's exit, to go in one request with the cancel of the stop that locks its lots. If
+    /// it is denied, the stop stands.
+    fn judge_in_place_of(
+        &mut self,
+        now: Timestamp,
+        stop: OrderId,
+        wanted: SubmitIntent,
+        effects: &mut Vec<RiskEffect>,
+    ) {
+        let (new, _) = wanted.intent.places().expect("only what places an order is held");
+        let (order, new) = (wanted.intent.order(), *new);
+        match self.judge(now, wanted.caused_at, wanted.strategy, order, Some(stop), &new) {
+            Ok(judged) => {
+                let new = self.approve(now, order, Some(stop), judged, wanted);
+                let request = ExecutionRequest::CancelReplace { old: stop, new };
+                effects.push(RiskEffect::Execute(request));
+            }
+            Err(reason) => effects.push(denied(now, &wanted, order, &new, reason)),
+        }
+    }
+}
+
+fn in_words(DenialReason { rule, detail, limit, actual }: &DenialReason) -> String {
+    format!("{rule}: {detail}: limit {limit}, actual {actual}")
+}
+
+/// The intent of the engine itself to place an order.
+const fn own_intent(
+    now: Timestamp,
+    strategy: StrategyId,
+    order: OrderId,
+    new: NewOrder,
+) -> SubmitIntent {
+    let chain = 1 << 63 | (strategy.0 as u64) << 32 | order.number as u64;
+    SubmitIntent {
+        strategy,
+        intent: Intent::Submit { order, new },
+        cause: Cause::Engine,
+        correlation: CorrelationId(chain),
+        caused_at: now,
+        decided_at: now,
     }
 }
 

@@ -61,6 +61,7 @@ fn restored_order(order: &LedgerOrder) -> RestoredOrder {
         is_acknowledged: order.venue_order.is_some(),
         is_triggered: order.triggered,
         replaces: order.intent.replaces,
+        other_leg: order.intent.other_leg,
     }
 }
 

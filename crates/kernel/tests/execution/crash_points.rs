@@ -44,6 +44,14 @@ pub enum CrashPoint {
     BeforeCancelAnswer,
     /// C13: the old order is gone and the new one is not sent. Two intents, each asked about.
     ReplaceHalfDone,
+    /// C5 for a pair: both legs unknown, in the end both absent.
+    DuringPair,
+    /// C6 for a pair: both legs unknown, each found by its own name.
+    BeforePairAnswer,
+    /// C13 in one request: it does not arrive. The old order works on, the new one is absent.
+    DuringCancelReplace,
+    /// C13 in one request: it arrived, and the answer is lost. Two intents, each asked about.
+    BeforeCancelReplaceAnswer,
     /// C14: while everything is compared with the venue. Begun again.
     DuringReconcile,
     /// C14: while everything is taken back. Taken back at the next start, or by whoever asks.
@@ -66,7 +74,7 @@ pub enum Kept {
 }
 
 impl CrashPoint {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::BeforeIntent,
         Self::IntentTorn,
         Self::IntentNotSynced,
@@ -80,6 +88,10 @@ impl CrashPoint {
         Self::BeforeCancel,
         Self::BeforeCancelAnswer,
         Self::ReplaceHalfDone,
+        Self::DuringPair,
+        Self::BeforePairAnswer,
+        Self::DuringCancelReplace,
+        Self::BeforeCancelReplaceAnswer,
         Self::DuringReconcile,
         Self::DuringMassCancel,
         Self::AgainAndAgain,
@@ -101,6 +113,10 @@ impl CrashPoint {
             | Self::BeforeCancel
             | Self::BeforeCancelAnswer
             | Self::ReplaceHalfDone
+            | Self::DuringPair
+            | Self::BeforePairAnswer
+            | Self::DuringCancelReplace
+            | Self::BeforeCancelReplaceAnswer
             | Self::DuringReconcile
             | Self::DuringMassCancel
             | Self::AgainAndAgain => Kept::Everything,
@@ -131,6 +147,8 @@ pub fn before_effect(effect: &ExecutionEffect) -> &'static [CrashPoint] {
         ExecutionEffect::Persist(persist) if is_intent(persist) => &[CrashPoint::BeforeIntent],
         ExecutionEffect::Command(command) => match command.action() {
             VenueAction::Submit { .. } => &[CrashPoint::DuringSend],
+            VenueAction::SubmitPair(_) => &[CrashPoint::DuringPair],
+            VenueAction::CancelReplace { .. } => &[CrashPoint::DuringCancelReplace],
             VenueAction::Cancel { .. } => &[CrashPoint::BeforeCancel],
             _ => &[],
         },
@@ -171,6 +189,8 @@ pub const fn before_word(event: &VenueEvent) -> &'static [CrashPoint] {
 pub const fn after_arrival(action: &VenueAction) -> &'static [CrashPoint] {
     match action {
         VenueAction::Submit { .. } => &[CrashPoint::BeforeAnswer],
+        VenueAction::SubmitPair(_) => &[CrashPoint::BeforePairAnswer],
+        VenueAction::CancelReplace { .. } => &[CrashPoint::BeforeCancelReplaceAnswer],
         VenueAction::Cancel { .. } => &[CrashPoint::BeforeCancelAnswer],
         _ => &[],
     }
@@ -189,7 +209,7 @@ fn scenario(aim: Option<(CrashPoint, u32)>) -> (Verdict, Counts) {
     let faults = Faults { break_every: Some(Duration::from_secs(25)), ..Faults::NONE };
     let mut world = World::new(5, ExecutionPolicy::default(), faults);
     world.aim = aim;
-    world.run(Duration::from_secs(75), Duration::from_secs(60))
+    world.run(Duration::from_secs(45), Duration::from_secs(60))
 }
 
 #[test]

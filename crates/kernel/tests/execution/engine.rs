@@ -12,11 +12,15 @@ use tickwright_kernel::ledger::Ledger;
 use tickwright_kernel::orders::{
     ExecutionIdentity, ExecutionMachine, ExecutionPolicy, RestoredExecution,
 };
+use tickwright_kernel::portfolio::Rate;
+use tickwright_kernel::protection::ProtectionPolicy;
 use tickwright_kernel::risk::{
     RestoredRisk, RiskConfig, RiskEffect, RiskInput, RiskMachine, StrategyRisk,
 };
 
 pub const STRATEGIES: [StrategyId; 2] = [StrategyId(0), StrategyId(1)];
+/// The one whose positions are protected.
+pub const PROTECTED: StrategyId = STRATEGIES[1];
 pub const INSTANCE: &str = "4f9k2a";
 
 pub fn instruments() -> Arc<Instruments> {
@@ -125,8 +129,16 @@ impl Engine {
         let execution = ExecutionMachine::new(identity, policy, instruments(), restored, now);
         let capital = Amount::from_units(1_000_000_000, 0);
         let strategy = StrategyRisk { capital, ..StrategyRisk::default() };
+        let bps = |bps: u32| Rate::from_bps(bps.into());
+        let stops = ProtectionPolicy {
+            stop_loss: bps(1_000),
+            stop_limit: None,
+            take_profit: Some(bps(500)),
+        };
+        let protection = |id| (id == PROTECTED).then_some(stops);
+        let with = |id| (id, StrategyRisk { protection: protection(id), ..strategy.clone() });
         let config = RiskConfig {
-            strategies: STRATEGIES.map(|id| (id, strategy.clone())).into(),
+            strategies: STRATEGIES.map(with).into(),
             mutation: policy.mutation,
             ..RiskConfig::new("USDT".parse().unwrap())
         };

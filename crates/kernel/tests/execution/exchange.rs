@@ -1,6 +1,8 @@
 //! The truth: what the venue has accepted, executed and ended, and when, so that a read can tell
 //! an older state.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "few states have a reason")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
@@ -10,7 +12,7 @@ use model::{
 };
 use rand::Rng;
 use rand_pcg::Pcg64;
-use tickwright_kernel::venue::{OrderSnapshot, VenueEvent};
+use tickwright_kernel::venue::{OrderPair, OrderSnapshot, VenueEvent};
 
 /// Price of everything.
 pub const PRICE: i64 = 100;
@@ -25,6 +27,8 @@ pub struct Accepted {
     pub number: VenueOrderId,
     pub new: NewOrder,
     pub quantity: Quantity,
+    /// The other order of a pair.
+    pub other_leg: Option<VenueOrderId>,
     /// State and executed quantity, by when they began.
     pub history: Vec<(Timestamp, OrderStatus, Quantity)>,
 }
@@ -33,6 +37,11 @@ impl Accepted {
     pub fn now(&self) -> (OrderStatus, Quantity) {
         let (_, status, executed) = self.history.last().expect("it was accepted");
         (*status, *executed)
+    }
+
+    pub fn is_untouched(&self) -> bool {
+        let (status, executed) = self.now();
+        is_open(status) && executed.is_zero()
     }
 
     fn as_of(&self, at: Timestamp) -> Option<(OrderStatus, Quantity)> {
@@ -52,7 +61,10 @@ impl Accepted {
             status,
             executed_quantity: executed,
             is_working: status != OrderStatus::PendingNew,
-            reason: String::new(),
+            reason: match (status, self.other_leg) {
+                (OrderStatus::Expired, Some(_)) => "OCO_TRIGGER".to_owned(),
+                _ => String::new(),
+            },
             event_at: at,
         }
     }
@@ -104,7 +116,8 @@ impl Exchange {
         let waits = new.kind.stop_price().is_some();
         let status = if waits { OrderStatus::PendingNew } else { OrderStatus::Accepted };
         let history = vec![(now, status, Quantity::ZERO)];
-        let order = Accepted { client_order_id: name, number, new, quantity, history };
+        let other_leg = None;
+        let order = Accepted { client_order_id: name, number, new, quantity, other_leg, history };
         let mut events = vec![VenueEvent::OrderChanged(order.snapshot(order.now(), now))];
         self.orders.insert(number, order);
         if self.by_name.insert(name, number).is_some() {
@@ -112,6 +125,36 @@ impl Exchange {
         }
         self.match_new(now, number, rng, &mut events);
         events
+    }
+
+    /// Accepts two orders of which one cancels the other.
+    pub fn accept_pair(
+        &mut self,
+        now: Timestamp,
+        pair: &OrderPair,
+        rng: &mut Pcg64,
+    ) -> Vec<VenueEvent> {
+        let OrderPair { stop, target } = pair;
+        let mut events = self.accept(now, stop.client_order_id, stop.new, rng);
+        events.extend(self.accept(now, target.client_order_id, target.new, rng));
+        let numbers = [stop, target].map(|leg| self.by_name[&leg.client_order_id]);
+        for (leg, other) in [(numbers[0], numbers[1]), (numbers[1], numbers[0])] {
+            self.orders.get_mut(&leg).expect("just accepted").other_leg = Some(other);
+        }
+        events
+    }
+
+    /// A leg has begun, or was taken back: the other one goes with it.
+    fn end_other_leg(
+        &mut self,
+        now: Timestamp,
+        number: VenueOrderId,
+        status: OrderStatus,
+        events: &mut Vec<VenueEvent>,
+    ) {
+        if let Some(other) = self.orders[&number].other_leg {
+            self.end(now, other, status, events);
+        }
     }
 
     fn match_new(
@@ -162,9 +205,11 @@ impl Exchange {
         let (status, executed) = order.now();
         let left = order.quantity - executed;
         if status == OrderStatus::PendingNew {
+            self.end_other_leg(now, number, OrderStatus::Expired, &mut events);
             self.change(now, number, OrderStatus::Accepted, executed, &mut events);
         } else if rng.random_bool(0.1) {
             self.end(now, number, OrderStatus::ExpiredInMatch, &mut events);
+            self.end_other_leg(now, number, OrderStatus::Expired, &mut events);
         } else {
             let part = if rng.random_bool(0.5) { left } else { part_of(left, rng) };
             self.execute(now, number, part, &mut events);
@@ -188,6 +233,7 @@ impl Exchange {
         let number = order.number;
         let mut events = Vec::new();
         self.end(now, number, OrderStatus::Canceled, &mut events);
+        self.end_other_leg(now, number, OrderStatus::Canceled, &mut events);
         Some(events)
     }
 
@@ -224,6 +270,7 @@ impl Exchange {
         events.push(VenueEvent::Filled { client_order_id, fill });
         let status = if complete { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
         self.change(now, number, status, executed, events);
+        self.end_other_leg(now, number, OrderStatus::Expired, events);
     }
 
     fn end(

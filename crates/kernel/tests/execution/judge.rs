@@ -5,9 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{ClientOrderId, InstrumentId, OrderEvent, OrderId, OrderStatus, StrategyId};
+use model::{
+    ClientOrderId, InstrumentId, OrderEvent, OrderId, OrderKind, OrderStatus, Side, StrategyId,
+    VenueOrderId,
+};
 use tickwright_kernel::journal::Record;
 
+use super::engine::PROTECTED;
 use super::exchange::Accepted;
 use super::verdict::Invariant;
 use super::world::World;
@@ -18,7 +22,7 @@ fn order_of(name: &ClientOrderId) -> Option<OrderId> {
 }
 
 impl World {
-    pub(super) fn check_submit(&mut self, name: ClientOrderId) {
+    pub(super) fn check_submit(&mut self, name: ClientOrderId, in_place: bool) {
         if !self.sent.insert(name) {
             self.verdict.broken(Invariant::SentOnce, format!("{name} was sent twice"));
         }
@@ -35,6 +39,8 @@ impl World {
                 self.verdict.broken(Invariant::DurableBeforeSent, what);
             }
             Some(None) => {}
+            // The venue itself looks at the old order.
+            Some(Some(_)) if in_place => {}
             Some(Some(old)) => self.check_replacement(name, old),
         }
     }
@@ -90,6 +96,61 @@ impl World {
         self.verdict.note_told(event);
     }
 
+    /// Whatever the venue fills next, no strategy sells more than it has. Of a pair only one order
+    /// can fill.
+    pub(super) fn check_offers(&mut self) {
+        let mut held: BTreeMap<(StrategyId, InstrumentId), i64> = BTreeMap::new();
+        for (_, name, fill) in &self.exchange.trades {
+            let Some(order) = order_of(name) else { continue };
+            let sum = held.entry((order.strategy, fill.key.instrument)).or_default();
+            *sum += fill.side.sign() * fill.quantity.units();
+        }
+        let mut offered: BTreeMap<(StrategyId, InstrumentId), i64> = BTreeMap::new();
+        for open in self.exchange.open().filter(|open| open.new.side == Side::Sell) {
+            let Some(order) = order_of(&open.client_order_id) else { continue };
+            let is_second = |other: VenueOrderId| other < open.number;
+            let other = open.other_leg.filter(|other| is_second(*other));
+            let is_counted = other.and_then(|other| self.exchange.orders.get(&other));
+            if is_counted.is_some_and(|other| !other.now().0.is_final()) {
+                continue;
+            }
+            let left = (open.quantity - open.now().1).units();
+            *offered.entry((order.strategy, open.new.instrument)).or_default() += left;
+        }
+        for (key, offered) in offered {
+            let held = held.get(&key).copied().unwrap_or(0);
+            if offered > held {
+                let what = format!("{key:?} offers {offered} of {held} at {}", self.now);
+                self.verdict.broken(Invariant::NeverOversold, what);
+            }
+        }
+    }
+
+    /// What a protected strategy holds rests under stops, once nothing goes wrong any more.
+    fn judge_protection(&mut self) {
+        let engine = self.engine.as_ref().expect("nothing ends it in the quiet time");
+        for instrument in [InstrumentId(0), InstrumentId(1)] {
+            let held = engine.risk.portfolio().position(PROTECTED, instrument).quantity();
+            let is_sell = |open: &&Accepted| {
+                let order = order_of(&open.client_order_id);
+                open.new.instrument == instrument
+                    && open.new.side == Side::Sell
+                    && order.is_some_and(|order| order.strategy == PROTECTED)
+                    && !matches!(open.new.kind, OrderKind::LimitMaker { .. })
+            };
+            let offered: i64 = self
+                .exchange
+                .open()
+                .filter(is_sell)
+                .map(|open| (open.quantity - open.now().1).units())
+                .sum();
+            if offered < held.units() {
+                let what = format!("{offered} of {held} of {instrument} rests or is offered");
+                self.verdict.broken(Invariant::Protected, what);
+            }
+        }
+    }
+
     /// Every order of ours that is open at the venue is reserved for.
     pub(super) fn check_reservations(&mut self) {
         let Some(engine) = &self.engine else { return };
@@ -113,6 +174,7 @@ impl World {
         }
         self.judge_weights();
         self.judge_convergence();
+        self.judge_protection();
         self.judge_fills();
     }
 

@@ -40,6 +40,8 @@ fn holds(faults: Faults, usual: u64) -> Counts {
         sum.crashes += counts.crashes;
         sum.breaks += counts.breaks;
         sum.whose += counts.whose;
+        sum.pairs += counts.pairs;
+        sum.in_place += counts.in_place;
     }
     sum
 }
@@ -56,6 +58,8 @@ fn everything_holds_whatever_goes_wrong() {
         counts.crashes,
         counts.breaks,
         counts.whose,
+        counts.pairs,
+        counts.in_place,
     ];
     assert!(reached.iter().all(|count| *count > 0), "something was never reached: {counts:?}");
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::Timestamp;
+use model::{ClientOrderId, RejectReason, Timestamp};
 use rand::Rng;
 use rand_pcg::Pcg64;
 use tickwright_kernel::venue::{Balance, VenueAction, VenueEvent};
@@ -36,6 +36,13 @@ impl Weather<'_> {
         self.now.after(up_to_ms(self.rng, most_ms))
     }
 
+    /// A session says something to one life of the engine.
+    fn say(&mut self, at: Timestamp, life: u32, events: Vec<VenueEvent>) {
+        for event in events {
+            self.schedule.add(at, Happening::says(life, None, event));
+        }
+    }
+
     fn happens(&mut self, chance: f64) -> bool {
         self.rng.random_bool(chance)
     }
@@ -56,7 +63,9 @@ pub struct Session {
 
 fn weight(action: &VenueAction) -> u32 {
     match action {
-        VenueAction::Submit { .. } => 0,
+        VenueAction::Submit { .. }
+        | VenueAction::SubmitPair(_)
+        | VenueAction::CancelReplace { .. } => 0,
         VenueAction::Cancel { .. } => 1,
         VenueAction::QueryOrder { .. } | VenueAction::QueryVenueOrder { .. } => 4,
         VenueAction::ReadAccount | VenueAction::ReadTrades { .. } => 20,
@@ -66,22 +75,25 @@ fn weight(action: &VenueAction) -> u32 {
 }
 
 /// What a session says of a command whose outcome it does not know.
-fn unknown(action: &VenueAction) -> VenueEvent {
-    let reason = "lost".to_owned();
+fn unknown(action: &VenueAction) -> Vec<VenueEvent> {
+    let reason = || "lost".to_owned();
+    let submit = |client_order_id| VenueEvent::SubmitUnknown { client_order_id, reason: reason() };
+    let cancel = |client_order_id| VenueEvent::CancelUnknown { client_order_id, reason: reason() };
     match action {
-        VenueAction::Submit { client_order_id, .. } => {
-            VenueEvent::SubmitUnknown { client_order_id: *client_order_id, reason }
+        VenueAction::Submit { .. } | VenueAction::SubmitPair(_) => {
+            action.placed().map(submit).collect()
         }
-        VenueAction::Cancel { client_order_id, .. } => {
-            VenueEvent::CancelUnknown { client_order_id: *client_order_id, reason }
+        VenueAction::CancelReplace { old, .. } => {
+            action.placed().map(submit).chain([cancel(*old)]).collect()
         }
+        VenueAction::Cancel { client_order_id, .. } => vec![cancel(*client_order_id)],
         VenueAction::QueryOrder { .. }
         | VenueAction::QueryVenueOrder { .. }
         | VenueAction::ReadAccount
         | VenueAction::ReadOpenOrders
         | VenueAction::ReadTrades { .. }
         | VenueAction::ReadOrderTrades { .. } => {
-            VenueEvent::ReadFailed { action: action.clone(), reason }
+            vec![VenueEvent::ReadFailed { action: action.clone(), reason: reason() }]
         }
     }
 }
@@ -92,20 +104,22 @@ impl Session {
         self.weights.push((weather.now, weight(action)));
         let Some(connection) = self.connection else {
             let soon = weather.soon(5);
-            weather.schedule.add(soon, Happening::says(life, None, unknown(action)));
+            weather.say(soon, life, unknown(action));
             return;
         };
-        if let VenueAction::Submit { client_order_id, .. } = action {
-            let client_order_id = *client_order_id;
+        if action.placed().next().is_some() {
             let soon = weather.soon(2);
             if weather.happens(weather.faults.not_sent) {
-                let reason = "full".to_owned();
-                let event = VenueEvent::NotSent { client_order_id, reason };
-                weather.schedule.add(soon, Happening::says(life, None, event));
+                let not_sent = |client_order_id| {
+                    let reason = "full".to_owned();
+                    VenueEvent::NotSent { client_order_id, reason }
+                };
+                weather.say(soon, life, action.placed().map(not_sent).collect());
                 return;
             }
-            let event = VenueEvent::Sent { client_order_id, signed_at: weather.now };
-            weather.schedule.add(soon, Happening::says(life, None, event));
+            let signed_at = weather.now;
+            let sent = |client_order_id| VenueEvent::Sent { client_order_id, signed_at };
+            weather.say(soon, life, action.placed().map(sent).collect());
         }
         self.last_errand += 1;
         let id = self.last_errand;
@@ -116,7 +130,7 @@ impl Session {
     }
 
     fn send_on_its_way(&mut self, id: u64, errand: &mut Errand, weather: &mut Weather<'_>) {
-        let is_submit = matches!(errand.action, VenueAction::Submit { .. });
+        let is_submit = errand.action.placed().next().is_some();
         let mut arrives = true;
         let mut arrives_at = weather.soon(30);
         if is_submit && weather.happens(weather.faults.late_acceptance) {
@@ -139,9 +153,7 @@ impl Session {
     /// The session gives up on an answer.
     pub fn fail(&mut self, id: u64, weather: &mut Weather<'_>) {
         if let Some(errand) = self.pending.remove(&id) {
-            weather
-                .schedule
-                .add(weather.now, Happening::says(errand.life, None, unknown(&errand.action)));
+            weather.say(weather.now, errand.life, unknown(&errand.action));
         }
     }
 
@@ -159,7 +171,7 @@ impl Session {
         }
         let mut at = weather.soon(30);
         if weather.happens(weather.faults.failed_read) && !answer.iter().any(is_fact) {
-            weather.schedule.add(at, Happening::says(errand.life, None, unknown(&errand.action)));
+            weather.say(at, errand.life, unknown(&errand.action));
             return;
         }
         for event in answer {
@@ -178,14 +190,33 @@ impl Session {
         let longest = if lags { LONGEST_LAG } else { std::time::Duration::from_millis(20) };
         let as_of = weather.now.before(between(weather.rng, std::time::Duration::ZERO, longest));
         match &errand.action {
+            VenueAction::Submit { .. } | VenueAction::SubmitPair(_)
+                if weather.happens(weather.faults.refused) =>
+            {
+                errand.action.placed().map(refused).collect()
+            }
             VenueAction::Submit { client_order_id, new } => {
-                if weather.happens(weather.faults.refused) {
-                    let reason =
-                        model::RejectReason { code: -2010, message: "insufficient".to_owned() };
-                    let client_order_id = *client_order_id;
-                    return vec![VenueEvent::SubmitRejected { client_order_id, reason }];
-                }
                 let events = exchange.accept(weather.now, *client_order_id, *new, weather.rng);
+                self.report(events.clone(), weather);
+                events
+            }
+            VenueAction::SubmitPair(pair) => {
+                let events = exchange.accept_pair(weather.now, pair, weather.rng);
+                self.report(events.clone(), weather);
+                events
+            }
+            VenueAction::CancelReplace { old, client_order_id, new } => {
+                let is_new = exchange.find(old).is_some_and(|order| order.is_untouched());
+                let canceled = if is_new { exchange.cancel(weather.now, old) } else { None };
+                let Some(mut events) = canceled else {
+                    return vec![cancel_refused(*old), refused(*client_order_id)];
+                };
+                if weather.happens(weather.faults.refused) {
+                    self.report(events.clone(), weather);
+                    events.push(refused(*client_order_id));
+                    return events;
+                }
+                events.extend(exchange.accept(weather.now, *client_order_id, *new, weather.rng));
                 self.report(events.clone(), weather);
                 events
             }
@@ -195,12 +226,7 @@ impl Session {
                         self.report(events.clone(), weather);
                         events
                     }
-                    None => {
-                        let message = "Unknown order sent.".to_owned();
-                        let reason = model::RejectReason { code: -2011, message };
-                        let client_order_id = *client_order_id;
-                        vec![VenueEvent::CancelRejected { client_order_id, reason }]
-                    }
+                    None => vec![cancel_refused(*client_order_id)],
                 }
             }
             VenueAction::QueryOrder { client_order_id, .. } => {
@@ -208,7 +234,7 @@ impl Session {
             }
             VenueAction::QueryVenueOrder { venue_order, .. } => {
                 let found = exchange.query_number(*venue_order, as_of);
-                vec![found.unwrap_or_else(|| unknown(&errand.action))]
+                found.map_or_else(|| unknown(&errand.action), |found| vec![found])
             }
             VenueAction::ReadAccount => {
                 let balance = |asset: &str| Balance {
@@ -253,8 +279,7 @@ impl Session {
         for errand in std::mem::take(&mut self.pending).into_values() {
             if !weather.happens(weather.faults.silence) {
                 let soon = weather.soon(5);
-                let event = unknown(&errand.action);
-                weather.schedule.add(soon, Happening::says(errand.life, None, event));
+                weather.say(soon, errand.life, unknown(&errand.action));
             }
         }
     }
@@ -270,6 +295,16 @@ impl Session {
         self.connection = Some(self.connections);
         self.connections
     }
+}
+
+fn refused(client_order_id: ClientOrderId) -> VenueEvent {
+    let reason = RejectReason { code: -2010, message: "insufficient".to_owned() };
+    VenueEvent::SubmitRejected { client_order_id, reason }
+}
+
+fn cancel_refused(client_order_id: ClientOrderId) -> VenueEvent {
+    let reason = RejectReason { code: -2011, message: "Unknown order sent.".to_owned() };
+    VenueEvent::CancelRejected { client_order_id, reason }
 }
 
 /// Whether an event tells what the venue has done; the others are answers to reads.

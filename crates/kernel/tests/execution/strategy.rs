@@ -41,8 +41,9 @@ fn new_order(rng: &mut Pcg64) -> NewOrder {
 
 impl Engine {
     fn an_open_order(&self, rng: &mut Pcg64) -> Option<OrderId> {
+        // A strategy is not told of what the engine places for it.
         let open = self.risk.portfolio().reservations().iter();
-        open.map(|reserved| reserved.order).choose(rng)
+        open.map(|reserved| reserved.order).filter(|order| !order.is_engines()).choose(rng)
     }
 
     /// Some strategy wants something; what the gate makes of it is among its effects.

@@ -31,6 +31,10 @@ pub enum Invariant {
     FillsMatch,
     /// Gate and journal have the same positions.
     PositionsMatch,
+    /// Whatever the venue fills next, no strategy sells more than it holds.
+    NeverOversold,
+    /// Once faults stop, all that a protected strategy holds rests under stops or is offered.
+    Protected,
 }
 
 /// What was found, with what happened, by order.

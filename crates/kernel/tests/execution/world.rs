@@ -65,6 +65,8 @@ pub enum Happening {
     },
     Crash,
     Restart,
+    /// What protects positions looks whether its time has come.
+    Look,
 }
 
 impl Happening {
@@ -102,6 +104,8 @@ pub struct Counts {
     pub crashes: u32,
     pub breaks: u32,
     pub whose: u32,
+    pub pairs: u32,
+    pub in_place: u32,
 }
 
 pub struct World {
@@ -155,7 +159,13 @@ impl World {
             verdict: Verdict::default(),
             counts: Counts::default(),
         };
-        for happening in [Happening::Restart, Happening::Act, Happening::Match, Happening::Manual] {
+        for happening in [
+            Happening::Restart,
+            Happening::Act,
+            Happening::Match,
+            Happening::Manual,
+            Happening::Look,
+        ] {
             world.schedule.add(BEGIN, happening);
         }
         world.plan(faults.break_every, Happening::Break);
@@ -218,6 +228,9 @@ impl World {
                 if let ExecutionRequest::Replace { old_executed, new, .. } = &request {
                     self.known_executed.insert(new.get().order, *old_executed);
                 }
+                if let ExecutionRequest::CancelReplace { new, .. } = &request {
+                    self.known_executed.insert(new.get().order, Some(Quantity::ZERO));
+                }
                 let points = crash_points::after_request(&request);
                 self.step(Some(life), ExecutionInput::Request(request));
                 self.die_at(points);
@@ -236,6 +249,7 @@ impl World {
             Happening::Connect { life } => self.connect(life),
             Happening::Crash => self.crash(),
             Happening::Restart => self.restart(),
+            Happening::Look => self.look(),
         }
     }
 
@@ -273,6 +287,15 @@ impl World {
         }
         self.pass_requests();
         self.again(1_500, Happening::Act);
+    }
+
+    fn look(&mut self) {
+        let now = self.now;
+        if let Some(engine) = &mut self.engine {
+            engine.step_risk(now, RiskInput::Wake);
+        }
+        self.pass_requests();
+        self.later(1_000, Happening::Look);
     }
 
     /// The gate's requests take a moment to reach execution, in order.
@@ -332,8 +355,8 @@ impl World {
     }
 
     fn arrive(&mut self, id: u64, errand: &Errand) {
-        if let VenueAction::Submit { client_order_id, .. } = &errand.action {
-            let order = OrderId::from_client_order_id(client_order_id).unwrap().1;
+        for client_order_id in errand.action.placed() {
+            let order = OrderId::from_client_order_id(&client_order_id).unwrap().1;
             if self.verdict.absent.contains(&order) {
                 let what = format!("order {order} arrived after it was told to be absent");
                 self.verdict.broken(Invariant::AbsentIsAbsent, what);
@@ -341,6 +364,7 @@ impl World {
         }
         let (session, exchange, mut weather) = self.outside();
         session.arrive(id, errand, exchange, &mut weather);
+        self.check_offers();
         self.die_at(crash_points::after_arrival(&errand.action));
     }
 
@@ -494,10 +518,17 @@ impl World {
         let Some(engine) = &self.engine else { return };
         let life = engine.life;
         match action {
-            VenueAction::Submit { client_order_id, .. } => {
+            VenueAction::Submit { .. }
+            | VenueAction::SubmitPair(_)
+            | VenueAction::CancelReplace { .. } => {
                 self.counts.submits += 1;
-                self.signed.insert(*client_order_id, now);
-                self.check_submit(*client_order_id);
+                self.counts.pairs += u32::from(matches!(action, VenueAction::SubmitPair(_)));
+                let in_place = matches!(action, VenueAction::CancelReplace { .. });
+                self.counts.in_place += u32::from(in_place);
+                for client_order_id in action.placed() {
+                    self.signed.insert(client_order_id, now);
+                    self.check_submit(client_order_id, in_place);
+                }
             }
             VenueAction::Cancel { .. } => {}
             VenueAction::QueryOrder { .. }

@@ -58,6 +58,7 @@ impl Scribe {
             strategy: request.strategy,
             new: request.new,
             replaces,
+            other_leg: None,
             cause: request.cause.clone(),
             correlation: request.correlation,
             caused_at: request.caused_at,
@@ -76,6 +77,12 @@ impl Scribe {
             }
             RiskEffect::Execute(ExecutionRequest::Replace { old, new, .. }) => {
                 self.intended(new, Some(*old));
+            }
+            RiskEffect::Execute(ExecutionRequest::CancelReplace { old, new }) => {
+                self.intended(new, Some(*old));
+            }
+            RiskEffect::Execute(ExecutionRequest::SubmitPair(_)) => {
+                unreachable!("no strategy of these days takes a profit")
             }
             RiskEffect::StateChanged { to, reason, .. } => {
                 let reason = reason.clone();

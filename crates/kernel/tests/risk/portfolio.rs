@@ -246,6 +246,7 @@ fn restored_orders_reserve() {
         is_acknowledged: false,
         is_triggered: false,
         replaces: None,
+        other_leg: None,
     };
     let reserved = |new| {
         let portfolio =

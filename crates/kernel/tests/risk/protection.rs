@@ -25,8 +25,17 @@ fn bps(bps: u32) -> Rate {
 
 /// The first strategy's positions are protected 10 % below their cost.
 fn protected(stop_limit: Option<Rate>) -> RiskConfig {
+    with_policy(ProtectionPolicy { stop_loss: bps(1_000), stop_limit, take_profit: None })
+}
+
+/// The same, with a target 5 % above the cost.
+fn paired() -> RiskConfig {
+    let take_profit = Some(bps(500));
+    with_policy(ProtectionPolicy { stop_loss: bps(1_000), stop_limit: None, take_profit })
+}
+
+fn with_policy(policy: ProtectionPolicy) -> RiskConfig {
     let mut config = config();
-    let policy = ProtectionPolicy { stop_loss: bps(1_000), stop_limit };
     config.strategies.get_mut(&FIRST).unwrap().protection = Some(policy);
     config
 }
@@ -36,8 +45,12 @@ fn protected(stop_limit: Option<Rate>) -> RiskConfig {
 enum Did {
     /// Placed an order of the engine's own.
     Placed(OrderId, NewOrder),
+    /// Placed a stop and a target as a pair.
+    Paired((OrderId, NewOrder), (OrderId, NewOrder)),
     /// Let an order of the strategy pass.
     Passed(OrderId),
+    /// Let one pass in one request with the cancel of another.
+    InPlaceOf(OrderId, OrderId),
     Denied(String),
     Withdrew(CancelReason),
     Cancel(OrderId),
@@ -54,6 +67,14 @@ fn did(desk: &mut Desk) -> Vec<Did> {
             } else {
                 Did::Passed(request.order)
             })
+        }
+        RiskEffect::Execute(ExecutionRequest::SubmitPair(pair)) => {
+            let [stop, target] =
+                [&pair.stop, &pair.target].map(|leg| (leg.get().order, leg.get().new));
+            Some(Did::Paired(stop, target))
+        }
+        RiskEffect::Execute(ExecutionRequest::CancelReplace { old, new }) => {
+            Some(Did::InPlaceOf(old, new.get().order))
         }
         RiskEffect::Execute(ExecutionRequest::Cancel { order, .. }) => Some(Did::Cancel(order)),
         RiskEffect::TellStrategy { event, .. } if !event.order.is_engines() => match event.kind {
@@ -157,18 +178,16 @@ fn what_is_bought_more_gets_a_stop_beside_and_the_third_takes_the_place_of_both(
 }
 
 #[test]
-fn an_exit_waits_for_the_stop_to_be_gone_and_the_rest_is_protected_anew() {
+fn an_exit_goes_in_one_request_with_the_stops_cancel_and_the_rest_is_protected_anew() {
     let (mut desk, first) = standing();
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "0.5", "100") });
-    assert_eq!(did(&mut desk), [Did::Cancel(first)], "the exit is not sent beside the stop");
+    assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)], "never beside the stop");
+    assert_eq!(desk.machine.protection().uncovered().count(), 0, "nothing is gone yet");
     desk.wait(40);
-    desk.cancel(first, BTC);
-    assert_eq!(
-        did(&mut desk),
-        [Did::Passed(exit), Did::Placed(next(first), stop("1.5", "90"))],
-        "the exit first, then the stop for what it leaves"
-    );
+    desk.tell(first, BTC, OrderEventKind::Canceled { reason: CancelReason::Replaced });
+    let left = Did::Placed(next(first), stop("1.5", "90"));
+    assert_eq!(did(&mut desk), [left], "the stop for what the exit leaves, at once");
     let fill = desk.fill(BTC, Side::Sell, "0.5", "100");
     desk.filled(exit, fill, "0.5", true);
     desk.wait(30);
@@ -181,18 +200,26 @@ fn a_stop_that_fills_while_an_exit_waits_is_not_sold_twice() {
     let (mut desk, first) = standing();
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
-    assert_eq!(did(&mut desk), [Did::Cancel(first)]);
+    assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
     let fill = desk.fill(BTC, Side::Sell, "2", "90");
     desk.filled(first, fill, "2", true);
-    assert_eq!(did(&mut desk), [Did::Denied("free_lots".to_owned())]);
+    // The venue does not place it then.
+    let reason = RejectReason { code: -2022, message: "cancel-replace failed".to_owned() };
+    desk.tell(exit, BTC, OrderEventKind::Rejected { reason });
+    assert_eq!(did(&mut desk), []);
+    assert!(desk.machine.portfolio().reservations().is_empty());
 }
 
 #[test]
 fn an_exit_that_waits_can_be_taken_back_and_replaced() {
+    // Two stops stand, so an exit has to wait for both to be gone.
     let (mut desk, first) = standing();
+    let (beside, _) = own(&mut desk, "1", "100");
+    desk.accept(beside, BTC);
+    did(&mut desk);
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
-    did(&mut desk);
+    assert_eq!(did(&mut desk), [Did::Cancel(first), Did::Cancel(beside)]);
     let second = desk.next_order(FIRST);
     let new = sell(BTC, "1", "101");
     desk.intend(FIRST, Intent::Replace { old: exit, order: second, new });
@@ -200,7 +227,167 @@ fn an_exit_that_waits_can_be_taken_back_and_replaced() {
     desk.intend(FIRST, Intent::Cancel { order: second });
     assert_eq!(did(&mut desk), [Did::Withdrew(CancelReason::Requested)]);
     desk.cancel(first, BTC);
-    assert_eq!(did(&mut desk), [Did::Placed(next(first), stop("2", "90"))]);
+    desk.cancel(beside, BTC);
+    let placed = did(&mut desk);
+    assert_eq!(placed[0], Did::Placed(next(beside), stop("3", "90")), "{placed:?}");
+}
+
+#[test]
+fn an_exit_that_is_denied_or_refused_leaves_the_stop() {
+    let (mut desk, first) = standing();
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2.5", "100") });
+    assert_eq!(did(&mut desk), [Did::Denied("free_lots".to_owned())], "more than is held");
+    // The venue refuses both halves, or the request is never sent, twice in a row.
+    for end in [
+        OrderEventKind::Rejected { reason: RejectReason { code: -2022, message: String::new() } },
+        OrderEventKind::Absent,
+    ] {
+        let exit = desk.next_order(FIRST);
+        desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
+        assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
+        desk.tell(exit, BTC, end);
+        assert_eq!(did(&mut desk), [], "the stop stands");
+    }
+    // Half done: the stop is gone, the exit is refused.
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
+    desk.tell(first, BTC, OrderEventKind::Canceled { reason: CancelReason::Replaced });
+    let reason = RejectReason { code: -2010, message: "no".to_owned() };
+    desk.tell(exit, BTC, OrderEventKind::Rejected { reason });
+    let told = did(&mut desk);
+    assert_eq!(told[1..], [Did::Placed(next(first), stop("2", "90"))], "{told:?}");
+}
+
+fn target(size: &str, at: &str) -> NewOrder {
+    let kind = OrderKind::LimitMaker { price: price(at) };
+    NewOrder::new(BTC, Side::Sell, kind, OrderQuantity::Base(quantity(size))).protective()
+}
+
+fn outdone() -> OrderEventKind {
+    OrderEventKind::Expired { reason: "OCO_TRIGGER".to_owned(), in_match: false }
+}
+
+/// A position of 2 under a pair that the venue has.
+fn standing_pair() -> (Desk, OrderId, OrderId) {
+    let mut desk = Desk::new(paired());
+    let order = desk.place(FIRST, buy(BTC, "2", "100"));
+    let fill = desk.fill(BTC, Side::Buy, "2", "100");
+    desk.take();
+    desk.filled(order, fill, "2", true);
+    let [Did::Paired(first, second)] = did(&mut desk)[..] else { panic!("one pair") };
+    assert_eq!((first.1, second.1), (stop("2", "90"), target("2", "105")));
+    desk.accept(first.0, BTC);
+    desk.accept(second.0, BTC);
+    assert_eq!(did(&mut desk), [restored(Duration::ZERO, "2")]);
+    (desk, first.0, second.0)
+}
+
+#[test]
+fn both_legs_of_a_pair_take_the_same_lots() {
+    let (desk, stop, target) = standing_pair();
+    let reservations = desk.machine.portfolio().reservations();
+    assert_eq!(reservations.sells(FIRST, BTC), quantity("2"));
+    assert_eq!(reservations.get(stop).unwrap().other_leg, Some(target));
+    assert_eq!(desk.machine.protection().uncovered().count(), 0);
+}
+
+#[test]
+fn a_target_that_fills_ends_the_stop_and_nothing_is_left() {
+    let (mut desk, first, second) = standing_pair();
+    let fill = desk.fill(BTC, Side::Sell, "2", "105");
+    desk.filled(second, fill, "2", true);
+    desk.tell(first, BTC, outdone());
+    assert_eq!(did(&mut desk), [Did::Cancel(first)], "asked for, in case the venue did not");
+    assert!(desk.machine.portfolio().reservations().is_empty());
+}
+
+#[test]
+fn a_target_that_fills_in_part_gets_a_moment_and_then_a_new_pair_for_the_rest() {
+    let (mut desk, first, second) = standing_pair();
+    let fill = desk.fill(BTC, Side::Sell, "0.5", "105");
+    desk.filled(second, fill, "0.5", false);
+    let sells = desk.machine.portfolio().reservations().sells(FIRST, BTC);
+    assert_eq!(sells, quantity("1.5"), "the stop can sell no more than is left");
+    desk.tell(first, BTC, outdone());
+    assert_eq!(did(&mut desk), []);
+    assert_eq!(desk.machine.protection().uncovered().count(), 1, "and that is measured");
+    desk.wait(999);
+    desk.step(RiskInput::Wake);
+    assert_eq!(did(&mut desk), []);
+    desk.wait(1);
+    desk.step(RiskInput::Wake);
+    assert_eq!(did(&mut desk), [Did::Cancel(second)]);
+    desk.cancel(second, BTC);
+    let [Did::Paired(third, fourth)] = did(&mut desk)[..] else { panic!("a new pair") };
+    assert_eq!((third.1, fourth.1), (stop("1.5", "90"), target("1.5", "105")));
+    desk.accept(fourth.0, BTC);
+    desk.accept(third.0, BTC);
+    assert_eq!(did(&mut desk), [restored(Duration::from_secs(1), "1.5")]);
+}
+
+#[test]
+fn a_stop_that_triggers_ends_the_target_and_sells() {
+    let (mut desk, first, second) = standing_pair();
+    desk.tell(second, BTC, outdone());
+    desk.tell(first, BTC, OrderEventKind::Triggered);
+    let fill = desk.fill(BTC, Side::Sell, "2", "90");
+    desk.filled(first, fill, "2", true);
+    assert_eq!(did(&mut desk), []);
+    assert!(desk.machine.portfolio().reservations().is_empty());
+}
+
+#[test]
+fn an_exit_takes_the_place_of_a_pair_in_one_request() {
+    let (mut desk, first, second) = standing_pair();
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "0.5", "100") });
+    assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
+    for leg in [first, second] {
+        desk.tell(leg, BTC, OrderEventKind::Canceled { reason: CancelReason::Replaced });
+    }
+    let [Did::Paired(third, fourth)] = did(&mut desk)[..] else { panic!("a pair for the rest") };
+    assert_eq!((third.1, fourth.1), (stop("1.5", "90"), target("1.5", "105")));
+}
+
+#[test]
+fn a_pair_that_is_refused_leaves_the_stop_alone_at_once() {
+    let mut desk = Desk::new(paired());
+    let order = desk.place(FIRST, buy(BTC, "2", "100"));
+    let fill = desk.fill(BTC, Side::Buy, "2", "100");
+    desk.take();
+    desk.filled(order, fill, "2", true);
+    let [Did::Paired((first, _), (second, _))] = did(&mut desk)[..] else { panic!("one pair") };
+    let no = || RejectReason { code: -2010, message: "the relationship".to_owned() };
+    desk.tell(first, BTC, OrderEventKind::Rejected { reason: no() });
+    desk.tell(second, BTC, OrderEventKind::Rejected { reason: no() });
+    let told = did(&mut desk);
+    let [Did::News(ProtectionNews::Refused { reason, .. }), Did::Placed(third, new)] = &told[..]
+    else {
+        panic!("told once: {told:?}")
+    };
+    assert!(reason.contains("the stop goes alone"), "{reason}");
+    assert_eq!((*new, *third), (stop("2", "90"), next(second)));
+}
+
+#[test]
+fn a_target_is_never_below_the_market_and_none_stands_beside_a_stop_that_is_passed() {
+    for (last, kind) in [("110", Some("110.01")), ("89", None)] {
+        let mut desk = Desk::new(paired());
+        let order = desk.place(FIRST, buy(BTC, "2", "100"));
+        desk.trade(BTC, last);
+        desk.take();
+        let fill = desk.fill(BTC, Side::Buy, "2", "100");
+        desk.filled(order, fill, "2", true);
+        match (&did(&mut desk)[..], kind) {
+            ([Did::Paired(_, (_, new))], Some(at)) => assert!(
+                new.kind.limit_price().unwrap() >= price(at),
+                "{new:?} stands at {last} or above"
+            ),
+            ([Did::Placed(_, new)], None) => assert_eq!(new.kind, OrderKind::Market),
+            (other, _) => panic!("{last}: {other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -208,6 +395,7 @@ fn an_exit_that_ends_unfilled_leaves_nothing_unprotected() {
     let (mut desk, first) = standing();
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "0.5", "100") });
+    desk.accept(exit, BTC);
     desk.cancel(first, BTC);
     let second = next(first);
     desk.accept(second, BTC);
@@ -306,6 +494,7 @@ fn a_restart_protects_what_the_ledger_holds_and_keeps_what_rests() {
         is_acknowledged: true,
         is_triggered: false,
         replaces: None,
+        other_leg: None,
     };
     let mut portfolio = portfolio();
     portfolio.orders.push(order);
@@ -393,6 +582,29 @@ struct Resting {
     filled: Quantity,
     is_accepted: bool,
     is_canceling: bool,
+    /// The other order of a pair.
+    other_leg: Option<OrderId>,
+    /// It is placed only if this one goes, untouched.
+    in_place_of: Option<OrderId>,
+}
+
+impl Resting {
+    fn new(new: NewOrder) -> Self {
+        let OrderQuantity::Base(remaining) = new.quantity else { panic!("by base") };
+        Self {
+            new,
+            remaining,
+            filled: Quantity::ZERO,
+            is_accepted: false,
+            is_canceling: false,
+            other_leg: None,
+            in_place_of: None,
+        }
+    }
+
+    fn is_target(&self) -> bool {
+        matches!(self.new.kind, OrderKind::LimitMaker { .. })
+    }
 }
 
 /// A strategy that buys and sells at random, a venue that answers at random.
@@ -403,21 +615,25 @@ struct Day {
     held: i64,
     longest: Duration,
     exits: usize,
+    in_place: usize,
     stopped: usize,
+    targets: usize,
 }
 
 const ONE: i64 = 100_000_000;
 
 impl Day {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, config: RiskConfig) -> Self {
         Self {
             random: Pcg64::seed_from_u64(seed),
-            desk: Desk::new(protected(None)),
+            desk: Desk::new(config),
             orders: BTreeMap::new(),
             held: 0,
             longest: Duration::ZERO,
             exits: 0,
+            in_place: 0,
             stopped: 0,
+            targets: 0,
         }
     }
 
@@ -427,19 +643,30 @@ impl Day {
             match effect {
                 RiskEffect::Execute(ExecutionRequest::Submit(approved)) => {
                     let request = approved.into_inner();
-                    let OrderQuantity::Base(remaining) = request.new.quantity else { panic!() };
-                    let resting = Resting {
-                        new: request.new,
-                        remaining,
-                        filled: Quantity::ZERO,
-                        is_accepted: false,
-                        is_canceling: false,
-                    };
+                    let resting = Resting::new(request.new);
                     assert!(self.orders.insert(request.order, resting).is_none(), "an id twice");
                 }
+                RiskEffect::Execute(ExecutionRequest::SubmitPair(pair)) => {
+                    let (stop, target) = (pair.stop.into_inner(), pair.target.into_inner());
+                    for (leg, other) in [(&stop, &target), (&target, &stop)] {
+                        let other_leg = Some(other.order);
+                        let resting = Resting { other_leg, ..Resting::new(leg.new) };
+                        assert!(self.orders.insert(leg.order, resting).is_none(), "an id twice");
+                    }
+                }
+                RiskEffect::Execute(ExecutionRequest::CancelReplace { old, new }) => {
+                    let request = new.into_inner();
+                    let in_place_of = Some(old);
+                    let resting = Resting { in_place_of, ..Resting::new(request.new) };
+                    assert!(self.orders.insert(request.order, resting).is_none(), "an id twice");
+                    self.in_place += 1;
+                }
                 RiskEffect::Execute(ExecutionRequest::Cancel { order, .. }) => {
-                    if let Some(resting) = self.orders.get_mut(&order) {
-                        resting.is_canceling = true;
+                    let other = self.orders.get(&order).and_then(|resting| resting.other_leg);
+                    for id in [Some(order), other].into_iter().flatten() {
+                        if let Some(resting) = self.orders.get_mut(&id) {
+                            resting.is_canceling = true;
+                        }
                     }
                 }
                 RiskEffect::Protection(ProtectionNews::Restored { unprotected, .. }) => {
@@ -454,8 +681,24 @@ impl Day {
     /// However the venue fills them, open sells never take more than there is.
     #[track_caller]
     fn assert_never_more_than_held(&self) {
-        let sells = self.orders.values().filter(|resting| resting.new.side == Side::Sell);
-        let sells: i64 = sells.map(|resting| resting.remaining.units()).sum();
+        let sells = self.orders.iter().filter(|(_, resting)| resting.new.side == Side::Sell);
+        // Of a pair only one can fill, and what goes in the place of another only without it.
+        let is_counted = |(id, resting): &(&OrderId, &Resting)| {
+            let first = resting.other_leg.filter(|first| first < *id);
+            !first.is_some_and(|first| self.orders.contains_key(&first))
+        };
+        let beyond = |resting: &Resting| {
+            let old = resting.in_place_of.filter(|_| !resting.is_accepted);
+            match old.map(|old| self.orders.get(&old)) {
+                None => resting.remaining.units(),
+                Some(Some(old)) if old.filled.is_zero() => {
+                    (resting.remaining.units() - old.remaining.units()).max(0)
+                }
+                // The venue will refuse it.
+                Some(_) => 0,
+            }
+        };
+        let sells: i64 = sells.filter(is_counted).map(|(_, resting)| beyond(resting)).sum();
         assert!(sells <= self.held, "{sells} offered of {}", self.held);
         let position = self.desk.machine.portfolio().position(FIRST, BTC).quantity();
         assert_eq!(position.units(), self.held);
@@ -478,30 +721,65 @@ impl Day {
         let Some(at) = self.orders.len().checked_sub(1) else { return };
         let at = self.random.random_range(0..=at);
         let id = *self.orders.keys().nth(at).unwrap();
+        if let Some(old) = self.orders[&id].in_place_of.filter(|_| !self.orders[&id].is_accepted) {
+            let is_untouched =
+                self.orders.get(&old).is_some_and(|o| o.is_accepted && o.filled.is_zero());
+            if !is_untouched || self.random.random_bool(0.1) {
+                return self.reject(id);
+            }
+            let other = self.orders.remove(&old).and_then(|old| old.other_leg);
+            let other = other.filter(|other| self.orders.remove(other).is_some());
+            for gone in [Some(old), other].into_iter().flatten() {
+                let reason = CancelReason::Replaced;
+                self.desk.tell(gone, BTC, OrderEventKind::Canceled { reason });
+            }
+            if self.random.random_bool(0.1) {
+                return self.reject(id);
+            }
+        }
         let resting = self.orders.get_mut(&id).unwrap();
         if !resting.is_accepted {
-            if self.random.random_bool(0.1) {
-                self.orders.remove(&id);
-                let reason = RejectReason { code: -2010, message: "no".to_owned() };
-                self.desk.tell(id, BTC, OrderEventKind::Rejected { reason });
+            if let Some(other) = resting.other_leg {
+                // A pair is there as a whole, or not.
+                if self.random.random_bool(0.1) {
+                    self.reject(id);
+                    return self.reject(other);
+                }
+                for leg in [id, other] {
+                    self.orders.get_mut(&leg).unwrap().is_accepted = true;
+                    self.desk.accept(leg, BTC);
+                }
+            } else if self.random.random_bool(0.1) {
+                self.reject(id);
             } else {
                 resting.is_accepted = true;
                 self.desk.accept(id, BTC);
             }
             return;
         }
-        let is_stop = resting.new.kind.stop_price().is_some();
+        let is_stop = resting.new.role == Role::Protective && resting.new.kind != OrderKind::Market;
+        let other = resting.other_leg;
         if resting.is_canceling && self.random.random_bool(0.8) {
-            self.orders.remove(&id);
-            let reason = CancelReason::Engine;
-            self.desk.tell(id, BTC, OrderEventKind::Canceled { reason });
+            for gone in [Some(id), other].into_iter().flatten() {
+                if self.orders.remove(&gone).is_some() {
+                    let reason = CancelReason::Engine;
+                    self.desk.tell(gone, BTC, OrderEventKind::Canceled { reason });
+                }
+            }
         } else if !is_stop || self.random.random_bool(0.05) {
             self.fill(id, is_stop);
         }
     }
 
+    fn reject(&mut self, id: OrderId) {
+        self.orders.remove(&id);
+        let reason = RejectReason { code: -2010, message: "no".to_owned() };
+        self.desk.tell(id, BTC, OrderEventKind::Rejected { reason });
+    }
+
     fn fill(&mut self, id: OrderId, is_stop: bool) {
         self.stopped += usize::from(is_stop);
+        self.targets += usize::from(self.orders[&id].is_target());
         let resting = self.orders.get_mut(&id).unwrap();
         let half = Quantity::from_units((resting.remaining.units() / 2).max(1));
         let size = if self.random.random_bool(0.5) { half } else { resting.remaining };
@@ -509,12 +787,18 @@ impl Day {
         resting.filled = resting.filled.checked_add(size).unwrap();
         self.held += size.units() * resting.new.side.sign();
         let (side, cumulative) = (resting.new.side, resting.filled);
+        let other_of_filled = resting.other_leg;
         let complete = resting.remaining.is_zero();
         if complete {
             self.orders.remove(&id);
         }
         let fill = self.desk.fill(BTC, side, &size.to_string(), "100");
+        let other = self.orders.get_mut(&id).and_then(|resting| resting.other_leg.take());
+        let other = other.or(other_of_filled).filter(|other| self.orders.remove(other).is_some());
         self.desk.filled(id, fill, &cumulative.to_string(), complete);
+        if let Some(other) = other {
+            self.desk.tell(other, BTC, outdone());
+        }
     }
 
     /// Lets the venue answer everything, time pass for what is tried again, and looks.
@@ -524,7 +808,9 @@ impl Day {
             self.desk.step(RiskInput::Wake);
             self.collect();
             let waits = |resting: &Resting| !resting.is_accepted || resting.is_canceling;
-            let is_exit = |resting: &Resting| resting.new.kind.stop_price().is_none();
+            let is_exit = |resting: &Resting| {
+                resting.new.kind.stop_price().is_none() && resting.other_leg.is_none()
+            };
             if !self.orders.values().any(|resting| waits(resting) || is_exit(resting))
                 && self.desk.machine.protection().unfinished() == 0
                 && self.desk.machine.protection().uncovered().count() == 0
@@ -534,16 +820,38 @@ impl Day {
             self.venue();
             self.collect();
         }
-        let stops: i64 = self.orders.values().map(|resting| resting.remaining.units()).sum();
+        let stops = self.orders.values().filter(|resting| !resting.is_target());
+        let stops: i64 = stops.map(|resting| resting.remaining.units()).sum();
         assert_eq!(stops, self.held, "all of it rests under stops, and no more");
     }
 }
 
 #[test]
 fn random_days_leave_nothing_unprotected_and_sell_nothing_twice() {
-    let (mut exits, mut stopped, mut longest) = (0, 0, Duration::ZERO);
+    let days = random_days(|| protected(None));
+    assert!(days.exits > 1_000 && days.stopped > 100, "{days:?}");
+}
+
+#[test]
+fn random_days_with_targets_leave_nothing_unprotected_and_sell_nothing_twice() {
+    let days = random_days(paired);
+    assert!(days.exits > 1_000 && days.in_place > 100 && days.targets > 100, "{days:?}");
+}
+
+/// What happened on many days.
+#[derive(Debug, Default)]
+struct Days {
+    exits: usize,
+    in_place: usize,
+    stopped: usize,
+    targets: usize,
+    longest: Duration,
+}
+
+fn random_days(config: fn() -> RiskConfig) -> Days {
+    let mut days = Days::default();
     for seed in 0..200 {
-        let mut day = Day::new(seed);
+        let mut day = Day::new(seed, config());
         for _ in 0..300 {
             day.desk.wait(day.random.random_range(1..50));
             match day.random.random_range(0..10) {
@@ -554,11 +862,14 @@ fn random_days_leave_nothing_unprotected_and_sell_nothing_twice() {
             day.collect();
         }
         day.settle();
-        (exits, stopped) = (exits + day.exits, stopped + day.stopped);
-        longest = longest.max(day.longest);
+        days.exits += day.exits;
+        days.in_place += day.in_place;
+        days.stopped += day.stopped;
+        days.targets += day.targets;
+        days.longest = days.longest.max(day.longest);
     }
-    eprintln!("{exits} exits, {stopped} stops filled, at most {longest:?} unprotected");
-    assert!(exits > 1_000 && stopped > 100, "{exits} {stopped}");
+    eprintln!("{days:?}");
+    days
 }
 
 #[test]
@@ -574,7 +885,7 @@ fn the_time_without_protection_is_that_of_the_answers() {
         desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "0.01", "100") });
         desk.wait(20);
         let stop = OrderId { number: first.number + number, ..first };
-        desk.cancel(stop, BTC);
+        desk.tell(stop, BTC, OrderEventKind::Canceled { reason: CancelReason::Replaced });
         desk.wait(20);
         desk.accept(next(stop), BTC);
         let fill = desk.fill(BTC, Side::Sell, "0.01", "100");

@@ -26,6 +26,9 @@ pub(super) struct VenueOrder {
     /// What it still has locked, and of which asset.
     pub(super) locked: Amount,
     pub(super) locked_asset: Asset,
+    /// The other order of a pair, until one of them has begun to trade or was triggered: one of
+    /// the two holds what both lock.
+    pub(super) other_leg: Option<VenueOrderId>,
 }
 
 impl VenueOrder {

@@ -7,6 +7,7 @@
 mod account;
 mod history;
 mod latency;
+mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct RestoredOpenOrder {
     pub executed: Quantity,
     /// Whether its stop or target was reached: it works as what it became.
     pub is_triggered: bool,
+    /// The other order of a pair, of which one cancels the other.
+    pub other_leg: Option<ClientOrderId>,
 }
 
 /// Why an order was not taken in.
@@ -103,6 +106,8 @@ pub struct LocalVenue {
     /// market does to open orders within one latency.
     answers: VecDeque<(Timestamp, VenueEvent)>,
     matched: Vec<MatchEvent>,
+    /// Legs of pairs whose other leg has begun: they end as soon as that is told.
+    outdone: Vec<VenueOrderId>,
 }
 
 impl LocalVenue {
@@ -131,6 +136,7 @@ impl LocalVenue {
             commands: VecDeque::new(),
             answers: VecDeque::new(),
             matched: Vec::new(),
+            outdone: Vec::new(),
         }
     }
 
@@ -190,7 +196,13 @@ impl LocalVenue {
         if order.is_triggered {
             new.kind = triggered(new.kind);
         }
-        self.open(now, order.client_order_id, order.venue_order, new)?;
+        let other = order.other_leg.and_then(|name| self.history.open_by_name(&name));
+        match other.map(|other| other.venue_order) {
+            Some(other) => {
+                self.open_beside(now, order.client_order_id, order.venue_order, new, other)?;
+            }
+            None => self.open(now, order.client_order_id, order.venue_order, new)?,
+        }
         if let Some(restored) = self.history.get_mut(order.venue_order) {
             restored.new = order.new;
             restored.executed = order.executed;
@@ -222,6 +234,7 @@ impl LocalVenue {
             reason: reason.to_owned(),
             event_at: now,
             locked: Amount::ZERO,
+            other_leg: None,
             locked_asset: self.instruments.get(order.new.instrument).quote,
         });
         self.history.end(order.venue_order);
@@ -241,7 +254,7 @@ impl LocalVenue {
 
     /// A command leaves for the venue.
     fn send(&mut self, now: Timestamp, action: &VenueAction, effects: &mut Vec<VenueEffect>) {
-        if let VenueAction::Submit { client_order_id, .. } = *action {
+        for client_order_id in action.placed() {
             let sent = VenueEvent::Sent { client_order_id, signed_at: now };
             effects.push(VenueEffect::Event(sent));
         }
@@ -277,6 +290,10 @@ impl LocalVenue {
         match action {
             VenueAction::Submit { client_order_id, new } => {
                 self.submit(now, client_order_id, new);
+            }
+            VenueAction::SubmitPair(pair) => self.submit_pair(now, &pair),
+            VenueAction::CancelReplace { old, client_order_id, new } => {
+                self.cancel_replace(now, old, client_order_id, new);
             }
             VenueAction::Cancel { instrument, client_order_id } => {
                 self.cancel(now, instrument, client_order_id);
@@ -333,10 +350,16 @@ impl LocalVenue {
     }
 
     fn cancel(&mut self, now: Timestamp, instrument: InstrumentId, name: ClientOrderId) {
-        let key = self.history.open_by_name(&name).map(|order| key_of(order.venue_order));
+        let order = self.history.open_by_name(&name);
+        let key = order.map(|order| key_of(order.venue_order));
+        let other_leg = order.and_then(|order| order.other_leg).map(key_of);
         let market = &mut self.markets[usize::from(instrument.0)];
         let is_canceled = key.is_some_and(|key| market.cancel(now, key, &mut self.matched).is_ok());
         if is_canceled {
+            // Both legs of a pair go.
+            if let Some(other) = other_leg {
+                let _ = market.cancel(now, other, &mut self.matched);
+            }
             self.book_matched(now, instrument);
             return;
         }
@@ -352,6 +375,18 @@ impl LocalVenue {
         venue_order: VenueOrderId,
         new: NewOrder,
     ) -> Result<(), LocalReject> {
+        self.open_leg(now, client_order_id, venue_order, new, None)
+    }
+
+    /// The same, where a leg of a pair has locked already what both need.
+    fn open_leg(
+        &mut self,
+        now: Timestamp,
+        client_order_id: ClientOrderId,
+        venue_order: VenueOrderId,
+        new: NewOrder,
+        other_leg: Option<VenueOrderId>,
+    ) -> Result<(), LocalReject> {
         let market = &mut self.markets[usize::from(new.instrument.0)];
         let instrument = self.instruments.get(new.instrument);
         let base = self.account.get(instrument.base);
@@ -364,6 +399,7 @@ impl LocalVenue {
         };
         let quantity = market.check(&submission)?;
         let (locked_asset, locked) = needs(market, &new, quantity);
+        let locked = if other_leg.is_some() { Amount::ZERO } else { locked };
         if !self.account.lock(locked_asset, locked) {
             return Err(LocalReject::InsufficientBalance);
         }
@@ -381,6 +417,7 @@ impl LocalVenue {
             event_at: now,
             locked,
             locked_asset,
+            other_leg,
         });
         let is_market = new.kind.limit_price().is_none() && new.kind.stop_price().is_some();
         if is_market && new.side == Side::Buy {
@@ -396,6 +433,7 @@ impl LocalVenue {
             self.book(now, instrument, &event);
         }
         self.matched = matched;
+        self.end_outdone(now, instrument);
         let balances = self.account.take_changed();
         if !balances.is_empty() {
             self.answer(now, VenueEvent::BalancesChanged { balances, event_at: now });
@@ -432,6 +470,7 @@ impl LocalVenue {
                 self.change(now, *key, |_| {});
             }
             MatchEvent::Triggered { key, .. } => {
+                self.begin(number_of(*key));
                 self.change(now, *key, |order| order.is_working = true);
             }
             MatchEvent::Traded(trade) => {
@@ -489,6 +528,7 @@ impl LocalVenue {
         liquidity: Liquidity,
     ) {
         let id = number_of(party.key);
+        self.begin(id);
         let fees = *self.markets[usize::from(instrument.0)].fees();
         let traded = self.instruments.get(instrument);
         let order = self.history.get_mut(id).expect("orders in a market are remembered");

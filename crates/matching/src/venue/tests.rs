@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::venue::{OrderLeg, OrderPair};
 use model::{Level, Price, Quote, TradeId};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -262,6 +263,133 @@ fn orders_lock_what_they_may_cost() {
     check(none, "buy 7 @ 105 gtc", "USDT 277 420 BTC 8 0", "USDT 697 0 BTC 8 0");
 }
 
+/// A pair for the same 2 bitcoin: a stop at 99, a target at 103.
+fn pair(scene: &mut Scene, stop: &str, target: &str) -> [ClientOrderId; 2] {
+    scene.orders += 2;
+    let names = [name(scene.orders - 1), name(scene.orders)];
+    let [stop, target] = [(names[0], stop), (names[1], target)]
+        .map(|(client_order_id, text)| OrderLeg { client_order_id, new: order(text) });
+    scene.act(&VenueAction::SubmitPair(Box::new(OrderPair { stop, target })));
+    names
+}
+
+const STANDING: [&str; 5] =
+    ["sent", "sent", "accepted waiting 0.00", "accepted 0.00", "1 balances"];
+
+#[test]
+fn a_pair_locks_once_and_its_first_trade_or_trigger_ends_the_other_order() {
+    #[track_caller]
+    fn check(trade: (&str, &str, Side), told: &[&str], held: &str) {
+        let mut scene = Scene::new(Fees::NONE);
+        pair(&mut scene, "sell 2 stop 99", "sell 2 @ 103 maker");
+        assert_eq!(scene.told(), STANDING);
+        assert_eq!(scene.holds(), "USDT 1000 0 BTC 3 2", "once");
+        scene.trade(trade.0, trade.1, trade.2);
+        assert_eq!(scene.told(), told);
+        assert_eq!(scene.holds(), held);
+    }
+    check(
+        ("103.5", "9", Side::Buy),
+        &[
+            "filled 2.00 @ 103.00 fee 0 USDT",
+            "filled 2.00",
+            "expired waiting 0.00 OCO_TRIGGER",
+            "2 balances",
+        ],
+        "USDT 1206 0 BTC 3 0",
+    );
+    check(
+        ("103.5", "0.5", Side::Buy),
+        &[
+            "filled 0.50 @ 103.00 fee 0 USDT",
+            "partially_filled 0.50",
+            "expired waiting 0.00 OCO_TRIGGER",
+            "2 balances",
+        ],
+        "USDT 1051.5 0 BTC 3 1.5",
+    );
+    check(
+        ("98.9", "1", Side::Sell),
+        &[
+            "accepted 0.00",
+            "filled 2.00 @ 100.00 fee 0 USDT",
+            "filled 2.00",
+            "expired 0.00 OCO_TRIGGER",
+            "2 balances",
+        ],
+        "USDT 1200 0 BTC 3 0",
+    );
+}
+
+#[test]
+fn whoever_takes_back_one_order_of_a_pair_takes_back_both() {
+    for leg in [0, 1] {
+        let mut scene = Scene::new(Fees::NONE);
+        let names = pair(&mut scene, "sell 2 stop 99", "sell 2 @ 103 maker");
+        scene.cancel(names[leg]);
+        assert_eq!(scene.told().iter().filter(|told| told.starts_with("canceled")).count(), 2);
+        assert_eq!(scene.holds(), "USDT 1000 0 BTC 5 0");
+        scene.cancel(names[1 - leg]);
+        assert_eq!(scene.told(), ["-2011 Unknown order sent."]);
+    }
+}
+
+#[test]
+fn a_pair_that_is_none_leaves_nothing_behind() {
+    #[track_caller]
+    fn check(stop: &str, target: &str, refusal: &str) {
+        let mut scene = Scene::new(Fees::NONE);
+        pair(&mut scene, stop, target);
+        assert_eq!(scene.told(), ["sent", "sent", refusal, refusal], "{stop} with {target}");
+        assert_eq!(scene.holds(), "USDT 1000 0 BTC 5 0");
+        scene.act(&VenueAction::ReadOpenOrders);
+        let open = VenueEffect::Event(VenueEvent::OpenOrdersRead { orders: Vec::new() });
+        assert_eq!(scene.effects, [open]);
+    }
+    let relation = "-2010 The relationship of the prices for the orders is not correct.";
+    check("sell 2 stop 100.5", "sell 2 @ 103 maker", relation);
+    check("sell 2 stop 99", "sell 2 @ 100.4 maker", relation);
+    let balance = "-2010 Account has insufficient balance for requested action.";
+    check("sell 6 stop 99", "sell 6 @ 103 maker", balance);
+    check("sell 2 stop 99", "sell 2 @ 103.001 maker", "-1013 Filter failure: PRICE_FILTER");
+}
+
+#[test]
+fn cancel_replace_places_nothing_unless_the_old_order_went_untouched() {
+    #[track_caller]
+    fn check(text: &str, before: impl Fn(&mut Scene), told: &[&str], held: &str) {
+        let mut scene = Scene::new(Fees::NONE);
+        let [old, _] = pair(&mut scene, "sell 2 stop 99", "sell 2 @ 103 maker");
+        before(&mut scene);
+        let (client_order_id, new) = (name(77), order(text));
+        scene.act(&VenueAction::CancelReplace { old, client_order_id, new });
+        assert_eq!(scene.told(), told);
+        assert_eq!(scene.holds(), held);
+    }
+    let nothing = |_: &mut Scene| {};
+    let sold = [
+        "sent",
+        "canceled waiting 0.00",
+        "canceled 0.00",
+        "1 balances",
+        "accepted 0.00",
+        "filled 2.00 @ 100.00 fee 0 USDT",
+        "filled 2.00",
+        "2 balances",
+    ];
+    check("sell 2 market", nothing, &sold, "USDT 1200 0 BTC 3 0");
+    let refused = "-2022 Order cancel-replace failed.";
+    let gone = |scene: &mut Scene| scene.trade("103.5", "0.5", Side::Buy);
+    check("sell 2 market", gone, &["sent", refused, refused], "USDT 1051.5 0 BTC 3 1.5");
+    let lot = "-1013 Filter failure: LOT_SIZE";
+    check("sell 0.0001 @ 110 gtc", nothing, &["sent", lot, lot], "USDT 1000 0 BTC 3 2");
+    // Half done, as on the venue: the old order is gone, the new one can't be paid.
+    let half = ["sent", "canceled waiting 0.00", "canceled 0.00", "1 balances"];
+    let balance = "-2010 Account has insufficient balance for requested action.";
+    let half: Vec<&str> = half.into_iter().chain([balance]).collect();
+    check("sell 6 market", nothing, &half, "USDT 1000 0 BTC 5 0");
+}
+
 #[test]
 fn the_venue_refuses_in_the_words_of_the_real_one() {
     #[track_caller]
@@ -375,6 +503,7 @@ fn an_open_order_of_an_earlier_run_goes_on() {
         new: order("buy 2 @ 99 gtc"),
         executed: qty("0.5"),
         is_triggered: false,
+        other_leg: None,
     };
     scene.venue.restore(at(0), &restored).unwrap();
     assert_eq!(scene.holds(), "USDT 851.5 148.5 BTC 5 0");
@@ -393,6 +522,7 @@ fn a_stop_that_was_triggered_goes_on_as_what_it_became() {
         new: order("sell 2 stop 98 @ 103 gtc"),
         executed: Quantity::ZERO,
         is_triggered: true,
+        other_leg: None,
     };
     scene.venue.restore(at(0), &restored).unwrap();
     // Far from its stop: what matters is its limit.
@@ -409,6 +539,7 @@ fn an_order_that_cannot_go_on_is_told_to_have_expired() {
         new: order("buy 900 @ 99 gtc"),
         executed: qty("0.5"),
         is_triggered: false,
+        other_leg: None,
     };
     let reason = scene.venue.restore(at(0), &lost).unwrap_err();
     assert_eq!(reason, LocalReject::InsufficientBalance);

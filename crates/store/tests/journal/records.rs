@@ -69,6 +69,7 @@ pub fn intent(epoch: u32, number: u32) -> Record {
         strategy: STRATEGY,
         new,
         replaces: None,
+        other_leg: None,
         cause: Cause::Market { sequence: u64::from(number), event: MarketEvent::Quote(quote) },
         correlation: CorrelationId(u64::from(number)),
         caused_at: at(i64::from(number)),

@@ -178,6 +178,14 @@ fn action_in_words(action: &VenueAction) -> String {
         VenueAction::Submit { client_order_id, .. } => {
             format!("SUBMIT {}", number_of(client_order_id))
         }
+        VenueAction::SubmitPair(pair) => {
+            let [stop, target] =
+                [pair.stop, pair.target].map(|leg| number_of(&leg.client_order_id));
+            format!("SUBMIT {stop} with {target}")
+        }
+        VenueAction::CancelReplace { old, client_order_id, .. } => {
+            format!("REPLACE {} by {}", number_of(old), number_of(client_order_id))
+        }
         VenueAction::Cancel { client_order_id, .. } => {
             format!("CANCEL {}", number_of(client_order_id))
         }

@@ -24,6 +24,7 @@ fn intent(number: u32) -> Record {
         strategy: StrategyId(0),
         new: new_order(number),
         replaces: None,
+        other_leg: None,
         cause: Cause::Engine,
         correlation: CorrelationId(1),
         caused_at: at,

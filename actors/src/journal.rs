@@ -263,8 +263,9 @@ impl Pause {
     fn upkeep(&mut self, journal: &mut impl Journal) -> Result<(), JournalError> {
         let is_due = self.idle_for >= IDLE_AFTER || self.since_upkeep >= UPKEEP_AFTER;
         if self.since_upkeep > 0 && is_due {
-            self.since_upkeep = 0;
-            journal.maintain()?;
+            let has_more = journal.maintain()?;
+            // More of it comes at the next look at which nothing waits.
+            self.since_upkeep = usize::from(has_more);
         }
         Ok(())
     }

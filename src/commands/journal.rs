@@ -50,11 +50,11 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let verified = reader.verify()?;
     let took_ms = began_at.elapsed().as_millis() as u64;
     let ledger = &verified.ledger;
-    let (records, fills) = (verified.records, ledger.fills_booked());
+    let (records, elsewhere, fills) = (verified.records, verified.elsewhere, ledger.fills_booked());
     let open_orders = ledger.open_orders().count();
     if args.json {
         let found = json!({
-            "journal": path, "records": records, "open_orders": open_orders, "fills": fills,
+            "journal": path, "records": records, "elsewhere": elsewhere, "open_orders": open_orders, "fills": fills,
             "epoch": ledger.epoch().map(|mark| mark.epoch), "took_ms": took_ms,
         });
         println!("{found}");
@@ -64,6 +64,9 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
              ({took_ms} ms)",
             path.display()
         );
+        if elsewhere > 0 {
+            println!("{elsewhere} of them are in an archive that is not here, and were not read");
+        }
     }
     Ok(Exit::Ok)
 }

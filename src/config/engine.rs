@@ -238,6 +238,7 @@ pub enum DurabilityLevel {
 #[allow(missing_docs, reason = "the key table documents every field")]
 pub struct JournalConfig {
     pub durability: DurabilityLevel,
+    pub archive_after_days: u64,
 }
 
 /// What is recorded for a replay.

@@ -327,6 +327,13 @@ pub static ENGINE_KEYS: &[Key] = &[
         "What an order's record survives before the order leaves. `power`: a power cut (synced \
          each time). `process`: kill -9 only; faster, and the venue's record covers the rest.",
     ),
+    Key::new(
+        "journal.archive_after_days",
+        Kind::Integer { min: 0, max: 36_500 },
+        Default("90"),
+        "After so many days records of orders that are closed move to the archive, a file a month \
+         in the directory beside the journal. 0: never.",
+    ),
     // recording
     Key::new(
         "recording.enabled",

@@ -2,6 +2,7 @@
 //! instruments and strategies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use binance::decode::ExchangeInfo;
 use events::log_event;
@@ -12,7 +13,7 @@ use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
     Timestamp,
 };
-use store::journal::{Level, MemoryJournal, SqliteJournal};
+use store::journal::{ArchiveTold, Level, MemoryJournal, SqliteJournal};
 use store::state_dir::{StateDir, StateDirError};
 
 use super::compare;
@@ -103,8 +104,23 @@ impl OpenedLedger<SqliteJournal> {
             fills = journal.ledger().fills_booked(),
             took_ms = took()
         );
+        let journal = archiving(journal, config.engine.journal.archive_after_days);
         Self::begin(journal, config, state_dir, site, info, now).await
     }
+}
+
+fn archiving(journal: SqliteJournal, after_days: u64) -> SqliteJournal {
+    if after_days == 0 {
+        return journal;
+    }
+    let after = Duration::from_secs(after_days * 86_400);
+    let tell = |told| match told {
+        ArchiveTold::Moved { file, records, up_to } => {
+            log_event!(JOURNAL_ARCHIVED, file = %file.display(), records, up_to);
+        }
+        ArchiveTold::Failed(error) => log_event!(JOURNAL_ARCHIVE_FAILED, error = %error),
+    };
+    journal.archiving(after, Box::new(tell))
 }
 
 impl<J: LedgerJournal> OpenedLedger<J> {

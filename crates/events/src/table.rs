@@ -83,6 +83,13 @@ JOURNAL_FAILED = "journal.failed" ERROR [operation error]
     "The disk refused a read, a write or a sync. No order leaves without a durable record, so order flow is halted and the process ends.",
     "Free or repair the disk, then start again: the start replays and reconciles.";
 
+JOURNAL_ARCHIVED = "journal.archived" INFO [file records up_to]
+    "Old records were moved to a file of the archive. The journal goes on from what they add up to; commands that read it find them there.",
+    "Keep the directory with the journal.";
+JOURNAL_ARCHIVE_FAILED = "journal.archive_failed" WARN [error]
+    "Old records could not be copied to the archive. They stay in the journal, nothing is lost, and it is tried again.",
+    "Look at the disk and at the rights of the directory beside the journal.";
+
 RECORDING_STARTED = "recording.started" INFO [directory]
     "Frames and the order in which every machine gets its inputs are recorded, for `tickwright replay`.",
     "Nothing.";

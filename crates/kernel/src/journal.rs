@@ -262,13 +262,13 @@ pub trait Journal {
     /// See [`JournalError`].
     fn replay(&mut self, each: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError>;
 
-    /// Does what should not happen on the order path, such as a snapshot of the ledger. Called
-    /// when nothing waits.
+    /// Does what should not happen on the order path, such as a snapshot of the ledger, a little at
+    /// a time. Called when nothing waits. True when there is more to do at once.
     ///
     /// # Errors
     /// See [`JournalError`]. The journal must not be used afterwards.
-    fn maintain(&mut self) -> Result<(), JournalError> {
-        Ok(())
+    fn maintain(&mut self) -> Result<bool, JournalError> {
+        Ok(false)
     }
 
     /// What an order's own turn can write, if the journal has such a part: for the records that

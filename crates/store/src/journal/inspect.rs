@@ -1,8 +1,11 @@
 //! Reading a journal for a person or another program: records by filter, and the documented views
 //! row by row.
 
+use std::collections::BTreeSet;
+
 use kernel::journal::JournalError;
 use model::{InstrumentId, OrderId, StrategyId};
+use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
 use super::reader::{JournalReader, io};
@@ -95,7 +98,7 @@ pub enum Cell {
 pub type EachRow<'a> = &'a mut dyn FnMut(&[String], &[Cell]) -> Result<(), JournalError>;
 
 /// Where a record says when it was.
-const AT: &str = "coalesce(body ->> '$.at', body ->> '$.event.received_at',
+pub(super) const AT: &str = "coalesce(body ->> '$.at', body ->> '$.event.received_at',
     body ->> '$.approved_at', body ->> '$.signed_at', body ->> '$.fill.event_at')";
 /// Where a record names its instrument, and its strategy if it is not the order's.
 const INSTRUMENT: &str = "coalesce(body ->> '$.new.instrument', body ->> '$.event.instrument',
@@ -137,45 +140,99 @@ impl JournalReader {
              ORDER BY number DESC LIMIT {newest}",
             conditions.join(" AND ")
         );
-        let mut statement = self.connection().prepare(&sql).map_err(io)?;
-        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
-            Ok(RecordRow {
-                number: row.get(0)?,
-                kind: row.get(1)?,
-                order: row.get(2)?,
-                status: row.get(3)?,
-                at_ns: row.get(4)?,
-                body: row.get(5)?,
-            })
+        let snapshot = self.snapshot()?;
+        let mut rows = rows_of(&snapshot, &sql, &values)?;
+        for file in self.archives()? {
+            rows.extend(rows_of(&file, &sql, &values)?);
+        }
+        // Some may be on their way to the archive.
+        rows.sort_by_key(|row| row.number);
+        rows.dedup_by_key(|row| row.number);
+        let surplus = filter.newest.map_or(0, |newest| {
+            rows.len().saturating_sub(usize::try_from(newest).unwrap_or(usize::MAX))
         });
-        let mut rows: Vec<RecordRow> = rows.map_err(io)?.collect::<Result<_, _>>().map_err(io)?;
-        rows.reverse();
-        Ok(rows)
+        Ok(rows.split_off(surplus))
     }
 
-    /// Hands every row of a view to `each`, with the names of its columns.
+    /// Hands every row of a view to `each`, with the names of its columns: those of the archive
+    /// first.
     ///
     /// # Errors
     /// [`JournalError::Io`], and whatever `each` refuses with.
     pub fn view(&self, view: View, each: EachRow<'_>) -> Result<(), JournalError> {
-        let mut statement = self.connection().prepare(view.sql()).map_err(io)?;
-        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let mut rows = statement.query([]).map_err(io)?;
-        let mut cells = Vec::with_capacity(names.len());
-        while let Some(row) = rows.next().map_err(io)? {
-            cells.clear();
-            for column in 0..names.len() {
-                cells.push(match row.get_ref(column).map_err(io)? {
-                    ValueRef::Null => Cell::Empty,
-                    ValueRef::Integer(number) => Cell::Integer(number),
-                    ValueRef::Real(number) => Cell::Text(number.to_string()),
-                    ValueRef::Text(text) | ValueRef::Blob(text) => {
-                        Cell::Text(String::from_utf8_lossy(text).into_owned())
-                    }
-                });
-            }
-            each(&names, &cells)?;
+        let snapshot = self.snapshot()?;
+        // Positions are no list of records: what is held is held now.
+        let archives = if view == View::Positions { Vec::new() } else { self.archives()? };
+        for (place, file) in archives.iter().enumerate() {
+            let later = archives[place + 1..].iter().chain([&*snapshot]);
+            let elsewhere = numbers_up_to(later, newest(file)?)?;
+            view_of(file, view, &mut |names, cells| match cells.first() {
+                Some(Cell::Integer(number)) if elsewhere.contains(number) => Ok(()),
+                _ => each(names, cells),
+            })?;
         }
-        Ok(())
+        view_of(&snapshot, view, each)
     }
+}
+
+fn rows_of(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+) -> Result<Vec<RecordRow>, JournalError> {
+    let mut statement = connection.prepare(sql).map_err(io)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
+        Ok(RecordRow {
+            number: row.get(0)?,
+            kind: row.get(1)?,
+            order: row.get(2)?,
+            status: row.get(3)?,
+            at_ns: row.get(4)?,
+            body: row.get(5)?,
+        })
+    });
+    rows.map_err(io)?.collect::<Result<_, _>>().map_err(io)
+}
+
+fn newest(file: &Connection) -> Result<i64, JournalError> {
+    let newest = "SELECT coalesce(max(number), 0) FROM record";
+    file.query_row(newest, [], |row| row.get(0)).map_err(io)
+}
+
+/// Records of some databases that are no newer than one: those that are on their way from the
+/// journal to the archive, and those of orders that worked for long.
+fn numbers_up_to<'a>(
+    databases: impl Iterator<Item = &'a Connection>,
+    last: i64,
+) -> Result<BTreeSet<i64>, JournalError> {
+    let mut found = BTreeSet::new();
+    for database in databases {
+        let sql = "SELECT number FROM record WHERE number <= ?1";
+        let mut statement = database.prepare(sql).map_err(io)?;
+        let numbers = statement.query_map([last], |row| row.get(0)).map_err(io)?;
+        found.append(&mut numbers.collect::<Result<_, _>>().map_err(io)?);
+    }
+    Ok(found)
+}
+
+fn view_of(connection: &Connection, view: View, each: EachRow<'_>) -> Result<(), JournalError> {
+    let mut statement = connection.prepare(view.sql()).map_err(io)?;
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let mut rows = statement.query([]).map_err(io)?;
+    let mut cells = Vec::with_capacity(names.len());
+    while let Some(row) = rows.next().map_err(io)? {
+        cells.clear();
+        for column in 0..names.len() {
+            cells.push(match row.get_ref(column).map_err(io)? {
+                ValueRef::Null => Cell::Empty,
+                ValueRef::Integer(number) => Cell::Integer(number),
+                ValueRef::Real(number) => Cell::Text(number.to_string()),
+                ValueRef::Text(text) | ValueRef::Blob(text) => {
+                    Cell::Text(String::from_utf8_lossy(text).into_owned())
+                }
+            });
+        }
+        each(&names, &cells)?;
+    }
+    Ok(())
 }

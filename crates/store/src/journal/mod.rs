@@ -20,20 +20,27 @@
 //! `ahead.rs`. Whoever copies a journal by hand copies its files ending in `-ahead0` and
 //! `-ahead1` with it. Queries over the views see what the database has, a few milliseconds late.
 //!
+//! # Archive
+//!
+//! Old records move to files of their own: see `archive.rs`. A start needs none of them.
+//!
 //! # Checkpoints
 //!
 //! Moving frames from the log to the database is never done by the writer: automatic
 //! checkpoints are off, and a thread with its own connection does it.
 
 mod ahead;
+mod archive;
 mod checkpoint;
 mod codec;
 mod inspect;
 mod memory;
+mod merge;
 mod reader;
 mod schema;
 mod sqlite;
 
+pub use archive::{ArchiveTold, TellArchive};
 pub use inspect::{Cell, EachRow, RecordFilter, RecordRow, View};
 pub use memory::{MemoryDisk, MemoryJournal};
 pub use reader::{JournalReader, Verified};

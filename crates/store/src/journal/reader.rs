@@ -6,10 +6,12 @@ use std::time::Duration;
 use kernel::journal::{JournalError, Record};
 use kernel::ledger::Ledger;
 use model::OrderId;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
 
 use super::ahead;
+use super::archive::{self, Base};
 use super::codec;
+use super::merge::{self, Sources, apply, missing};
 use super::schema;
 
 /// How long to wait for a lock that another connection holds.
@@ -19,11 +21,23 @@ pub(super) fn io(error: impl std::fmt::Display) -> JournalError {
     JournalError::Io(error.to_string())
 }
 
+/// Opens a database of ours without the right to change it.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
+    let connection = Connection::open_with_flags(path, flags).map_err(describe)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
+    Ok(connection)
+}
+
 /// What a full check found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
-    /// Records read, all with their right checksum and in order.
+    /// Records of the journal, all that are here with their right checksum and in order.
     pub records: u64,
+    /// Records that are not here: they were archived, and the archive is elsewhere. What they add
+    /// up to was taken as it is written.
+    pub elsewhere: u64,
     /// What they add up to.
     pub ledger: Ledger,
 }
@@ -41,10 +55,7 @@ impl JournalReader {
     /// # Errors
     /// [`JournalError::Io`] when there is none, [`JournalError::TooNew`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
-        let connection = Connection::open_with_flags(path, flags).map_err(describe)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
+        let connection = open_to_read(path)?;
         match schema::version(&connection)? {
             0 => Err(io(format!("{} is not a journal", path.display()))),
             _ => Ok(Self { connection, path: path.to_owned() }),
@@ -57,24 +68,33 @@ impl JournalReader {
         &self.connection
     }
 
-    /// Hands every record after number `after` to `each`, oldest first, with its number.
+    /// Hands every record after number `after` to `each`, oldest first, with its number; those in
+    /// the archive too.
     ///
     /// # Errors
-    /// See [`JournalError`].
+    /// See [`JournalError`]; a record that is neither here nor in the archive is corruption.
     pub fn replay_after(
         &self,
         after: u64,
         each: &mut dyn FnMut(u64, Record),
     ) -> Result<(), JournalError> {
+        let snapshot = self.snapshot()?;
         let mut last = None;
-        replay(&self.connection, after, |number, record| {
+        let each_stored = |number, record| {
             last = Some(number);
             each(number, record);
             Ok(())
-        })?;
+        };
+        if after < Base::read(&snapshot)?.number {
+            let archives = archive::open_files(&self.path)?;
+            let sources = Sources { journal: &snapshot, archives: &archives };
+            merge::replay_merged(&sources, after, u64::MAX, each_stored)?;
+        } else {
+            merge::replay(&snapshot, after, u64::MAX, each_stored)?;
+        }
         let last = match last {
             Some(last) => last,
-            None => newest_number(&self.connection)?.min(after),
+            None => newest_number(&snapshot)?.min(after),
         };
         for (number, record) in self.ahead(last)? {
             if number > after {
@@ -84,66 +104,40 @@ impl JournalReader {
         Ok(())
     }
 
+    /// The database as it is now, whatever the writer and the archive do meanwhile.
+    pub(super) fn snapshot(&self) -> Result<Transaction<'_>, JournalError> {
+        self.connection.unchecked_transaction().map_err(io)
+    }
+
+    /// The archive's files, to be read.
+    pub(super) fn archives(&self) -> Result<Vec<Connection>, JournalError> {
+        archive::open_files(&self.path)
+    }
+
     /// The records that are only ahead of the database, after its newest one.
     fn ahead(&self, newest: u64) -> Result<Vec<(u64, Record)>, JournalError> {
         Ok((newest + 1..).zip(ahead::records_after(&self.path, newest)?).collect())
     }
 
-    /// Every record of one order with its number, oldest first: nothing for an order that is not
-    /// in the journal.
+    /// Every record of one order with its number, oldest first, archived ones among them: nothing
+    /// for an order that is not in the journal.
     ///
     /// # Errors
     /// See [`JournalError`].
     pub fn order_history(&self, order: OrderId) -> Result<Vec<(u64, Record)>, JournalError> {
-        let ahead = self.ahead(newest_number(&self.connection)?)?;
+        let snapshot = self.snapshot()?;
+        let ahead = self.ahead(newest_number(&snapshot)?)?;
         let subject = order.to_string();
-        let mut statement = self
-            .connection
-            .prepare(
-                "SELECT number FROM record
-                 WHERE subject = ?1 AND kind <> 'order_intended' ORDER BY number",
-            )
-            .map_err(io)?;
-        let numbers = statement.query_map([&subject], |row| row.get(0)).map_err(io)?;
-        let mut numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(io)?;
-        // Intents are in no index: this one stands shortly before what follows from it.
-        let before = numbers.first().copied().unwrap_or(i64::MAX);
-        let intent = self.connection.query_row(
-            "SELECT number FROM record
-             WHERE number < ?2 AND kind = 'order_intended' AND subject = ?1
-             ORDER BY number DESC LIMIT 1",
-            (&subject, before),
-            |row| row.get(0),
-        );
-        if let Some(intent) = intent.optional().map_err(io)? {
-            numbers.insert(0, intent);
+        let mut history = records_of(&snapshot, &subject)?;
+        for file in self.archives()? {
+            history.extend(records_of(&file, &subject)?);
         }
-        let stored = numbers.into_iter().map(|number| self.record(number));
-        let mut history: Vec<(u64, Record)> = stored.collect::<Result<_, _>>()?;
         let of_order = |(_, record): &(u64, Record)| codec::subject(record) == Some(order);
         history.extend(ahead.into_iter().filter(of_order));
-        // The database may have taken some of them meanwhile.
+        // Some may be on their way to the archive, or from the files ahead.
         history.sort_by_key(|(number, _)| *number);
         history.dedup_by_key(|(number, _)| *number);
         Ok(history)
-    }
-
-    fn record(&self, number: i64) -> Result<(u64, Record), JournalError> {
-        let number = u64::try_from(number).map_err(io)?;
-        let mut found = None;
-        self.connection
-            .query_row(
-                "SELECT number, kind, subject, status, body, checksum FROM record
-                 WHERE number = ?1",
-                [i64::try_from(number).map_err(io)?],
-                |row| {
-                    found = Some(decode(row, number));
-                    Ok(())
-                },
-            )
-            .map_err(io)?;
-        let record = found.expect("the row was there, or the query had failed");
-        Ok((number, record.map_err(|reason| JournalError::Corrupt { number, reason })?))
     }
 
     /// The state that the records add up to, as a start would find it.
@@ -151,35 +145,38 @@ impl JournalReader {
     /// # Errors
     /// See [`JournalError`].
     pub fn ledger(&self) -> Result<Ledger, JournalError> {
-        let mut ledger = load(&self.connection)?.ledger;
+        let snapshot = self.snapshot()?;
+        let mut ledger = load(&snapshot, &self.path)?.ledger;
         for (number, record) in self.ahead(ledger.records())? {
             apply(&mut ledger, number, &record)?;
         }
         Ok(ledger)
     }
 
-    /// Reads everything in the database from the first record on, checks every checksum and the
-    /// database's own structure, and that the stored snapshot and positions are what the records
-    /// add up to.
+    /// Reads everything in database and archive from the first record on, checks every checksum
+    /// and the database's own structure, and that what is stored of ledgers and positions is what
+    /// the records add up to. Without the archive, what is said to add up to its records is taken.
     ///
     /// # Errors
     /// [`JournalError::Corrupt`] with the first record that is wrong.
     pub fn verify(&self) -> Result<Verified, JournalError> {
-        let mut ledger = Ledger::default();
-        replay(&self.connection, 0, |number, record| apply(&mut ledger, number, &record))?;
+        let snapshot = self.snapshot()?;
+        let (mut ledger, elsewhere) = self.verified_base(&snapshot)?;
+        merge::replay(&snapshot, ledger.records(), u64::MAX, |number, record| {
+            apply(&mut ledger, number, &record)
+        })?;
         let number = ledger.records();
         let corrupt = |reason: String| JournalError::Corrupt { number, reason };
-        let check: String = self
-            .connection
+        let check: String = snapshot
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(|error| corrupt(error.to_string()))?;
         if check != "ok" {
             return Err(corrupt(check));
         }
-        if load(&self.connection)?.ledger != ledger {
+        if load(&snapshot, &self.path)?.ledger != ledger {
             return Err(corrupt("the stored ledger is not what the records add up to".into()));
         }
-        let positions = projected_positions(&self.connection)?;
+        let positions = projected_positions(&snapshot)?;
         let expected: Vec<_> = ledger
             .positions()
             .map(|(strategy, instrument, position)| {
@@ -192,8 +189,87 @@ impl JournalReader {
         for (number, record) in self.ahead(number)? {
             apply(&mut ledger, number, &record)?;
         }
-        Ok(Verified { records: ledger.records(), ledger })
+        Ok(Verified { records: ledger.records(), elsewhere, ledger })
     }
+
+    /// What the records up to the base add up to, and how many of them are not here.
+    fn verified_base(&self, snapshot: &Connection) -> Result<(Ledger, u64), JournalError> {
+        let base = Base::read(snapshot)?;
+        if base.number == 0 {
+            return Ok((Ledger::default(), 0));
+        }
+        let archives = self.archives()?;
+        if archives.is_empty() {
+            check_rest(snapshot, base.number)?;
+            let ledger = base.ledger.ok_or_else(|| missing(1, "the archive is not beside it"))?;
+            return Ok((ledger, base.number));
+        }
+        let sources = Sources { journal: snapshot, archives: &archives };
+        let ledger = merge::fold(&sources, Ledger::default(), base.number)?;
+        if base.ledger.is_some_and(|stored| stored != ledger) {
+            let reason = "what is stored of the archive is not what its records add up to".into();
+            return Err(JournalError::Corrupt { number: base.number, reason });
+        }
+        Ok((ledger, 0))
+    }
+}
+
+/// Checks the records that stay before the base.
+fn check_rest(journal: &Connection, base: u64) -> Result<(), JournalError> {
+    let mut statement = journal
+        .prepare(
+            "SELECT number, kind, subject, status, body, checksum FROM record WHERE number <= ?1",
+        )
+        .map_err(io)?;
+    let mut rows = statement.query([i64::try_from(base).map_err(io)?]).map_err(io)?;
+    while let Some(row) = rows.next().map_err(io)? {
+        merge::decode(row).map_err(|(found, reason)| JournalError::Corrupt {
+            number: found.unwrap_or(base),
+            reason,
+        })?;
+    }
+    Ok(())
+}
+
+/// The records of one order in one database, each checked.
+fn records_of(connection: &Connection, subject: &str) -> Result<Vec<(u64, Record)>, JournalError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT number FROM record
+             WHERE subject = ?1 AND kind <> 'order_intended' ORDER BY number",
+        )
+        .map_err(io)?;
+    let numbers = statement.query_map([subject], |row| row.get(0)).map_err(io)?;
+    let mut numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(io)?;
+    // Intents are in no index: this one stands shortly before what follows from it.
+    let before = numbers.first().copied().unwrap_or(i64::MAX);
+    let intent = connection.query_row(
+        "SELECT number FROM record
+         WHERE number < ?2 AND kind = 'order_intended' AND subject = ?1
+         ORDER BY number DESC LIMIT 1",
+        (subject, before),
+        |row| row.get(0),
+    );
+    if let Some(intent) = intent.optional().map_err(io)? {
+        numbers.insert(0, intent);
+    }
+    numbers.into_iter().map(|number| record(connection, number)).collect()
+}
+
+fn record(connection: &Connection, number: i64) -> Result<(u64, Record), JournalError> {
+    let mut found = None;
+    connection
+        .query_row(
+            "SELECT number, kind, subject, status, body, checksum FROM record WHERE number = ?1",
+            [number],
+            |row| {
+                found = Some(merge::decode(row));
+                Ok(())
+            },
+        )
+        .map_err(io)?;
+    let record = found.expect("the row was there, or the query had failed");
+    record.map_err(|(_, reason)| JournalError::Corrupt { number: number.unsigned_abs(), reason })
 }
 
 /// A ledger and where it came from.
@@ -204,15 +280,26 @@ pub(super) struct Loaded {
 }
 
 /// The newest stored ledger that can be used, and the records since.
-pub(super) fn load(connection: &Connection) -> Result<Loaded, JournalError> {
-    let mut ledger = stored_ledger(connection)?.unwrap_or_default();
+pub(super) fn load(connection: &Connection, path: &Path) -> Result<Loaded, JournalError> {
+    let base = Base::read(connection)?;
+    let stored = stored_ledger(connection)?.filter(|ledger| ledger.records() >= base.number);
+    let mut ledger = match (stored, base.ledger) {
+        (Some(stored), _) => stored,
+        (None, Some(ledger)) => ledger,
+        (None, None) => {
+            let archives = archive::open_files(path)?;
+            let sources = Sources { journal: connection, archives: &archives };
+            merge::fold(&sources, Ledger::default(), base.number)?
+        }
+    };
     let snapshot = ledger.records();
     let newest = newest_number(connection)?;
     if newest < snapshot {
-        let reason = format!("missing: the ledger was stored at record {snapshot}");
-        return Err(JournalError::Corrupt { number: newest + 1, reason });
+        return Err(missing(newest + 1, &format!("the ledger was stored at record {snapshot}")));
     }
-    replay(connection, snapshot, |number, record| apply(&mut ledger, number, &record))?;
+    merge::replay(connection, snapshot, u64::MAX, |number, record| {
+        apply(&mut ledger, number, &record)
+    })?;
     Ok(Loaded { ledger, snapshot })
 }
 
@@ -248,68 +335,14 @@ fn stored_ledger(connection: &Connection) -> Result<Option<Ledger>, JournalError
     Ok(None)
 }
 
-fn apply(ledger: &mut Ledger, number: u64, record: &Record) -> Result<(), JournalError> {
-    match ledger.apply(record) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(JournalError::Corrupt { number, reason: error.to_string() }),
-    }
-}
-
-/// Reads the records after `after`, each checked. The first that is wrong ends it.
-pub(super) fn replay(
-    connection: &Connection,
-    after: u64,
-    mut each: impl FnMut(u64, Record) -> Result<(), JournalError>,
-) -> Result<(), JournalError> {
-    let mut statement = connection
-        .prepare(
-            "SELECT number, kind, subject, status, body, checksum FROM record
-             WHERE number > ?1 ORDER BY number",
-        )
-        .map_err(io)?;
-    let after_number = i64::try_from(after).map_err(io)?;
-    let mut rows = statement.query([after_number]).map_err(io)?;
-    let mut number = after;
-    loop {
-        number += 1;
-        let corrupt = |reason: String| JournalError::Corrupt { number, reason };
-        let row = match rows.next() {
-            Ok(Some(row)) => row,
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(unreadable(number, &error)),
-        };
-        let record = decode(row, number).map_err(corrupt)?;
-        each(number, record)?;
-    }
-}
-
 /// Damage is told apart from a disk or a lock that fails at the moment.
-fn unreadable(number: u64, error: &rusqlite::Error) -> JournalError {
+pub(super) fn unreadable(number: u64, error: &rusqlite::Error) -> JournalError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             JournalError::Corrupt { number, reason: error.to_string() }
         }
         Some(_) | None => io(error),
     }
-}
-
-fn decode(row: &Row<'_>, expected: u64) -> Result<Record, String> {
-    let text = |index| row.get_ref(index).and_then(|value| Ok(value.as_str()?));
-    let optional = |index| row.get_ref(index).and_then(|value| Ok(value.as_str_or_null()?));
-    let read = || -> Result<_, rusqlite::Error> {
-        let number: i64 = row.get(0)?;
-        let (kind, subject, status) = (text(1)?, optional(2)?, optional(3)?);
-        let (body, stored): (_, u32) = (text(4)?, row.get(5)?);
-        Ok((number, codec::checksum(number, kind, subject, status, body), stored, body))
-    };
-    let (number, actual, stored, body) = read().map_err(|error| error.to_string())?;
-    if u64::try_from(number) != Ok(expected) {
-        return Err(format!("missing: the next record found is {number}"));
-    }
-    if actual != stored {
-        return Err(format!("checksum is {actual:08x}, {stored:08x} was written"));
-    }
-    serde_json::from_str(body).map_err(|error| error.to_string())
 }
 
 fn projected_positions(connection: &Connection) -> Result<Vec<(u16, u16, String)>, JournalError> {

@@ -7,8 +7,10 @@ use super::reader::io;
 
 /// Each step with its number and what it did. A step that shipped is never edited: a change is a
 /// new step.
-const MIGRATIONS: &[(u32, &str, &str)] =
-    &[(1, "records, registries, positions, snapshots and views", include_str!("schema_1.sql"))];
+const MIGRATIONS: &[(u32, &str, &str)] = &[
+    (1, "records, registries, positions, snapshots and views", include_str!("schema_1.sql")),
+    (2, "where the archive ends", include_str!("schema_2.sql")),
+];
 
 /// The newest schema that this build knows.
 pub(super) fn newest() -> u32 {

@@ -1,9 +1,9 @@
 //! The writer.
 
 use std::path::{Path, PathBuf};
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use kernel::journal::{Durability, Journal, JournalAhead, JournalError, Persist, Record};
 use kernel::ledger::{Applied, Ledger};
@@ -11,9 +11,11 @@ use model::{InstrumentId, StrategyId};
 use rusqlite::Connection;
 
 use super::ahead::{self, AheadWriter};
+use super::archive::{ArchiveTold, Archiver, Prepared, TellArchive};
 use super::checkpoint::{Checkpointer, reserve_log};
 use super::codec::{self, Columns};
-use super::reader::{BUSY_TIMEOUT, Loaded, io, load, replay};
+use super::merge;
+use super::reader::{BUSY_TIMEOUT, Loaded, io, load};
 use super::schema;
 
 /// What a commit survives, by config.
@@ -41,6 +43,10 @@ impl Level {
 /// was idle for long.
 pub const SNAPSHOT_EVERY: u64 = 10_000;
 
+/// Archived records taken out in one go: few enough that an order that comes meanwhile hardly
+/// waits.
+const REMOVED_AT_ONCE: usize = 256;
+
 /// The journal on disk, opened for writing. One at a time: the state directory's lock sees to it.
 #[derive(Debug)]
 pub struct SqliteJournal {
@@ -55,7 +61,24 @@ pub struct SqliteJournal {
     body: Vec<u8>,
     /// The number of the last record committed.
     committed: Arc<AtomicU64>,
+    archive: Option<Archive>,
     failed: bool,
+}
+
+/// Where old records go.
+struct Archive {
+    archiver: Archiver,
+    tell: TellArchive,
+    /// What was copied and is still here: the last first.
+    copied: Vec<i64>,
+    /// What to tell once it is not.
+    moved: Option<ArchiveTold>,
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Archive").field("archiver", &self.archiver).finish_non_exhaustive()
+    }
 }
 
 impl SqliteJournal {
@@ -82,7 +105,7 @@ impl SqliteJournal {
             .map_err(describe)?;
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
-        let Loaded { ledger, snapshot } = load(&connection)?;
+        let Loaded { ledger, snapshot } = load(&connection, path)?;
         if level == Level::Power {
             reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         }
@@ -96,10 +119,89 @@ impl SqliteJournal {
             snapshot,
             body: Vec::with_capacity(4_096),
             committed: Arc::new(AtomicU64::new(0)),
+            archive: None,
             failed: false,
         };
         journal.catch_up()?;
         Ok(journal)
+    }
+
+    /// From now on moves records that are so much older than the newest, and of no order that
+    /// still works, to the archive beside the journal; by [`Journal::maintain`], when nothing
+    /// waits. What came of it is told.
+    #[must_use]
+    pub fn archiving(mut self, after: Duration, tell: TellArchive) -> Self {
+        let mut archiver = Archiver::new(&self.path, after);
+        archiver.begin();
+        self.archive = Some(Archive { archiver, tell, copied: Vec::new(), moved: None });
+        self
+    }
+
+    /// Goes on with a round of the archive. True when there is more to do at once.
+    fn tend_archive(&mut self) -> Result<bool, JournalError> {
+        let Some(archive) = &mut self.archive else { return Ok(false) };
+        if !archive.copied.is_empty() {
+            let left = archive.copied.len().saturating_sub(REMOVED_AT_ONCE);
+            let oldest = archive.copied.split_off(left);
+            self.remove(&oldest)?;
+            return Ok(true);
+        }
+        if let Some(moved) = archive.moved.take() {
+            (archive.tell)(moved);
+            // There may be another month.
+            archive.archiver.begin();
+        }
+        match archive.archiver.take() {
+            None | Some(Ok(None)) => Ok(false),
+            Some(Ok(Some(prepared))) => {
+                self.store_base(prepared)?;
+                Ok(true)
+            }
+            Some(Err(error)) => {
+                (archive.tell)(ArchiveTold::Failed(error.to_string()));
+                Ok(false)
+            }
+        }
+    }
+
+    /// From here on the journal goes on from a new base; what was copied may go.
+    fn store_base(&mut self, prepared: Prepared) -> Result<(), JournalError> {
+        let Prepared { file, base, ledger, mut numbers } = prepared;
+        let number = i64::try_from(base).map_err(io)?;
+        let checksum = codec::checksum(number, "ledger", None, None, &ledger);
+        self.set_syncing(true)?;
+        let store = self.connection.transaction().map_err(io)?;
+        store
+            .execute(
+                "INSERT OR REPLACE INTO archived (number, version, body, checksum)
+                 VALUES (?1, ?2, ?3, ?4)",
+                (number, Ledger::VERSION, &ledger, checksum),
+            )
+            .map_err(io)?;
+        store.execute("DELETE FROM archived WHERE number < ?1", [number]).map_err(io)?;
+        store.commit().map_err(io)?;
+        self.checkpointer.committed();
+        let archive = self.archive.as_mut().expect("a round is of an archive");
+        let records = numbers.len() as u64;
+        numbers.reverse();
+        archive.copied = numbers;
+        archive.moved = Some(ArchiveTold::Moved { file, records, up_to: base });
+        Ok(())
+    }
+
+    /// A power cut may bring some back: the next round takes them out again.
+    fn remove(&mut self, numbers: &[i64]) -> Result<(), JournalError> {
+        self.set_syncing(false)?;
+        self.command("BEGIN IMMEDIATE")?;
+        for number in numbers {
+            self.connection
+                .prepare_cached("DELETE FROM record WHERE number = ?1")
+                .and_then(|mut delete| delete.execute([number]))
+                .map_err(io)?;
+        }
+        self.command("COMMIT")?;
+        self.checkpointer.committed();
+        Ok(())
     }
 
     /// Writes what is only ahead of the database, synced, and empties the files ahead.
@@ -266,17 +368,20 @@ impl Journal for SqliteJournal {
     }
 
     fn replay(&mut self, each: &mut dyn FnMut(u64, Record)) -> Result<(), JournalError> {
-        replay(&self.connection, 0, |number, record| {
+        merge::replay(&self.connection, 0, u64::MAX, |number, record| {
             each(number, record);
             Ok(())
         })
     }
 
-    fn maintain(&mut self) -> Result<(), JournalError> {
-        if self.ledger.records() - self.snapshot < SNAPSHOT_EVERY {
-            return Ok(());
+    fn maintain(&mut self) -> Result<bool, JournalError> {
+        if self.ledger.records() - self.snapshot >= SNAPSHOT_EVERY {
+            self.guarded(Self::store_ledger)?;
+            if let Some(archive) = self.archive.as_mut().filter(|archive| archive.moved.is_none()) {
+                archive.archiver.begin();
+            }
         }
-        self.guarded(Self::store_ledger)
+        self.guarded(Self::tend_archive)
     }
 
     fn ahead(&mut self) -> Result<Option<Box<dyn JournalAhead>>, JournalError> {

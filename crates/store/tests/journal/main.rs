@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "every line of it is a test")]
 
 mod ahead;
+mod archive;
 mod contents;
 mod kill;
 mod records;

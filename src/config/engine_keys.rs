@@ -555,7 +555,9 @@ pub static ENGINE_KEYS: &[Key] = &[
         Default("-15"),
         "The priority of the thread that orders are made on, as nice counts: -20 is the highest, 0 \
          the usual one. Raising it needs CAP_SYS_NICE or RLIMIT_NICE; where the system refuses, \
-         `engine.priority_refused` says so and the engine runs as it is.",
+         `engine.priority_refused` says so and the engine runs as it is. With \
+         `kernel.sched_autogroup_enabled=1`, as desktops have it, Linux counts it within a terminal's \
+         session only.",
     ),
     // shutdown
     Key::new(

@@ -24,7 +24,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::execution::{ExecutionActor, ReadExecutionStatus, SetTrading};
+use crate::execution::{ExecutionActor, ReadExecutionStatus};
+use crate::messages::SetTrading;
 use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState};
 
 /// The socket's name in the state directory.

@@ -23,13 +23,15 @@ use crate::feed::{
     FeedActor, FeedListeners, FeedStatus, Interest, ReadFeedStatus, StartFeed, Subscriber,
 };
 use crate::lockstep::{Holding, Host, Lockstep, Progress};
-use crate::messages::{DropSockets, ExecutionRequested, Hops, RefreshInstruments, StrategyOrder};
+use crate::messages::{
+    DropSockets, ExecutionRequested, Hops, OrderPathBroken, RefreshInstruments, StrategyOrder,
+};
 use crate::observe::Observer;
 use crate::outbox::{Gauge, Outbox};
 use crate::risk::{ReadRiskStatus, RiskActor, RiskLinks, RiskParts, RiskStatus, StartRisk};
 use crate::strategy::{
-    OrderPathBroken, ReadStrategyStatus, StopStrategy, StrategyActor, StrategyLinks, StrategyParts,
-    StrategyStatus, SupervisionPolicy,
+    ReadStrategyStatus, StopStrategy, StrategyActor, StrategyLinks, StrategyParts, StrategyStatus,
+    SupervisionPolicy,
 };
 use crate::tap::{Tap, Tape};
 use crate::watchdog::Activity;

@@ -9,7 +9,6 @@ use events::log_event;
 use kernel::journal::{Persist, Persisted, Record};
 use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
-use kernel::risk::TradingState;
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
 use model::{
@@ -17,15 +16,14 @@ use model::{
 };
 
 use crate::clock::Clock;
-use crate::feed::Resynchronise;
 use crate::journal::JournalQueue;
 use crate::latency::Histogram;
 use crate::messages::{
-    AccountTold, ExecutionRequested, Hops, JournalAnswered, MarketArrived, OrderTold,
-    RefreshInstruments, TradingLink, WriteRecord,
+    AccountTold, BrokenBy, ExecutionRequested, Hops, JournalAnswered, MarketArrived,
+    OrderPathBroken, OrderTold, RefreshInstruments, Resynchronise, SetTrading, TradingLink,
+    WriteRecord, report_broken,
 };
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
@@ -475,11 +473,6 @@ impl Handler<SetGate> for ExecutionActor {
         self.take(ExecutionInput::SetGate { open: gate.open }, context);
     }
 }
-
-/// The trading state is this one: the last gate before the wire goes by it.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct SetTrading(pub TradingState);
 
 impl Handler<SetTrading> for ExecutionActor {
     type Result = ();

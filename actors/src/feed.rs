@@ -15,7 +15,7 @@ use model::{CorrelationId, InstrumentId, Instruments, MarketEvent, StrategyId};
 
 use crate::clock::Clock;
 use crate::messages::{
-    DropSockets, FeedConnected, FetchHistory, HistoryFetched, Hops, MarketArrived,
+    DropSockets, FeedConnected, FetchHistory, HistoryFetched, Hops, MarketArrived, Resynchronise,
     StreamHealthChanged,
 };
 use crate::outbox::{ConflatingOutbox, Gauge, Outbox, Refused};
@@ -110,11 +110,6 @@ impl Subscriber {
         }
     }
 }
-
-/// Events were missed: start over from history.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct Resynchronise;
 
 /// Who else hears from the feed.
 #[derive(Debug, Default)]

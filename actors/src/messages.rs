@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Message, Recipient};
 use kernel::journal::{Durability, Persisted, Record};
 use kernel::messages::{ExecutionRequest, SubmitIntent};
 use kernel::orders::ReconcileSummary;
+use kernel::risk::TradingState;
 use kernel::venue::Balance;
 use model::{
     Amount, Asset, CorrelationId, Fill, InstrumentId, Instruments, MarketEvent, OrderEvent,
@@ -223,3 +224,40 @@ pub enum StrategyOrder {
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct DropSockets;
+
+/// Events were missed: start over from history.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Resynchronise;
+
+/// The trading state is this one: the last gate before the wire goes by it.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct SetTrading(pub TradingState);
+
+/// What broke the order path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrokenBy {
+    /// A record could not be written.
+    Journal,
+    /// A message could not be delivered.
+    Mailbox,
+}
+
+/// An order message could not be delivered, or a record not be written: nothing is safe any more
+/// but to halt.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct OrderPathBroken {
+    /// What broke it.
+    pub by: BrokenBy,
+    /// Which mailbox or file, and why.
+    pub reason: String,
+}
+
+/// Tells that the order path is broken. The one message that must arrive whatever its mailbox
+/// says, because it ends the process; hence the one use of `do_send`.
+#[expect(clippy::disallowed_methods, reason = "must arrive past every bound")]
+pub fn report_broken(recipient: &Recipient<OrderPathBroken>, by: BrokenBy, reason: String) {
+    recipient.do_send(OrderPathBroken { by, reason });
+}

@@ -18,15 +18,13 @@ use model::{
 };
 
 use crate::clock::Clock;
-use crate::execution::SetTrading;
-use crate::feed::Resynchronise;
 use crate::messages::{
-    AccountTold, ExecutionRequested, Hops, IntentSubmitted, MarketArrived, OrderTold,
-    RefreshInstruments, StrategyQuarantined, StreamHealthChanged, TradingLink, WriteRecord,
+    AccountTold, BrokenBy, ExecutionRequested, Hops, IntentSubmitted, MarketArrived,
+    OrderPathBroken, OrderTold, RefreshInstruments, Resynchronise, SetTrading, StrategyQuarantined,
+    StreamHealthChanged, TradingLink, WriteRecord, report_broken,
 };
 use crate::observe::{Observation, Observer};
 use crate::outbox::{Gauge, Outbox};
-use crate::strategy::{BrokenBy, OrderPathBroken, report_broken};
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 

@@ -21,11 +21,11 @@ use kernel::venue::Wake;
 use model::{Amount, InstrumentId, StrategyId, Timestamp};
 
 use crate::clock::Clock;
-use crate::feed::Resynchronise;
 use crate::guard::guarded;
 use crate::messages::{
-    FeedConnected, FetchHistory, HistoryFetched, Hops, IntentSubmitted, MarketArrived, OrderTold,
-    RefreshInstruments, StrategyOrder, StrategyQuarantined, TradingLink, WriteRecord,
+    BrokenBy, FeedConnected, FetchHistory, HistoryFetched, Hops, IntentSubmitted, MarketArrived,
+    OrderPathBroken, OrderTold, RefreshInstruments, Resynchronise, StrategyOrder,
+    StrategyQuarantined, TradingLink, WriteRecord, report_broken,
 };
 use crate::outbox::{Gauge, Outbox};
 use crate::tap::Tap;
@@ -102,33 +102,6 @@ pub struct StrategyLinks {
     pub feed: Recipient<FetchHistory>,
     /// Called when an intent could not be delivered: trading halts.
     pub order_path_broken: Recipient<OrderPathBroken>,
-}
-
-/// What broke the order path.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BrokenBy {
-    /// A record could not be written.
-    Journal,
-    /// A message could not be delivered.
-    Mailbox,
-}
-
-/// An order message could not be delivered, or a record not be written: nothing is safe any more
-/// but to halt.
-#[derive(Message, Clone, Debug)]
-#[rtype(result = "()")]
-pub struct OrderPathBroken {
-    /// What broke it.
-    pub by: BrokenBy,
-    /// Which mailbox or file, and why.
-    pub reason: String,
-}
-
-/// Tells that the order path is broken. The one message that must arrive whatever its mailbox
-/// says, because it ends the process; hence the one use of `do_send`.
-#[expect(clippy::disallowed_methods, reason = "must arrive past every bound")]
-pub fn report_broken(recipient: &Recipient<OrderPathBroken>, by: BrokenBy, reason: String) {
-    recipient.do_send(OrderPathBroken { by, reason });
 }
 
 /// What a shell is built with.

@@ -161,8 +161,8 @@ impl ReservedOrder {
         }
     }
 
-    /// What of it has been executed, by itself or by the other order of its pair; `None` for an order by quote amount, of which only the venue
-    /// can tell.
+    /// What of it has been executed, by itself or by the other order of its pair; `None` for an
+    /// order by quote amount, of which only the venue can tell.
     #[must_use]
     pub fn executed(&self) -> Option<Quantity> {
         match (self.remaining, self.new.quantity) {

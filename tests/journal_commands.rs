@@ -52,7 +52,7 @@ fn intent() -> Record {
         new,
         replaces: None,
         other_leg: None,
-        cause: Cause::Market { sequence: 77, event: MarketEvent::Quote(quote) },
+        cause: Cause::Market { sequence: 77, event: MarketEvent::Quote(quote).into() },
         correlation: CorrelationId(42),
         caused_at: at(0),
         decided_at: at(15),

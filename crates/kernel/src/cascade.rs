@@ -74,12 +74,13 @@ enum Work {
     Command(VenueCommand),
 }
 
-/// An order event on its way to a strategy.
-#[derive(Debug)]
+/// An order event on its way to a strategy: it stands among the outputs already, and is not copied
+/// for the strategy.
+#[derive(Clone, Copy, Debug)]
 struct ForHost {
     host: usize,
-    event: OrderEvent,
-    fee_in_quote: Amount,
+    /// Which of the outputs it is. They stay until the strategies have heard all.
+    output: usize,
 }
 
 /// Where a strategy is.
@@ -110,6 +111,9 @@ pub struct Cascade<V, J> {
     risk_wake: Timestamp,
     /// Whether one of them was given something since.
     is_wake_stale: bool,
+    /// No machine wants to be woken before: the one comparison that most events cost. The epoch
+    /// while nobody has looked.
+    due: Timestamp,
     work: VecDeque<Work>,
     told: VecDeque<Told>,
     for_hosts: VecDeque<ForHost>,
@@ -137,6 +141,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             execution_wake: Timestamp::MAX,
             risk_wake: Timestamp::MAX,
             is_wake_stale: true,
+            due: Timestamp::EPOCH,
             work: VecDeque::new(),
             told: VecDeque::new(),
             for_hosts: VecDeque::new(),
@@ -221,9 +226,12 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         if !self.venue_effects.is_empty() {
             self.hear_venue(out)?;
         }
+        self.due = self.due.min(self.venue_wake());
         self.settle(out)?;
         // Prices alone move no timer of risk, but for one that is due.
-        self.is_wake_stale |= self.now >= self.risk_wake;
+        if self.now >= self.risk_wake {
+            self.note_given();
+        }
         self.risk.observe(self.now, self.sequence, event, &mut self.risk_effects);
         if !self.risk_effects.is_empty() {
             self.carry_out_all(out);
@@ -265,16 +273,27 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         to: Timestamp,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
+        if to >= self.due {
+            self.wake_until(to, out)?;
+        }
+        self.now = self.now.max(to);
+        Ok(())
+    }
+
+    fn wake_until(
+        &mut self,
+        to: Timestamp,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
         loop {
             let at = self.next_wake();
+            self.due = at;
             if at > to || at == Timestamp::MAX {
-                break;
+                return Ok(());
             }
             self.now = self.now.max(at);
             self.wake(out)?;
         }
-        self.now = self.now.max(to);
-        Ok(())
     }
 
     /// Ends the strategies in good order. What they take back is taken back.
@@ -297,6 +316,12 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Some(earliest).filter(|at| *at < Timestamp::MAX)
     }
 
+    /// Execution or risk was given something: when they want to be woken may be another time.
+    #[inline]
+    const fn note_given(&mut self) {
+        (self.is_wake_stale, self.due) = (true, Timestamp::EPOCH);
+    }
+
     fn refresh_wakes(&mut self) {
         let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
         self.execution_wake = of(self.execution.wake_at());
@@ -316,16 +341,17 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     #[inline]
     fn earliest_wake(&self, execution: Timestamp, risk: Timestamp) -> Timestamp {
         let of = |wake: Option<Timestamp>| wake.unwrap_or(Timestamp::MAX);
-        let machines = of(self.venue_wake()).min(execution).min(risk);
+        let machines = self.venue_wake().min(execution).min(risk);
         self.seats
             .iter()
             .filter(|seat| !seat.has_failed)
             .fold(machines, |earliest, seat| earliest.min(of(seat.host.wake_at())))
     }
 
-    /// A local venue goes by one clock.
-    fn venue_wake(&self) -> Option<Timestamp> {
-        self.venue.wake_at().map(|wake| match wake {
+    /// A local venue goes by one clock. The end of time if it waits for nothing.
+    #[inline]
+    fn venue_wake(&self) -> Timestamp {
+        self.venue.wake_at().map_or(Timestamp::MAX, |wake| match wake {
             Wake::Venue(at) | Wake::Wall(at) => at,
         })
     }
@@ -334,7 +360,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     fn wake(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
         let now = self.now;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        if is_due(self.venue_wake()) {
+        if self.venue_wake() <= now {
             self.step_venue(VenueInput::Wake, out)?;
         }
         if self.execution.wake_at().is_some_and(|at| at <= now) {
@@ -362,6 +388,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         input: VenueInput<'_>,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
+        self.due = Timestamp::EPOCH;
         self.venue.step(Moment::same(self.now), input, &mut self.venue_effects);
         if self.venue_effects.is_empty() { Ok(()) } else { self.hear_venue(out) }
     }
@@ -415,7 +442,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
         let mut effects = std::mem::take(&mut self.execution_effects);
-        self.is_wake_stale = true;
+        self.note_given();
         self.execution.step(self.now, input, &mut effects);
         for effect in effects.drain(..) {
             match effect {
@@ -492,7 +519,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     fn step_risk(&mut self, input: RiskInput<'_>, out: &mut Vec<CascadeOutput>) {
-        self.is_wake_stale = true;
+        self.note_given();
         self.risk.step(self.now, input, &mut self.risk_effects);
         self.carry_out_all(out);
     }
@@ -512,12 +539,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                 self.work.push_back(Work::Execution(ExecutionInput::Request(request)));
             }
             RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
-                let told = event.clone();
-                out.push(CascadeOutput::Order { strategy, event: told, fee_in_quote });
                 let found = self.seats.iter().position(|seat| seat.host.strategy() == strategy);
                 if let Some(host) = found {
-                    self.for_hosts.push_back(ForHost { host, event, fee_in_quote });
+                    self.for_hosts.push_back(ForHost { host, output: out.len() });
                 }
+                out.push(CascadeOutput::Order { strategy, event, fee_in_quote });
             }
             RiskEffect::StateChanged { from, to, rule, reason } => {
                 let record =
@@ -610,8 +636,30 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ) -> Result<(), JournalError> {
         while let Some(at) = self.for_hosts.iter().position(|waiting| waiting.host == index) {
             let waiting = self.for_hosts.remove(at).expect("found at this place just now");
-            let ForHost { event, fee_in_quote, .. } = waiting;
-            self.step_host(index, HostInput::Order { event, fee_in_quote }, out)?;
+            self.step_host_order(index, waiting.output, out)?;
+        }
+        Ok(())
+    }
+
+    /// Steps a strategy with an order event that stands among the outputs.
+    fn step_host_order(
+        &mut self,
+        index: usize,
+        output: usize,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        let seat = &mut self.seats[index];
+        let CascadeOutput::Order { event, fee_in_quote, .. } = &out[output] else {
+            unreachable!("only places of order events are noted, and outputs are only added")
+        };
+        if seat.has_failed {
+            return Ok(());
+        }
+        self.due = Timestamp::EPOCH;
+        let outputs = &mut self.host_outputs;
+        let result = seat.host.step_order(self.now, event, *fee_in_quote, outputs);
+        if result.is_err() || !self.host_outputs.is_empty() {
+            self.drain_host(index, result, out)?;
         }
         Ok(())
     }
@@ -627,6 +675,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         if seat.has_failed {
             return Ok(());
         }
+        self.due = Timestamp::EPOCH;
         let result = seat.host.step(self.now, input, &mut self.host_outputs);
         if result.is_err() || !self.host_outputs.is_empty() {
             self.drain_host(index, result, out)?;
@@ -649,6 +698,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         let (now, sequence, correlation) = (self.now, self.sequence, CorrelationId(self.sequence));
         let outputs = &mut self.host_outputs;
         let result = seat.host.step_market(now, sequence, event, correlation, outputs);
+        self.due = self.due.min(seat.host.wake_at().unwrap_or(Timestamp::MAX));
         if result.is_err() || !self.host_outputs.is_empty() {
             self.drain_host(index, result, out)?;
         }

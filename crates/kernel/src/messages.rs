@@ -1,5 +1,7 @@
 //! The messages between strategy, risk and execution. Commands are imperative, events past tense.
 
+use std::sync::Arc;
+
 use model::{CorrelationId, MarketEvent, NewOrder, OrderId, Quantity, StrategyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +16,9 @@ pub enum Cause {
     Market {
         /// Counts every event that the feed published.
         sequence: u64,
-        /// The event itself.
-        event: MarketEvent,
+        /// The event itself. Shared: it goes with the intent through gate and execution, and what
+        /// is handed on there should be small.
+        event: Arc<MarketEvent>,
     },
     /// Something that happened to one of the strategy's orders.
     Order {

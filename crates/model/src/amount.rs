@@ -149,13 +149,23 @@ fn trimmed(units: i128, scale: u32) -> (i128, u32) {
         return (units, scale);
     };
     let mut scale = scale;
-    for digits in [8, 8, 8, 4, 2, 1] {
-        let power = 10_i64.pow(digits);
-        if scale >= digits && short % power == 0 {
-            (short, scale) = (short / power, scale - digits);
-        }
-    }
+    while cut::<8>(&mut short, &mut scale) {}
+    cut::<4>(&mut short, &mut scale);
+    cut::<2>(&mut short, &mut scale);
+    cut::<1>(&mut short, &mut scale);
     (i128::from(short), scale)
+}
+
+/// Drops so many zeros from the end, if they are there. The number is not zero. What ends in n
+/// zeros has n factors of two: most others are told by that alone.
+#[inline]
+fn cut<const DIGITS: u32>(units: &mut i64, scale: &mut u32) -> bool {
+    let power = const { 10_i64.pow(DIGITS) };
+    let ends_so = *scale >= DIGITS && units.trailing_zeros() >= DIGITS && *units % power == 0;
+    if ends_so {
+        (*units, *scale) = (*units / power, *scale - DIGITS);
+    }
+    ends_so
 }
 
 impl From<Quantity> for Amount {

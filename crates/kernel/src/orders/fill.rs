@@ -20,9 +20,8 @@ impl ExecutionMachine {
         fill: Fill,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let by_number = (fill.key.instrument, fill.key.venue_order);
-        let known = self.named(&client_order_id);
-        match known.or_else(|| self.by_venue_id.get(&by_number).copied()) {
+        let by_number = || self.by_venue_id.get(fill.key.instrument, fill.key.venue_order);
+        match self.named(&client_order_id).or_else(by_number) {
             Some(id) => drop(self.on_fill(now, id, fill, effects)),
             None => self.on_strange_fill(now, &client_order_id, fill, effects),
         }
@@ -35,8 +34,7 @@ impl ExecutionMachine {
         fill: Fill,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let by_number = (fill.key.instrument, fill.key.venue_order);
-        if let Some(id) = self.by_venue_id.get(&by_number).copied() {
+        if let Some(id) = self.by_venue_id.get(fill.key.instrument, fill.key.venue_order) {
             if self.on_fill(now, id, fill, effects) {
                 self.reconcile.summary.fills_adopted += 1;
             }
@@ -131,7 +129,7 @@ impl ExecutionMachine {
         match order.venue_order {
             None => {
                 order.venue_order = Some(number);
-                self.by_venue_id.insert((instrument, number), id);
+                self.by_venue_id.insert(instrument, number, id);
             }
             Some(known) if known != number => {
                 let reason = format!("the venue has two orders {id}: {known} and {number}");

@@ -144,9 +144,9 @@ impl ExecutionMachine {
 
     /// Orders of this number whose trades were asked for: one, unless two symbols count alike.
     fn awaiting_trades(&self, venue_order: VenueOrderId) -> Vec<OrderId> {
-        let asked = |awaited: &super::order::AwaitedFills| awaited.asked_at.is_some();
         let is_meant = |order: &&super::order::Order| {
-            order.venue_order == Some(venue_order) && order.awaited.as_ref().is_some_and(asked)
+            let awaited = order.awaited.as_ref().filter(|awaited| awaited.asked_at.is_some());
+            order.venue_order == Some(venue_order) && awaited.is_some()
         };
         self.orders.values().filter(is_meant).map(|order| order.id).collect()
     }

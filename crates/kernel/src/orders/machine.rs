@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use model::{
     ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
-    OrderStatus, Quantity, Role, Timestamp, VenueOrderId,
+    OrderStatus, Quantity, Role, Timestamp,
 };
 
 use super::budget::Budget;
@@ -24,7 +24,7 @@ use super::policy::ExecutionPolicy;
 use super::reads::Reads;
 use super::reconcile::Reconcile;
 use super::restore::RestoredExecution;
-use super::table::OrderTable;
+use super::table::{OrderTable, VenueNumbers};
 use super::unclaimed::Unclaimed;
 use crate::journal::{Durability, Persist, Record};
 use crate::ledger::FillKeys;
@@ -41,8 +41,7 @@ pub struct ExecutionMachine {
     pub(super) policy: ExecutionPolicy,
     pub(super) instruments: Arc<Instruments>,
     pub(super) orders: OrderTable,
-    pub(super) by_client_id: BTreeMap<ClientOrderId, OrderId>,
-    pub(super) by_venue_id: BTreeMap<(InstrumentId, VenueOrderId), OrderId>,
+    pub(super) by_venue_id: VenueNumbers,
     /// Orders that are not final.
     pub(super) working: SortedVec<OrderId>,
     /// Orders that are, oldest first, to be forgotten one day.
@@ -87,8 +86,7 @@ impl ExecutionMachine {
             policy,
             instruments,
             orders: OrderTable::default(),
-            by_client_id: BTreeMap::new(),
-            by_venue_id: BTreeMap::new(),
+            by_venue_id: VenueNumbers::default(),
             working: SortedVec::default(),
             finished: VecDeque::new(),
             known_fills: restored.fills,
@@ -116,9 +114,8 @@ impl ExecutionMachine {
 
     pub(super) fn insert(&mut self, order: Order) {
         let id = order.id;
-        self.by_client_id.insert(order.client_order_id, id);
         if let Some(venue_order) = order.venue_order {
-            self.by_venue_id.insert((order.new.instrument, venue_order), id);
+            self.by_venue_id.insert(order.new.instrument, venue_order, id);
         }
         if order.status.is_final() {
             self.finished.push_back(id);
@@ -143,10 +140,14 @@ impl ExecutionMachine {
         }
     }
 
-    /// The order that goes by a name on the wire.
+    /// The order that goes by a name on the wire: the name holds its id.
     pub(super) fn named(&self, client_order_id: &ClientOrderId) -> Option<OrderId> {
-        let latest = self.orders.latest().filter(|order| order.client_order_id == *client_order_id);
-        latest.map(|order| order.id).or_else(|| self.by_client_id.get(client_order_id).copied())
+        let is_meant = |order: &&Order| order.client_order_id == *client_order_id;
+        let found = self.orders.latest().filter(is_meant).or_else(|| {
+            let (_, id, _) = OrderId::from_client_order_id(client_order_id).ok()?;
+            self.orders.get(&id).filter(is_meant)
+        });
+        found.map(|order| order.id)
     }
 
     /// Takes one input and appends what follows from it.
@@ -418,7 +419,7 @@ impl ExecutionMachine {
 
     /// Deadlines that count only while attached begin or end to count.
     pub(super) fn touch_all(&mut self) {
-        self.touched.extend(self.orders.keys());
+        self.touched.extend(self.orders.ids());
     }
 
     /// Forgets the oldest final orders past the bound; their fills stay known.
@@ -426,9 +427,8 @@ impl ExecutionMachine {
         while self.finished.len() > self.policy.final_orders_kept {
             let Some(id) = self.finished.pop_front() else { break };
             let Some(order) = self.orders.remove(&id) else { continue };
-            self.by_client_id.remove(&order.client_order_id);
             if let Some(venue_order) = order.venue_order {
-                self.by_venue_id.remove(&(order.new.instrument, venue_order));
+                self.by_venue_id.remove(order.new.instrument, venue_order);
             }
             if let Some(at) = order.listed_at {
                 self.deadlines.remove(&(at, id));

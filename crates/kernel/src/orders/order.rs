@@ -126,7 +126,8 @@ pub(super) struct Order {
     pub executed: Quantity,
     pub cancel: Option<PendingCancel>,
     pub inquiry: Inquiry,
-    pub awaited: Option<AwaitedFills>,
+    /// Seldom there, and large: kept apart.
+    pub awaited: Option<Box<AwaitedFills>>,
     pub replaced_by: Option<Replacement>,
     /// Whether the trigger of a stop has been told.
     pub triggered: bool,

@@ -214,7 +214,7 @@ impl ExecutionMachine {
         let summary = &mut self.reconcile.summary;
         (summary.strays_cancelled, summary.foreign_orders, summary.other_instances) = (0, 0, 0);
         for snapshot in open {
-            if self.by_client_id.contains_key(&snapshot.client_order_id) {
+            if self.named(&snapshot.client_order_id).is_some() {
                 self.on_snapshot(now, snapshot, effects);
             } else {
                 self.on_stray(snapshot, effects);

@@ -112,7 +112,8 @@ impl ExecutionMachine {
             }
             None => {
                 let snapshot = snapshot.clone();
-                order.awaited = Some(AwaitedFills { snapshot, deadline, ask_at, asked_at: None });
+                let awaited = AwaitedFills { snapshot, deadline, ask_at, asked_at: None };
+                order.awaited = Some(Box::new(awaited));
             }
         }
     }

@@ -1,18 +1,37 @@
 //! The orders that execution remembers.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use model::OrderId;
+use model::{InstrumentId, OrderId, StrategyId, VenueOrderId};
 
 use super::order::Order;
+use crate::sorted::SortedQueue;
+
+/// The numbers of one strategy in one start of the engine, and where their orders are kept. A
+/// strategy counts up; the engine's own numbers lie above.
+struct Numbers {
+    epoch: u32,
+    strategy: StrategyId,
+    places: SortedQueue<u32, usize>,
+}
+
+impl Numbers {
+    const fn key(&self) -> (u32, StrategyId) {
+        (self.epoch, self.strategy)
+    }
+
+    const fn id(&self, number: u32) -> OrderId {
+        OrderId { epoch: self.epoch, strategy: self.strategy, number }
+    }
+}
 
 /// Orders by their id. Whoever looks at an order looks at it again and again before the next one
 /// has its turn: the place of the last is at hand.
 #[derive(Default)]
 pub(super) struct OrderTable {
-    places: BTreeMap<OrderId, usize>,
+    /// In the order of their keys.
+    numbers: Vec<Numbers>,
     slots: Vec<Option<Order>>,
     free: Vec<usize>,
     last: Cell<Option<(OrderId, usize)>>,
@@ -27,14 +46,21 @@ impl fmt::Debug for OrderTable {
 }
 
 impl OrderTable {
+    fn group(&self, id: OrderId) -> Result<usize, usize> {
+        self.numbers.binary_search_by_key(&(id.epoch, id.strategy), Numbers::key)
+    }
+
     #[inline]
     fn place(&self, id: OrderId) -> Option<usize> {
-        if let Some((known, place)) = self.last.get()
-            && known == id
-        {
-            return Some(place);
+        match self.last.get() {
+            Some((known, place)) if known == id => Some(place),
+            Some(_) | None => self.find(id),
         }
-        let place = *self.places.get(&id)?;
+    }
+
+    fn find(&self, id: OrderId) -> Option<usize> {
+        let group = self.group(id).ok()?;
+        let place = *self.numbers[group].places.get(&id.number)?;
         self.last.set(Some((id, place)));
         Some(place)
     }
@@ -69,19 +95,32 @@ impl OrderTable {
             }
         };
         self.last.set(Some((id, place)));
-        self.places.insert(id, place).is_none()
+        let group = self.group(id).unwrap_or_else(|group| {
+            let places = SortedQueue::default();
+            self.numbers
+                .insert(group, Numbers { epoch: id.epoch, strategy: id.strategy, places });
+            group
+        });
+        self.numbers[group].places.insert(id.number, place).is_none()
     }
 
     pub fn remove(&mut self, id: &OrderId) -> Option<Order> {
-        let place = self.places.remove(id)?;
-        self.last.set(None);
+        let group = self.group(*id).ok()?;
+        let place = self.numbers[group].places.remove(&id.number)?;
+        if self.numbers[group].places.len() == 0 {
+            self.numbers.remove(group);
+        }
+        if self.last.get().is_some_and(|(last, _)| last == *id) {
+            self.last.set(None);
+        }
         self.free.push(place);
         self.slots[place].take()
     }
 
     /// In the order of their ids.
     pub fn values(&self) -> impl Iterator<Item = &Order> {
-        self.places.values().filter_map(|place| self.slots[*place].as_ref())
+        let places = self.numbers.iter().flat_map(|numbers| numbers.places.iter());
+        places.filter_map(|(_, place)| self.slots[*place].as_ref())
     }
 
     /// In no order that means anything.
@@ -89,11 +128,38 @@ impl OrderTable {
         self.slots.iter_mut().flatten()
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &OrderId> {
-        self.places.keys()
+    /// In order.
+    pub fn ids(&self) -> impl Iterator<Item = OrderId> {
+        self.numbers.iter().flat_map(|numbers| {
+            numbers.places.iter().map(|(number, _)| numbers.id(*number))
+        })
     }
 
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.numbers.iter().map(|numbers| numbers.places.len()).sum()
+    }
+}
+
+/// Orders by the venue's number, which counts up on each instrument.
+#[derive(Debug, Default)]
+pub(super) struct VenueNumbers(Vec<SortedQueue<VenueOrderId, OrderId>>);
+
+impl VenueNumbers {
+    pub fn get(&self, instrument: InstrumentId, number: VenueOrderId) -> Option<OrderId> {
+        self.0.get(usize::from(instrument.0))?.get(&number).copied()
+    }
+
+    pub fn insert(&mut self, instrument: InstrumentId, number: VenueOrderId, id: OrderId) {
+        let index = usize::from(instrument.0);
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, SortedQueue::default);
+        }
+        self.0[index].insert(number, id);
+    }
+
+    pub fn remove(&mut self, instrument: InstrumentId, number: VenueOrderId) {
+        if let Some(numbers) = self.0.get_mut(usize::from(instrument.0)) {
+            numbers.remove(&number);
+        }
     }
 }

@@ -198,6 +198,12 @@ impl Portfolio {
         }
     }
 
+    /// Whether there are any to be taken.
+    #[inline]
+    pub(crate) const fn has_valued_fees(&self) -> bool {
+        !self.valued_fees.is_empty()
+    }
+
     /// Fees of earlier fills that were valued since the last call.
     pub(crate) fn take_valued_fees(&mut self) -> Vec<(FillKey, Amount)> {
         std::mem::take(&mut self.valued_fees)

@@ -11,6 +11,38 @@ const SCALE: u32 = 16;
 const ONE_QUANTITY: i128 = 100_000_000;
 const ONE_RATE: i128 = 100_000_000;
 
+/// Powers of ten up to that of a [`Value`].
+const POWERS: [i128; SCALE as usize + 1] = {
+    let mut powers = [1; SCALE as usize + 1];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
+/// Quotient and remainder of a division by 10⁸, rounded down. A division of 128 bits is a call and
+/// a loop; by a divisor that fits in 32 bits it is schoolbook division in three steps.
+const fn split(value: i128) -> (i128, i128) {
+    const DIVISOR: u64 = 100_000_000;
+    let magnitude = value.unsigned_abs();
+    let high = (magnitude >> 64) as u64;
+    let low = magnitude as u64;
+    let upper = ((high % DIVISOR) << 32) | (low >> 32);
+    let lower = ((upper % DIVISOR) << 32) | (low & 0xFFFF_FFFF);
+    let low_quotient = ((upper / DIVISOR) << 32) | (lower / DIVISOR);
+    let quotient = ((high / DIVISOR) as i128) << 64 | low_quotient as i128;
+    let rest = (lower % DIVISOR) as i128;
+    if value >= 0 {
+        (quotient, rest)
+    } else if rest == 0 {
+        (-quotient, 0)
+    } else {
+        (-quotient - 1, DIVISOR as i128 - rest)
+    }
+}
+
 /// An amount of money as a count of 10⁻¹⁶: the product of a price and a quantity is exact, and
 /// judging an intent or a new price costs a few machine instructions.
 ///
@@ -56,7 +88,12 @@ impl Value {
         let value = amount.to_decimal();
         let (mantissa, scale) = (value.mantissa(), value.scale());
         if scale <= SCALE {
-            return Self(mantissa.saturating_mul(10_i128.pow(SCALE - scale)));
+            // At most 96 bits times 10¹⁶, which has 54.
+            let power = POWERS[(SCALE - scale) as usize];
+            return Self(match i64::try_from(mantissa) {
+                Ok(short) => i128::from(short) * power,
+                Err(_) => mantissa.saturating_mul(power),
+            });
         }
         Self(mantissa.div_euclid(10_i128.pow(scale - SCALE)))
     }
@@ -87,19 +124,19 @@ impl Value {
     /// `self × rate`, rounded up.
     #[must_use]
     pub const fn times_up(self, rate: Rate) -> Self {
-        let whole = self.0.div_euclid(ONE_RATE).saturating_mul(rate.0);
-        let part = self.0.rem_euclid(ONE_RATE).saturating_mul(rate.0);
-        let part_up = part.saturating_add(ONE_RATE - 1).div_euclid(ONE_RATE);
-        Self(whole.saturating_add(part_up))
+        let (whole, part) = split(self.0);
+        // A part is below 10⁸ and a rate at most 64 bits: no overflow.
+        let (part_up, _) = split(part * rate.0 + (ONE_RATE - 1));
+        Self(whole.saturating_mul(rate.0).saturating_add(part_up))
     }
 
     /// This much of a base asset in its quote asset, rounded down.
     #[must_use]
     pub const fn times_price(self, price: Price) -> Self {
         let price = price.units() as i128;
-        let whole = self.0.div_euclid(ONE_QUANTITY).saturating_mul(price);
-        let part = self.0.rem_euclid(ONE_QUANTITY).saturating_mul(price).div_euclid(ONE_QUANTITY);
-        Self(whole.saturating_add(part))
+        let (whole, part) = split(self.0);
+        let (part, _) = split(part * price);
+        Self(whole.saturating_mul(price).saturating_add(part))
     }
 
     /// This much of a quote asset in its base asset, rounded down; `None` at a price of zero.
@@ -297,7 +334,7 @@ impl Rate {
     #[must_use]
     pub fn above(self, price: Price) -> Price {
         let moved = i128::from(price.units()).saturating_mul(ONE_RATE.saturating_add(self.0));
-        let units = moved.div_euclid(ONE_RATE);
+        let (units, _) = split(moved);
         i64::try_from(units).map_or(Price::MAX, Price::from_units)
     }
 
@@ -306,7 +343,7 @@ impl Rate {
     pub fn below(self, price: Price) -> Price {
         let kept = (ONE_RATE - self.0).max(0);
         let moved = i128::from(price.units()).saturating_mul(kept).saturating_add(ONE_RATE - 1);
-        i64::try_from(moved.div_euclid(ONE_RATE)).map_or(Price::MAX, Price::from_units)
+        i64::try_from(split(moved).0).map_or(Price::MAX, Price::from_units)
     }
 }
 
@@ -370,6 +407,21 @@ mod tests {
         let collar = Rate::from_bps("200".parse().unwrap());
         assert_eq!(collar.above(price), "51".parse().unwrap());
         assert_eq!(collar.below(price), "49".parse().unwrap());
+    }
+
+    #[test]
+    fn splitting_is_division_rounded_down() {
+        let mut value: i128 = 1;
+        for _ in 0..127 {
+            for near in [value - 1, value, value + 1, value - 100_000_000, value / 3 * 2] {
+                for value in [near, -near] {
+                    let expected = (value.div_euclid(ONE_RATE), value.rem_euclid(ONE_RATE));
+                    assert_eq!(split(value), expected, "{value}");
+                }
+            }
+            value = value.saturating_mul(2);
+        }
+        assert_eq!(split(i128::MIN).0, i128::MIN.div_euclid(ONE_RATE));
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct RiskMachine {
     pub(super) protection: ProtectionMachine,
     pub(super) account: ScopeBook,
     pub(super) strategies: BTreeMap<StrategyId, ScopeBook>,
+    /// Whether any strategy has a limit of losses: they are judged at every price.
+    pub(super) do_strategies_limit_losses: bool,
     /// By instrument.
     health: Vec<InstrumentHealth>,
     pub(super) is_execution_live: bool,
@@ -107,6 +109,7 @@ impl RiskMachine {
             portfolio: Portfolio::new(&config.portfolio(), instruments, restored.portfolio),
             protection: ProtectionMachine::new(restored.epoch, config.protection()),
             account: ScopeBook::new(&config.limits),
+            do_strategies_limit_losses: strategies.values().any(ScopeBook::limits_losses),
             strategies,
             state: restored.state,
             config,
@@ -214,8 +217,10 @@ impl RiskMachine {
     }
 
     fn on_equity_moved(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
-        for (key, in_quote) in self.portfolio.take_valued_fees() {
-            effects.push(RiskEffect::FeeValued { key, in_quote });
+        if self.portfolio.has_valued_fees() {
+            let valued = self.portfolio.take_valued_fees();
+            let told = valued.into_iter();
+            effects.extend(told.map(|(key, in_quote)| RiskEffect::FeeValued { key, in_quote }));
         }
         self.judge_losses(now, effects);
     }

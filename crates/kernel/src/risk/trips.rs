@@ -40,7 +40,7 @@ struct Trip {
 }
 
 impl ScopeBook {
-    const fn limits_losses(&self) -> bool {
+    pub(super) const fn limits_losses(&self) -> bool {
         self.limits.daily_loss.is_some() || self.limits.max_drawdown.is_some()
     }
 
@@ -125,6 +125,15 @@ impl RiskMachine {
         } else {
             self.open_day(now);
         }
+        if self.do_strategies_limit_losses {
+            self.judge_strategies(effects);
+        }
+        if self.account.passes_a_limit(self.portfolio.equity()) {
+            self.trip_account(effects);
+        }
+    }
+
+    fn judge_strategies(&mut self, effects: &mut Vec<RiskEffect>) {
         for (strategy, book) in &mut self.strategies {
             if !book.limits_losses() {
                 continue;
@@ -140,9 +149,6 @@ impl RiskMachine {
                 let scope = CancelScope::Entries(strategy);
                 effects.push(RiskEffect::Execute(ExecutionRequest::CancelAll { scope }));
             }
-        }
-        if self.account.passes_a_limit(self.portfolio.equity()) {
-            self.trip_account(effects);
         }
     }
 

@@ -12,7 +12,7 @@ use model::{
 };
 
 use super::context::{Context, Effects, HostEffect};
-use super::splice::{HistoryGap, Splice, is_news};
+use super::splice::{HistoryGap, Splice, is_newer, is_news};
 use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
 use super::{Requirements, Strategy, StrategyError, StrategyResult, WarmUp};
@@ -354,11 +354,41 @@ impl StrategyHost {
         self.on_market(now, event)?;
         if !self.effects.list.is_empty() {
             let received_at = event.received_at();
-            let cause = || (Cause::Market { sequence, event: event.clone() }, received_at);
+            let event = || Arc::new(event.clone());
+            let cause = || (Cause::Market { sequence, event: event() }, received_at);
             self.collect(now, cause, Some(correlation));
             self.last_number_sent = self.setup.last_number;
             outputs.append(&mut self.outputs);
         }
+        Ok(())
+    }
+
+    /// [`HostInput::Order`], of an event that stays with the caller.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn step_order(
+        &mut self,
+        now: Timestamp,
+        event: &OrderEvent,
+        fee_in_quote: Amount,
+        outputs: &mut Vec<HostOutput>,
+    ) -> Result<(), HostError> {
+        self.deliver_order(now, event, fee_in_quote)?;
+        self.last_number_sent = self.setup.last_number;
+        outputs.append(&mut self.outputs);
+        Ok(())
+    }
+
+    fn deliver_order(
+        &mut self,
+        now: Timestamp,
+        event: &OrderEvent,
+        fee_in_quote: Amount,
+    ) -> Result<(), HostError> {
+        self.on_order(now, event, fee_in_quote)?;
+        let cause = || (Cause::Order { order: event.order }, now);
+        self.collect(now, cause, Some(event.correlation));
         Ok(())
     }
 
@@ -381,13 +411,11 @@ impl StrategyHost {
             HostInput::Market { sequence, event, correlation } => {
                 self.on_market(now, &event)?;
                 let received_at = event.received_at();
-                let cause = || (Cause::Market { sequence, event }, received_at);
+                let cause = || (Cause::Market { sequence, event: Arc::new(event) }, received_at);
                 self.collect(now, cause, Some(correlation));
             }
             HostInput::Order { event, fee_in_quote } => {
-                self.on_order(now, &event, fee_in_quote)?;
-                let cause = || (Cause::Order { order: event.order }, now);
-                self.collect(now, cause, Some(event.correlation));
+                self.deliver_order(now, &event, fee_in_quote)?;
             }
             HostInput::Wake => self.on_wake(now)?,
             HostInput::Pause => {
@@ -478,11 +506,14 @@ impl StrategyHost {
 
     #[inline]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) -> Result<(), HostError> {
+        if let MarketEvent::Trade(trade) = event {
+            return self.on_trade(now, trade);
+        }
         if !is_news(&self.view, event) {
             return Ok(());
         }
         match event {
-            MarketEvent::Trade(trade) => self.on_trade(now, trade),
+            MarketEvent::Trade(_) => unreachable!("seen to above"),
             MarketEvent::Quote(quote) => {
                 self.view.market_mut(quote.instrument).last_quote = Some(*quote);
                 self.call(now, |machine, context| machine.on_quote(context, quote))
@@ -496,8 +527,13 @@ impl StrategyHost {
         }
     }
 
+    #[inline]
     fn on_trade(&mut self, now: Timestamp, trade: &Trade) -> Result<(), HostError> {
-        self.view.market_mut(trade.instrument).last_trade = Some(*trade);
+        let last = &mut self.view.market_mut(trade.instrument).last_trade;
+        if !is_newer(trade, last.as_ref()) {
+            return Ok(());
+        }
+        *last = Some(*trade);
         self.call(now, |machine, context| machine.on_trade(context, trade))
     }
 

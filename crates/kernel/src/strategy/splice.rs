@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use model::{InstrumentId, MarketEvent, TradeId};
+use model::{InstrumentId, MarketEvent, Trade, TradeId};
 
 use super::view::StrategyView;
 
@@ -123,11 +123,17 @@ fn gap_before(view: &StrategyView, event: &MarketEvent) -> Option<HistoryGap> {
     }
 }
 
+/// Whether a trade was not delivered before.
+#[inline]
+pub(super) fn is_newer(trade: &Trade, last: Option<&Trade>) -> bool {
+    last.is_none_or(|last| trade.id > last.id)
+}
+
 /// Whether an event was not delivered before. Quotes and books are states: always news.
 pub(super) fn is_news(view: &StrategyView, event: &MarketEvent) -> bool {
     let Some(market) = view.market(event.instrument()) else { return true };
     match event {
-        MarketEvent::Trade(trade) => market.last_trade.is_none_or(|last| trade.id > last.id),
+        MarketEvent::Trade(trade) => is_newer(trade, market.last_trade.as_ref()),
         MarketEvent::Bar(bar) => {
             let last = market.series(bar.interval).and_then(|series| series.bars.back());
             last.is_none_or(|last| bar.open_at > last.open_at)

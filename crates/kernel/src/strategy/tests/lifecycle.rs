@@ -181,7 +181,7 @@ fn every_intent_names_its_cause() {
         stage.causes,
         [
             (Cause::Lifecycle, own),
-            (Cause::Market { sequence: 11, event: trade(5) }, CorrelationId(11)),
+            (Cause::Market { sequence: 11, event: trade(5).into() }, CorrelationId(11)),
             (Cause::Order { order: order_id(1) }, CorrelationId(77)),
         ]
     );

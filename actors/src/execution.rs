@@ -227,7 +227,7 @@ impl ExecutionActor {
                 // At once: the order's bytes wait for none of the effects that follow.
                 self.step_venue(VenueInput::Command(command), context);
             }
-            ExecutionEffect::Tell { strategy, event } => self.tell(strategy, event),
+            ExecutionEffect::Tell { strategy, event } => self.tell(strategy, *event),
             ExecutionEffect::BalancesRead { balances, complete, event_at } => {
                 self.tell_account(AccountTold::BalancesRead { balances, complete, event_at });
             }

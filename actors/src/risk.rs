@@ -98,7 +98,7 @@ impl RiskActor {
         match effect {
             RiskEffect::Execute(request) => self.execute(request, hops),
             RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
-                self.tell_strategy(strategy, event, fee_in_quote, hops);
+                self.tell_strategy(strategy, *event, fee_in_quote, hops);
             }
             RiskEffect::StateChanged { from, to, rule, reason } => {
                 self.state_changed(from, to, rule, reason);
@@ -316,7 +316,8 @@ impl Handler<OrderTold> for RiskActor {
     type Result = ();
     fn handle(&mut self, told: OrderTold, context: &mut Context<Self>) {
         self.parts.order_gauge.count_handled();
-        let input = RiskInput::Order { strategy: told.strategy, event: told.event };
+        let event = Box::new(told.event);
+        let input = RiskInput::Order { strategy: told.strategy, event };
         self.step(input, told.hops);
         self.arm_for_protection(context);
     }

@@ -26,7 +26,7 @@ impl Watcher for Notes {
         match output {
             CascadeOutput::Intended(intent) => self.0.push(Happened::Intended(intent.clone())),
             CascadeOutput::Order { strategy, event, fee_in_quote } => {
-                let (strategy, event, fee_in_quote) = (*strategy, event.clone(), *fee_in_quote);
+                let (strategy, event, fee_in_quote) = (*strategy, (**event).clone(), *fee_in_quote);
                 self.0.push(Happened::Order { strategy, event, fee_in_quote });
             }
             CascadeOutput::Note { .. }

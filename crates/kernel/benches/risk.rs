@@ -146,7 +146,7 @@ impl Bench {
             correlation: CorrelationId(1),
             kind,
         };
-        self.step(RiskInput::Order { strategy: STRATEGY, event });
+        self.step(RiskInput::Order { strategy: STRATEGY, event: Box::new(event) });
     }
 }
 

@@ -24,7 +24,7 @@ use crate::journal::{Durability, Journal, JournalError, Persist, Persisted, Reco
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, VenueCommand};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{HostError, HostInput, HostOutput, StrategyHost};
-use crate::venue::{Balance, Venue, VenueEffect, VenueInput, Wake};
+use crate::venue::{Balance, Venue, VenueEffect, VenueEvent, VenueInput, Wake};
 use crate::wire::Moment;
 
 /// The machines of a run.
@@ -59,7 +59,7 @@ impl Journal for Unjournaled {
 /// What risk is still to be told by execution.
 #[derive(Debug)]
 enum Told {
-    Order { strategy: StrategyId, event: OrderEvent },
+    Order { strategy: StrategyId, event: Box<OrderEvent> },
     Balances { balances: Vec<Balance>, is_complete: bool, event_at: Timestamp },
     Flow { asset: model::Asset, delta: Amount },
     ExternalFill(Fill),
@@ -396,20 +396,29 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     fn hear_venue(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
         let is_free = self.work.is_empty();
         let mut effects = std::mem::take(&mut self.venue_effects);
-        for effect in effects.drain(..) {
-            match effect {
-                VenueEffect::Event(event) if is_free => {
-                    self.step_execution(ExecutionInput::Venue(event), out)?;
+        // A local venue has no network.
+        if is_free {
+            for effect in &effects {
+                if let VenueEffect::Event(event) = effect {
+                    self.hear(event, out)?;
                 }
-                VenueEffect::Event(event) => {
-                    self.work.push_back(Work::Execution(ExecutionInput::Venue(event)));
-                }
-                // A local venue has no network.
-                VenueEffect::Wire(_) => {}
             }
+            effects.clear();
+        } else {
+            self.work.extend(effects.drain(..).filter_map(|effect| match effect {
+                VenueEffect::Event(event) => Some(Work::Execution(ExecutionInput::Venue(event))),
+                VenueEffect::Wire(_) => None,
+            }));
         }
         self.venue_effects = effects;
         Ok(())
+    }
+
+    fn hear(&mut self, event: &VenueEvent, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+        let mut effects = std::mem::take(&mut self.execution_effects);
+        self.note_given();
+        self.execution.hear(self.now, event, &mut effects);
+        self.carry_out_execution(effects, out)
     }
 
     /// Lets execution and risk finish everything that they have set each other.
@@ -444,6 +453,15 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         let mut effects = std::mem::take(&mut self.execution_effects);
         self.note_given();
         self.execution.step(self.now, input, &mut effects);
+        self.carry_out_execution(effects, out)
+    }
+
+    /// Carries out what execution wants done, and keeps the emptied list for the next time.
+    fn carry_out_execution(
+        &mut self,
+        mut effects: Vec<ExecutionEffect>,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
         for effect in effects.drain(..) {
             match effect {
                 ExecutionEffect::Persist(persist) => self.persist(&persist)?,
@@ -583,8 +601,49 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         event: Option<&MarketEvent>,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
-        let must_link = !std::mem::replace(&mut self.are_linked, true);
-        for index in 0..self.seats.len() {
+        match event {
+            Some(shown) if self.are_linked && self.for_hosts.is_empty() => {
+                let next = self.show_hosts(shown, out)?;
+                if next < self.seats.len() || !self.for_hosts.is_empty() {
+                    self.tell_hosts_from(next, event, false, out)?;
+                }
+                Ok(())
+            }
+            Some(_) | None => {
+                let must_link = !std::mem::replace(&mut self.are_linked, true);
+                self.tell_hosts_from(0, event, must_link, out)
+            }
+        }
+    }
+
+    /// An event about which nobody does anything, the most frequent thing in a run: shows it to the
+    /// strategies until one of them does. Tells which one is next.
+    #[inline]
+    fn show_hosts(
+        &mut self,
+        event: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<usize, JournalError> {
+        let mut next = 0;
+        while next < self.seats.len() {
+            let index = next;
+            next += 1;
+            if self.seats[index].host.wants(event) && self.step_host_market(index, event, out)? {
+                self.tell_orders(index, out)?;
+                break;
+            }
+        }
+        Ok(next)
+    }
+
+    fn tell_hosts_from(
+        &mut self,
+        first: usize,
+        event: Option<&MarketEvent>,
+        must_link: bool,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        for index in first..self.seats.len() {
             if must_link || !self.are_linked {
                 self.link_host(index, out)?;
             }
@@ -683,26 +742,28 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Ok(())
     }
 
-    /// The same for a market event, which most strategies let pass.
+    /// The same for a market event, which most strategies let pass. Tells whether this one did
+    /// something.
     #[inline]
     fn step_host_market(
         &mut self,
         index: usize,
         event: &MarketEvent,
         out: &mut Vec<CascadeOutput>,
-    ) -> Result<(), JournalError> {
+    ) -> Result<bool, JournalError> {
         let seat = &mut self.seats[index];
         if seat.has_failed {
-            return Ok(());
+            return Ok(false);
         }
         let (now, sequence, correlation) = (self.now, self.sequence, CorrelationId(self.sequence));
         let outputs = &mut self.host_outputs;
         let result = seat.host.step_market(now, sequence, event, correlation, outputs);
         self.due = self.due.min(seat.host.wake_at().unwrap_or(Timestamp::MAX));
-        if result.is_err() || !self.host_outputs.is_empty() {
+        let has_acted = result.is_err() || !self.host_outputs.is_empty();
+        if has_acted {
             self.drain_host(index, result, out)?;
         }
-        Ok(())
+        Ok(has_acted)
     }
 
     fn drain_host(

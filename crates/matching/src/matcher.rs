@@ -149,14 +149,36 @@ impl<L: Liquidity> Matcher<L> {
         submission: &Submission,
         out: &mut Vec<MatchEvent>,
     ) -> Result<(), Reject> {
-        self.desk.now = now;
         let quantity = self.check(submission)?;
+        self.enter_checked(now, submission, quantity, out);
+        Ok(())
+    }
+
+    fn enter_checked(
+        &mut self,
+        now: Timestamp,
+        submission: &Submission,
+        quantity: Quantity,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        self.desk.now = now;
         let slot = self.accept(submission, quantity, out);
         if self.desk.orders.get(slot).stage == Stage::Working {
             self.work(slot, out);
             self.observe(out);
         }
-        Ok(())
+    }
+
+    /// Places an order that [`Self::check`] has just let through, with the quantity that it gave.
+    pub(crate) fn place_checked(
+        &mut self,
+        now: Timestamp,
+        submission: &Submission,
+        quantity: Quantity,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        self.enter_checked(now, submission, quantity, out);
+        self.fire_triggers(out);
     }
 
     /// Sets off the next waiting order that the last price has reached. False when there is none.

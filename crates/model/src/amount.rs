@@ -90,6 +90,9 @@ impl Amount {
     /// # Errors
     /// [`AmountError::OutOfRange`].
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {
+        if let Some(sum) = short_sum(self.0, other.0) {
+            return Ok(Self(sum));
+        }
         self.0.checked_add(other.0).map(Self).ok_or(AmountError::OutOfRange)
     }
 
@@ -133,6 +136,37 @@ impl Amount {
     pub fn is_positive(self) -> bool {
         self.0.is_sign_positive() && !self.0.is_zero()
     }
+}
+
+/// The sum, as a decimal's own addition gives it, where machine words hold all of it: nearly always
+/// in an account's books, which are moved some twenty times with every order. `None` where they do
+/// not, or where one of both is zero, whose scale counts for nothing.
+#[inline]
+fn short_sum(left: Decimal, right: Decimal) -> Option<Decimal> {
+    const POWERS: [u64; 9] =
+        [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let (left, right) = (left.unpack(), right.unpack());
+    if left.hi | right.hi != 0 {
+        return None;
+    }
+    let magnitude = |lo: u32, mid: u32| u64::from(mid) << 32 | u64::from(lo);
+    let mut first = magnitude(left.lo, left.mid);
+    let mut second = magnitude(right.lo, right.mid);
+    if first == 0 || second == 0 {
+        return None;
+    }
+    let scale = left.scale.max(right.scale);
+    let power = *POWERS.get(left.scale.abs_diff(right.scale) as usize)?;
+    let shorter = if left.scale < right.scale { &mut first } else { &mut second };
+    *shorter = shorter.checked_mul(power)?;
+    let (sum, negative) = if left.negative == right.negative {
+        (first.checked_add(second)?, left.negative)
+    } else if first >= second {
+        (first - second, left.negative)
+    } else {
+        (second - first, right.negative)
+    };
+    Some(Decimal::from_parts(sum as u32, (sum >> 32) as u32, 0, negative, scale))
 }
 
 /// The same number without zeros at its end: what `Decimal::normalize` gives, in a few divisions
@@ -290,6 +324,34 @@ mod tests {
                 units *= 10;
             }
         }
+    }
+
+    #[test]
+    fn a_short_sum_is_the_decimal_s_own() {
+        let mut numbers = Vec::new();
+        let mut seed: u64 = 1;
+        for bits in (1..=64).chain(1..=64) {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
+            let units = i128::from(seed >> (64 - bits));
+            let scale = (seed >> 7) as u32 % 17;
+            numbers.push(Decimal::from_i128_with_scale(units, scale));
+            numbers.push(Decimal::from_i128_with_scale(-units, scale));
+        }
+        numbers.extend([Decimal::ZERO, Decimal::new(0, 5), Decimal::MAX, Decimal::MIN]);
+        let mut short = 0;
+        for left in &numbers {
+            for right in &numbers {
+                let Some(sum) = short_sum(*left, *right) else { continue };
+                short += 1;
+                let expected = left + right;
+                assert_eq!(
+                    (sum.mantissa(), sum.scale(), sum.is_sign_negative()),
+                    (expected.mantissa(), expected.scale(), expected.is_sign_negative()),
+                    "{left} + {right}"
+                );
+            }
+        }
+        assert!(short > 10_000, "{short}");
     }
 
     #[test]

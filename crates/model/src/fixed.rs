@@ -174,7 +174,7 @@ macro_rules! fixed {
             /// # Errors
             /// [`FixedError::TooPrecise`] past eight decimals, [`FixedError::OutOfRange`] past 64 bits.
             pub fn from_decimal(value: Decimal) -> Result<Self, FixedError> {
-                let value = value.normalize();
+                let value = if value.scale() > SCALE { value.normalize() } else { value };
                 if value.scale() > SCALE {
                     return Err(FixedError::TooPrecise);
                 }

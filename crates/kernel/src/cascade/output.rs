@@ -18,7 +18,7 @@ pub enum CascadeOutput {
         /// Whose.
         strategy: StrategyId,
         /// What.
-        event: OrderEvent,
+        event: Box<OrderEvent>,
         /// What a fee in a third asset was worth in the quote asset; zero otherwise.
         fee_in_quote: Amount,
     },

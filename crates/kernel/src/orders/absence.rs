@@ -15,10 +15,10 @@ impl ExecutionMachine {
     pub(super) fn on_order_not_found(
         &mut self,
         now: Timestamp,
-        client_order_id: ClientOrderId,
+        client_order_id: &ClientOrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let Some(id) = self.named(&client_order_id) else { return };
+        let Some(id) = self.named(client_order_id) else { return };
         self.reconcile.answered_query(id);
         let next = self.policy.next_query_at(now);
         let Some(order) = self.order_mut(id) else { return };

@@ -16,14 +16,14 @@ impl ExecutionMachine {
     pub(super) fn on_named_fill(
         &mut self,
         now: Timestamp,
-        client_order_id: ClientOrderId,
-        fill: Fill,
+        client_order_id: &ClientOrderId,
+        fill: &Fill,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let by_number = || self.by_venue_id.get(fill.key.instrument, fill.key.venue_order);
-        match self.named(&client_order_id).or_else(by_number) {
-            Some(id) => drop(self.on_fill(now, id, fill, effects)),
-            None => self.on_strange_fill(now, &client_order_id, fill, effects),
+        match self.named(client_order_id).or_else(by_number) {
+            Some(id) => drop(self.on_fill(now, id, *fill, effects)),
+            None => self.on_strange_fill(now, client_order_id, *fill, effects),
         }
     }
 

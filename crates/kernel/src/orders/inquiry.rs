@@ -112,11 +112,11 @@ impl ExecutionMachine {
         &mut self,
         now: Timestamp,
         venue_order: VenueOrderId,
-        fills: Vec<Fill>,
+        fills: &[Fill],
         effects: &mut Vec<ExecutionEffect>,
     ) {
         for fill in fills {
-            self.on_unnamed_fill(now, fill, effects);
+            self.on_unnamed_fill(now, *fill, effects);
         }
         let next = self.policy.next_query_at(now);
         for id in self.awaiting_trades(venue_order) {

@@ -32,7 +32,7 @@ use crate::messages::CancelScope;
 use crate::mutation::Mutation;
 use crate::risk::TradingState;
 use crate::sorted::SortedVec;
-use crate::venue::VenueAction;
+use crate::venue::{VenueAction, VenueEvent};
 
 /// The machine.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl ExecutionMachine {
     ) {
         match input {
             ExecutionInput::Request(request) => self.on_request(now, request, effects),
-            ExecutionInput::Venue(event) => self.on_venue(now, event, effects),
+            ExecutionInput::Venue(event) => self.on_venue(now, &event, effects),
             ExecutionInput::Persisted(persisted) => self.on_persisted(now, persisted, effects),
             ExecutionInput::Write { record, durability } => {
                 self.persist(record, durability, effects);
@@ -171,10 +171,21 @@ impl ExecutionMachine {
         self.settle(now, effects);
     }
 
+    /// [`ExecutionInput::Venue`], of an event that stays with the caller.
+    pub fn hear(
+        &mut self,
+        now: Timestamp,
+        event: &VenueEvent,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        self.on_venue(now, event, effects);
+        self.settle(now, effects);
+    }
+
     /// Does what is due. Whatever is done about an order moves its deadline past `now`.
     fn settle(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
         self.end_unsent_of_halted(now, effects);
-        if self.reconcile.is_attached() {
+        if !self.unclaimed.is_empty() && self.reconcile.is_attached() {
             self.tend_unclaimed(now, effects);
         }
         self.list_deadlines();
@@ -289,16 +300,16 @@ impl ExecutionMachine {
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let order = self.orders.get(&id).expect("events are told of orders that are kept");
-        let event = OrderEvent {
+        let event = Box::new(OrderEvent {
             order: id,
             instrument: order.new.instrument,
             received_at: now,
             correlation: order.correlation,
             kind,
-        };
+        });
         let strategy = order.strategy;
         if self.policy.is_journaled {
-            let record = Record::OrderChanged { strategy, event: event.clone() };
+            let record = Record::OrderChanged { strategy, event: OrderEvent::clone(&event) };
             self.persist(record, Durability::Lazy, effects);
         }
         effects.push(ExecutionEffect::Tell { strategy, event });

@@ -47,8 +47,8 @@ pub enum ExecutionEffect {
     Tell {
         /// Whose order.
         strategy: StrategyId,
-        /// What happened.
-        event: OrderEvent,
+        /// What happened. On its way it changes hands often: the hands pass a pointer.
+        event: Box<OrderEvent>,
     },
     /// Balances as the venue counts them.
     BalancesRead {

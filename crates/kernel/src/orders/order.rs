@@ -101,6 +101,13 @@ pub(super) struct Due {
     pub wanted_at: Timestamp,
 }
 
+fn earlier(one: Option<Due>, other: Option<Due>) -> Option<Due> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// One order of ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Order {
@@ -229,10 +236,12 @@ impl Order {
         if is_quiet {
             return None;
         }
-        let answers = [self.answer_due_at(policy), self.cancel_due_at(policy)];
-        let answers = answers.into_iter().flatten().map(|at| Due { at, wanted_at: at });
-        let questions = [self.inquiry_due_at(policy), self.fills_due_at(policy)];
-        let questions = questions.into_iter().flatten().filter(|_| is_attached);
-        answers.chain(questions).min()
+        let at_once = |at| Due { at, wanted_at: at };
+        let answer = self.answer_due_at(policy).map(at_once);
+        let due = earlier(answer, self.cancel_due_at(policy).map(at_once));
+        if !is_attached || (self.inquiry.ask_at.is_none() && self.awaited.is_none()) {
+            return due;
+        }
+        earlier(due, earlier(self.inquiry_due_at(policy), self.fills_due_at(policy)))
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Reconcile {
     read_to: BTreeMap<InstrumentId, TradeId>,
     /// Instruments on which something of ours happened since the last look.
     active: BTreeSet<InstrumentId>,
+    /// The one that was noted last: every step of an order notes it again.
+    last_active: Option<InstrumentId>,
     next_at: Option<Timestamp>,
 }
 
@@ -60,11 +62,16 @@ impl Reconcile {
 
     /// An order was told of, not found, or ended: nothing more is awaited of it.
     pub fn answered_query(&mut self, id: OrderId) {
-        self.queries.remove(&id);
+        if !self.queries.is_empty() {
+            self.queries.remove(&id);
+        }
     }
 
     pub fn note_activity(&mut self, instrument: InstrumentId) {
-        self.active.insert(instrument);
+        if self.last_active != Some(instrument) {
+            self.last_active = Some(instrument);
+            self.active.insert(instrument);
+        }
     }
 
     pub fn trades_read_to(&self, instrument: InstrumentId) -> Option<TradeId> {
@@ -150,6 +157,7 @@ impl ExecutionMachine {
                 let working = self.working.iter().filter_map(|id| self.orders.get(id));
                 let working: Vec<InstrumentId> = working.map(|o| o.new.instrument).collect();
                 let mut active = std::mem::take(&mut self.reconcile.active);
+                self.reconcile.last_active = None;
                 active.extend(working);
                 self.read_everything(now, active);
             }

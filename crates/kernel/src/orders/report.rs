@@ -12,38 +12,38 @@ impl ExecutionMachine {
     pub(super) fn on_venue(
         &mut self,
         now: Timestamp,
-        event: VenueEvent,
+        event: &VenueEvent,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         match event {
             VenueEvent::Connected => self.start_reconcile(now, effects),
-            VenueEvent::Disconnected { reason } => self.on_disconnected(reason, effects),
+            VenueEvent::Disconnected { reason } => self.on_disconnected(reason.clone(), effects),
             VenueEvent::Sent { client_order_id, signed_at } => {
-                self.on_sent(client_order_id, signed_at, effects);
+                self.on_sent(client_order_id, *signed_at, effects);
             }
             VenueEvent::NotSent { client_order_id, reason: _ } => {
                 self.end(now, client_order_id, Step::NeverLeft, OrderEventKind::Absent, effects);
             }
             VenueEvent::SubmitRejected { client_order_id, reason } => {
-                let kind = OrderEventKind::Rejected { reason };
+                let kind = OrderEventKind::Rejected { reason: reason.clone() };
                 self.end(now, client_order_id, Step::Rejected, kind, effects);
             }
             VenueEvent::SubmitUnknown { client_order_id, reason: _ } => {
                 self.on_submit_unknown(now, client_order_id, effects);
             }
             VenueEvent::CancelRejected { client_order_id, reason } => {
-                self.on_named_cancel_rejected(now, client_order_id, reason, effects);
+                self.on_named_cancel_rejected(now, client_order_id, reason.clone(), effects);
             }
             VenueEvent::CancelUnknown { client_order_id, reason: _ } => {
-                if let Some(id) = self.named(&client_order_id) {
+                if let Some(id) = self.named(client_order_id) {
                     self.on_cancel_unknown(now, id);
                 }
             }
-            VenueEvent::OrderChanged(snapshot) => self.on_snapshot(now, &snapshot, effects),
+            VenueEvent::OrderChanged(snapshot) => self.on_snapshot(now, snapshot, effects),
             VenueEvent::Filled { client_order_id, fill } => {
                 self.on_named_fill(now, client_order_id, fill, effects);
             }
-            VenueEvent::OrderFound(snapshot) => self.on_order_found(now, &snapshot, effects),
+            VenueEvent::OrderFound(snapshot) => self.on_order_found(now, snapshot, effects),
             VenueEvent::OrderNotFound { client_order_id } => {
                 self.on_order_not_found(now, client_order_id, effects);
             }
@@ -51,36 +51,39 @@ impl ExecutionMachine {
             | VenueEvent::BalanceMoved { .. }
             | VenueEvent::AccountRead { .. }) => self.on_account(now, account, effects),
             VenueEvent::OpenOrdersRead { orders } => {
-                self.on_open_orders_read(now, &orders, effects);
+                self.on_open_orders_read(now, orders, effects);
             }
             VenueEvent::TradesRead { instrument, fills, more } => {
-                self.on_trades_read(now, instrument, &fills, more, effects);
+                self.on_trades_read(now, *instrument, fills, *more, effects);
             }
             VenueEvent::OrderTradesRead { venue_order, fills } => {
-                self.on_order_trades_read(now, venue_order, fills, effects);
+                self.on_order_trades_read(now, *venue_order, fills, effects);
             }
-            VenueEvent::ReadFailed { action, reason: _ } => self.on_read_failed(now, &action),
+            VenueEvent::ReadFailed { action, reason: _ } => self.on_read_failed(now, action),
         }
     }
 
     fn on_account(
         &mut self,
         now: Timestamp,
-        event: VenueEvent,
+        event: &VenueEvent,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         match event {
             VenueEvent::BalancesChanged { balances, event_at } => {
+                let (balances, event_at) = (balances.clone(), *event_at);
                 let complete = false;
                 effects.push(ExecutionEffect::BalancesRead { balances, complete, event_at });
             }
             VenueEvent::BalanceMoved { asset, delta, event_at: _ } => {
+                let (asset, delta) = (*asset, *delta);
                 let reason = "reported by the venue".to_owned();
                 let record = Record::ExternalFlow { asset, delta, reason, at: now };
                 self.persist(record, Durability::Committed, effects);
                 effects.push(ExecutionEffect::BalanceMoved { asset, delta });
             }
             VenueEvent::AccountRead { balances, event_at } => {
+                let (balances, event_at) = (balances.clone(), *event_at);
                 let complete = true;
                 effects.push(ExecutionEffect::BalancesRead { balances, complete, event_at });
                 self.reads.answered(super::reads::Read::Account);
@@ -107,11 +110,11 @@ impl ExecutionMachine {
     /// The fence counts from the signature: what was asked before it says nothing any more.
     fn on_sent(
         &mut self,
-        client_order_id: ClientOrderId,
+        client_order_id: &ClientOrderId,
         signed_at: Timestamp,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let Some(id) = self.named(&client_order_id) else { return };
+        let Some(id) = self.named(client_order_id) else { return };
         if let Some(order) = self.order_mut(id) {
             order.signed_at = Some(signed_at);
             order.inquiry.void_absence();
@@ -122,21 +125,21 @@ impl ExecutionMachine {
     fn on_submit_unknown(
         &mut self,
         now: Timestamp,
-        client_order_id: ClientOrderId,
+        client_order_id: &ClientOrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let Some(id) = self.named(&client_order_id) else { return };
+        let Some(id) = self.named(client_order_id) else { return };
         self.on_answer_lost(now, id, effects);
     }
 
     fn on_named_cancel_rejected(
         &mut self,
         now: Timestamp,
-        client_order_id: ClientOrderId,
+        client_order_id: &ClientOrderId,
         reason: RejectReason,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let Some(id) = self.named(&client_order_id) else { return };
+        let Some(id) = self.named(client_order_id) else { return };
         self.on_cancel_rejected(now, id, reason, effects);
     }
 
@@ -144,12 +147,12 @@ impl ExecutionMachine {
     fn end(
         &mut self,
         now: Timestamp,
-        client_order_id: ClientOrderId,
+        client_order_id: &ClientOrderId,
         step: Step,
         kind: OrderEventKind,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        if let Some(id) = self.named(&client_order_id) {
+        if let Some(id) = self.named(client_order_id) {
             self.end_with(now, id, step, kind, effects);
         }
     }

@@ -34,7 +34,8 @@ pub(super) struct OrderTable {
     numbers: Vec<Numbers>,
     slots: Vec<Option<Order>>,
     free: Vec<usize>,
-    last: Cell<Option<(OrderId, usize)>>,
+    /// A slot; past the end at first.
+    last: Cell<usize>,
 }
 
 /// In the order of their ids, and nothing of where they are kept: the machine's fingerprint is made
@@ -52,16 +53,14 @@ impl OrderTable {
 
     #[inline]
     fn place(&self, id: OrderId) -> Option<usize> {
-        match self.last.get() {
-            Some((known, place)) if known == id => Some(place),
-            Some(_) | None => self.find(id),
-        }
+        let last = self.last.get();
+        if self.latest().is_some_and(|order| order.id == id) { Some(last) } else { self.find(id) }
     }
 
     fn find(&self, id: OrderId) -> Option<usize> {
         let group = self.group(id).ok()?;
         let place = *self.numbers[group].places.get(&id.number)?;
-        self.last.set(Some((id, place)));
+        self.last.set(place);
         Some(place)
     }
 
@@ -77,8 +76,9 @@ impl OrderTable {
     }
 
     /// The order that was looked at last.
+    #[inline]
     pub fn latest(&self) -> Option<&Order> {
-        self.slots[self.last.get()?.1].as_ref()
+        self.slots.get(self.last.get())?.as_ref()
     }
 
     /// Whether there was none of this id.
@@ -94,7 +94,7 @@ impl OrderTable {
                 self.slots.len() - 1
             }
         };
-        self.last.set(Some((id, place)));
+        self.last.set(place);
         let group = self.group(id).unwrap_or_else(|group| {
             let places = SortedQueue::default();
             self.numbers
@@ -109,9 +109,6 @@ impl OrderTable {
         let place = self.numbers[group].places.remove(&id.number)?;
         if self.numbers[group].places.len() == 0 {
             self.numbers.remove(group);
-        }
-        if self.last.get().is_some_and(|(last, _)| last == *id) {
-            self.last.set(None);
         }
         self.free.push(place);
         self.slots[place].take()

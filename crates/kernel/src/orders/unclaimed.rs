@@ -89,6 +89,9 @@ impl ExecutionMachine {
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
+        if self.unclaimed.is_empty() {
+            return;
+        }
         let Some(order) = self.orders.get(&id) else { return };
         let Some(venue_order) = order.venue_order else { return };
         for fill in self.unclaimed.take((order.new.instrument, venue_order)) {
@@ -144,14 +147,15 @@ impl ExecutionMachine {
         let executed = self.lost_orders.entry(id).or_insert(Quantity::ZERO);
         *executed = executed.checked_add(fill.quantity).unwrap_or(Quantity::MAX);
         let cumulative_quantity = *executed;
-        let event = OrderEvent {
+        let event = Box::new(OrderEvent {
             order: id,
             instrument: fill.key.instrument,
             received_at: now,
             correlation: CorrelationId(0),
             kind: OrderEventKind::Filled { fill, cumulative_quantity, complete: false },
-        };
-        let record = Record::OrderChanged { strategy: id.strategy, event: event.clone() };
+        });
+        let told = OrderEvent::clone(&event);
+        let record = Record::OrderChanged { strategy: id.strategy, event: told };
         self.persist(record, Durability::Committed, effects);
         effects.push(ExecutionEffect::Tell { strategy: id.strategy, event });
     }

@@ -96,7 +96,7 @@ impl Lots {
         &mut self,
         context: LotContext,
         booking: &Booking,
-        closed: &mut Vec<ClosedTrade>,
+        mut closed: impl FnMut(ClosedTrade),
     ) {
         let mut rest = *booking;
         while !rest.quantity.is_zero()
@@ -107,7 +107,7 @@ impl Lots {
             let quantity = magnitude(lot.quantity).min(magnitude(rest.quantity));
             let opened = take(&mut lot.quantity, &mut lot.cost, &mut lot.fees, quantity);
             let given = take(&mut rest.quantity, &mut rest.cash, &mut rest.fee, quantity);
-            closed.push(closed_trade(context, lot, side, quantity, opened, given));
+            closed(closed_trade(context, lot, side, quantity, opened, given));
             if lot.quantity.is_zero() {
                 self.0.pop_front();
             }

@@ -53,6 +53,7 @@ impl Portfolio {
         self.on_mark(event.instrument(), change)
     }
 
+    #[inline]
     fn on_mark(&mut self, instrument: InstrumentId, change: MarkChange) -> bool {
         let held = &self.held[usize::from(instrument.0)];
         let MarkChange { before: Some(before), after } = change else {
@@ -143,7 +144,7 @@ impl Portfolio {
         order: OrderId,
         fill: &Fill,
         at: Timestamp,
-        closed: &mut Vec<ClosedTrade>,
+        closed: impl FnMut(ClosedTrade),
     ) -> Result<FeeWorth, PositionError> {
         let instrument = fill.key.instrument;
         let (base, quote) = {

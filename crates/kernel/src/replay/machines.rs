@@ -136,7 +136,7 @@ pub struct Replay {
     first_published: u64,
     /// What the gate let through.
     approved: VecDeque<ExecutionRequest>,
-    orders: VecDeque<(StrategyId, OrderEvent)>,
+    orders: VecDeque<(StrategyId, Box<OrderEvent>)>,
     tallies: BTreeMap<Machine, Tally>,
     number: u64,
 }
@@ -354,7 +354,7 @@ impl Replay {
                 RiskEffect::TellStrategy { strategy, event, fee_in_quote } => {
                     // One that is no longer configured hears nothing.
                     if let Some(seated) = self.strategies.get_mut(&strategy) {
-                        seated.told.push_back((event, fee_in_quote));
+                        seated.told.push_back((*event, fee_in_quote));
                     }
                 }
                 RiskEffect::StateChanged { .. }

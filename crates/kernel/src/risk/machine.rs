@@ -362,7 +362,7 @@ impl RiskMachine {
         &mut self,
         now: Timestamp,
         strategy: StrategyId,
-        event: OrderEvent,
+        event: Box<OrderEvent>,
         effects: &mut Vec<RiskEffect>,
     ) {
         let order = event.order;
@@ -446,12 +446,12 @@ pub(super) fn denied(
     new: &NewOrder,
     reason: DenialReason,
 ) -> RiskEffect {
-    let event = OrderEvent {
+    let event = Box::new(OrderEvent {
         order,
         instrument: new.instrument,
         received_at: now,
         correlation: wanted.correlation,
         kind: OrderEventKind::Denied { reason },
-    };
+    });
     RiskEffect::TellStrategy { strategy: wanted.strategy, event, fee_in_quote: Amount::ZERO }
 }

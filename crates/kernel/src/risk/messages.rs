@@ -54,7 +54,7 @@ pub enum RiskInput<'a> {
         /// Whose order.
         strategy: StrategyId,
         /// What.
-        event: OrderEvent,
+        event: Box<OrderEvent>,
     },
     /// Balances as the venue counts them.
     Balances {
@@ -140,7 +140,7 @@ pub enum RiskEffect {
         /// Whose order.
         strategy: StrategyId,
         /// What.
-        event: OrderEvent,
+        event: Box<OrderEvent>,
         /// For a fill whose fee was paid in a third asset, what that was worth in the quote
         /// asset; zero otherwise.
         fee_in_quote: Amount,

@@ -336,13 +336,13 @@ const fn own_intent(
 
 fn withdrawn(now: Timestamp, held: &SubmitIntent, reason: CancelReason) -> RiskEffect {
     let (new, _) = held.intent.places().expect("only what places an order is held");
-    let event = OrderEvent {
+    let event = Box::new(OrderEvent {
         order: held.intent.order(),
         instrument: new.instrument,
         received_at: now,
         correlation: held.correlation,
         kind: OrderEventKind::Canceled { reason },
-    };
+    });
     let fee_in_quote = model::Amount::ZERO;
     RiskEffect::TellStrategy { strategy: held.strategy, event, fee_in_quote }
 }

@@ -233,9 +233,8 @@ impl RiskMachine {
         fill: &Fill,
         effects: &mut Vec<RiskEffect>,
     ) -> Amount {
-        let mut closed = Vec::new();
-        let booked = self.portfolio.on_fill(strategy, order, fill, now, &mut closed);
-        effects.extend(closed.into_iter().map(RiskEffect::TradeClosed));
+        let closed = |trade| effects.push(RiskEffect::TradeClosed(trade));
+        let booked = self.portfolio.on_fill(strategy, order, fill, now, closed);
         let key = fill.key;
         match booked {
             Ok(FeeWorth::InPair) => Amount::ZERO,

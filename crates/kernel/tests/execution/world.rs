@@ -314,6 +314,7 @@ impl World {
     fn tell_risk(&mut self, life: u32, strategy: StrategyId, event: OrderEvent) {
         let now = self.now;
         if let Some(engine) = self.engine.as_mut().filter(|engine| engine.life == life) {
+            let event = Box::new(event);
             engine.step_risk(now, RiskInput::Order { strategy, event });
             self.pass_requests();
         }
@@ -482,7 +483,7 @@ impl World {
                 engine.told_at = at;
                 let life = engine.life;
                 self.note_told(&event);
-                self.schedule.add(at, Happening::Told { life, strategy, event });
+                self.schedule.add(at, Happening::Told { life, strategy, event: *event });
             }
             ExecutionEffect::BalancesRead { balances, complete, event_at } => {
                 let input =

@@ -234,11 +234,9 @@ impl Desk {
                 assert_eq!(approved.get().order, order);
                 Ok(approved.get().new)
             }
-            RiskEffect::TellStrategy {
-                event: OrderEvent { order: told, kind: OrderEventKind::Denied { reason }, .. },
-                ..
-            } => {
-                assert_eq!(*told, order);
+            RiskEffect::TellStrategy { event, .. } => {
+                let OrderEventKind::Denied { reason } = &event.kind else { panic!("{event:?}") };
+                assert_eq!(event.order, order);
                 Err(reason.clone())
             }
             other => panic!("neither approved nor denied: {other:?}"),
@@ -261,7 +259,7 @@ impl Desk {
             correlation: CorrelationId(7),
             kind,
         };
-        self.step(RiskInput::Order { strategy: order.strategy, event });
+        self.step(RiskInput::Order { strategy: order.strategy, event: Box::new(event) });
     }
 
     pub fn accept(&mut self, order: OrderId, instrument: InstrumentId) {

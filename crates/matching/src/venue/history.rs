@@ -1,6 +1,6 @@
 //! What the local venue remembers of orders and executions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use kernel::venue::OrderSnapshot;
 use model::{
@@ -51,7 +51,6 @@ impl VenueOrder {
 pub(super) struct History {
     /// By number: they come at the end, and few are open at a time.
     open: Vec<VenueOrder>,
-    by_name: BTreeMap<ClientOrderId, VenueOrderId>,
     /// Oldest first.
     ended: VecDeque<VenueOrder>,
     fills: VecDeque<Fill>,
@@ -68,7 +67,6 @@ impl History {
     }
 
     pub(super) fn add(&mut self, order: VenueOrder) {
-        self.by_name.insert(order.client_order_id, order.venue_order);
         match self.place(order.venue_order) {
             Ok(place) => self.open[place] = order,
             Err(place) => self.open.insert(place, order),
@@ -85,13 +83,9 @@ impl History {
         self.place(id).ok().map(|place| &mut self.open[place])
     }
 
-    /// One that is open, by its name.
+    /// One that is open, by its name: the newest first, for they are few.
     pub(super) fn open_by_name(&self, name: &ClientOrderId) -> Option<&VenueOrder> {
-        let latest = self.open.last().filter(|order| order.client_order_id == *name);
-        latest.or_else(|| {
-            let place = self.place(*self.by_name.get(name)?).ok()?;
-            self.open.get(place)
-        })
+        self.open.iter().rev().find(|order| order.client_order_id == *name)
     }
 
     /// The newest order of a name.
@@ -108,7 +102,6 @@ impl History {
     pub(super) fn end(&mut self, id: VenueOrderId) {
         let Ok(place) = self.place(id) else { return };
         let order = self.open.remove(place);
-        self.by_name.remove(&order.client_order_id);
         self.ended.push_back(order);
         if self.ended.len() > KEPT {
             self.ended.pop_front();

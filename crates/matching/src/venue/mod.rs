@@ -263,6 +263,7 @@ impl LocalVenue {
         self.receive(now);
     }
 
+    #[inline]
     fn answer(&mut self, now: Timestamp, event: VenueEvent) {
         let at = self.from_venue.arrival(now);
         self.answers.push_back((at, event));
@@ -389,11 +390,14 @@ impl LocalVenue {
     ) -> Result<(), LocalReject> {
         let market = &mut self.markets[usize::from(new.instrument.0)];
         let instrument = self.instruments.get(new.instrument);
-        let base = self.account.get(instrument.base);
-        let held =
-            Quantity::from_decimal((base.free + base.locked).to_decimal().trunc_with_scale(8));
+        // Only one of the filters asks for it.
+        let held = instrument.filters.max_position.map(|_| {
+            let base = self.account.get(instrument.base);
+            let held = (base.free + base.locked).to_decimal().trunc_with_scale(8);
+            Quantity::from_decimal(held).unwrap_or(Quantity::MAX)
+        });
         let submission = Submission {
-            held: held.unwrap_or(Quantity::MAX),
+            held: held.unwrap_or(Quantity::ZERO),
             budget: priced_notional(&new),
             ..Submission::new(key_of(venue_order), ACCOUNT, new)
         };
@@ -403,9 +407,7 @@ impl LocalVenue {
         if !self.account.lock(locked_asset, locked) {
             return Err(LocalReject::InsufficientBalance);
         }
-        market
-            .place(now, &submission, &mut self.matched)
-            .expect("nothing has changed since the same submission was checked");
+        market.place_checked(now, &submission, quantity, &mut self.matched);
         self.history.add(VenueOrder {
             client_order_id,
             venue_order,
@@ -672,9 +674,13 @@ impl Venue for LocalVenue {
 
     #[inline]
     fn wake_at(&self) -> Option<Wake> {
-        let arrival = self.commands.front().map(|(at, _)| *at);
-        let delivery = self.answers.front().map(|(at, _)| *at);
-        [arrival, delivery].into_iter().flatten().min().map(Wake::Venue)
+        match (self.commands.front(), self.answers.front()) {
+            (None, None) => None,
+            (Some((at, _)), None) | (None, Some((at, _))) => Some(Wake::Venue(*at)),
+            (Some((arrival, _)), Some((delivery, _))) => {
+                Some(Wake::Venue(*arrival.min(delivery)))
+            }
+        }
     }
 }
 

@@ -129,7 +129,7 @@ impl Desk {
                 }
                 ExecutionEffect::Command(command) => words.push(action_in_words(command.action())),
                 ExecutionEffect::Tell { strategy: _, event } => {
-                    assert_eq!(written.take().as_ref(), Some(&event), "written before it is told");
+                    assert_eq!(written.take().as_ref(), Some(&*event), "written before it is told");
                     words.push(event_in_words(&event));
                 }
                 ExecutionEffect::BalancesRead { .. } => words.push("balances".to_owned()),

@@ -121,6 +121,8 @@ pub struct Cascade<V, J> {
     risk_effects: Vec<RiskEffect>,
     venue_effects: Vec<VenueEffect>,
     host_outputs: Vec<HostOutput>,
+    /// Why the strategy that was stepped last failed, until it is drained.
+    host_error: Option<HostError>,
 }
 
 impl<V: Venue, J: Journal> Cascade<V, J> {
@@ -149,6 +151,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             risk_effects: Vec::new(),
             venue_effects: Vec::new(),
             host_outputs: Vec::new(),
+            host_error: None,
         }
     }
 
@@ -414,7 +417,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Ok(())
     }
 
-    fn hear(&mut self, event: &VenueEvent, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
+    fn hear(
+        &mut self,
+        event: &VenueEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
         let mut effects = std::mem::take(&mut self.execution_effects);
         self.note_given();
         self.execution.hear(self.now, event, &mut effects);
@@ -422,7 +429,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     /// Lets execution and risk finish everything that they have set each other.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
         if self.work.is_empty() && self.told.is_empty() {
             return Ok(());
@@ -603,9 +610,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ) -> Result<(), JournalError> {
         match event {
             Some(shown) if self.are_linked && self.for_hosts.is_empty() => {
-                let next = self.show_hosts(shown, out)?;
-                if next < self.seats.len() || !self.for_hosts.is_empty() {
-                    self.tell_hosts_from(next, event, false, out)?;
+                // The most frequent thing in a run: an event about which nobody does anything.
+                for index in 0..self.seats.len() {
+                    if self.seats[index].host.wants(shown) && self.acts_on(index, shown) {
+                        return self.tell_hosts_after(index, shown, out);
+                    }
                 }
                 Ok(())
             }
@@ -616,24 +625,16 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         }
     }
 
-    /// An event about which nobody does anything, the most frequent thing in a run: shows it to the
-    /// strategies until one of them does. Tells which one is next.
-    #[inline]
-    fn show_hosts(
+    /// A strategy has acted on an event: what it wants is done, and the next ones have their turn.
+    fn tell_hosts_after(
         &mut self,
+        index: usize,
         event: &MarketEvent,
         out: &mut Vec<CascadeOutput>,
-    ) -> Result<usize, JournalError> {
-        let mut next = 0;
-        while next < self.seats.len() {
-            let index = next;
-            next += 1;
-            if self.seats[index].host.wants(event) && self.step_host_market(index, event, out)? {
-                self.tell_orders(index, out)?;
-                break;
-            }
-        }
-        Ok(next)
+    ) -> Result<(), JournalError> {
+        self.drain_host(index, out)?;
+        self.tell_orders(index, out)?;
+        self.tell_hosts_from(index + 1, Some(event), false, out)
     }
 
     fn tell_hosts_from(
@@ -649,7 +650,9 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             }
             self.tell_orders(index, out)?;
             if let Some(event) = event.filter(|event| self.seats[index].host.wants(event)) {
-                self.step_host_market(index, event, out)?;
+                if self.acts_on(index, event) {
+                    self.drain_host(index, out)?;
+                }
                 self.tell_orders(index, out)?;
             }
         }
@@ -679,7 +682,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.step_host(index, input, out)
     }
 
-    #[inline]
+    #[inline(always)]
     fn tell_orders(
         &mut self,
         index: usize,
@@ -694,7 +697,9 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
         while let Some(at) = self.for_hosts.iter().position(|waiting| waiting.host == index) {
-            let waiting = self.for_hosts.remove(at).expect("found at this place just now");
+            let waiting =
+                if at == 0 { self.for_hosts.pop_front() } else { self.for_hosts.remove(at) };
+            let waiting = waiting.expect("found at this place just now");
             self.step_host_order(index, waiting.output, out)?;
         }
         Ok(())
@@ -717,10 +722,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.due = Timestamp::EPOCH;
         let outputs = &mut self.host_outputs;
         let result = seat.host.step_order(self.now, event, *fee_in_quote, outputs);
-        if result.is_err() || !self.host_outputs.is_empty() {
-            self.drain_host(index, result, out)?;
-        }
-        Ok(())
+        if self.has_acted(result) { self.drain_host(index, out) } else { Ok(()) }
     }
 
     /// Steps a strategy and drains its intents through risk and execution.
@@ -736,46 +738,45 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         }
         self.due = Timestamp::EPOCH;
         let result = seat.host.step(self.now, input, &mut self.host_outputs);
-        if result.is_err() || !self.host_outputs.is_empty() {
-            self.drain_host(index, result, out)?;
-        }
-        Ok(())
+        if self.has_acted(result) { self.drain_host(index, out) } else { Ok(()) }
     }
 
-    /// The same for a market event, which most strategies let pass. Tells whether this one did
-    /// something.
+    /// Steps a strategy with a market event, which most let pass. Tells whether this one did
+    /// something: it is to be drained then.
     #[inline]
-    fn step_host_market(
-        &mut self,
-        index: usize,
-        event: &MarketEvent,
-        out: &mut Vec<CascadeOutput>,
-    ) -> Result<bool, JournalError> {
+    fn acts_on(&mut self, index: usize, event: &MarketEvent) -> bool {
         let seat = &mut self.seats[index];
         if seat.has_failed {
-            return Ok(false);
+            return false;
         }
         let (now, sequence, correlation) = (self.now, self.sequence, CorrelationId(self.sequence));
         let outputs = &mut self.host_outputs;
         let result = seat.host.step_market(now, sequence, event, correlation, outputs);
         self.due = self.due.min(seat.host.wake_at().unwrap_or(Timestamp::MAX));
-        let has_acted = result.is_err() || !self.host_outputs.is_empty();
-        if has_acted {
-            self.drain_host(index, result, out)?;
+        self.has_acted(result)
+    }
+
+    /// Whether a strategy that was stepped wants something, or failed.
+    #[inline]
+    fn has_acted(&mut self, result: Result<(), HostError>) -> bool {
+        match result {
+            Ok(()) => !self.host_outputs.is_empty(),
+            Err(error) => {
+                self.host_error = Some(error);
+                true
+            }
         }
-        Ok(has_acted)
     }
 
     fn drain_host(
         &mut self,
         index: usize,
-        result: Result<(), HostError>,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
         let seat = &mut self.seats[index];
         let strategy = seat.host.strategy();
         let mut outputs = std::mem::take(&mut self.host_outputs);
-        if let Err(error) = result {
+        if let Some(error) = self.host_error.take() {
             seat.has_failed = true;
             out.push(CascadeOutput::StrategyFailed { strategy, error });
             self.step_risk(RiskInput::StrategyQuarantined { strategy }, out);

@@ -114,9 +114,10 @@ mod tests {
         for step in 0..2_000_u32 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // Mostly past the end, as numbers come; now and then anywhere.
-            let key = if seed % 8 == 0 { seed >> 21 } else { 2_048 + step };
+            let key = if seed.is_multiple_of(8) { seed >> 21 } else { 2_048 + step };
             assert_eq!(queue.insert(key, step), map.insert(key, step));
-            let gone = if seed % 3 == 0 { map.keys().next().copied() } else { Some(seed >> 20) };
+            let gone =
+                if seed.is_multiple_of(3) { map.keys().next().copied() } else { Some(seed >> 20) };
             if let Some(gone) = gone {
                 assert_eq!(queue.remove(&gone), map.remove(&gone));
             }

@@ -89,10 +89,16 @@ impl Amount {
     ///
     /// # Errors
     /// [`AmountError::OutOfRange`].
+    #[inline]
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {
-        if let Some(sum) = short_sum(self.0, other.0) {
-            return Ok(Self(sum));
+        match short_sum(self.0, other.0) {
+            Some(sum) => Ok(Self(sum)),
+            None => self.long_sum(other),
         }
+    }
+
+    #[inline(never)]
+    fn long_sum(self, other: Self) -> Result<Self, AmountError> {
         self.0.checked_add(other.0).map(Self).ok_or(AmountError::OutOfRange)
     }
 
@@ -233,6 +239,7 @@ impl fmt::Debug for Amount {
 impl Add for Amount {
     type Output = Self;
     /// Panics past 28 digits: amounts that an account can hold never reach it.
+    #[inline]
     fn add(self, other: Self) -> Self {
         self.checked_add(other).expect("account amounts fit in 28 digits")
     }

@@ -128,16 +128,14 @@ impl ExecutionMachine {
     }
 
     /// An order, to be changed: its deadline is looked at again afterwards.
+    #[inline]
     pub(super) fn order_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.touch(id);
-        self.orders.get_mut(&id)
-    }
-
-    /// Several changes of one order in a row are one.
-    fn touch(&mut self, id: OrderId) {
-        if self.touched.last() != Some(&id) {
+        let order = self.orders.get_mut(&id)?;
+        if !order.is_touched {
+            order.is_touched = true;
             self.touched.push(id);
         }
+        Some(order)
     }
 
     /// The order that goes by a name on the wire: the name holds its id.
@@ -172,12 +170,7 @@ impl ExecutionMachine {
     }
 
     /// [`ExecutionInput::Venue`], of an event that stays with the caller.
-    pub fn hear(
-        &mut self,
-        now: Timestamp,
-        event: &VenueEvent,
-        effects: &mut Vec<ExecutionEffect>,
-    ) {
+    pub fn hear(&mut self, now: Timestamp, event: &VenueEvent, effects: &mut Vec<ExecutionEffect>) {
         self.on_venue(now, event, effects);
         self.settle(now, effects);
     }
@@ -414,6 +407,7 @@ impl ExecutionMachine {
         let is_attached = self.reconcile.is_attached();
         while let Some(id) = self.touched.pop() {
             let Some(order) = self.orders.get_mut(&id) else { continue };
+            order.is_touched = false;
             let due_at = order.due_at(&self.policy, is_attached);
             if order.listed_at == due_at {
                 continue;

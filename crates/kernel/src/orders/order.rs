@@ -140,6 +140,8 @@ pub(super) struct Order {
     pub triggered: bool,
     /// No question about it before this: the budget was used up.
     pub deferred_until: Timestamp,
+    /// Whether it may have changed since the list of deadlines was brought up to date.
+    pub is_touched: bool,
     /// Where it stands in the machine's list of deadlines.
     pub listed_at: Option<Due>,
 }
@@ -182,6 +184,7 @@ impl Order {
             replaced_by: None,
             triggered: false,
             deferred_until: Timestamp::EPOCH,
+            is_touched: false,
             listed_at: None,
         }
     }

@@ -97,8 +97,7 @@ impl OrderTable {
         self.last.set(place);
         let group = self.group(id).unwrap_or_else(|group| {
             let places = SortedQueue::default();
-            self.numbers
-                .insert(group, Numbers { epoch: id.epoch, strategy: id.strategy, places });
+            self.numbers.insert(group, Numbers { epoch: id.epoch, strategy: id.strategy, places });
             group
         });
         self.numbers[group].places.insert(id.number, place).is_none()
@@ -127,9 +126,9 @@ impl OrderTable {
 
     /// In order.
     pub fn ids(&self) -> impl Iterator<Item = OrderId> {
-        self.numbers.iter().flat_map(|numbers| {
-            numbers.places.iter().map(|(number, _)| numbers.id(*number))
-        })
+        self.numbers
+            .iter()
+            .flat_map(|numbers| numbers.places.iter().map(|(number, _)| numbers.id(*number)))
     }
 
     pub fn len(&self) -> usize {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 /// For so long at least, and twice as long at most, the quickest event is remembered.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW_NS: i64 = 300_000_000_000;
 
 /// The way of the latest event from the venue to us, beyond that of the quickest one lately. What
 /// the two clocks differ by is in both, and does not count; a clock that jumps is forgotten with
@@ -21,6 +21,7 @@ pub struct Lag {
 
 impl Lag {
     /// Takes note of an event: the venue's time of it, and when it was received.
+    #[inline]
     pub(super) fn observe(&mut self, event_at: Timestamp, received_at: Timestamp) {
         let way_ns = received_at.as_nanos().saturating_sub(event_at.as_nanos());
         (self.latest_ns, self.latest_at) = (way_ns, received_at);
@@ -28,7 +29,8 @@ impl Lag {
             (self.least_ns, self.window_began_at) = (Some((way_ns, way_ns)), received_at);
             return;
         };
-        self.least_ns = Some(if received_at.since(self.window_began_at) >= WINDOW {
+        let in_window_ns = received_at.as_nanos().saturating_sub(self.window_began_at.as_nanos());
+        self.least_ns = Some(if in_window_ns >= WINDOW_NS {
             self.window_began_at = received_at;
             (way_ns, least)
         } else {

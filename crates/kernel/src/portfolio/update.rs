@@ -11,6 +11,7 @@ use rust_decimal::RoundingStrategy;
 use super::book::{Portfolio, RestoredOrder, UnvaluedFee, holdings_of};
 use super::booking::{Booking, PositionError};
 use super::equity::EquityTrack;
+use super::holding::Holding;
 use super::lots::{ClosedTrade, LotContext};
 use super::marks::MarkChange;
 use super::reservations::{Cost, Remaining, ReservedOrder};
@@ -43,6 +44,15 @@ impl FeeWorth {
             Self::InPair | Self::Unknown => Amount::ZERO,
         }
     }
+}
+
+/// What one holding adds to equity, in the engine's currency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Standing {
+    cash: Value,
+    worth: Value,
+    /// Whether it can't be valued yet.
+    is_unmarked: bool,
 }
 
 impl Portfolio {
@@ -111,13 +121,8 @@ impl Portfolio {
         for (instrument, held) in self.instruments.iter().zip(&self.held) {
             let mark = self.marks.mark(instrument.id);
             for holding in &held.holdings {
-                let cash = self.marks.along(held.route, holding.cash);
-                let worth = self.marks.along(held.route, holding.worth(mark));
-                let is_held = !holding.position.quantity().is_zero();
-                if cash.is_none() || (is_held && mark.is_none()) {
-                    self.unmarked += 1;
-                }
-                let (cash, worth) = (cash.unwrap_or_default(), worth.unwrap_or_default());
+                let Standing { cash, worth, is_unmarked } = self.standing(instrument.id, holding);
+                self.unmarked += usize::from(is_unmarked);
                 let slot = &mut self.slots[holding.slot].equity;
                 (slot.cash, slot.holdings) = (slot.cash + cash, slot.holdings + worth);
                 self.account.cash += cash;
@@ -153,18 +158,46 @@ impl Portfolio {
         };
         let fee = self.fee_worth(fill, base, quote);
         let booking = Booking::of(fill, base, quote, fee.in_quote())?;
+        let before = self.holding(strategy, instrument).map(|held| self.standing(instrument, held));
         let holding = self.holding_mut(strategy, instrument);
         holding.position.book(&booking)?;
         holding.cash += Value::floor(booking.cash);
         let context = LotContext { strategy, instrument, order, price: fill.price, at };
         holding.lots.apply(context, &booking, closed);
+        self.restate(strategy, instrument, before.unwrap_or_default());
         if fee == FeeWorth::Unknown && self.unvalued_fees.len() < UNVALUED_FEES_KEPT {
             let Fill { key, side, fee, fee_asset: asset, .. } = *fill;
             self.unvalued_fees.push(UnvaluedFee { key, strategy, side, fee, asset });
         }
         self.move_balances(fill, base, quote);
-        self.revalue();
         Ok(fee)
+    }
+
+    /// What a holding adds to equity at the marks of now.
+    fn standing(&self, instrument: InstrumentId, holding: &Holding) -> Standing {
+        let route = self.held[usize::from(instrument.0)].route;
+        let mark = self.marks.mark(instrument);
+        let cash = self.marks.along(route, holding.cash);
+        let worth = self.marks.along(route, holding.worth(mark));
+        let is_held = !holding.position.quantity().is_zero();
+        Standing {
+            is_unmarked: cash.is_none() || (is_held && mark.is_none()),
+            cash: cash.unwrap_or_default(),
+            worth: worth.unwrap_or_default(),
+        }
+    }
+
+    /// A fill has changed one holding: what that adds to equity now takes the place of what it did
+    /// before. Everything else stands at the marks of now already.
+    fn restate(&mut self, strategy: StrategyId, instrument: InstrumentId, before: Standing) {
+        let Some(holding) = self.holding(strategy, instrument) else { return };
+        let (now, slot) = (self.standing(instrument, holding), holding.slot);
+        self.unmarked += usize::from(now.is_unmarked);
+        self.unmarked -= usize::from(before.is_unmarked);
+        for track in [&mut self.slots[slot].equity, &mut self.account] {
+            track.cash += now.cash - before.cash;
+            track.holdings += now.worth - before.worth;
+        }
     }
 
     fn fee_worth(&self, fill: &Fill, base: Asset, quote: Asset) -> FeeWorth {

@@ -84,16 +84,24 @@ impl Value {
 
     /// The largest value not above an amount.
     #[must_use]
+    #[inline]
     pub fn floor(amount: Amount) -> Self {
         let value = amount.to_decimal();
+        let parts = value.unpack();
+        if parts.hi == 0 && parts.scale <= SCALE {
+            // 64 bits times 10¹⁶, which has 54.
+            let magnitude = i128::from(u64::from(parts.mid) << 32 | u64::from(parts.lo));
+            let scaled = magnitude * POWERS[(SCALE - parts.scale) as usize];
+            return Self(if parts.negative { -scaled } else { scaled });
+        }
+        Self::floor_long(value)
+    }
+
+    #[cold]
+    fn floor_long(value: Decimal) -> Self {
         let (mantissa, scale) = (value.mantissa(), value.scale());
         if scale <= SCALE {
-            // At most 96 bits times 10¹⁶, which has 54.
-            let power = POWERS[(SCALE - scale) as usize];
-            return Self(match i64::try_from(mantissa) {
-                Ok(short) => i128::from(short) * power,
-                Err(_) => mantissa.saturating_mul(power),
-            });
+            return Self(mantissa.saturating_mul(POWERS[(SCALE - scale) as usize]));
         }
         Self(mantissa.div_euclid(10_i128.pow(scale - SCALE)))
     }

@@ -80,7 +80,6 @@ impl HostInput {
 
 /// What a host passes on after a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "drained at once, never stored")]
 pub enum HostOutput {
     /// To the risk gate.
     Intent(SubmitIntent),

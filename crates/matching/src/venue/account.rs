@@ -7,13 +7,19 @@ const fn nothing_of(asset: Asset) -> Balance {
     Balance { asset, free: Amount::ZERO, locked: Amount::ZERO }
 }
 
+/// One asset's balance.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    balance: Balance,
+    /// Whether it changed since it was last told.
+    is_touched: bool,
+}
+
 /// Balances by asset. Neither part of one is ever negative.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
     /// In the order of their names: a handful.
-    balances: Vec<Balance>,
-    /// Assets that changed since they were last told, each once.
-    touched: Vec<Asset>,
+    entries: Vec<Entry>,
 }
 
 impl Account {
@@ -22,26 +28,25 @@ impl Account {
         for &(asset, amount) in free {
             account.entry(asset).free += amount;
         }
-        account.touched.clear();
+        account.entries.iter_mut().for_each(|entry| entry.is_touched = false);
         account
     }
 
     fn entry(&mut self, asset: Asset) -> &mut Balance {
-        if !self.touched.contains(&asset) {
-            self.touched.push(asset);
-        }
-        let place = self.balances.iter().position(|known| known.asset == asset);
+        let place = self.entries.iter().position(|known| known.balance.asset == asset);
         let place = place.unwrap_or_else(|| {
-            let place = self.balances.partition_point(|known| known.asset < asset);
-            self.balances.insert(place, nothing_of(asset));
+            let place = self.entries.partition_point(|known| known.balance.asset < asset);
+            self.entries.insert(place, Entry { balance: nothing_of(asset), is_touched: false });
             place
         });
-        &mut self.balances[place]
+        let entry = &mut self.entries[place];
+        entry.is_touched = true;
+        &mut entry.balance
     }
 
     pub(super) fn get(&self, asset: Asset) -> Balance {
-        let known = self.balances.iter().find(|known| known.asset == asset);
-        known.copied().unwrap_or_else(|| nothing_of(asset))
+        let known = self.entries.iter().find(|known| known.balance.asset == asset);
+        known.map_or_else(|| nothing_of(asset), |known| known.balance)
     }
 
     /// Sets an amount aside; false, and nothing changes, if there is not so much.
@@ -72,14 +77,16 @@ impl Account {
 
     /// Every asset that was ever held.
     pub(super) fn all(&self) -> Vec<Balance> {
-        self.balances.clone()
+        self.entries.iter().map(|entry| entry.balance).collect()
     }
 
     /// The assets that changed since the last call.
     pub(super) fn take_changed(&mut self) -> Vec<Balance> {
-        self.touched.sort_unstable();
-        let changed = self.touched.iter().map(|asset| self.get(*asset)).collect();
-        self.touched.clear();
-        changed
+        let changed = self.entries.iter_mut().filter(|entry| entry.is_touched);
+        let told = changed.map(|entry| {
+            entry.is_touched = false;
+            entry.balance
+        });
+        told.collect()
     }
 }

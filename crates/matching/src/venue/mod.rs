@@ -431,9 +431,10 @@ impl LocalVenue {
     /// Books what a market did, answer by answer, then the balances that it changed.
     fn book_matched(&mut self, now: Timestamp, instrument: InstrumentId) {
         let mut matched = std::mem::take(&mut self.matched);
-        for event in matched.drain(..) {
-            self.book(now, instrument, &event);
+        for event in &matched {
+            self.book(now, instrument, event);
         }
+        matched.clear();
         self.matched = matched;
         self.end_outdone(now, instrument);
         let balances = self.account.take_changed();
@@ -677,9 +678,7 @@ impl Venue for LocalVenue {
         match (self.commands.front(), self.answers.front()) {
             (None, None) => None,
             (Some((at, _)), None) | (None, Some((at, _))) => Some(Wake::Venue(*at)),
-            (Some((arrival, _)), Some((delivery, _))) => {
-                Some(Wake::Venue(*arrival.min(delivery)))
-            }
+            (Some((arrival, _)), Some((delivery, _))) => Some(Wake::Venue(*arrival.min(delivery))),
         }
     }
 }

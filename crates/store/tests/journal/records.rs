@@ -70,7 +70,10 @@ pub fn intent(epoch: u32, number: u32) -> Record {
         new,
         replaces: None,
         other_leg: None,
-        cause: Cause::Market { sequence: u64::from(number), event: MarketEvent::Quote(quote).into() },
+        cause: Cause::Market {
+            sequence: u64::from(number),
+            event: MarketEvent::Quote(quote).into(),
+        },
         correlation: CorrelationId(u64::from(number)),
         caused_at: at(i64::from(number)),
         decided_at: at(i64::from(number)),

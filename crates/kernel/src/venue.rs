@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::orders::VenueCommand;
 use crate::wire::{Moment, WireEffect, WireInput};
 
+/// The venue's word for an order that expired because the other one of its pair has begun to trade
+/// or was triggered.
+pub const ENDED_BY_OTHER_LEG: &str = "OCO_TRIGGER";
+
 /// One order of a pair of which one cancels the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OrderLeg {

@@ -60,15 +60,15 @@ impl ExecutionMachine {
         }
     }
 
-    /// Sends a cancel that was decided, as soon as there is something to cancel. Of a pair one
-    /// cancel takes both back.
+    /// Sends a cancel that was decided, as soon as there is something to cancel. Of a pair each
+    /// order has its own, although the venue takes both back with the first: an order whose cancel
+    /// waited for the answer to another one's would wait for ever if that failed.
     pub(super) fn send_cancel(
         &mut self,
         now: Timestamp,
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        let is_under_way = self.is_other_leg_canceling(id);
         let Some(order) = self.order_mut(id) else { return };
         let is_due = |cancel: &&mut PendingCancel| cancel.sent_at.is_none() && !cancel.in_replace;
         let Some(cancel) = order.cancel.as_mut().filter(is_due) else { return };
@@ -77,9 +77,7 @@ impl ExecutionMachine {
                 cancel.sent_at = Some(now);
                 let instrument = order.new.instrument;
                 let client_order_id = order.client_order_id;
-                if !is_under_way {
-                    Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
-                }
+                Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
             }
             OrderStatus::Intended
             | OrderStatus::Submitted
@@ -133,12 +131,6 @@ impl ExecutionMachine {
 
     fn other_leg(&self, id: OrderId) -> Option<&Order> {
         self.orders.get(&self.orders.get(&id)?.other_leg?)
-    }
-
-    /// Whether a cancel of the other order of a pair was sent, and its answer is awaited.
-    fn is_other_leg_canceling(&self, id: OrderId) -> bool {
-        let is_sent = |order: &Order| order.cancel.is_some_and(|cancel| cancel.sent_at.is_some());
-        self.other_leg(id).is_some_and(|other| !other.status.is_final() && is_sent(other))
     }
 
     /// Who wanted the end of an order; the end of a leg is that of its pair.

@@ -105,14 +105,21 @@ impl ExecutionMachine {
         self.cancel(now, old, CancelReason::Replaced, effects);
     }
 
-    /// The order that was to come instead never did: its cancel of the old one is void.
-    fn void_cancel_in_replace(&mut self, id: OrderId) {
+    /// The order that was to come instead never did: its cancel of the old one is void, and one
+    /// that was wanted meanwhile, for its own sake, is still to be sent.
+    fn void_cancel_in_replace(
+        &mut self,
+        now: Timestamp,
+        id: OrderId,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
         let order = self.orders.get(&id).filter(|order| order.cancels_old);
-        let Some(old) = order.and_then(|order| order.replaces) else { return };
-        if let Some(old) = self.order_mut(old).filter(|old| !old.status.is_final())
-            && old.cancel.is_some_and(|cancel| cancel.in_replace)
-        {
-            old.cancel = None;
+        let Some(old_id) = order.and_then(|order| order.replaces) else { return };
+        let Some(old) = self.order_mut(old_id).filter(|old| !old.status.is_final()) else { return };
+        old.cancel = old.cancel.filter(|cancel| !cancel.in_replace);
+        if let Some(cancel) = &mut old.cancel {
+            cancel.sent_at = None;
+            self.send_cancel(now, old_id, effects);
         }
     }
 
@@ -123,7 +130,7 @@ impl ExecutionMachine {
         id: OrderId,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        self.void_cancel_in_replace(id);
+        self.void_cancel_in_replace(now, id, effects);
         if let Some(replacement) = self.order_mut(id).and_then(|order| order.replaced_by.take()) {
             self.follow(now, id, replacement, effects);
         }

@@ -15,11 +15,12 @@ const MOST_DOUBLINGS: u32 = 6;
 /// A failure after this long is a first one again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
-/// An exit in the place of a stop.
+/// An exit in the place of a stop, and of the target that is its pair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Exchange {
     pub exit: OrderId,
     pub stop: OrderId,
+    pub target: Option<OrderId>,
 }
 
 /// See the module.
@@ -33,6 +34,9 @@ pub(super) struct Holding {
     pub canceling: BTreeSet<OrderId>,
     /// An exit that was sent to come in one request instead of the stop.
     pub exchange: Option<Exchange>,
+    /// The venue refused an exit in the place of a stop: exits take the long way until nothing is
+    /// held.
+    pub is_exchange_refused: bool,
     /// The venue or the gate refused a pair: stops stand alone until nothing is held.
     pub is_pair_refused: bool,
     /// Since when a target stands without its stop.
@@ -56,6 +60,11 @@ impl Holding {
         now.after(FIRST_RETRY * 2_u32.pow(self.failures))
     }
 
+    /// The next position owes nothing to the refusals of the last.
+    pub const fn begin_anew(&mut self) {
+        (self.is_exchange_refused, self.is_pair_refused) = (false, false);
+    }
+
     /// When the next order may be tried; `None` when none has failed lately.
     pub fn retry_at(&self) -> Option<Timestamp> {
         self.failed_at.map(|at| at.after(FIRST_RETRY * 2_u32.pow(self.failures)))
@@ -68,6 +77,7 @@ impl Holding {
             && self.held.is_empty()
             && self.canceling.is_empty()
             && self.exchange.is_none()
+            && !self.is_exchange_refused
             && !self.is_pair_refused
             && self.bare_since.is_none()
             && self.uncovered_since.is_none()

@@ -212,6 +212,16 @@ impl ProtectionMachine {
         !std::mem::replace(&mut holding.is_pair_refused, true)
     }
 
+    /// An order was refused: if it is the exit that was to come in the place of a stop, the next
+    /// one waits until the stop is gone. The venue may not know that request for the instrument.
+    pub(crate) fn note_refused(&mut self, key: Key, order: OrderId) {
+        if let Some(holding) = self.holdings.get_mut(&key)
+            && holding.exchange.is_some_and(|exchange| exchange.exit == order)
+        {
+            holding.is_exchange_refused = true;
+        }
+    }
+
     /// Whether the end of an order was asked for here.
     pub(crate) fn is_canceling(&self, key: Key, order: OrderId) -> bool {
         self.holdings.get(&key).is_some_and(|holding| holding.canceling.contains(&order))
@@ -257,7 +267,8 @@ impl ProtectionMachine {
             // Nothing is held, or the strategy is not protected any more: what was placed for
             // what is still held stays.
             if custody.position.quantity().is_zero() {
-                (holding.is_pair_refused, holding.bare_since) = (false, None);
+                holding.bare_since = None;
+                holding.begin_anew();
                 take_back(holding, custody, wishes);
             }
             return;
@@ -268,8 +279,8 @@ impl ProtectionMachine {
         // What sells already is left alone; what is bought beside it is protected.
         let is_selling = custody.ours().any(|order| order.is_triggered);
         if custody.sellable(custody.position.quantity(), stop_price).is_zero() {
-            // What is left is dust: the next position begins anew.
-            holding.is_pair_refused = false;
+            // What is left is dust.
+            holding.begin_anew();
         }
         if awaits_bare_target(now, holding, custody, stop_price, wishes) {
             return;
@@ -471,22 +482,22 @@ fn exchange_of(holding: &Holding, custody: &Custody<'_>) -> Option<Exchange> {
         return None;
     };
     let is_quiet = holding.exchange.is_none() && holding.canceling.is_empty();
-    let stop = custody.replaceable_stop().filter(|_| is_quiet)?;
-    Some(Exchange { exit: order, stop: stop.order })
+    let stop = custody.replaceable_stop().filter(|_| is_quiet && !holding.is_exchange_refused)?;
+    Some(Exchange { exit: order, stop: stop.order, target: stop.other_leg })
 }
 
-/// An exit that was to take the place of a stop has ended: if the stop stands, nobody cancels it.
+/// An exit that was to take the place of a stop, and of its target, has ended, or they have: nobody
+/// cancels what of them still stands.
 fn settle_exchange(holding: &mut Holding, custody: &Custody<'_>) {
-    let Some(exchange) = holding.exchange else { return };
-    let stop = custody.reservations.get(exchange.stop);
-    if let Some(stop) = stop {
-        if custody.reservations.get(exchange.exit).is_some() {
-            return;
-        }
-        holding.canceling.remove(&stop.order);
-        if let Some(target) = stop.other_leg {
-            holding.canceling.remove(&target);
-        }
+    let Some(Exchange { exit, stop, target }) = holding.exchange else { return };
+    let is_open = |order: &OrderId| custody.reservations.get(*order).is_some();
+    let standing: Vec<OrderId> =
+        [Some(stop), target].into_iter().flatten().filter(is_open).collect();
+    if is_open(&exit) && !standing.is_empty() {
+        return;
+    }
+    for order in standing {
+        holding.canceling.remove(&order);
     }
     holding.exchange = None;
 }

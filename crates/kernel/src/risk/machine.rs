@@ -12,6 +12,7 @@ use super::approved::Approved;
 use super::checks::RiskCheck;
 use super::limits::{Limits, RiskConfig};
 use super::messages::{RestoredRisk, RiskEffect, RiskInput};
+use super::protect::ProtectionFailure;
 use super::rate::OrderRate;
 use super::rules;
 use super::state::TradingState;
@@ -368,8 +369,6 @@ impl RiskMachine {
         let order = event.order;
         let key = (strategy, event.instrument);
         let failure = self.protection_failure(key, &event);
-        let is_refused_pair = matches!(event.kind, OrderEventKind::Rejected { .. })
-            && self.portfolio.reservations().get(order).is_some_and(|o| o.other_leg.is_some());
         let mut fee_in_quote = Amount::ZERO;
         let mut is_filled = false;
         match &event.kind {
@@ -395,9 +394,13 @@ impl RiskMachine {
                 }
                 self.portfolio.release(order);
             }
-            OrderEventKind::Denied { .. }
-            | OrderEventKind::Completed
-            | OrderEventKind::Rejected { .. } => self.portfolio.release(order),
+            OrderEventKind::Rejected { .. } => {
+                self.protection.note_refused(key, order);
+                self.portfolio.release(order);
+            }
+            OrderEventKind::Denied { .. } | OrderEventKind::Completed => {
+                self.portfolio.release(order);
+            }
             OrderEventKind::Absent => self.portfolio.bury(order),
         }
         effects.push(RiskEffect::TellStrategy { strategy, event, fee_in_quote });
@@ -405,10 +408,12 @@ impl RiskMachine {
             self.judge_losses(now, effects);
         }
         match failure {
-            Some(reason) if is_refused_pair => {
+            Some(ProtectionFailure::OfPair(reason)) => {
                 self.note_pair_refused(now, key, reason, effects);
             }
-            Some(reason) => self.note_failure(now, key, reason, effects),
+            Some(ProtectionFailure::OfOrder(reason)) => {
+                self.note_failure(now, key, reason, effects);
+            }
             None => {}
         }
         self.tend(now, key, effects);

@@ -13,12 +13,39 @@ use super::state::TradingState;
 use crate::messages::{ApprovedPair, Cause, ExecutionRequest, Intent, SubmitIntent};
 use crate::portfolio::Rate;
 use crate::protection::{ClosingPlan, Custody, Intercepted, Wish};
+use crate::venue::ENDED_BY_OTHER_LEG;
 
 /// Name in denials of sells while the position is being closed.
 const FLATTEN: &str = "flatten";
 
-/// The venue's word for a leg that ended because the other one has begun to trade or was triggered.
-const ENDED_BY_OTHER_LEG: &str = "OCO_TRIGGER";
+/// What failed of what the engine placed on its own, and why.
+pub(super) enum ProtectionFailure {
+    /// The venue takes no such pair.
+    OfPair(String),
+    /// An order, or a pair that may do another time.
+    OfOrder(String),
+}
+
+/// Whether the venue refused an order for what it is, and not for when it came: filters, the
+/// account, parameters (-1013, -2010, -11xx), not limits and clocks.
+const fn is_refused_for_good(kind: &OrderEventKind) -> bool {
+    match kind {
+        OrderEventKind::Rejected { reason } => {
+            matches!(reason.code, -1013 | -2010 | -1199..=-1100)
+        }
+        OrderEventKind::Denied { .. }
+        | OrderEventKind::Submitted { .. }
+        | OrderEventKind::Accepted { .. }
+        | OrderEventKind::Triggered
+        | OrderEventKind::Filled { .. }
+        | OrderEventKind::Completed
+        | OrderEventKind::Canceled { .. }
+        | OrderEventKind::Expired { .. }
+        | OrderEventKind::CancelRejected { .. }
+        | OrderEventKind::OutcomeUnknown
+        | OrderEventKind::Absent => false,
+    }
+}
 
 /// One look leads to a few steps at most: exits that waited, what is left protected anew.
 const LOOKS_BOUND: usize = 8;
@@ -94,18 +121,28 @@ impl RiskMachine {
         self.tend(now, key, effects);
     }
 
-    /// Why an order of the engine's own failed, if it did.
+    /// What failed of what the engine placed on its own, if anything did: a pair once, with the
+    /// end of its second order, unless it is refused for good.
     pub(super) fn protection_failure(
         &self,
         key: (StrategyId, InstrumentId),
         event: &OrderEvent,
-    ) -> Option<String> {
+    ) -> Option<ProtectionFailure> {
         let order = event.order;
         if !order.is_engines() || self.protection.is_canceling(key, order) {
             return None;
         }
-        let role = self.portfolio.reservations().get(order)?.new.role;
-        match (&event.kind, role) {
+        let reservations = self.portfolio.reservations();
+        let reserved = reservations.get(order)?;
+        let reason = Self::failure_reason(reserved.new.role, &event.kind)?;
+        if reserved.other_leg.is_some() && is_refused_for_good(&event.kind) {
+            return Some(ProtectionFailure::OfPair(reason));
+        }
+        (!reservations.has_other_leg(order)).then_some(ProtectionFailure::OfOrder(reason))
+    }
+
+    fn failure_reason(role: Role, kind: &OrderEventKind) -> Option<String> {
+        match (kind, role) {
             (OrderEventKind::Rejected { reason }, _) => {
                 Some(format!("refused by the venue: {} {}", reason.code, reason.message))
             }

@@ -238,18 +238,29 @@ fn an_exit_that_is_denied_or_refused_leaves_the_stop() {
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2.5", "100") });
     assert_eq!(did(&mut desk), [Did::Denied("free_lots".to_owned())], "more than is held");
-    // The venue refuses both halves, or the request is never sent, twice in a row.
-    for end in [
-        OrderEventKind::Rejected { reason: RejectReason { code: -2022, message: String::new() } },
-        OrderEventKind::Absent,
-    ] {
+    // The request is never sent, and then the venue refuses both halves.
+    for end in [OrderEventKind::Absent, both_halves_refused()] {
         let exit = desk.next_order(FIRST);
         desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
         assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
         desk.tell(exit, BTC, end);
         assert_eq!(did(&mut desk), [], "the stop stands");
     }
-    // Half done: the stop is gone, the exit is refused.
+    // It may not know such requests: the next exit takes the long way, and is not locked in.
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
+    assert_eq!(did(&mut desk), [Did::Cancel(first)]);
+    desk.cancel(first, BTC);
+    assert_eq!(did(&mut desk), [Did::Passed(exit)]);
+}
+
+fn both_halves_refused() -> OrderEventKind {
+    OrderEventKind::Rejected { reason: RejectReason { code: -2022, message: String::new() } }
+}
+
+#[test]
+fn an_exit_that_is_refused_when_its_stop_is_gone_already_leaves_a_new_stop() {
+    let (mut desk, first) = standing();
     let exit = desk.next_order(FIRST);
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
     desk.tell(first, BTC, OrderEventKind::Canceled { reason: CancelReason::Replaced });
@@ -348,6 +359,51 @@ fn an_exit_takes_the_place_of_a_pair_in_one_request() {
     }
     let [Did::Paired(third, fourth)] = did(&mut desk)[..] else { panic!("a pair for the rest") };
     assert_eq!((third.1, fourth.1), (stop("1.5", "90"), target("1.5", "105")));
+}
+
+#[test]
+fn a_target_that_begins_to_trade_while_an_exit_comes_in_its_place_is_taken_back() {
+    // The stop's end is told before the exit's refusal, or after it.
+    for stop_first in [true, false] {
+        let (mut desk, first, second) = standing_pair();
+        let exit = desk.next_order(FIRST);
+        desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
+        assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
+        let fill = desk.fill(BTC, Side::Sell, "0.5", "105");
+        desk.filled(second, fill, "0.5", false);
+        let told = [(first, outdone()), (exit, both_halves_refused())];
+        for (order, kind) in if stop_first { told } else { [told[1].clone(), told[0].clone()] } {
+            desk.tell(order, BTC, kind);
+        }
+        did(&mut desk);
+        desk.wait(1_000);
+        desk.step(RiskInput::Wake);
+        assert_eq!(did(&mut desk), [Did::Cancel(second)], "told first: {stop_first}");
+        desk.cancel(second, BTC);
+        let [Did::Paired(third, _)] = did(&mut desk)[..] else { panic!("a new pair") };
+        assert_eq!(third.1, stop("1.5", "90"));
+    }
+}
+
+#[test]
+fn a_pair_that_comes_too_often_or_never_arrives_fails_once_and_is_tried_again() {
+    let too_many = RejectReason { code: -1015, message: "Too many new orders.".to_owned() };
+    for end in [OrderEventKind::Rejected { reason: too_many }, OrderEventKind::Absent] {
+        let mut desk = Desk::new(paired());
+        let order = desk.place(FIRST, buy(BTC, "2", "100"));
+        let fill = desk.fill(BTC, Side::Buy, "2", "100");
+        desk.take();
+        desk.filled(order, fill, "2", true);
+        let [Did::Paired((first, _), (second, _))] = did(&mut desk)[..] else { panic!("one pair") };
+        desk.tell(first, BTC, end.clone());
+        desk.tell(second, BTC, end);
+        let told = did(&mut desk);
+        let [Did::News(ProtectionNews::Refused { .. })] = &told[..] else { panic!("{told:?}") };
+        desk.wait(500);
+        desk.step(RiskInput::Wake);
+        let told = did(&mut desk);
+        assert!(matches!(told[..], [Did::Paired(..)]), "after the first pause: {told:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Both legs are on the market and share what one of them locks. The first trade of a leg, or its
 //! trigger, ends the other one, as on the venue.
 
-use kernel::venue::{OrderLeg, OrderPair, VenueEvent};
+use kernel::venue::{ENDED_BY_OTHER_LEG, OrderLeg, OrderPair, VenueEvent};
 use model::{
     Amount, ClientOrderId, InstrumentId, NewOrder, OrderStatus, RejectReason, Side, Timestamp,
     VenueOrderId,
@@ -11,9 +11,6 @@ use model::{
 
 use super::{ACCOUNT, LocalReject, LocalVenue, key_of};
 use crate::{Reject, Submission};
-
-/// The venue's word for a leg that ended because of the other.
-const ENDED_BY_OTHER_LEG: &str = "OCO_TRIGGER";
 
 fn refusal(code: i32, message: &str) -> RejectReason {
     RejectReason { code, message: message.to_owned() }

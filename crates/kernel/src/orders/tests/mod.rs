@@ -2,6 +2,7 @@
 
 mod desk;
 mod on;
+mod pairs;
 
 mod cancels;
 mod fills;

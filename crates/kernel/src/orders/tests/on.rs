@@ -8,7 +8,7 @@ use model::{
     Role, Side, StrategyId, Timestamp, TradeId, VenueOrderId,
 };
 
-use crate::messages::{CancelScope, Cause, ExecutionRequest, OrderRequest};
+use crate::messages::{ApprovedPair, CancelScope, Cause, ExecutionRequest, OrderRequest};
 use crate::orders::ExecutionInput;
 use crate::risk::Approved;
 use crate::venue::{OrderSnapshot, VenueAction, VenueEvent};
@@ -30,6 +30,10 @@ pub enum On<'a> {
     CancelAll(CancelScope),
     /// Old, new, and what the gate knew of the old one.
     Replace(u32, u32, Option<&'a str>),
+    /// A stop and a target for the same lots.
+    Pair(u32, u32),
+    /// Old and new, in one request.
+    InPlaceOf(u32, u32),
     Persisted,
     Gate(bool),
     Connected,
@@ -196,6 +200,14 @@ impl On<'_> {
             On::Replace(old, new, known) => ExecutionRequest::Replace {
                 old: order_id(old),
                 old_executed: known.map(quantity),
+                new: approve(now, new, new_order(new)),
+            },
+            On::Pair(stop, target) => ExecutionRequest::SubmitPair(Box::new(ApprovedPair {
+                stop: approve(now, stop, new_order(stop)),
+                target: approve(now, target, new_order(target)),
+            })),
+            On::InPlaceOf(old, new) => ExecutionRequest::CancelReplace {
+                old: order_id(old),
                 new: approve(now, new, new_order(new)),
             },
             _ => return None,

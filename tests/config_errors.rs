@@ -358,6 +358,23 @@ fn errors_outside_the_files_name_their_source() {
 }
 
 #[test]
+fn what_goes_with_a_stop_needs_the_stop() {
+    #[track_caller]
+    fn check(protection: &str, expected: Option<&str>) {
+        let strategy = format!("{STRATEGY}[protection]\n{protection}\n");
+        let loaded = load_files("", &[("a.toml", &strategy)], &[]);
+        let problem = loaded.err().map(|errors| errors.to_string());
+        match (&problem, expected) {
+            (Some(problem), Some(words)) => assert!(problem.contains(words), "{problem}"),
+            (found, expected) => assert_eq!(found.as_deref(), expected, "{protection}"),
+        }
+    }
+    check("stop_loss_bps = 500\ntake_profit_bps = 500\nstop_limit_bps = 10", None);
+    check("take_profit_bps = 500", Some("protection.take_profit_bps: nothing is protected"));
+    check("stop_limit_bps = 10", Some("protection.stop_limit_bps: nothing is protected"));
+}
+
+#[test]
 fn the_hash_depends_on_values_alone() {
     let hash = |engine: &str| load_files(engine, &[("a.toml", STRATEGY)], &[]).unwrap().hash;
     let default = hash("");

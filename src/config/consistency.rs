@@ -38,6 +38,7 @@ pub(super) fn check(
         found.retain(|diagnostic| section_of(&diagnostic.key) != "venue");
     }
     check_ids(strategies, &mut found);
+    strategies.iter().for_each(|strategy| check_protection(strategy, &mut found));
     let doubtful = ["mode", "venue", "sim", "risk"].into_iter().any(is_broken);
     if purpose == Purpose::Run && engine.venue.endpoint == Endpoint::Sim && !doubtful {
         check_simulated_market(engine, strategies, &mut found);
@@ -229,6 +230,23 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
 }
 
 /// Every strategy has an id of its own.
+/// What rests beside a stop, or is how it rests, is nothing without the stop.
+fn check_protection(strategy: &ResolvedStrategy, diagnostics: &mut Vec<Diagnostic>) {
+    let protection = strategy.config.protection;
+    if protection.stop_loss_bps.is_some() {
+        return;
+    }
+    let dependent = [
+        ("protection.stop_limit_bps", protection.stop_limit_bps),
+        ("protection.take_profit_bps", protection.take_profit_bps),
+    ];
+    for (key, _) in dependent.into_iter().filter(|(_, value)| value.is_some()) {
+        let problem = "nothing is protected without `protection.stop_loss_bps`".to_owned();
+        let diagnostic = Diagnostic::new(strategy.layers.place(key), key, problem);
+        diagnostics.push(diagnostic.help("say how far below its cost a position is given up"));
+    }
+}
+
 fn check_ids(strategies: &[ResolvedStrategy], diagnostics: &mut Vec<Diagnostic>) {
     let mut first_with: BTreeMap<&str, &Place> = BTreeMap::new();
     let places: Vec<Place> =

@@ -75,6 +75,18 @@ impl RecordedRun {
         &self.directory
     }
 
+    /// Its files, in the order of their names.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn files(&self) -> std::io::Result<Vec<PathBuf>> {
+        let files = std::fs::read_dir(&self.directory)?;
+        let mut files: Vec<PathBuf> =
+            files.map(|file| file.map(|file| file.path())).collect::<Result<_, _>>()?;
+        files.sort_unstable();
+        Ok(files)
+    }
+
     /// The series of bars that it has.
     #[must_use]
     pub fn bars(&self) -> &[(InstrumentId, Interval)] {

@@ -177,7 +177,8 @@ impl Reading<'_> {
             _ => Liquidity::Taker,
         };
         let quantity = row.value("quantity")?;
-        record.fills.push(Execution { at, price, quantity, liquidity, fee_in_quote });
+        let trade = None;
+        record.fills.push(Execution { at, price, quantity, liquidity, trade, fee_in_quote });
         if record.quantity.is_some_and(|wanted| record.filled() >= wanted) {
             record.outcome = Outcome::Filled;
             record.ended_at.get_or_insert(at);
@@ -209,6 +210,8 @@ fn wanted(
         stop_price: row.maybe("stop_price")?,
         quantity: row.maybe("quantity")?,
         caused_at,
+        is_replacement: false,
+        cancel_at: None,
         submitted_at: None,
         answered_at: None,
         ended_at: None,

@@ -28,7 +28,8 @@ pub fn orders(
             if (recorded.from..recorded.to).contains(&intent.caused_at) {
                 let strategy = ledger.strategy(intent.strategy).unwrap_or("?");
                 let (new, caused_at) = (&intent.new, intent.caused_at);
-                orders.want(intent.order, strategy, instruments, new, caused_at);
+                let replaces = intent.replaces;
+                orders.want(intent.order, strategy, instruments, new, replaces, caused_at);
             }
         }
         Record::OrderChanged { event, .. } if event.order.epoch == epoch => {
@@ -40,6 +41,7 @@ pub fn orders(
             }
             orders.change(&event, instruments, Amount::ZERO);
         }
+        Record::CancelIntended { order, at, .. } => orders.cancel(order, at),
         Record::FeeValued { key, in_quote } => {
             if let Some((order, at)) = fills.get(&key) {
                 orders.value_fee(*order, *at, in_quote);
@@ -52,7 +54,6 @@ pub fn orders(
         | Record::StrategyRegistered { .. }
         | Record::BalancesOpened { .. }
         | Record::OrderSent { .. }
-        | Record::CancelIntended { .. }
         | Record::ExternalFill { .. }
         | Record::ExternalFlow { .. }
         | Record::TradingStateChanged { .. }

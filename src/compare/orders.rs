@@ -6,6 +6,7 @@ use backtest::tally::fee_in_quote;
 use model::{
     Amount, CancelReason, Fill, InstrumentId, Instruments, Liquidity, NewOrder, OrderEvent,
     OrderEventKind, OrderId, OrderQuantity, Price, Quantity, Role, Side, Symbol, Timestamp,
+    TradeId,
 };
 use serde::Serialize;
 
@@ -20,6 +21,9 @@ pub struct Execution {
     pub quantity: Quantity,
     /// Maker or taker.
     pub liquidity: Liquidity,
+    /// The venue's number of the trade; none in an export.
+    #[serde(skip)]
+    pub trade: Option<TradeId>,
     /// The fee, in the quote asset at the fill's own price.
     pub fee_in_quote: Amount,
 }
@@ -70,6 +74,10 @@ pub struct OrderRecord {
     pub quantity: Option<Quantity>,
     /// When the event that caused it was received.
     pub caused_at: Timestamp,
+    /// Whether it waited until the order that it replaced was gone.
+    pub is_replacement: bool,
+    /// When it was decided to take it back.
+    pub cancel_at: Option<Timestamp>,
     /// When it was handed to the connection.
     pub submitted_at: Option<Timestamp>,
     /// When the venue's first word of it came.
@@ -107,6 +115,8 @@ impl OrderRecord {
                 OrderQuantity::Quote(_) => None,
             },
             caused_at,
+            is_replacement: false,
+            cancel_at: None,
             submitted_at: None,
             answered_at: None,
             ended_at: None,
@@ -159,11 +169,22 @@ impl Orders {
         strategy: &str,
         instruments: &Instruments,
         new: &NewOrder,
+        replaces: Option<OrderId>,
         caused_at: Timestamp,
     ) {
         let symbol = instruments.get(new.instrument).symbol;
         let record = OrderRecord::wanted(order.to_string(), strategy, symbol, new, caused_at);
-        self.0.insert(order, record);
+        self.0.insert(order, OrderRecord { is_replacement: replaces.is_some(), ..record });
+        if let Some(replaced) = replaces {
+            self.cancel(replaced, caused_at);
+        }
+    }
+
+    /// An order is to be taken back.
+    pub fn cancel(&mut self, order: OrderId, at: Timestamp) {
+        if let Some(record) = self.0.get_mut(&order) {
+            record.cancel_at.get_or_insert(at);
+        }
     }
 
     /// Something happened to an order. `third` is the worth of a fee in a third asset.
@@ -229,6 +250,7 @@ fn execution(fill: &Fill, instruments: &Instruments, third: Amount) -> Execution
         price: fill.price,
         quantity: fill.quantity,
         liquidity: fill.liquidity,
+        trade: Some(fill.key.trade),
         fee_in_quote: fee_in_quote(fill, instrument, third),
     }
 }

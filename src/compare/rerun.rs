@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use backtest::plan::Machines;
 use backtest::run::{Run, RunError, WatchError, Watcher};
-use backtest::source::{EventSource as _, SourceError, Span};
+use backtest::source::{SourceError, Span};
 use kernel::cascade::{Cascade, CascadeOutput, CascadeParts, Unjournaled};
 use kernel::orders::ExecutionPolicy;
 use kernel::strategy::{StrategyEntry, StrategyHost};
-use matching::{Fees, LocalVenueModels, MeasuredLatency};
-use model::{Instrument, Instruments, OrderEventKind, Timestamp};
+use matching::{Fees, LocalVenueModels, MeasuredLatency, RecordedOwn};
+use model::{Instrument, Instruments, Liquidity, OrderEventKind, Quantity, Timestamp};
 
 use super::Looked;
-use super::orders::{OrderRecord, Orders};
+use super::orders::{OrderRecord, Orders, Outcome};
 use crate::cli::Failure;
 use crate::config::{Config, Mode};
 use crate::recorded::RecordedRun;
@@ -37,7 +37,7 @@ pub enum RerunError {
     /// The recording can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The loop ended early.
+    /// It ended early.
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -79,22 +79,17 @@ pub fn rerun(
         Some(_) => "as the run's orders took at the time".to_owned(),
         None => names.latency,
     };
-    let machines = machines(recorded, config, models, measured, kinds)?;
+    // Paper orders were never on the market.
+    let is_on_market = config.engine.mode != Mode::Paper;
+    let own = if is_on_market { run.orders.as_slice() } else { &[] };
+    let machines = machines(recorded, config, models, measured, own, kinds)?;
     let strategies = recorded.foundation.ledger.strategies().to_vec();
     let instruments = Arc::clone(&recorded.foundation.instruments);
     let feed_lag = run.feed_lag;
     let notes = Notes { orders: Orders::default(), strategies, instruments, feed_lag };
     let mut run = Run::of(machines, recorded.from, recorded.bars(), notes);
     let mut source = Span::until(recorded.events()?, recorded.to);
-    let mut batch = Vec::new();
-    loop {
-        batch.clear();
-        source.read(&mut batch)?;
-        if batch.is_empty() {
-            break;
-        }
-        run.feed(&batch)?;
-    }
+    run.drive(&mut source)?;
     let models = vec![
         format!("latency: {taken}"),
         format!("queue: {}", names.queue),
@@ -103,18 +98,27 @@ pub fn rerun(
     Ok(Rerun { orders: run.into_watcher().orders.into_records(), models })
 }
 
-/// How long the run's orders took, to the venue and back. The venue of a backtest goes by the
-/// market as it was received: what happens there happens later by as long as the feed took. Of a
-/// round trip each way is taken to be half.
+/// How long the run's orders and cancels took, to the venue and back. The venue of a backtest goes
+/// by the market as it was received: what happens there happens later by as long as the feed took.
+/// Of a round trip each way is taken to be half.
 fn measured(run: &Looked) -> Option<[MeasuredLatency; 2]> {
     let (mut to, mut from) = (Vec::new(), Vec::new());
+    let mut note = |decided: Timestamp, sent: Timestamp, answered: Timestamp| {
+        let half = answered.since(sent) / 2;
+        to.push((decided, sent.since(decided) + half + run.feed_lag));
+        from.push((sent.after(half), half.saturating_sub(run.feed_lag)));
+    };
     for order in &run.orders {
-        let (Some(submitted), Some(answered)) = (order.submitted_at, order.answered_at) else {
-            continue;
-        };
-        let half = answered.since(submitted) / 2;
-        to.push((order.caused_at, submitted.since(order.caused_at) + half + run.feed_lag));
-        from.push((submitted.after(half), half.saturating_sub(run.feed_lag)));
+        if let (Some(submitted), Some(answered)) = (order.submitted_at, order.answered_at) {
+            // A replacement waited for the cancel, and does so again.
+            let decided = if order.is_replacement { submitted } else { order.caused_at };
+            note(decided, submitted, answered);
+        }
+        if let (Some(cancel_at), Some(ended_at), Outcome::Canceled(_)) =
+            (order.cancel_at, order.ended_at, &order.outcome)
+        {
+            note(cancel_at, cancel_at, ended_at);
+        }
     }
     Some([MeasuredLatency::new(to)?, MeasuredLatency::new(from)?])
 }
@@ -124,6 +128,7 @@ fn machines(
     config: &Config,
     models: LocalVenueModels,
     measured: Option<[MeasuredLatency; 2]>,
+    own: &[OrderRecord],
     kinds: &[StrategyEntry],
 ) -> Result<Machines, RerunError> {
     let foundation = &recorded.foundation;
@@ -152,11 +157,38 @@ fn machines(
     let (instruments, ledger) = (&foundation.instruments, &foundation.ledger);
     let now = foundation.now.venue;
     let (venue, _, _) = local_venue(models, instruments, ledger, foundation.epoch, fees, now);
+    let venue = instruments.iter().fold(venue, |venue, instrument| {
+        let orders = own.iter().filter(|order| order.instrument == instrument.id);
+        venue.recorded_with(instrument.id, orders.filter_map(recorded_own).collect())
+    });
     let venue = match measured {
         Some([to, from]) => venue.with_measured_latency(to, from),
         None => venue,
     };
     Ok(Cascade::new(CascadeParts { hosts, risk, execution, venue, journal: Unjournaled }))
+}
+
+/// What the recording shows of an order; nothing of one that never reached the venue.
+fn recorded_own(order: &OrderRecord) -> Option<RecordedOwn> {
+    let of = |liquidity: Liquidity| {
+        let own = order.fills.iter().filter(move |fill| fill.liquidity == liquidity);
+        own.filter_map(|fill| Some((fill.trade?, fill.quantity)))
+    };
+    let taken: Quantity =
+        of(Liquidity::Taker).fold(Quantity::ZERO, |sum, (_, quantity)| sum + quantity);
+    let refused = matches!(order.outcome, Outcome::Rejected(_) | Outcome::Absent);
+    order.submitted_at.filter(|_| !refused)?;
+    Some(RecordedOwn {
+        side: order.side,
+        // A trigger that waits is not on the book.
+        price: order.price.filter(|_| order.stop_price.is_none()),
+        quantity: order.quantity.map_or(Quantity::ZERO, |quantity| quantity - taken),
+        caused_at: order.caused_at,
+        answered_at: order.answered_at,
+        ended_at: order.ended_at,
+        made: of(Liquidity::Maker).collect(),
+        taken: of(Liquidity::Taker).map(|(trade, _)| trade).collect(),
+    })
 }
 
 /// Notes the orders.
@@ -172,11 +204,14 @@ impl Watcher for Notes {
     fn output(&mut self, output: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
         match output {
             CascadeOutput::Intended(submitted) => {
-                if let Some((new, _)) = submitted.intent.places() {
-                    let order = submitted.intent.order();
-                    let strategy = &self.strategies[usize::from(submitted.strategy.0)];
-                    let caused_at = submitted.caused_at;
-                    self.orders.want(order, strategy, &self.instruments, new, caused_at);
+                let (order, caused_at) = (submitted.intent.order(), submitted.caused_at);
+                let strategy = &self.strategies[usize::from(submitted.strategy.0)];
+                let (orders, instruments) = (&mut self.orders, &self.instruments);
+                match submitted.intent.places() {
+                    Some((new, replaces)) => {
+                        orders.want(order, strategy, instruments, new, replaces, caused_at);
+                    }
+                    None => orders.cancel(order, caused_at),
                 }
             }
             CascadeOutput::Order { event, fee_in_quote, .. } => {

@@ -2,8 +2,8 @@
 
 use actors::lockstep::Happened;
 use backtest::plan::{Machines, RunPlan, StrategyPlan};
-use backtest::run::{Run, RunError, WatchError, Watcher};
-use backtest::source::{BookInStep, CatalogSource, EventSource, Merged, SourceError, Span};
+use backtest::run::{Run, WatchError, Watcher};
+use backtest::source::{EventSource, Merged, Span, of_series};
 use data::Meter;
 use data::import::{ImportOptions, import};
 use kernel::cascade::CascadeOutput;
@@ -70,34 +70,10 @@ pub(super) fn run(
     let source = open(&catalog, &facts.instruments).map_err(|error| storage(&error))?;
     let mut source = Span::until(source, setting.until.unwrap_or(Timestamp::MAX));
     let plan = plan(setting, facts, kinds);
-    let run = Run::new(&plan, Timestamp::EPOCH, &[], Notes::default());
-    drive(&mut source, run).map_err(|error| storage(&error))
-}
-
-/// Why a run has no end.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Run(#[from] RunError),
-}
-
-fn drive(
-    source: &mut impl EventSource,
-    run: Result<Run<Notes>, RunError>,
-) -> Result<Vec<Happened>, Broken> {
-    let mut run = run?;
-    let mut batch = Vec::new();
-    loop {
-        batch.clear();
-        source.read(&mut batch)?;
-        if batch.is_empty() {
-            run.end()?;
-            return Ok(run.into_watcher().0);
-        }
-        run.feed(&batch)?;
-    }
+    let mut run = Run::new(&plan, Timestamp::EPOCH, &[], Notes::default())
+        .map_err(|error| storage(&error))?;
+    run.drive(&mut source).map_err(|error| storage(&error))?;
+    Ok(run.into_watcher().0)
 }
 
 fn open(
@@ -108,12 +84,8 @@ fn open(
     for series in catalog.series()? {
         let Some(instrument) = instruments.by_symbol(series.key.symbol.as_str()) else { continue };
         match series.key.kind {
-            Kind::Trades | Kind::Quotes => {
-                sources.push(Box::new(CatalogSource::open(&series, instrument.id)));
-            }
-            Kind::Depth => {
-                let source = CatalogSource::open(&series, instrument.id);
-                sources.push(Box::new(BookInStep::new(source)));
+            Kind::Trades | Kind::Quotes | Kind::Depth => {
+                sources.push(of_series(&series, instrument.id));
             }
             // The engine builds its own.
             Kind::AggTrades | Kind::Klines => {}

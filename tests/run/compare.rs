@@ -62,6 +62,7 @@ fn a_recorded_run_is_held_against_a_backtest_of_what_it_recorded() {
     }
     // Twice the same.
     assert!(compared(&desk, &["--latency", "measured"]) == told);
+    the_recording_is_history_too(&desk);
     // The text for people says it too.
     let state_dir = desk.state_dir();
     let (_, out, _) = desk.settings_command(&["compare", state_dir.to_str().unwrap()]);
@@ -77,4 +78,71 @@ fn without_a_recording_nothing_is_compared() {
     let state_dir = desk.state_dir();
     let (code, _, errors) = desk.settings_command(&["compare", state_dir.to_str().unwrap()]);
     assert!(code == 2 && errors.contains("no recording of a run"), "{code} {errors}");
+}
+
+/// A backtest of the recording keeps to the venue's filters, names them, and can be compared.
+fn the_recording_is_history_too(desk: &Desk) {
+    let recordings = std::fs::read_dir(desk.state_dir().join("recordings")).unwrap();
+    let recording = recordings.map(|entry| entry.unwrap().path()).next().unwrap();
+    let (export, report) = (desk.path().join("export"), desk.path().join("report.json"));
+    let [data, export, report] = [&recording, &export, &report].map(|path| path.to_str().unwrap());
+    let arguments = ["backtest", "--data", data, "--export", export, "--report", report];
+    let (code, _, errors) = desk.settings_command(&arguments);
+    assert_eq!(code, 0, "{errors}");
+    let report = std::fs::read_to_string(report).unwrap();
+    assert!(report.contains("filters of BNBUSDT") && report.contains("as recorded: tick 0.01"));
+    let indicators = std::fs::read_to_string(format!("{export}/indicators.csv")).unwrap();
+    for name in [",SOLUSDT,fast,", ",SOLUSDT,slow,", ",BNBUSDT,bid,"] {
+        assert!(indicators.contains(name), "{name}");
+    }
+    let told = compared(desk, &[export]);
+    let fills = std::fs::read_to_string(format!("{export}/fills.csv")).unwrap().lines().count();
+    assert!(told["groups"][0]["backtest"]["fills"].as_u64().unwrap() < fills as u64);
+    assert!(told["groups"][0]["backtest"]["fills"].as_u64().unwrap() > 20);
+}
+
+/// Runs the market maker on the synthetic exchange, where the queue is real, until so many fills,
+/// and gives by how much the backtest of the recording has more of them.
+fn queue_check(seed: u32, fills: usize) -> f64 {
+    let desk = Desk::embedded(5)
+        .set("recording.enabled=true")
+        .set("feed.books=true")
+        .set(&format!("sim.seed={seed}"))
+        .with(
+            "market_maker",
+            "BNBUSDT",
+            "half_spread_bps = 2\nskew_bps = 2\nmax_lots = 6\nrequote_bps = 1\n\
+             requote_ms = 500\norder_notional = \"500\"",
+        );
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(fills, |_| true);
+    engine.stop();
+    let told = compared(&desk, &["--latency", "measured"]);
+    let all = &told["groups"][0];
+    let count = |side: &str| all[side]["fills"].as_f64().unwrap();
+    let more = count("backtest") / count("run") - 1.0;
+    let (run, backtest) = (count("run"), count("backtest"));
+    let (more_percent, times) = (more * 100.0, &all["fill_times"]);
+    eprintln!(
+        "seed {seed}: {run} fills, in the backtest {backtest}, {more_percent:+.1} %; {times}"
+    );
+    assert!(times["median_ms"].as_f64().unwrap() < 500.0, "{times}");
+    more
+}
+
+/// The short form: few fills, so a wide bound. `cargo test --release --test run queue_model --
+/// --ignored --nocapture` is the long one.
+#[test]
+fn the_queue_model_fills_about_as_many_orders_as_the_real_queue() {
+    let more = queue_check(21, 60);
+    assert!(more.abs() < 0.35, "{more}");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn the_queue_model_fills_as_many_orders_as_the_real_queue() {
+    let all: Vec<f64> = (31..36).map(|seed| queue_check(seed, 400)).collect();
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    assert!(mean.abs() < 0.05, "{all:?}");
 }

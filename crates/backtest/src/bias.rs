@@ -87,7 +87,7 @@ pub fn decisions(
     let (mut batch, mut until) = (Vec::new(), None);
     loop {
         batch.clear();
-        source.read(&mut batch).map_err(|error| WatchError(error.to_string()))?;
+        source.read(&mut batch)?;
         if batch.is_empty() {
             return Ok(Decisions { made: run.into_watcher().0, until });
         }

@@ -1,4 +1,4 @@
-//! Orders, fills and equity as CSV files, written while a run goes on.
+//! Orders, fills, equity and indicators as CSV files, written while a run goes on.
 //!
 //! Money and prices are exact decimals, instants nanoseconds since 1970 (UTC). Nothing in them
 //! depends on how fast the run was.
@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use kernel::cascade::CascadeOutput;
-use model::{Amount, Fill, OrderEvent, OrderEventKind, StrategyId, Timestamp};
+use kernel::messages::SubmitIntent;
+use kernel::strategy::Indicator;
+use model::{Amount, Fill, OrderEvent, OrderEventKind, OrderQuantity, StrategyId, Timestamp};
 
 use crate::plan::{Machines, RunPlan};
 use crate::run::{WatchError, Watcher};
@@ -23,13 +25,15 @@ pub struct CsvExport {
     orders: BufWriter<File>,
     fills: BufWriter<File>,
     equity: BufWriter<File>,
+    indicators: BufWriter<File>,
     strategies: Vec<String>,
     start_equity: Amount,
     sample_at: Timestamp,
 }
 
 impl CsvExport {
-    /// Begins `orders.csv`, `fills.csv` and `equity.csv` in a directory, which is made.
+    /// Begins `orders.csv`, `fills.csv`, `equity.csv` and `indicators.csv` in a directory, which is
+    /// made.
     ///
     /// # Errors
     /// From the file system.
@@ -41,12 +45,16 @@ impl CsvExport {
             Ok::<_, io::Error>(file)
         };
         Ok(Self {
-            orders: file("orders.csv", "at_ns,strategy,symbol,order,event,reason")?,
+            orders: file(
+                "orders.csv",
+                "at_ns,strategy,symbol,order,event,role,side,type,price,stop_price,quantity,reason",
+            )?,
             fills: file(
                 "fills.csv",
                 "at_ns,strategy,symbol,order,side,price,quantity,fee,fee_asset,liquidity",
             )?,
             equity: file("equity.csv", "at_ns,equity,holdings")?,
+            indicators: file("indicators.csv", "at_ns,strategy,symbol,name,value")?,
             strategies: plan.strategies.iter().map(|strategy| strategy.name.clone()).collect(),
             start_equity: plan.balances.iter().map(|(_, amount)| *amount).sum(),
             sample_at: Timestamp::EPOCH,
@@ -60,7 +68,39 @@ impl CsvExport {
     pub fn finish(mut self) -> io::Result<()> {
         self.orders.flush()?;
         self.fills.flush()?;
-        self.equity.flush()
+        self.equity.flush()?;
+        self.indicators.flush()
+    }
+
+    /// What a strategy wants placed, before it is rounded.
+    fn write_decision(&mut self, wanted: &SubmitIntent, machines: &Machines) -> io::Result<()> {
+        let Some((new, _)) = wanted.intent.places() else { return Ok(()) };
+        let name = &self.strategies[usize::from(wanted.strategy.0)];
+        let symbol = machines.risk().portfolio().instruments().get(new.instrument).symbol;
+        let (at, order) = (wanted.caused_at.as_nanos(), wanted.intent.order());
+        let role = format!("{:?}", new.role).to_lowercase();
+        let (side, kind) = (new.side.name(), new.kind.name());
+        let (price, stop) = (cell(new.kind.limit_price()), cell(new.kind.stop_price()));
+        let quantity = match new.quantity {
+            OrderQuantity::Base(quantity) => cell(Some(quantity)),
+            OrderQuantity::Quote(_) => String::new(),
+        };
+        writeln!(
+            self.orders,
+            "{at},{name},{symbol},{order},decided,{role},{side},{kind},{price},{stop},{quantity},\"\""
+        )
+    }
+
+    fn write_indicator(
+        &mut self,
+        strategy: StrategyId,
+        indicator: &Indicator,
+        machines: &Machines,
+    ) -> io::Result<()> {
+        let strategy = &self.strategies[usize::from(strategy.0)];
+        let Indicator { at, instrument, name, value } = indicator;
+        let symbol = machines.risk().portfolio().instruments().get(*instrument).symbol;
+        writeln!(self.indicators, "{},{strategy},{symbol},{name},{value}", at.as_nanos())
     }
 
     fn write_order(
@@ -84,8 +124,31 @@ impl CsvExport {
         }
         let (what, reason) = words(&event.kind);
         let reason = reason.replace(['"', '\n'], "'");
-        writeln!(self.orders, "{at},{name},{symbol},{order},{what},\"{reason}\"")
+        let (price, quantity) = match &event.kind {
+            // As it was sent, rounded.
+            OrderEventKind::Submitted { quantity, price } => (cell(*price), cell(*quantity)),
+            OrderEventKind::Denied { .. }
+            | OrderEventKind::Accepted { .. }
+            | OrderEventKind::Triggered
+            | OrderEventKind::Filled { .. }
+            | OrderEventKind::Completed
+            | OrderEventKind::Canceled { .. }
+            | OrderEventKind::Expired { .. }
+            | OrderEventKind::Rejected { .. }
+            | OrderEventKind::CancelRejected { .. }
+            | OrderEventKind::OutcomeUnknown
+            | OrderEventKind::Absent => (String::new(), String::new()),
+        };
+        writeln!(
+            self.orders,
+            "{at},{name},{symbol},{order},{what},,,,{price},,{quantity},\"{reason}\""
+        )
     }
+}
+
+/// Nothing for none.
+fn cell(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// What happened to an order, and why.
@@ -106,14 +169,35 @@ fn words(kind: &OrderEventKind) -> (&'static str, String) {
     }
 }
 
-fn failed(error: io::Error) -> WatchError {
-    WatchError(format!("the export can't be written: {error}"))
-}
-
 impl Watcher for CsvExport {
     fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
-        let CascadeOutput::Order { strategy, event, .. } = output else { return Ok(()) };
-        self.write_order(*strategy, event, machines).map_err(failed)
+        match output {
+            CascadeOutput::Intended(wanted) => Ok(self.write_decision(wanted, machines)?),
+            CascadeOutput::Order { strategy, event, .. } => {
+                Ok(self.write_order(*strategy, event, machines)?)
+            }
+            CascadeOutput::Note { .. }
+            | CascadeOutput::StrategyFailed { .. }
+            | CascadeOutput::StateChanged { .. }
+            | CascadeOutput::RuleTripped { .. }
+            | CascadeOutput::EquitySampled { .. }
+            | CascadeOutput::FeeUnvalued { .. }
+            | CascadeOutput::TradeClosed(_)
+            | CascadeOutput::Reconciled { .. }
+            | CascadeOutput::Detached { .. }
+            | CascadeOutput::BalanceMoved { .. }
+            | CascadeOutput::ExternalFilled { .. }
+            | CascadeOutput::InstrumentHalted { .. } => Ok(()),
+        }
+    }
+
+    fn indicator(
+        &mut self,
+        strategy: StrategyId,
+        indicator: &Indicator,
+        machines: &Machines,
+    ) -> Result<(), WatchError> {
+        Ok(self.write_indicator(strategy, indicator, machines)?)
     }
 
     fn sample_at(&self) -> Option<Timestamp> {
@@ -128,6 +212,6 @@ impl Watcher for CsvExport {
         let account = machines.risk().portfolio().equity();
         let profit = (account.equity() - account.capital()).to_amount();
         let (equity, holdings) = (self.start_equity + profit, account.holdings().to_amount());
-        writeln!(self.equity, "{},{equity},{holdings}", now.as_nanos()).map_err(failed)
+        Ok(writeln!(self.equity, "{},{equity},{holdings}", now.as_nanos())?)
     }
 }

@@ -121,15 +121,11 @@ fn value_of(fill: &Fill, third: Amount, machines: &Machines) -> Result<FillValue
     Ok(FillValue { notional: valued(notional), fee: valued(fee) })
 }
 
-fn failed(error: ReportError) -> WatchError {
-    WatchError(error.to_string())
-}
-
 impl Watcher for Recorder {
     fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
         let warning = match output {
             CascadeOutput::Order { strategy, event, fee_in_quote } => {
-                return self.push_order(*strategy, event, *fee_in_quote, machines).map_err(failed);
+                return Ok(self.push_order(*strategy, event, *fee_in_quote, machines)?);
             }
             CascadeOutput::StrategyFailed { strategy, error } => {
                 let name = &self.plan.strategies[usize::from(strategy.0)].name;
@@ -168,6 +164,6 @@ impl Watcher for Recorder {
         if self.builder.is_none() {
             self.begin(now);
         }
-        self.push_sample(now, machines).map_err(failed)
+        Ok(self.push_sample(now, machines)?)
     }
 }

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use kernel::cascade::CascadeOutput;
 use kernel::journal::JournalError;
-use kernel::strategy::{Requirements, WarmUp};
+use kernel::strategy::{Indicator, Requirements, StrategyHost, WarmUp};
 use model::{Amount, InstrumentId, Interval, MarketEvent, StrategyId, Timestamp};
+use report::run::ReportError;
 
 use crate::bars::BarMaker;
 use crate::plan::{Machines, PlanError, RunPlan};
+use crate::source::{EventSource, SourceError};
 use crate::tally::Tally;
 
 /// History that a strategy asked for, kept until the run begins.
@@ -51,8 +53,21 @@ pub trait Watcher {
     /// Something happened, at the time of the machines' clock.
     ///
     /// # Errors
-    /// What ends the run, in words.
+    /// What ends the run.
     fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError>;
+
+    /// A strategy published a value. Only of runs that were told to [`Run::publishing`].
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn indicator(
+        &mut self,
+        _strategy: StrategyId,
+        _indicator: &Indicator,
+        _machines: &Machines,
+    ) -> Result<(), WatchError> {
+        Ok(())
+    }
 
     /// When [`Self::sample`] is due next, by the time of events; never, if `None`.
     fn sample_at(&self) -> Option<Timestamp>;
@@ -60,7 +75,7 @@ pub trait Watcher {
     /// The time that was asked for has come: the machines stand as of then.
     ///
     /// # Errors
-    /// What ends the run, in words.
+    /// What ends the run.
     fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError>;
 }
 
@@ -85,6 +100,14 @@ impl<W: Watcher> Watcher for Option<W> {
     fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
         self.as_mut().map_or(Ok(()), |watcher| watcher.output(output, machines))
     }
+    fn indicator(
+        &mut self,
+        strategy: StrategyId,
+        indicator: &Indicator,
+        machines: &Machines,
+    ) -> Result<(), WatchError> {
+        self.as_mut().map_or(Ok(()), |watcher| watcher.indicator(strategy, indicator, machines))
+    }
     fn sample_at(&self) -> Option<Timestamp> {
         self.as_ref().and_then(W::sample_at)
     }
@@ -99,6 +122,15 @@ impl<A: Watcher, B: Watcher> Watcher for (A, B) {
         self.0.output(output, machines)?;
         self.1.output(output, machines)
     }
+    fn indicator(
+        &mut self,
+        strategy: StrategyId,
+        indicator: &Indicator,
+        machines: &Machines,
+    ) -> Result<(), WatchError> {
+        self.0.indicator(strategy, indicator, machines)?;
+        self.1.indicator(strategy, indicator, machines)
+    }
     fn sample_at(&self) -> Option<Timestamp> {
         self.0.sample_at().into_iter().chain(self.1.sample_at()).min()
     }
@@ -110,8 +142,14 @@ impl<A: Watcher, B: Watcher> Watcher for (A, B) {
 
 /// A watcher can't go on.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct WatchError(pub String);
+pub enum WatchError {
+    /// What happened does not fit into a report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A file of an export can't be written.
+    #[error("the export can't be written: {0}")]
+    Export(#[from] std::io::Error),
+}
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +163,9 @@ pub enum RunError {
     /// What is noted of the run could not be.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// There are no more events, though there should be.
+    #[error(transparent)]
+    Source(#[from] SourceError),
 }
 
 /// A run under way.
@@ -138,6 +179,7 @@ pub struct Run<W> {
     outputs: Vec<CascadeOutput>,
     tally: Tally,
     watcher: W,
+    publishes: bool,
     events: u64,
     first_at: Option<Timestamp>,
 }
@@ -191,9 +233,18 @@ impl<W: Watcher> Run<W> {
             outputs: Vec::new(),
             tally: Tally::default(),
             watcher,
+            publishes: false,
             events: 0,
             first_at: None,
         }
+    }
+
+    /// Has the watcher told what strategies publish.
+    #[must_use]
+    pub fn publishing(mut self) -> Self {
+        self.machines.hosts_mut().for_each(StrategyHost::watch_indicators);
+        self.publishes = true;
+        self
     }
 
     /// Warms strategies up with so many times as much as they ask for.
@@ -217,6 +268,22 @@ impl<W: Watcher> Run<W> {
     pub fn wants_past(&self) -> bool {
         let histories = self.history.iter().flatten();
         !self.bars.is_idle() || histories.into_iter().any(|past| past.warm_up != WarmUp::None)
+    }
+
+    /// Takes everything that a source has, and ends.
+    ///
+    /// # Errors
+    /// See [`RunError`]: the run is over.
+    pub fn drive(&mut self, source: &mut impl EventSource) -> Result<(), RunError> {
+        let mut batch = Vec::new();
+        loop {
+            batch.clear();
+            source.read(&mut batch)?;
+            if batch.is_empty() {
+                return self.end();
+            }
+            self.feed(&batch)?;
+        }
     }
 
     /// Takes the next events.
@@ -264,6 +331,9 @@ impl<W: Watcher> Run<W> {
         }
         self.events += count(trade);
         self.machines.market_with_bars(proved, trade, &mut self.outputs)?;
+        if self.publishes {
+            self.note_indicators()?;
+        }
         self.note()
     }
 
@@ -278,8 +348,24 @@ impl<W: Watcher> Run<W> {
         }
         self.events += count;
         self.machines.market(event, &mut self.outputs)?;
+        if self.publishes {
+            self.note_indicators()?;
+        }
         if !self.outputs.is_empty() {
             self.note()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn note_indicators(&mut self) -> Result<(), RunError> {
+        let mut published = Vec::new();
+        for host in self.machines.hosts_mut() {
+            let strategy = host.strategy();
+            published.extend(host.take_indicators().map(|indicator| (strategy, indicator)));
+        }
+        for (strategy, indicator) in &published {
+            self.watcher.indicator(*strategy, indicator, &self.machines)?;
         }
         Ok(())
     }
@@ -298,6 +384,9 @@ impl<W: Watcher> Run<W> {
         }
         self.first_at = Some(now);
         self.machines.start(now, &mut self.outputs)?;
+        if self.publishes {
+            self.note_indicators()?;
+        }
         self.note()?;
         Ok(true)
     }

@@ -165,6 +165,11 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.seats.iter().map(|seat| &seat.host)
     }
 
+    /// The same, to watch what they publish.
+    pub fn hosts_mut(&mut self) -> impl Iterator<Item = &mut StrategyHost> {
+        self.seats.iter_mut().map(|seat| &mut seat.host)
+    }
+
     /// The execution machine.
     pub const fn execution(&self) -> &ExecutionMachine {
         &self.execution

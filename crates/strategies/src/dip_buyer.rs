@@ -180,9 +180,11 @@ impl Strategy for DipBuyer {
         Ok(())
     }
 
-    fn on_bar(&mut self, _: &mut Context<'_>, bar: &Bar) -> StrategyResult {
-        if bar.interval == self.interval {
-            self.reference.push(bar.close.to_f64());
+    fn on_bar(&mut self, context: &mut Context<'_>, bar: &Bar) -> StrategyResult {
+        if bar.interval == self.interval
+            && let Some(reference) = self.reference.push(bar.close.to_f64())
+        {
+            context.publish(self.instrument, "reference", reference);
         }
         Ok(())
     }

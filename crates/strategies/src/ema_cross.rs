@@ -125,6 +125,8 @@ impl EmaCross {
         let (fast, slow) = (self.fast.push(value), self.slow.push(value));
         let (Some(fast), Some(slow)) = (fast, slow) else { return };
         let id = self.instrument;
+        context.publish(id, "fast", fast);
+        context.publish(id, "slow", slow);
         let is_free = context.is_ready()
             && self.cooldown.is_over(context.now())
             && context.open_orders(id).next().is_none();

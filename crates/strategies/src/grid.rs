@@ -112,6 +112,9 @@ impl Grid {
             return;
         }
         self.arranged = Some(top);
+        if let Some(rung) = self.ladder.price(top) {
+            context.publish(self.instrument, "rung", rung.to_f64());
+        }
         self.offer(context, price);
         self.bid(context, price, top);
     }

@@ -134,6 +134,11 @@ impl MarketMaker {
             return;
         }
         let targets = self.targets(context, &quote);
+        for (name, target) in ["bid", "ask"].into_iter().zip(targets) {
+            if let Some(target) = target {
+                context.publish(self.instrument, name, target.price.to_f64());
+            }
+        }
         let mut changed = false;
         for (side, target) in [Side::Buy, Side::Sell].into_iter().zip(targets) {
             changed |= self.tend(context, side, target);

@@ -4,16 +4,17 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use backtest::source::{
-    ArchiveKind, ArchiveSource, BookInStep, CatalogSource, EventSource, Merged, SourceError, detect,
+    ArchiveKind, ArchiveSource, EventSource, Merged, SourceError, detect, of_series,
 };
 use exchange::symbols::split_name;
-use model::{InstrumentId, Instruments, Interval, Symbol};
+use model::{Instrument, InstrumentId, Instruments, Interval, Symbol, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::catalog::{Catalog, Kind, Series};
 
 use crate::cli::history::HistoryArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
+use crate::recorded::{RecordedRun, is_recorded_run};
 
 /// How many lines tell what a file holds.
 const LINES_LOOKED_AT: usize = 3;
@@ -22,19 +23,28 @@ const LINES_LOOKED_AT: usize = 3;
 #[derive(Debug)]
 pub struct Found {
     parts: Vec<Part>,
+    /// Instruments as the venue described them, and where that is from.
+    known: Vec<(Instrument, &'static str)>,
 }
 
 #[derive(Debug)]
 enum Part {
-    File { path: PathBuf, kind: ArchiveKind, symbol: Symbol },
+    File {
+        path: PathBuf,
+        kind: ArchiveKind,
+        symbol: Symbol,
+    },
     Series(Series),
+    /// What a run recorded.
+    Run(Box<RecordedRun>),
 }
 
 impl Part {
-    const fn symbol(&self) -> Symbol {
+    fn symbols(&self) -> Vec<Symbol> {
         match self {
-            Self::File { symbol, .. } => *symbol,
-            Self::Series(series) => series.key.symbol,
+            Self::File { symbol, .. } => vec![*symbol],
+            Self::Series(series) => vec![series.key.symbol],
+            Self::Run(run) => run.foundation.instruments.iter().map(|it| it.symbol).collect(),
         }
     }
 
@@ -42,6 +52,7 @@ impl Part {
         match self {
             Self::File { path, .. } => path.display().to_string(),
             Self::Series(series) => series.key.to_string(),
+            Self::Run(run) => run.directory().display().to_string(),
         }
     }
 }
@@ -52,14 +63,34 @@ impl Part {
 /// For a path that can't be read, or of which nobody says what or whose it is.
 pub fn find(args: &HistoryArgs, config: &Config) -> Result<Found, Failure> {
     let mut parts = Vec::new();
+    let mut known = Vec::new();
     for path in &args.data {
-        if path.is_dir() {
+        if is_recorded_run(path) {
+            let run = RecordedRun::open(path);
+            let run = run.map_err(|error| Failure::new(Exit::Usage, error))?;
+            if parts.iter().any(|part| matches!(part, Part::Run(_))) {
+                let message = "one recorded run at a time: each begins with positions of its own";
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            let instruments = run.foundation.instruments.iter().cloned();
+            known.splice(0..0, instruments.map(|it| (it, "the venue's, as recorded")));
+            parts.push(Part::Run(Box::new(run)));
+        } else if path.is_dir() {
+            known.extend(instruments_of(path)?);
             parts.extend(series_of(path, args, config)?.into_iter().map(Part::Series));
         } else {
             parts.push(look_at(path, args, config)?);
         }
     }
-    Ok(Found { parts })
+    Ok(Found { parts, known })
+}
+
+/// What the venue said of its instruments, if the catalog has that.
+fn instruments_of(path: &Path) -> Result<Vec<(Instrument, &'static str)>, Failure> {
+    let spot = store::catalog::Market::binance_spot();
+    let found = Catalog::new(path).instruments(&spot);
+    let found = found.map_err(|error| Failure::new(Exit::Usage, error))?;
+    Ok(found.into_iter().map(|it| (it, "the venue's, from the catalog")).collect())
 }
 
 fn look_at(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Part, Failure> {
@@ -161,7 +192,25 @@ fn only_symbol(args: &HistoryArgs, config: &Config) -> Option<Symbol> {
 impl Found {
     /// The symbols that there is history of, in the order of the paths.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol> {
-        self.parts.iter().map(Part::symbol)
+        // A recorded run numbers its instruments.
+        let runs = self.parts.iter().filter(|part| matches!(part, Part::Run(_)));
+        let others = self.parts.iter().filter(|part| !matches!(part, Part::Run(_)));
+        runs.chain(others).flat_map(Part::symbols)
+    }
+
+    /// An instrument as the venue described it, and where that is from.
+    pub fn known(&self, symbol: Symbol) -> Option<&(Instrument, &'static str)> {
+        self.known.iter().find(|(instrument, _)| instrument.symbol == symbol)
+    }
+
+    /// Where a run over it begins if nobody says: what a recorded run has before that warmed its
+    /// strategies up.
+    pub fn begins_at(&self) -> Timestamp {
+        let of_run = self.parts.iter().find_map(|part| match part {
+            Part::Run(run) => Some(run.from),
+            Part::File { .. } | Part::Series(_) => None,
+        });
+        of_run.unwrap_or(Timestamp::EPOCH)
     }
 
     /// The paths as they were given, and the series of catalogs.
@@ -174,13 +223,20 @@ impl Found {
     /// # Errors
     /// When a file can't be read.
     pub fn hash(&self) -> Result<String, Failure> {
+        let add = |path: &Path, hash: &mut Sha256| {
+            add_file(path, hash).map_err(|error| {
+                Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
+            })
+        };
         let mut hash = Sha256::new();
         for part in &self.parts {
             match part {
                 Part::Series(series) => hash.update(series.digest()),
-                Part::File { path, .. } => add_file(path, &mut hash).map_err(|error| {
-                    Failure::new(Exit::Storage, format!("{}: {error}", path.display()))
-                })?,
+                Part::File { path, .. } => add(path, &mut hash)?,
+                Part::Run(run) => {
+                    let files = run.files().map_err(|error| Failure::new(Exit::Storage, error))?;
+                    files.iter().try_for_each(|path| add(path, &mut hash))?;
+                }
             }
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
@@ -188,15 +244,20 @@ impl Found {
 
     /// The series of bars that the data have.
     pub fn given_bars(&self, instruments: &Instruments) -> Vec<(InstrumentId, Interval)> {
-        let interval = |part: &Part| match part {
-            Part::File { kind: ArchiveKind::Klines(interval), .. } => Some(*interval),
-            Part::File { kind: ArchiveKind::Trades | ArchiveKind::AggregateTrades, .. } => None,
-            Part::Series(series) => series.key.interval,
-        };
-        let series = self
-            .parts
-            .iter()
-            .filter_map(|part| Some((id_of(instruments, part.symbol()), interval(part)?)));
+        let of = |symbol, interval| (id_of(instruments, symbol), interval);
+        let series = self.parts.iter().flat_map(|part| match part {
+            Part::File { kind: ArchiveKind::Klines(interval), symbol, .. } => {
+                vec![of(*symbol, *interval)]
+            }
+            Part::File { kind: ArchiveKind::Trades | ArchiveKind::AggregateTrades, .. } => {
+                Vec::new()
+            }
+            Part::Series(series) => {
+                let interval = series.key.interval;
+                interval.map(|interval| of(series.key.symbol, interval)).into_iter().collect()
+            }
+            Part::Run(run) => run.bars().to_vec(),
+        });
         series.collect()
     }
 
@@ -207,13 +268,12 @@ impl Found {
     pub fn open(&self, instruments: &Instruments) -> Result<Merged, SourceError> {
         let mut sources: Vec<Box<dyn EventSource>> = Vec::new();
         for part in &self.parts {
-            let id = id_of(instruments, part.symbol());
             sources.push(match part {
-                Part::File { path, kind, .. } => Box::new(ArchiveSource::open(path, *kind, id)?),
-                Part::Series(series) if series.key.kind == Kind::Depth => {
-                    Box::new(BookInStep::new(CatalogSource::open(series, id)))
+                Part::File { path, kind, symbol } => {
+                    Box::new(ArchiveSource::open(path, *kind, id_of(instruments, *symbol))?)
                 }
-                Part::Series(series) => Box::new(CatalogSource::open(series, id)),
+                Part::Series(series) => of_series(series, id_of(instruments, series.key.symbol)),
+                Part::Run(run) => Box::new(run.events()?),
             });
         }
         Ok(Merged::new(sources))

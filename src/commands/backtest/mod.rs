@@ -48,7 +48,7 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?;
     let source = found.open(&plan.run.instruments).map_err(|error| unreadable(&error))?;
     timing.load += opening.elapsed();
-    let from = args.history.from.unwrap_or(Timestamp::EPOCH);
+    let from = args.history.from.unwrap_or(found.begins_at());
     let given = found.given_bars(&plan.run.instruments);
     let recorder = match args.report.is_some() || !args.json {
         true => Some(reporting::recorder(args, &config, &plan, &found)?),
@@ -56,7 +56,9 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     };
     let export = args.export.as_deref().map(|directory| CsvExport::create(directory, &plan.run));
     let export = export.transpose().map_err(|error| Failure::new(Exit::Storage, error))?;
+    let publishes = export.is_some();
     let run = Run::new(&plan.run, from, &given, (recorder, export)).map_err(broken)?;
+    let run = if publishes { run.publishing() } else { run };
     let scenarios = args.report.as_ref().map(|_| Scenarios::start(&plan.run, from, &given));
     let scenarios = scenarios.transpose().map_err(broken)?;
     let to = args.history.to.unwrap_or(Timestamp::MAX);
@@ -115,5 +117,6 @@ pub(super) fn broken(error: RunError) -> Failure {
         RunError::Plan(error) => Failure::new(Exit::Usage, error),
         RunError::Journal(error) => Failure::new(Exit::Internal, error),
         RunError::Watch(error) => Failure::new(Exit::Storage, error),
+        RunError::Source(error) => unreadable(&error),
     }
 }

@@ -13,9 +13,9 @@ use model::Timestamp;
 use crate::cli::{Exit, Failure};
 
 /// The files, by the names of their columns.
-const FILES: [&str; 3] = ["orders", "fills", "equity"];
+const FILES: [&str; 4] = ["orders", "fills", "equity", "indicators"];
 /// Columns of exact numbers.
-const NUMBERS: [&str; 5] = ["price", "quantity", "fee", "equity", "holdings"];
+const NUMBERS: [&str; 6] = ["price", "stop_price", "quantity", "fee", "equity", "holdings"];
 /// The largest mantissa of a decimal of 18 digits.
 const MAX_MANTISSA: i128 = 999_999_999_999_999_999;
 
@@ -71,11 +71,12 @@ fn columns(csv: &Path) -> std::io::Result<Vec<(String, ColumnType)>> {
     }
     for line in rows(csv)? {
         for (place, text) in cells(&line?, names.len()).enumerate() {
-            fits[place] &= mantissa(text, places[place]).is_some();
+            fits[place] &= text.is_empty() || mantissa(text, places[place]).is_some();
         }
     }
     let column = |(place, name): (usize, &&str)| match *name {
         "at_ns" => ("at".to_owned(), ColumnType::Instant),
+        "value" => ("value".to_owned(), ColumnType::Float),
         name if NUMBERS.contains(&name) => match i8::try_from(places[place]) {
             Ok(places) if fits[place] => (name.to_owned(), ColumnType::Decimal(-places)),
             Ok(_) | Err(_) => (name.to_owned(), ColumnType::Float),
@@ -134,10 +135,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let texts = [
-            "at_ns,strategy,symbol,order,event,reason\n1,a,BTCUSDT,1-0-1,denied,\"x, y\"\n",
+            "at_ns,strategy,symbol,order,event,price,reason\n1,a,BTCUSDT,1-0-1,denied,,\"x, y\"\n\
+             2,a,BTCUSDT,1-0-2,decided,60000.5,\"\"\n",
             "at_ns,strategy,symbol,order,side,price,quantity,fee,fee_asset,liquidity\n\
              5,a,BTCUSDT,1-0-1,buy,60000.01,0.5,0.0005,BTC,taker\n",
             "at_ns,equity,holdings\n1,100000,0\n2,100000.0000000000000001,5.5\n",
+            "at_ns,strategy,symbol,name,value\n1,a,BTCUSDT,fast,60000.125\n",
         ];
         for (name, text) in FILES.iter().zip(texts) {
             std::fs::write(path(&format!("{name}.csv")), text).expect("written");
@@ -152,5 +155,8 @@ mod tests {
         let columns = columns(&path("equity.csv")).expect("columns");
         assert_eq!(columns[1], ("equity".to_owned(), ColumnType::Float));
         assert_eq!(columns[2], ("holdings".to_owned(), ColumnType::Decimal(-1)));
+        // An empty cell is no number.
+        let columns = super::columns(&path("orders.csv")).expect("columns");
+        assert_eq!(columns[5], ("price".to_owned(), ColumnType::Decimal(-1)));
     }
 }

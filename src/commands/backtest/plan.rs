@@ -31,6 +31,8 @@ pub struct Planned {
     pub run: RunPlan,
     /// Why the result should not be taken at face value.
     pub warnings: Vec<String>,
+    /// Where the filters of each instrument are from, by its number.
+    pub filters_from: Vec<&'static str>,
 }
 
 /// Puts a run together.
@@ -51,7 +53,7 @@ pub fn build(
         Some(symbol) => vec![symbol],
         None => strategy.symbols.clone(),
     };
-    let instruments = instruments(data, &config.engine.backtest)?;
+    let (instruments, filters_from) = instruments(data, &config.engine.backtest)?;
     let mut strategies = Vec::new();
     for strategy in &enabled {
         let ids = traded(strategy).into_iter().map(|symbol| known(&instruments, symbol, strategy));
@@ -83,7 +85,7 @@ pub fn build(
         effects_per_step: config.engine.supervision.effects_per_step,
     };
     let warnings = warnings(settings, &run);
-    Ok(Planned { run, warnings })
+    Ok(Planned { run, warnings, filters_from })
 }
 
 fn known(
@@ -103,41 +105,66 @@ fn known(
     })
 }
 
-fn instruments(data: &Found, settings: &BacktestConfig) -> Result<Instruments, Failure> {
-    let mut instruments = Instruments::new();
+fn instruments(
+    data: &Found,
+    settings: &BacktestConfig,
+) -> Result<(Instruments, Vec<&'static str>), Failure> {
+    let (mut instruments, mut filters_from) = (Instruments::new(), Vec::new());
     for symbol in data.symbols() {
         if instruments.by_symbol(symbol.as_str()).is_none() {
-            instruments.add(instrument(symbol, settings)?);
+            let (instrument, from) = instrument(symbol, data, settings)?;
+            instruments.add(instrument);
+            filters_from.push(from);
         }
     }
-    Ok(instruments)
+    Ok((instruments, filters_from))
 }
 
-fn instrument(symbol: Symbol, settings: &BacktestConfig) -> Result<Instrument, Failure> {
+fn instrument(
+    symbol: Symbol,
+    data: &Found,
+    settings: &BacktestConfig,
+) -> Result<(Instrument, &'static str), Failure> {
     let own = settings.symbols.iter().find(|own| own.symbol == symbol);
-    let named = split_name(symbol.as_str());
+    let known = data.known(symbol);
+    let named = known.map(|(instrument, _)| (instrument.base, instrument.quote));
+    let named = named.or(split_name(symbol.as_str()));
     let base = own.and_then(|own| own.base).or(named.map(|(base, _)| base));
     let quote = own.and_then(|own| own.quote).or(named.map(|(_, quote)| quote));
     let (Some(base), Some(quote)) = (base, quote) else {
         let message = format!("{symbol}: which are its assets? Name them in [[backtest.symbols]]");
         return Err(Failure::new(Exit::Usage, message));
     };
-    let filters = own.filter(|_| settings.filters).map(filters).unwrap_or_default();
-    Ok(Instrument {
+    let (filters, from) = match (settings.filters, known) {
+        (false, _) => (Filters::default(), "off"),
+        (true, Some((instrument, from))) => (instrument.filters.clone(), *from),
+        (true, None) => (Filters::default(), "none are known"),
+    };
+    let decimals = known.map(|(known, _)| (known.base_decimals, known.quote_decimals));
+    let (base_decimals, quote_decimals) = decimals.unwrap_or((DECIMALS, EXACT_DECIMALS));
+    let own = own.filter(|own| settings.filters && is_filtering(own));
+    let instrument = Instrument {
         id: InstrumentId(0),
         venue: VenueId::new("backtest").expect("a short name"),
         symbol,
         base,
         quote,
-        base_decimals: DECIMALS,
-        quote_decimals: EXACT_DECIMALS,
+        base_decimals,
+        quote_decimals,
         contract: Contract::Spot,
         status: InstrumentStatus::Trading,
-        filters,
-    })
+        filters: own.map_or_else(|| filters.clone(), |own| with_own(filters.clone(), own)),
+    };
+    Ok((instrument, if own.is_some() { "from the settings" } else { from }))
 }
 
-fn filters(own: &BacktestSymbol) -> Filters {
+fn is_filtering(own: &BacktestSymbol) -> bool {
+    let BacktestSymbol { tick, step, min_quantity, min_notional, .. } = own;
+    tick.is_some() || step.is_some() || min_quantity.is_some() || min_notional.is_some()
+}
+
+/// Settings outrank what the venue said.
+fn with_own(known: Filters, own: &BacktestSymbol) -> Filters {
     let min_notional = own.min_notional.map(|min| NotionalFilter {
         min,
         min_applies_to_market: true,
@@ -146,14 +173,14 @@ fn filters(own: &BacktestSymbol) -> Filters {
         average_mins: 0,
     });
     Filters {
-        price: PriceFilter { tick: own.tick.unwrap_or_default(), ..PriceFilter::default() },
+        price: PriceFilter { tick: own.tick.unwrap_or(known.price.tick), ..known.price },
         lot_size: SizeFilter {
-            min: own.min_quantity.unwrap_or_default(),
-            step: own.step.unwrap_or_default(),
-            ..SizeFilter::default()
+            min: own.min_quantity.unwrap_or(known.lot_size.min),
+            step: own.step.unwrap_or(known.lot_size.step),
+            ..known.lot_size
         },
-        notional: min_notional,
-        ..Filters::default()
+        notional: min_notional.or(known.notional),
+        ..known
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use backtest::record::Recorder;
 use matching::{FeePolicy, Fees, LatencyModel};
+use model::Amount;
 use report::run::{ModelName, RunIdentity, RunReport};
 
 use super::data::Found;
@@ -91,6 +92,16 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
         };
         let what = format!("fees of {}", instrument.symbol);
         name(&what, format!("maker {maker}, taker {taker}, {asset}"));
+    }
+    for (instrument, from) in plan.run.instruments.iter().zip(&plan.filters_from) {
+        let filters = &instrument.filters;
+        let mut value = (*from).to_owned();
+        if filters.price.tick.is_positive() || filters.lot_size.step.is_positive() {
+            let (tick, step) = (filters.price.tick, filters.lot_size.step);
+            let notional = filters.notional.as_ref().map_or(Amount::ZERO, |notional| notional.min);
+            value.push_str(&format!(": tick {tick}, step {step}, least notional {notional}"));
+        }
+        name(&format!("filters of {}", instrument.symbol), value);
     }
     models
 }

@@ -10,7 +10,8 @@ mod catalog;
 mod merge;
 mod span;
 
-use model::MarketEvent;
+use model::{InstrumentId, MarketEvent};
+use store::catalog::{Kind, Series};
 
 pub use archive::{ArchiveKind, ArchiveSource, detect};
 pub use book::BookInStep;
@@ -46,6 +47,16 @@ pub trait EventSource: Send {
     /// # Errors
     /// See [`SourceError`]; the source must not be used afterwards.
     fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError>;
+}
+
+/// The events of a series of a catalog; changes of a book in step with its snapshots.
+#[must_use]
+pub fn of_series(series: &Series, instrument: InstrumentId) -> Box<dyn EventSource> {
+    let source = CatalogSource::open(series, instrument);
+    match series.key.kind {
+        Kind::Depth => Box::new(BookInStep::new(source)),
+        Kind::Trades | Kind::AggTrades | Kind::Klines | Kind::Quotes => Box::new(source),
+    }
 }
 
 impl<S: EventSource + ?Sized> EventSource for Box<S> {

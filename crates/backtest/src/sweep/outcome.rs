@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::windows::Span;
 use crate::plan::{Machines, RunPlan};
 use crate::run::{Run, RunError, WatchError, Watcher};
-use crate::source::{EventSource as _, Span as Until};
+use crate::source::Span as Until;
 use crate::tape::Tape;
 
 /// Daily returns of a year, as everywhere.
@@ -155,16 +155,7 @@ pub fn run_over(
     let mut run = Run::new(plan, span.from, given_bars, sampler)?;
     let reader = if run.wants_past() { tape.reader() } else { tape.reader_from(span.from) };
     let mut source = Until::until(reader, span.to);
-    let mut batch = Vec::new();
-    loop {
-        batch.clear();
-        source.read(&mut batch).map_err(|error| WatchError(error.to_string()))?;
-        if batch.is_empty() {
-            break;
-        }
-        run.feed(&batch)?;
-    }
-    run.end()?;
+    run.drive(&mut source)?;
     let (events, tally, profit) = (run.events(), run.tally().clone(), run.profit());
     let equity = run.into_watcher().equity;
     let returns: Vec<f64> =

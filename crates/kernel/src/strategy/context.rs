@@ -19,12 +19,27 @@ pub(super) enum HostEffect {
     Note(String),
 }
 
+/// A value that a strategy goes by, as of one event.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Indicator {
+    /// When.
+    pub at: Timestamp,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// The strategy's name for it.
+    pub name: &'static str,
+    /// The value.
+    pub value: f64,
+}
+
 /// What a strategy asks for during one event, up to a bound: past it the host calls it a flood.
 #[derive(Debug)]
 pub(super) struct Effects {
     pub list: Vec<HostEffect>,
     pub limit: usize,
     pub is_flooded: bool,
+    /// Values that were published; `None` while nobody wants any.
+    pub indicators: Option<Vec<Indicator>>,
 }
 
 impl Effects {
@@ -240,6 +255,17 @@ impl Context<'_> {
     /// Writes a line to the log, under the strategy's name.
     pub fn note(&mut self, text: impl Into<String>) {
         self.effects.push(|| HostEffect::Note(text.into()));
+    }
+
+    /// Shows a value that the strategy goes by, under a name, to whoever exports it. Passed over
+    /// while it warms up, and in runs that nobody watches.
+    #[inline]
+    pub fn publish(&mut self, instrument: InstrumentId, name: &'static str, value: f64) {
+        if let Some(indicators) = &mut self.effects.indicators
+            && !self.warming_up
+        {
+            indicators.push(Indicator { at: self.now, instrument, name, value });
+        }
     }
 
     fn register(&mut self, new: NewOrder, replaces: Option<OrderId>) -> Option<OrderId> {

@@ -11,7 +11,7 @@ use model::{
     OrderEventKind, StrategyId, Timestamp, Trade,
 };
 
-use super::context::{Context, Effects, HostEffect};
+use super::context::{Context, Effects, HostEffect, Indicator};
 use super::splice::{HistoryGap, Splice, is_newer, is_news};
 use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
@@ -189,7 +189,7 @@ impl StrategyHost {
             timers: Timers::default(),
             stage,
             splice: Splice::default(),
-            effects: Effects { list: Vec::new(), limit, is_flooded: false },
+            effects: Effects { list: Vec::new(), limit, is_flooded: false, indicators: None },
             outputs: Vec::new(),
         }
     }
@@ -244,6 +244,16 @@ impl StrategyHost {
             MarketEvent::Depth(_) => false,
         };
         requested && self.setup.traded.contains(&event.instrument())
+    }
+
+    /// Keeps the values that the strategy publishes from now on.
+    pub fn watch_indicators(&mut self) {
+        self.effects.indicators.get_or_insert_default();
+    }
+
+    /// The values that were published since the last call; nothing unless they are watched.
+    pub fn take_indicators(&mut self) -> impl Iterator<Item = Indicator> + '_ {
+        self.effects.indicators.iter_mut().flat_map(|indicators| indicators.drain(..))
     }
 
     /// The last order number used, for a host that follows this one.

@@ -8,7 +8,7 @@ mod splice;
 mod timers;
 mod view;
 
-pub use context::Context;
+pub use context::{Context, Indicator};
 pub use host::{HostError, HostInput, HostOutput, HostSetup, StrategyHost};
 pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategyFactory, StrategySetup};
 pub use splice::HistoryGap;

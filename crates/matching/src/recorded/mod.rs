@@ -14,6 +14,7 @@
 //! long position is reached before its target.
 
 mod config;
+mod own;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -25,10 +26,12 @@ use model::{
 };
 
 pub use config::RecordedModels;
+pub use own::RecordedOwn;
 pub use queue::QueueModel;
 
 use crate::liquidity::is_within;
 use crate::{Desk, Liquidity, MatchEvent, Matcher, Slot};
+use own::OwnOrders;
 use queue::Queue;
 
 /// A resting order of ours.
@@ -63,6 +66,8 @@ pub struct Recorded {
     /// Share of the volume beyond our price that is not used up, by side, in units of 10⁻⁸ of a
     /// unit: small trades add up.
     share: [i128; 2],
+    /// What the recording shows of ourselves.
+    own: OwnOrders,
 }
 
 /// What sorts a side's prices best first.
@@ -92,7 +97,13 @@ impl Recorded {
             asks: RestingSide::new(),
             rested: 0,
             share: [0; 2],
+            own: OwnOrders::default(),
         }
+    }
+
+    /// A recording of a run that had these orders on the market.
+    pub(crate) fn recorded_with(&mut self, orders: Vec<RecordedOwn>) {
+        self.own = OwnOrders::new(orders);
     }
 
     /// The models in use.
@@ -127,6 +138,7 @@ impl Recorded {
 
     fn net(&self, side: Side, level: Level) -> Level {
         let taken = self.taken.get(&(side, level.price)).copied().unwrap_or(0);
+        let taken = taken + self.own.displayed(side, level.price);
         let quantity = Quantity::from_units((level.quantity.units() - taken).max(0));
         Level { quantity, ..level }
     }
@@ -151,7 +163,8 @@ impl Recorded {
 
     /// What is ahead of an order that comes to rest now; `None` when nobody knows.
     fn displayed_at(&self, side: Side, price: Price) -> Option<Quantity> {
-        let displayed = self.book.quantity_at(side, price);
+        let ours = Quantity::from_units(self.own.displayed(side, price));
+        let displayed = (self.book.quantity_at(side, price) - ours).max(Quantity::ZERO);
         let known = if self.has_depth { self.book.worst(side) } else { self.book.best(side) };
         let is_known = known.is_none_or(|known| rank(side, price) <= rank(side, known.price));
         is_known.then_some(displayed)
@@ -250,6 +263,11 @@ impl Recorded {
         if !self.taken.is_empty() {
             self.taken.remove(&(side, price));
         }
+        let (before, after) = if self.own.is_idle() {
+            (before, after)
+        } else {
+            self.own.without(now, (side, price), before, after)
+        };
         let model = self.models.queue;
         if !self.resting(side).is_empty() {
             let rank = rank(side, price);
@@ -342,12 +360,18 @@ impl Recorded {
     fn on_trade(&mut self, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         self.last_price = Some(trade.price);
         desk.print(trade.price);
+        let ours = if self.own.is_idle() { None } else { self.own.take_trade(trade.id) };
+        if ours == Some(false) {
+            // We took it ourselves: nobody came to serve us.
+            return;
+        }
         for side in [Side::Buy, Side::Sell] {
             if self.resting(side).is_empty() {
                 continue;
             }
             if self.has_levels() {
-                self.serve(side, trade, desk, out);
+                let was_with_us = ours.is_some() && trade.aggressor != side;
+                self.serve(side, trade, was_with_us, desk, out);
             } else {
                 self.share_volume(side, trade, desk, out);
             }
@@ -355,8 +379,19 @@ impl Recorded {
     }
 
     /// With levels: orders beyond the trade's price first, best first, then the queue at it.
-    fn serve(&mut self, side: Side, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        let at = rank(side, trade.price);
+    /// A trade that somebody made with an order of ours would else have gone on to the next level.
+    fn serve(
+        &mut self,
+        side: Side,
+        trade: &Trade,
+        was_with_us: bool,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        let mut at = rank(side, trade.price);
+        if was_with_us && let Some(next) = self.best(side) {
+            at = at.max(rank(side, next.price));
+        }
         let mut left = trade.quantity;
         let mut fills = Vec::new();
         for (key, resting) in self.resting_mut(side).range_mut(..=(at, u64::MAX)) {
@@ -462,6 +497,9 @@ impl Matcher<Recorded> {
     #[inline]
     pub fn on_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         self.desk.now = now;
+        if !self.liquidity.own.is_idle() {
+            self.liquidity.own.advance(now);
+        }
         if let MarketEvent::Trade(trade) = event
             && self.desk.orders.is_empty()
         {

@@ -27,7 +27,7 @@ pub use latency::{LatencyModel, MeasuredLatency};
 use crate::fees::notional;
 use crate::{
     Execution, FeePolicy, Fees, MatchEvent, Matcher, OrderKey, Owner, Party, Recorded,
-    RecordedModels, Reject, Submission,
+    RecordedModels, RecordedOwn, Reject, Submission,
 };
 use account::Account;
 use history::{History, VenueOrder};
@@ -145,6 +145,13 @@ impl LocalVenue {
     pub fn with_measured_latency(mut self, to: MeasuredLatency, from: MeasuredLatency) -> Self {
         self.to_venue.go_by(to);
         self.from_venue.go_by(from);
+        self
+    }
+
+    /// The market was recorded with these orders of ours on it.
+    #[must_use]
+    pub fn recorded_with(mut self, instrument: InstrumentId, orders: Vec<RecordedOwn>) -> Self {
+        self.markets[usize::from(instrument.0)].liquidity.recorded_with(orders);
         self
     }
 

@@ -137,7 +137,7 @@ fn instrument(
     };
     let (filters, from) = match (settings.filters, known) {
         (false, _) => (Filters::default(), "off"),
-        (true, Some((instrument, from))) => (instrument.filters.clone(), *from),
+        (true, Some((instrument, from))) => (instrument.filters, *from),
         (true, None) => (Filters::default(), "none are known"),
     };
     let decimals = known.map(|(known, _)| (known.base_decimals, known.quote_decimals));
@@ -153,7 +153,7 @@ fn instrument(
         quote_decimals,
         contract: Contract::Spot,
         status: InstrumentStatus::Trading,
-        filters: own.map_or_else(|| filters.clone(), |own| with_own(filters.clone(), own)),
+        filters: own.map_or(filters, |own| with_own(filters, own)),
     };
     Ok((instrument, if own.is_some() { "from the settings" } else { from }))
 }

@@ -84,12 +84,14 @@ pub(super) struct Base {
     /// The record; 0 when nothing was ever archived.
     pub number: u64,
     /// What everything up to it adds up to; `None` when that was written by a build with another
-    /// idea of it, and has to be added up again from the archive.
+    /// idea of it, or is damaged, and has to be added up again from the archive.
     pub ledger: Option<Ledger>,
+    /// It is there, and is not what was written.
+    pub is_damaged: bool,
 }
 
 impl Base {
-    const BEGINNING: Self = Self { number: 0, ledger: None };
+    const BEGINNING: Self = Self { number: 0, ledger: None, is_damaged: false };
 
     /// Reads it. A journal that was never opened by a build that archives has none.
     pub fn read(connection: &Connection) -> Result<Self, JournalError> {
@@ -111,7 +113,9 @@ impl Base {
         let is_whole = codec::checksum(number, "ledger", None, None, &body) == checksum;
         let is_known = is_whole && version == Ledger::VERSION;
         let ledger = is_known.then(|| serde_json::from_str::<Ledger>(&body).ok()).flatten();
-        Ok(Self { number: base, ledger: ledger.filter(|ledger| ledger.records() == base) })
+        let ledger = ledger.filter(|ledger| ledger.records() == base);
+        let is_damaged = !is_whole || (is_known && ledger.is_none());
+        Ok(Self { number: base, ledger, is_damaged })
     }
 }
 
@@ -141,6 +145,7 @@ pub(super) fn prepare(
     let sources = Sources { journal: &snapshot, archives: &archives };
     let base = Base::read(&snapshot)?;
     let Some(span) = Span::find(&snapshot, base.number, after)? else { return Ok(None) };
+    check_room(&snapshot, journal, span.last)?;
     let mut ledger = match base.ledger {
         Some(ledger) => ledger,
         None => merge::fold(&sources, Ledger::default(), base.number)?,
@@ -158,6 +163,30 @@ pub(super) fn prepare(
     let numbers = copy(&snapshot, &file, span.last, &kept, &mut is_stopped)?;
     let body = serde_json::to_string(&ledger).map_err(io)?;
     Ok(Some(Prepared { file, base: span.last, ledger: body, numbers }))
+}
+
+/// What has to be free beside the copies: trading needs the disk more than the archive does.
+const SPARE_BYTES: u64 = 256 << 20;
+
+/// Refuses a round that could fill the disk. A copy is written twice, into SQLite's log and from
+/// there into the file.
+fn check_room(from: &Connection, journal: &Path, last: u64) -> Result<(), JournalError> {
+    let copied: i64 = from
+        .query_row(
+            "SELECT coalesce(sum(length(body) + 64), 0) FROM record WHERE number <= ?1",
+            [i64::try_from(last).map_err(io)?],
+            |row| row.get(0),
+        )
+        .map_err(io)?;
+    let needed = 2 * u64::try_from(copied).map_err(io)? + SPARE_BYTES;
+    let directory = journal.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(directory.unwrap_or(Path::new("."))).map_err(io)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < needed {
+        let (free_mib, needed_mib) = (free >> 20, needed >> 20);
+        return Err(io(format!("{needed_mib} MiB must be free to archive, {free_mib} are")));
+    }
+    Ok(())
 }
 
 /// What a round moves.
@@ -276,7 +305,10 @@ fn copy(
                 (row.get(1).map_err(io)?, row.get(3).map_err(io)?);
             let (body, checksum): (String, u32) =
                 (row.get(4).map_err(io)?, row.get(5).map_err(io)?);
-            insert.execute((number, kind, subject, status, body, checksum)).map_err(io)?;
+            let inserted = insert.execute((number, kind, subject, status, body, checksum));
+            if inserted.map_err(io)? == 0 {
+                check_same(&into, number, checksum, file)?;
+            }
             numbers.push(number);
             if numbers.len().is_multiple_of(LOOK_EVERY) && is_stopped() {
                 return Err(io("stopped"));
@@ -288,6 +320,25 @@ fn copy(
     drop(archive);
     sync_directories(file)?;
     Ok(numbers)
+}
+
+/// A record that is in the archive already must be the one that is to be copied: the journal's own
+/// is deleted next.
+fn check_same(
+    archive: &Connection,
+    number: i64,
+    checksum: u32,
+    file: &Path,
+) -> Result<(), JournalError> {
+    let mut found =
+        archive.prepare_cached("SELECT checksum FROM record WHERE number = ?1").map_err(io)?;
+    let there: u32 = found.query_row([number], |row| row.get(0)).map_err(io)?;
+    if there == checksum {
+        return Ok(());
+    }
+    let name = file.display();
+    let reason = format!("{name} has another record of this number: an archive of another journal");
+    Err(JournalError::Corrupt { number: u64::try_from(number).map_err(io)?, reason })
 }
 
 /// Opens a file of the archive. A new one gets its name when it is whole: whoever only reads could

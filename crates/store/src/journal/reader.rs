@@ -198,6 +198,10 @@ impl JournalReader {
         if base.number == 0 {
             return Ok((Ledger::default(), 0));
         }
+        if base.is_damaged {
+            let reason = "what is stored of the archive is damaged".to_owned();
+            return Err(JournalError::Corrupt { number: base.number, reason });
+        }
         let archives = self.archives()?;
         if archives.is_empty() {
             check_rest(snapshot, base.number)?;

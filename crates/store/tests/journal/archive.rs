@@ -199,6 +199,39 @@ fn a_start_needs_no_archive_and_goes_on() {
 }
 
 #[test]
+fn a_record_is_not_deleted_for_another_of_its_number_in_the_archive() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    drop(archive(written(&other, &history()), 30));
+    let month = other.path().join("journal.sqlite-archive/2026-09.sqlite");
+    // The archive of a journal that was, beside one that is new: the same numbers, other records.
+    alter(&month, "UPDATE record SET checksum = checksum + 1 WHERE number = 7");
+    let stale = dir.path().join("journal.sqlite-archive");
+    std::fs::create_dir(&stale).unwrap();
+    std::fs::copy(&month, stale.join("2026-09.sqlite")).unwrap();
+    let records = history();
+    let (journal, told) = archive(written(&dir, &records), 30);
+    let refused = |told: &ArchiveTold| match told {
+        ArchiveTold::Failed(reason) => reason.contains("another journal"),
+        ArchiveTold::Moved { .. } => false,
+    };
+    assert!(!told.is_empty() && told.iter().all(refused), "{told:?}");
+    drop(journal);
+    assert_eq!(count(&file(&dir)), records.len(), "nothing was moved");
+}
+
+#[test]
+fn a_damaged_base_is_found_by_verify_and_made_up_for_at_a_start() {
+    let (dir, records) = (tempfile::tempdir().unwrap(), history());
+    drop(archive(written(&dir, &records), 30));
+    alter(&file(&dir), "UPDATE archived SET checksum = checksum + 1");
+    let damaged = JournalReader::open(&file(&dir)).unwrap().verify().unwrap_err();
+    assert!(damaged.to_string().contains("is damaged"), "{damaged}");
+    alter(&file(&dir), "DELETE FROM ledger_snapshot");
+    let journal = SqliteJournal::open(&file(&dir), Level::Process).unwrap();
+    assert_eq!(*journal.ledger(), fold(&records));
+}
+
+#[test]
 fn damage_in_the_archive_is_found_at_its_record() {
     #[track_caller]
     fn check(sql: &str, number: u64, words: &str) {

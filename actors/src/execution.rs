@@ -24,6 +24,7 @@ use crate::messages::{
     WriteRecord, report_broken,
 };
 use crate::outbox::{Gauge, Outbox};
+use crate::seldom::Seldom;
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
@@ -109,6 +110,8 @@ pub struct ExecutionActor {
     turn_at: Timestamp,
     reconcile_began_at: Timestamp,
     times: HopTimes,
+    /// Orders in a state that nobody here knows: they are asked about again and again.
+    unclear: Seldom,
     tap: Tap,
 }
 
@@ -156,6 +159,7 @@ impl ExecutionActor {
             turn_at: Timestamp::EPOCH,
             reconcile_began_at: Timestamp::EPOCH,
             times: HopTimes::default(),
+            unclear: Seldom::default(),
             tap: parts.tap,
         }
     }
@@ -317,7 +321,9 @@ impl ExecutionActor {
                 if order.status == OrderStatus::Unknown =>
             {
                 let order_id = order.client_order_id;
-                log_event!(ORDER_STATE_UNKNOWN, order_id = %order_id, reason = %order.reason);
+                if self.unclear.is_due(order_id, self.clock.now().wall) {
+                    log_event!(ORDER_STATE_UNKNOWN, order_id = %order_id, reason = %order.reason);
+                }
             }
             VenueEvent::Sent { .. }
             | VenueEvent::NotSent { .. }

@@ -21,6 +21,7 @@ pub mod orderlog;
 pub mod outbox;
 pub mod process;
 pub mod risk;
+mod seldom;
 pub mod strategy;
 pub mod tap;
 pub mod timer;

@@ -229,7 +229,6 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
     );
 }
 
-/// Every strategy has an id of its own.
 /// What rests beside a stop, or is how it rests, is nothing without the stop.
 fn check_protection(strategy: &ResolvedStrategy, diagnostics: &mut Vec<Diagnostic>) {
     let protection = strategy.config.protection;
@@ -247,6 +246,7 @@ fn check_protection(strategy: &ResolvedStrategy, diagnostics: &mut Vec<Diagnosti
     }
 }
 
+/// Every strategy has an id of its own.
 fn check_ids(strategies: &[ResolvedStrategy], diagnostics: &mut Vec<Diagnostic>) {
     let mut first_with: BTreeMap<&str, &Place> = BTreeMap::new();
     let places: Vec<Place> =

@@ -185,7 +185,7 @@ ORDER_EXPIRED = "order.expired" INFO [correlation order_id strategy symbol fille
     "The venue ended the order by its own rules: an IOC or FOK remainder, or self-trade prevention.",
     "Nothing.";
 ORDER_STATE_UNKNOWN = "order.state_unknown" WARN [order_id reason]
-    "The venue gave an order a state that this build does not know. Funds stay reserved, fills count, and it is asked again until it says something known.",
+    "The venue gave an order a state that this build does not know. Funds stay reserved, fills count, and it is asked again until it says something known. Told once for each order, then every ten minutes.",
     "Look at the order at the venue, and for a newer release.";
 ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol]
     "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past the fence.",

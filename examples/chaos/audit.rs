@@ -128,7 +128,9 @@ pub fn compare(ours: &Journaled, theirs: &VenueRecord) -> Audit {
     compare_orders(ours, theirs, &mut audit);
     compare_fills(ours, theirs, &mut audit);
     compare_sums(&ours.ledger, theirs, &mut audit);
-    let open = theirs.open.iter().map(|name| format!("{name} still works"));
+    // What protects positions outlives the engine.
+    let open = theirs.open.iter().filter(|name| !name.ends_with('p'));
+    let open = open.map(|name| format!("{name} still works"));
     audit.orders_wrong.extend(open);
     audit
 }

@@ -1,5 +1,7 @@
 //! What the venue may do to an account while it trades: halt a symbol, revoke a key.
 
+use std::time::Duration;
+
 use crate::support::{Desk, Signal, Venue, Within, compare};
 
 #[test]
@@ -48,6 +50,27 @@ fn a_change_of_the_venues_rules_reaches_the_gate() {
     engine.wait_for("instrument.changed", |line| line["status"] == "trading", Within::secs(20));
     engine.wait_for_more_fills(3, |line| line["symbol"] == "SOLUSDT");
     assert_eq!(engine.events("instrument.unread"), Vec::<serde_json::Value>::new());
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+#[test]
+fn an_order_in_a_state_that_nobody_knows_is_asked_about_and_told_once() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(3, |_| true);
+    // What is asked about is in a state of a later version of the venue.
+    venue.control("fail?point=after&status=503&matching=order.place");
+    venue.control("alter?from=%22status%22:%22&to=%22status%22:%22TELE&matching=order.status");
+    let unknown = engine.wait_for("order.state_unknown", |_| true, Within::secs(60));
+    std::thread::sleep(Duration::from_secs(4));
+    let of_it = |line: &&serde_json::Value| line["order_id"] == unknown["order_id"];
+    let told = engine.events("order.state_unknown").iter().filter(of_it).count();
+    assert_eq!(told, 1, "asked about once a second, told once");
+    venue.control("clear");
+    engine.wait_for_more_fills(3, |_| true);
     engine.stop();
     compare(&desk, &venue);
 }

@@ -180,6 +180,10 @@ const STRATEGIES: [(&str, &str, &str); 2] = [
     ),
 ];
 
+/// The one whose positions rest under pairs of a stop and a target, near enough to be reached.
+const PROTECTED: &str = "grid";
+const PROTECTION: &str = "[protection]\nstop_loss_bps = 15\ntake_profit_bps = 10\n";
+
 fn write_private(path: &Path, text: &str) {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -189,9 +193,10 @@ fn write_private(path: &Path, text: &str) {
 fn configured(directory: &Path, keys: &exchange::Credentials, mutant: Mutant) -> Config {
     std::fs::create_dir_all(directory.join("strategies")).unwrap();
     for (kind, symbol, parameters) in STRATEGIES {
+        let protection = if kind == PROTECTED { PROTECTION } else { "" };
         let text = format!(
             "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\ncapital = \"5000\"\n\
-             [parameters]\n{parameters}\n"
+             {protection}[parameters]\n{parameters}\n"
         );
         std::fs::write(directory.join(format!("strategies/{kind}.toml")), text).unwrap();
     }

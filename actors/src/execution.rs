@@ -238,6 +238,9 @@ impl ExecutionActor {
             ExecutionEffect::BalanceMoved { asset, delta } => {
                 self.tell_account(AccountTold::BalanceMoved { asset, delta });
             }
+            ExecutionEffect::BalanceDiffers(found) => {
+                self.tell_account(AccountTold::BalanceDiffers(found));
+            }
             ExecutionEffect::ExternalFilled { fill } => {
                 self.tell_account(AccountTold::ExternalFilled { fill });
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Message, Recipient};
 use kernel::journal::{Durability, Persisted, Record};
 use kernel::messages::{ExecutionRequest, SubmitIntent};
-use kernel::orders::ReconcileSummary;
+use kernel::orders::{ReconcileSummary, Unexplained};
 use kernel::risk::TradingState;
 use kernel::venue::Balance;
 use model::{
@@ -157,6 +157,8 @@ pub enum AccountTold {
         /// Positive in, negative out.
         delta: Amount,
     },
+    /// The account does not hold what was booked.
+    BalanceDiffers(Unexplained),
     /// A fill that belongs to no order of ours.
     ExternalFilled {
         /// The execution.

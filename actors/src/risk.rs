@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use events::log_event;
 use kernel::journal::{Durability, Record};
+use kernel::ledger::BalanceDifference;
 use kernel::messages::{ExecutionRequest, OrderRequest};
 use kernel::protection::{ClosingPlan, Uncovered};
 use kernel::risk::{Authority, ProtectionNews, RiskEffect, RiskInput, RiskMachine, TradingState};
@@ -128,6 +129,7 @@ impl RiskActor {
                 log_event!(RISK_FEE_UNVALUED, symbol = %symbol, fee = %fee, fee_asset = %asset);
             }
             RiskEffect::Protection(news) => self.tell_protection(news),
+            RiskEffect::BalanceDiffers(difference) => self.tell_difference(&difference),
             RiskEffect::TradeClosed(trade) => {
                 self.parts.observer.tell(Observation::TradeClosed(trade));
             }
@@ -201,6 +203,20 @@ impl RiskActor {
         if self.links().journal.try_send(WriteRecord { record, durability }).is_err() {
             self.report_broken("risk → journal: refused".to_owned());
         }
+    }
+
+    fn tell_difference(&mut self, difference: &BalanceDifference) {
+        let BalanceDifference { asset, ledger, account, held, kind } = difference;
+        log_event!(
+            RECONCILE_MISMATCHED,
+            kind = kind.name(),
+            asset = %asset,
+            ledger = %ledger,
+            account = %account,
+            held = %held
+        );
+        let text = format!("{ledger} was booked, the account holds {account}: {}", kind.name());
+        self.alert(format!("the account differs in {asset}"), text);
     }
 
     fn tell_protection(&mut self, news: ProtectionNews) {
@@ -335,6 +351,9 @@ impl Handler<AccountTold> for RiskActor {
             AccountTold::BalanceMoved { asset, delta } => {
                 log_event!(ACCOUNT_BALANCE_MOVED, asset = %asset, delta = %delta);
                 self.step(RiskInput::ExternalFlow { asset, delta }, Hops::default());
+            }
+            AccountTold::BalanceDiffers(found) => {
+                self.step(RiskInput::BalanceDiffers(found), Hops::default());
             }
             AccountTold::ExternalFilled { fill } => {
                 let symbol = self.parts.instruments.get(fill.key.instrument).symbol;

@@ -14,8 +14,8 @@ use events::log_event;
 use kernel::journal::{Durability, Record};
 use kernel::replay::{Digest, HostDelivered};
 use kernel::strategy::{
-    HostError, HostInput, HostOutput, HostSetup, Strategy, StrategyFactory, StrategyHost,
-    StrategyResult, WarmUp,
+    HostError, HostInput, HostOutput, HostSetup, StrategyFactory, StrategyHost, StrategyResult,
+    Vacant, WarmUp,
 };
 use kernel::venue::Wake;
 use model::{Amount, InstrumentId, StrategyId, Timestamp};
@@ -147,15 +147,6 @@ pub struct StrategyActor {
     snapshot: Option<(Timestamp, serde_json::Value)>,
     ordered: Option<StrategyOrder>,
     outputs: Vec<HostOutput>,
-}
-
-/// Stands in while there is no machine: events still reach the host's books.
-struct Vacant;
-
-impl Strategy for Vacant {
-    fn requirements(&self) -> kernel::strategy::Requirements {
-        kernel::strategy::Requirements::default()
-    }
 }
 
 impl StrategyActor {

@@ -18,10 +18,11 @@ use crate::guard::guarded;
 
 /// Most notes that may wait to be written; past it the recording is broken and ends.
 pub const QUEUE_BOUND: usize = 65_536;
-/// A machine's state is noted after so many inputs,
-const STATE_EVERY_INPUTS: u32 = 1_024;
-/// or with the first input after so long.
+/// A machine's state is noted after so long, with an input that nothing followed from: nobody waits
+/// for what comes after it.
 const STATE_EVERY: Duration = Duration::from_secs(5);
+/// Without such an input, with any after so long.
+const STATE_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 
 /// The engine's end of the queue; shared by all shells, whose notes keep their order.
 #[derive(Clone, Debug)]
@@ -105,7 +106,6 @@ pub struct NothingYet;
 #[derive(Debug, Default)]
 pub struct Tap {
     tape: Option<Tape>,
-    inputs: u32,
     state_at: Timestamp,
 }
 
@@ -113,7 +113,7 @@ impl Tap {
     /// A tap that notes, if there is a tape.
     #[must_use]
     pub const fn new(tape: Option<Tape>) -> Self {
-        Self { tape, inputs: 0, state_at: Timestamp::EPOCH }
+        Self { tape, state_at: Timestamp::EPOCH }
     }
 
     /// Hands an input to its machine. `effects` is empty before.
@@ -130,7 +130,8 @@ impl Tap {
         }
         let delivered = M::delivered(&input);
         machine.take(now, input, effects);
-        self.note(now, delivered, Digest::of(effects), || Some(machine.state_digest()));
+        let is_quiet = effects.is_empty();
+        self.note(now, delivered, Digest::of(effects), is_quiet, || Some(machine.state_digest()));
     }
 
     /// What is to be noted of a strategy's input, before it is taken: a panic may follow.
@@ -159,7 +160,8 @@ impl Tap {
         // What panicked has no state, and a strategy's own code may panic here too.
         let is_whole = matches!(result, Ok(Ok(())));
         let state = || is_whole.then(|| guarded(|| host.digest()).ok()).flatten();
-        self.note(now, Delivered::Strategy(host.strategy(), delivered), effects, state);
+        let input = Delivered::Strategy(host.strategy(), delivered);
+        self.note(now, input, effects, outputs.is_empty(), state);
     }
 
     /// Notes what became of a strategy's host itself.
@@ -181,14 +183,14 @@ impl Tap {
         now: Moment,
         input: Delivered,
         effects: Digest,
+        is_quiet: bool,
         state: impl FnOnce() -> Option<Digest>,
     ) {
         let Some(tape) = &self.tape else { return };
-        self.inputs += 1;
-        let is_due =
-            self.inputs >= STATE_EVERY_INPUTS || now.wall.since(self.state_at) >= STATE_EVERY;
+        let since = now.wall.since(self.state_at);
+        let is_due = since >= STATE_AT_LEAST_EVERY || (is_quiet && since >= STATE_EVERY);
         if is_due {
-            (self.inputs, self.state_at) = (0, now.wall);
+            self.state_at = now.wall;
         }
         let state = is_due.then(state).flatten();
         tape.note(Delivery { now, input, effects, state });

@@ -1,6 +1,6 @@
 //! `tickwright replay`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use kernel::orders::ExecutionPolicy;
@@ -10,6 +10,7 @@ use serde_json::json;
 use store::SourceError;
 use store::deliveries::{DeliveryReader, Ending};
 use store::journal::JournalReader;
+use store::state_dir::journals;
 
 use crate::cli::replay::ReplayArgs;
 use crate::cli::{Exit, Failure};
@@ -17,6 +18,9 @@ use crate::config::Config;
 use crate::wiring::{
     BuiltMachines, Foundation, build_machines, newest_recording, recordings_directory,
 };
+
+/// What no recording can be held against.
+const NOT_CHECKED: &str = "the session with the venue, or paper's own venue: taken as it spoke";
 
 /// Replays a recording.
 ///
@@ -46,7 +50,8 @@ fn tell_what_is_not_checked(config: &Config, as_json: bool) -> Result<Exit, Fail
     let fixed = [Machine::Feed, Machine::Risk, Machine::Execution].map(|it| it.to_string());
     let unchecked: Vec<String> = fixed.into_iter().chain(strategies).collect();
     let mut verified = Vec::new();
-    for journal in journals(&config.engine.state_dir) {
+    // A directory that is not there holds none.
+    for journal in journals(&config.engine.state_dir).unwrap_or_default() {
         let records = JournalReader::open(&journal)?.verify()?.records;
         verified.push((journal, records));
     }
@@ -65,15 +70,6 @@ fn tell_what_is_not_checked(config: &Config, as_json: bool) -> Result<Exit, Fail
     }
     println!("  not checked: {}", unchecked.join(", "));
     Ok(Exit::Partial)
-}
-
-fn journals(state_dir: &Path) -> Vec<PathBuf> {
-    let Ok(files) = std::fs::read_dir(state_dir) else { return Vec::new() };
-    let files = files.filter_map(|file| Some(file.ok()?.path()));
-    let mut found: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "sqlite")).collect();
-    found.sort_unstable();
-    found
 }
 
 /// What a replay came to.
@@ -150,6 +146,7 @@ impl Outcome {
                 tally.inputs, tally.states
             );
         }
+        println!("  not checked: {NOT_CHECKED}");
         match self.ending {
             Some(Ending::Complete) | None => {}
             Some(Ending::Broken) => println!("  the recording broke off: the disk was too slow"),
@@ -183,6 +180,7 @@ impl Outcome {
         });
         json!({
             "recording": directory, "inputs": self.inputs, "machines": machines,
+            "not_checked": [NOT_CHECKED],
             "ending": self.ending, "difference": difference, "took_ms": took_ms,
         })
     }

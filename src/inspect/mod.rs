@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use model::{ClientOrderId, OrderId, StrategyId};
 use store::journal::JournalReader;
+use store::state_dir::journals;
 
 pub use explanation::{Explanation, Step};
 pub use show::{line, object};
@@ -39,12 +40,8 @@ pub fn open(args: &JournalArgs) -> Result<(PathBuf, JournalReader), Failure> {
 pub fn only_journal(state_dir: &Path) -> Result<PathBuf, Failure> {
     let usage = |words: String| Failure::new(Exit::Usage, words);
     let shown = state_dir.display();
-    let files = std::fs::read_dir(state_dir)
+    let mut found = journals(state_dir)
         .map_err(|error| usage(format!("{shown}: {error}; name a --state-dir or a --journal")))?;
-    let is_journal = |path: &PathBuf| path.extension().is_some_and(|end| end == "sqlite");
-    let mut found: Vec<PathBuf> =
-        files.filter_map(|file| Some(file.ok()?.path())).filter(is_journal).collect();
-    found.sort_unstable();
     match found.len() {
         0 => Err(usage(format!("{shown} holds no journal; name a --state-dir or a --journal"))),
         1 => Ok(found.remove(0)),

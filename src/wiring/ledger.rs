@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::guard::guarded;
 use binance::decode::ExchangeInfo;
 use events::log_event;
 use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
@@ -90,7 +91,9 @@ impl OpenedLedger<SqliteJournal> {
             DurabilityLevel::Power => Level::Power,
             DurabilityLevel::Process => Level::Process,
         };
-        let journal = SqliteJournal::open(&path, level)?;
+        // A record that makes its replay panic is named, and does not end the process before that.
+        let journal = guarded(|| SqliteJournal::open(&path, level))
+            .map_err(|panic| Failure::new(Exit::Internal, panic))??;
         let durability = match level {
             Level::Power => "power",
             Level::Process => "process",

@@ -71,3 +71,42 @@ fn a_deposit_is_told_and_halts_nothing() {
     engine.wait_for_more_fills(1, |_| true);
     engine.stop();
 }
+
+#[test]
+fn what_is_taken_out_unheard_halts_within_the_next_looks() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies().set("venue.reconcile_every_ms=1000");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(4, |_| true);
+    // The user stream tells of it to nobody.
+    venue.control("silence?on=true");
+    venue.control("deposit?asset=USDT&amount=-100");
+    venue.control("silence?on=false");
+    let found = engine.wait_for("reconcile.mismatched", |_| true, Within::secs(60));
+    assert_eq!((&found["asset"], &found["kind"]), (&"USDT".into(), &"shortfall".into()));
+    let halted = engine.wait_for("risk.state_changed", |_| true, Within::secs(10));
+    assert_eq!((&halted["to"], &halted["rule"]), (&"halted".into(), &"engine".into()));
+    engine.stop();
+    let (code, out, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    compare(&desk, &venue);
+}
+
+#[test]
+fn a_deposit_that_is_told_is_booked_and_halts_nothing() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies().set("venue.reconcile_every_ms=1000");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    venue.control("deposit?asset=USDT&amount=70");
+    let moved = engine.wait_for("account.balance_moved", |_| true, Within::secs(20));
+    assert_eq!((&moved["asset"], &moved["delta"]), (&"USDT".into(), &"70".into()));
+    // Long enough for many looks.
+    engine.wait_for_more_fills(4, |_| true);
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    assert_eq!(engine.events("reconcile.mismatched"), Vec::<Value>::new());
+    assert_eq!(engine.events("risk.state_changed"), Vec::<Value>::new());
+    engine.stop();
+    compare(&desk, &venue);
+}

@@ -94,4 +94,11 @@ fn a_key_that_is_revoked_while_it_trades_ends_trading_and_loses_nothing() {
     // What rests at the venue can't be taken back with this key: the exit code says so.
     let code = engine.exit(Within::secs(30));
     assert!(code == Some(5) || code == Some(0), "{code:?}");
+    // Once the name has a key again, the next start finds everything and takes it back.
+    desk.take_rsa_key(&venue, &key);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.stop();
+    let compared = compare(&desk, &venue);
+    assert!(compared.orders > 0 && compared.fills > 0, "{compared:?}");
 }

@@ -275,8 +275,8 @@ RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_canc
     "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
-    "At the start the account holds something else of `asset` than the journal adds up to. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less. The latter two halt.",
-    "`tickwright reconcile` shows it again. Find out why: a deposit, a withdrawal, a trade by hand? Then `tickwright reconcile --accept`, start, `tickwright resume`.";
+    "At the start, or at several looks in a row while running, the account holds something else of `asset` than the journal adds up to. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less. The latter two halt.",
+    "`tickwright reconcile` shows it again. Find out why: a deposit, a withdrawal, a trade by hand? Then stop, `tickwright reconcile --accept`, start, `tickwright resume`.";
 RECONCILE_SKIPPED = "reconcile.skipped" WARN [reason]
     "The balances could not be compared at the start: the venue did not answer. Orders and fills are reconciled all the same.",
     "`tickwright reconcile` once the venue answers.";

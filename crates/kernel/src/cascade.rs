@@ -21,7 +21,7 @@ use model::{
 pub use output::CascadeOutput;
 
 use crate::journal::{Durability, Journal, JournalError, Persist, Persisted, Record};
-use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, VenueCommand};
+use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, Unexplained, VenueCommand};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{HostError, HostInput, HostOutput, StrategyHost};
 use crate::venue::{Balance, Venue, VenueEffect, VenueEvent, VenueInput, Wake};
@@ -62,6 +62,7 @@ enum Told {
     Order { strategy: StrategyId, event: Box<OrderEvent> },
     Balances { balances: Vec<Balance>, is_complete: bool, event_at: Timestamp },
     Flow { asset: model::Asset, delta: Amount },
+    Differs(Unexplained),
     ExternalFill(Fill),
     Halted(InstrumentId),
     Link { is_live: bool },
@@ -489,6 +490,9 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                     self.told.push_back(Told::Flow { asset, delta });
                     out.push(CascadeOutput::BalanceMoved { asset, delta });
                 }
+                ExecutionEffect::BalanceDiffers(found) => {
+                    self.told.push_back(Told::Differs(found));
+                }
                 ExecutionEffect::ExternalFilled { fill } => {
                     self.told.push_back(Told::ExternalFill(fill));
                     out.push(CascadeOutput::ExternalFilled { fill });
@@ -535,6 +539,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
             Told::Flow { asset, delta } => {
                 self.step_risk(RiskInput::ExternalFlow { asset, delta }, out);
             }
+            Told::Differs(found) => self.step_risk(RiskInput::BalanceDiffers(found), out),
             Told::ExternalFill(fill) => self.step_risk(RiskInput::ExternalFill(&fill), out),
             Told::Halted(instrument) => {
                 let is_halted = true;
@@ -597,7 +602,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                 out.push(CascadeOutput::FeeUnvalued { key, fee, asset });
             }
             // For a log, which this loop does not have.
-            RiskEffect::Protection(_) => {}
+            RiskEffect::Protection(_) | RiskEffect::BalanceDiffers(_) => {}
             RiskEffect::TradeClosed(trade) => out.push(CascadeOutput::TradeClosed(trade)),
         }
     }

@@ -27,6 +27,7 @@ use crate::portfolio::{Position, PositionError};
 use crate::risk::TradingState;
 
 pub use apply::Applied;
+pub(crate) use apply::balance_changes;
 pub use compare::{BalanceDifference, DifferenceKind};
 pub use equity::EquityMarks;
 pub use fill_keys::{FillKeys, MAX_FILL_KEYS};

@@ -9,6 +9,7 @@
 
 pub mod cascade;
 pub mod feed;
+pub mod guard;
 pub mod journal;
 pub mod ledger;
 pub mod messages;

@@ -69,17 +69,21 @@ impl Desk {
 
     /// An engine that trades with an RSA key, which the exchange is given for it.
     pub fn with_rsa_key(venue: &Venue) -> Self {
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-        let name = "R".repeat(64);
-        let public = std::fs::read_to_string(data.join("rsa_test_key.pub.pem")).unwrap();
-        venue.control_with(&format!("add_key?api_key={name}"), &public);
         let desk = Self::public(venue);
-        desk.write_secret("api.key", &name);
-        let private = std::fs::read_to_string(data.join("rsa_test_key.pem")).unwrap();
-        desk.write_secret("private.pem", &private);
+        desk.take_rsa_key(venue, &"R".repeat(64));
         let (api_key, private) = (desk.path().join("api.key"), desk.path().join("private.pem"));
         desk.set(&format!("venue.api_key_file={}", api_key.display()))
             .set(&format!("venue.private_key_file={}", private.display()))
+    }
+
+    /// Puts an RSA key, which the exchange is given under this name, in the place of any other.
+    pub fn take_rsa_key(&self, venue: &Venue, name: &str) {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let public = std::fs::read_to_string(data.join("rsa_test_key.pub.pem")).unwrap();
+        venue.control_with(&format!("add_key?api_key={name}"), &public);
+        self.write_secret("api.key", name);
+        let private = std::fs::read_to_string(data.join("rsa_test_key.pem")).unwrap();
+        self.write_secret("private.pem", &private);
     }
 
     /// An engine that has no key for the exchange.

@@ -275,18 +275,9 @@ impl Ledger {
     }
 
     fn book_balances(&mut self, fill: &Fill, base: Asset, quote: Asset) -> Result<(), LedgerError> {
-        let quantity = Amount::from(fill.quantity);
-        let notional = Amount::notional(fill.price, fill.quantity).map_err(PositionError::from)?;
-        let notional = notional.truncated(BOOKED_DECIMALS);
-        let (base_delta, quote_delta) = match fill.side {
-            Side::Buy => (quantity, -notional),
-            Side::Sell => (-quantity, notional),
-        };
         // At most three entries, computed together before any is stored.
         let mut changed = BTreeMap::new();
-        for (asset, delta) in
-            [(base, base_delta), (quote, quote_delta), (fill.fee_asset, -fill.fee)]
-        {
+        for (asset, delta) in balance_changes(fill, base, quote)? {
             let before = changed.get(&asset).or_else(|| self.balances.get(&asset));
             let after = before.copied().unwrap_or_default().checked_add(delta);
             changed.insert(asset, after.map_err(PositionError::from)?);
@@ -301,6 +292,22 @@ impl Ledger {
             None => Err(LedgerError::UnknownStrategy(strategy)),
         }
     }
+}
+
+/// What a fill moves of base, quote and the asset of its fee; two of them may be the same.
+pub(crate) fn balance_changes(
+    fill: &Fill,
+    base: Asset,
+    quote: Asset,
+) -> Result<[(Asset, Amount); 3], PositionError> {
+    let quantity = Amount::from(fill.quantity);
+    let notional = Amount::notional(fill.price, fill.quantity)?;
+    let notional = notional.truncated(BOOKED_DECIMALS);
+    let (base_delta, quote_delta) = match fill.side {
+        Side::Buy => (quantity, -notional),
+        Side::Sell => (-quantity, notional),
+    };
+    Ok([(base, base_delta), (quote, quote_delta), (fill.fee_asset, -fill.fee)])
 }
 
 fn in_turn(number: u16, expected: usize, known: bool) -> Result<(), LedgerError> {

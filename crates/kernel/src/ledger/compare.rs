@@ -60,6 +60,22 @@ pub struct BalanceDifference {
 }
 
 impl BalanceDifference {
+    /// What it means that the account does not hold what the ledger adds up to; `None` when it
+    /// does.
+    #[must_use]
+    pub fn of(asset: Asset, ledger: Amount, account: Amount, held: Amount) -> Option<Self> {
+        let kind = if account == ledger {
+            return None;
+        } else if account < ledger {
+            DifferenceKind::Shortfall
+        } else if held.is_zero() {
+            DifferenceKind::Surplus
+        } else {
+            DifferenceKind::HeldAsset
+        };
+        Some(Self { asset, ledger, account, held, kind })
+    }
+
     /// What the account holds more; negative: less.
     #[must_use]
     pub fn delta(&self) -> Amount {
@@ -76,17 +92,7 @@ impl Ledger {
         let found = known.into_iter().filter_map(|asset| {
             let total = |of: &BTreeMap<Asset, Amount>| of.get(&asset).copied().unwrap_or_default();
             let (ledger, account) = (total(self.balances()), total(account));
-            let held = self.held(asset);
-            let kind = if account == ledger {
-                return None;
-            } else if account < ledger {
-                DifferenceKind::Shortfall
-            } else if held.is_zero() {
-                DifferenceKind::Surplus
-            } else {
-                DifferenceKind::HeldAsset
-            };
-            Some(BalanceDifference { asset, ledger, account, held, kind })
+            BalanceDifference::of(asset, ledger, account, self.held(asset))
         });
         found.collect()
     }

@@ -54,6 +54,7 @@ impl ExecutionMachine {
         if !self.remember_fill(&fill.key) {
             return false;
         }
+        self.book_balances(&fill);
         self.reconcile.note_activity(fill.key.instrument);
         self.learn_number(now, id, fill.key.instrument, fill.key.venue_order, effects);
         let Some(order) = self.order_mut(id) else { return false };
@@ -111,6 +112,7 @@ impl ExecutionMachine {
         if is_older_than_ledger || !self.remember_fill(&fill.key) {
             return;
         }
+        self.book_balances(&fill);
         self.persist(Record::ExternalFill { fill }, Durability::Committed, effects);
         effects.push(ExecutionEffect::ExternalFilled { fill });
     }

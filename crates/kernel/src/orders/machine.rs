@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    ClientOrderId, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
+    ClientOrderId, Fill, FillKey, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId,
     OrderStatus, Quantity, Role, Timestamp,
 };
 
+use super::balances::Balances;
 use super::budget::Budget;
 use super::command::VenueCommand;
 use super::lifecycle::{Step, Verdict, verdict};
@@ -59,6 +60,7 @@ pub struct ExecutionMachine {
     /// Instruments halted in this step: what has not left yet on them must not leave any more.
     newly_halted: Vec<InstrumentId>,
     pub(super) reconcile: Reconcile,
+    pub(super) balances: Option<Balances>,
     pub(super) reads: Reads,
     pub(super) budget: Budget,
     gate_open: bool,
@@ -97,6 +99,7 @@ impl ExecutionMachine {
             halted: BTreeSet::new(),
             newly_halted: Vec::new(),
             reconcile: Reconcile::default(),
+            balances: restored.balances.map(Balances::new),
             reads: Reads::default(),
             budget: Budget::default(),
             gate_open: true,
@@ -396,6 +399,14 @@ impl ExecutionMachine {
     pub(super) fn remember_fill(&mut self, key: &FillKey) -> bool {
         let is_news = self.known_fills.entry(key.instrument).or_default().insert(key);
         is_news || self.policy.mutation == Some(Mutation::BookFillsTwice)
+    }
+
+    /// A fill is booked: the account should show it.
+    pub(super) fn book_balances(&mut self, fill: &Fill) {
+        if let Some(balances) = &mut self.balances {
+            let instrument = self.instruments.get(fill.key.instrument);
+            balances.book(fill, instrument.base, instrument.quote);
+        }
     }
 
     pub(super) fn is_known_fill(&self, key: &FillKey) -> bool {

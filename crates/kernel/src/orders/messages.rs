@@ -2,6 +2,7 @@
 
 use model::{Amount, Asset, Fill, InstanceId, InstrumentId, OrderEvent, StrategyId, Timestamp};
 
+use super::balances::Unexplained;
 use super::command::VenueCommand;
 use crate::journal::{Durability, Persist, Persisted, Record};
 use crate::messages::ExecutionRequest;
@@ -66,6 +67,8 @@ pub enum ExecutionEffect {
         /// Positive in, negative out.
         delta: Amount,
     },
+    /// The account does not hold what was booked, and did not for several looks.
+    BalanceDiffers(Unexplained),
     /// A fill of the account that belongs to no order of ours.
     ExternalFilled {
         /// The execution.

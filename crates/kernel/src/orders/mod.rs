@@ -2,10 +2,11 @@
 //!
 //! `machine` takes inputs and keeps the deadlines; `submit`, `cancel` and `replace` go from a
 //! request to a command; `report`, `fill` and `snapshot` take what the venue says; `inquiry`,
-//! `absence` and `unclaimed` find out what it did not say; `reads` and `reconcile` compare the
-//! whole. `lifecycle` is the table that they all obey.
+//! `absence` and `unclaimed` find out what it did not say; `reads`, `reconcile` and `balances`
+//! compare the whole. `lifecycle` is the table that they all obey.
 
 mod absence;
+mod balances;
 mod budget;
 mod cancel;
 mod command;
@@ -28,6 +29,7 @@ mod table;
 mod tests;
 mod unclaimed;
 
+pub use balances::Unexplained;
 pub use command::VenueCommand;
 pub use lifecycle::{Step, Verdict, verdict};
 pub use machine::ExecutionMachine;

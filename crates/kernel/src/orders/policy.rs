@@ -66,7 +66,7 @@ impl Default for ExecutionPolicy {
 }
 
 /// Whatever a policy says, nothing is repeated without time passing.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
+pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
 impl ExecutionPolicy {
     /// Time from the signature of an order to the moment that "no such order" means something.

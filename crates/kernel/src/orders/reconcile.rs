@@ -3,7 +3,7 @@
 //!
 //! The steps: every order that is not final is asked about; then account, open orders and trades
 //! are read; what we missed is booked, strays of ours are cancelled, orders of others are counted
-//! and left alone. The light form reads the same without closing the way for new orders; after
+//! and left alone; what the account holds is compared with what was booked. The light form reads the same without closing the way for new orders; after
 //! the first one, trades only of instruments on which something of ours happened.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use model::{ClientOrderId, Fill, InstrumentId, OrderId, OrderStatus, Timestamp, 
 
 use super::machine::ExecutionMachine;
 use super::messages::{ExecutionEffect, ReconcileSummary};
+use super::policy::LEAST_PAUSE;
 use super::reads::Read;
 use crate::venue::{OrderSnapshot, VenueAction};
 
@@ -172,7 +173,16 @@ impl ExecutionMachine {
 
     fn end_reconcile(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
         self.reconcile.phase = Phase::Live;
-        self.reconcile.next_at = Some(now.after(self.policy.reconcile_every));
+        let mut pause = self.policy.reconcile_every;
+        if let Some(balances) = &mut self.balances {
+            effects.extend(balances.end_look(now).into_iter().map(ExecutionEffect::BalanceDiffers));
+            if let Some(soon) = balances.pause(self.policy.read_spacing.max(LEAST_PAUSE)) {
+                pause = pause.min(soon);
+                // It may have been traded by hand where nothing of ours happened.
+                self.reconcile.active.extend(self.instruments.iter().map(|known| known.id));
+            }
+        }
+        self.reconcile.next_at = Some(now.after(pause));
         let summary = self.reconcile.summary;
         effects.push(ExecutionEffect::Reconciled { summary });
     }

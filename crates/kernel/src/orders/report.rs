@@ -75,8 +75,11 @@ impl ExecutionMachine {
                 let complete = false;
                 effects.push(ExecutionEffect::BalancesRead { balances, complete, event_at });
             }
-            VenueEvent::BalanceMoved { asset, delta, event_at: _ } => {
+            VenueEvent::BalanceMoved { asset, delta, event_at } => {
                 let (asset, delta) = (*asset, *delta);
+                if let Some(expected) = &mut self.balances {
+                    expected.flow(asset, delta, *event_at);
+                }
                 let reason = "reported by the venue".to_owned();
                 let record = Record::ExternalFlow { asset, delta, reason, at: now };
                 self.persist(record, Durability::Committed, effects);
@@ -84,6 +87,9 @@ impl ExecutionMachine {
             }
             VenueEvent::AccountRead { balances, event_at } => {
                 let (balances, event_at) = (balances.clone(), *event_at);
+                if let Some(expected) = &mut self.balances {
+                    expected.on_read(&balances, &self.instruments, event_at);
+                }
                 let complete = true;
                 effects.push(ExecutionEffect::BalancesRead { balances, complete, event_at });
                 self.reads.answered(super::reads::Read::Account);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{CancelReason, FillKey, InstrumentId, OrderStatus, Quantity, Timestamp, VenueOrderId};
+use model::{
+    Amount, Asset, CancelReason, FillKey, InstrumentId, OrderStatus, Quantity, Timestamp,
+    VenueOrderId,
+};
 
 use super::machine::ExecutionMachine;
 use super::order::{Order, PendingCancel};
@@ -56,6 +59,8 @@ pub struct RestoredExecution {
     pub fills: BTreeMap<InstrumentId, FillKeys>,
     /// What was allowed last.
     pub trading: TradingState,
+    /// What the account should hold; `None` where nobody compares.
+    pub balances: Option<BTreeMap<Asset, Amount>>,
 }
 
 impl From<&Ledger> for RestoredExecution {
@@ -66,6 +71,7 @@ impl From<&Ledger> for RestoredExecution {
             orders: ledger.tombstones().chain(ledger.open_orders()).map(Into::into).collect(),
             fills: fills.collect(),
             trading: ledger.trading_state().state,
+            balances: ledger.opened_at().map(|_| ledger.balances().clone()),
         }
     }
 }

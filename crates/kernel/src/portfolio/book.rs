@@ -245,6 +245,14 @@ impl Portfolio {
             .flat_map(|(instrument, held)| held.holdings.iter().map(|h| (instrument.id, h)))
     }
 
+    /// What strategies hold of an asset.
+    #[must_use]
+    pub fn held_of(&self, asset: Asset) -> Amount {
+        let is_of = |id| self.instruments.get(id).base == asset;
+        let own = self.holdings().filter(|(instrument, _)| is_of(*instrument));
+        own.map(|(_, holding)| Amount::from(holding.position.quantity())).sum()
+    }
+
     /// Equity of a strategy; `None` for one that has neither capital nor fills.
     #[must_use]
     pub fn equity_of(&self, strategy: StrategyId) -> Option<&EquityTrack> {

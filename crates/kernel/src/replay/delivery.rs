@@ -12,7 +12,7 @@ use super::digest::Digest;
 use crate::feed::FeedInput;
 use crate::journal::{Durability, Persisted, Record};
 use crate::messages::{CancelScope, ExecutionRequest};
-use crate::orders::ExecutionInput;
+use crate::orders::{ExecutionInput, Unexplained};
 use crate::risk::{Authority, RiskInput, TradingState};
 use crate::strategy::{HostInput, WarmUp};
 use crate::venue::{Balance, VenueEvent};
@@ -261,6 +261,7 @@ pub enum RiskDelivered {
         asset: Asset,
         delta: Amount,
     },
+    BalanceDiffers(Unexplained),
     ExternalFill(Fill),
     SetState {
         state: TradingState,
@@ -302,6 +303,7 @@ impl From<&RiskInput<'_>> for RiskDelivered {
             RiskInput::ExternalFlow { asset, delta } => {
                 Self::ExternalFlow { asset: *asset, delta: *delta }
             }
+            RiskInput::BalanceDiffers(found) => Self::BalanceDiffers(*found),
             RiskInput::ExternalFill(fill) => Self::ExternalFill(**fill),
             RiskInput::SetState { state, by, reason } => {
                 Self::SetState { state: *state, by: *by, reason: reason.clone() }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
@@ -13,11 +12,12 @@ use super::delivery::{
 use super::digest::Digest;
 use super::recorded::Recorded;
 use crate::feed::{FeedEffect, FeedMachine, FeedProtocol};
+use crate::guard::caught;
 use crate::messages::{ExecutionRequest, SubmitIntent};
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{
-    HostInput, HostOutput, HostSetup, Requirements, Strategy, StrategyFactory, StrategyHost,
+    HostInput, HostOutput, HostSetup, Strategy, StrategyFactory, StrategyHost, Vacant,
 };
 use crate::wire::Moment;
 
@@ -92,14 +92,6 @@ impl fmt::Display for DifferenceKind {
             Self::NothingToDeliver => "the machine before it did not make what was delivered",
             Self::NotBuilt => "the strategy cannot be built",
         })
-    }
-}
-
-struct Vacant;
-
-impl Strategy for Vacant {
-    fn requirements(&self) -> Requirements {
-        Requirements::default()
     }
 }
 
@@ -306,6 +298,7 @@ impl Replay {
             RiskDelivered::ExternalFlow { asset, delta } => {
                 step(RiskInput::ExternalFlow { asset, delta });
             }
+            RiskDelivered::BalanceDiffers(found) => step(RiskInput::BalanceDiffers(found)),
             RiskDelivered::ExternalFill(fill) => step(RiskInput::ExternalFill(&fill)),
             RiskDelivered::SetState { state, by, reason } => {
                 step(RiskInput::SetState { state, by, reason });
@@ -363,6 +356,7 @@ impl Replay {
                 | RiskEffect::FeeValued { .. }
                 | RiskEffect::FeeUnvalued { .. }
                 | RiskEffect::TradeClosed(_)
+                | RiskEffect::BalanceDiffers(_)
                 | RiskEffect::Protection(_) => {}
             }
         }
@@ -442,6 +436,7 @@ impl Replay {
                 let instruments = seated.host.instruments();
                 let built =
                     caught(|| (seated.factory)(instruments).map_err(|error| error.to_string()));
+                let built = built.and_then(|built| built);
                 seated.seat(built.map_err(|_| DifferenceKind::NotBuilt)?);
                 let restored = snapshot.map(|state| seated.host.restore(state));
                 return Ok(Outcome::of(&restored, expected));
@@ -456,6 +451,8 @@ impl Replay {
         let host = &mut seated.host;
         let result =
             caught(|| host.step(now.venue, input, &mut outputs).map_err(|error| error.to_string()));
+        // A panic of a strategy is an error like any other.
+        let result = result.and_then(|result| result);
         let outcome = Outcome::of(&(&result, &outputs), expected);
         if result.is_ok() {
             seated.intents.extend(outputs.into_iter().filter_map(|output| match output {
@@ -465,13 +462,4 @@ impl Replay {
         }
         Ok(outcome)
     }
-}
-
-/// A panic of a strategy is an error like any other.
-fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        Err(text.unwrap_or_else(|| "a panic without a message".to_owned()))
-    })
 }

@@ -11,14 +11,16 @@ use model::{
 use super::approved::Approved;
 use super::checks::RiskCheck;
 use super::limits::{Limits, RiskConfig};
-use super::messages::{RestoredRisk, RiskEffect, RiskInput};
+use super::messages::{Authority, RestoredRisk, RiskEffect, RiskInput};
 use super::protect::ProtectionFailure;
 use super::rate::OrderRate;
 use super::rules;
 use super::state::TradingState;
 use super::view::{OrderRequestView, RiskView, Scope, touch};
+use crate::ledger::BalanceDifference;
 use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, SubmitIntent};
 use crate::mutation::Mutation;
+use crate::orders::Unexplained;
 use crate::portfolio::{
     Cost, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
 };
@@ -172,6 +174,7 @@ impl RiskMachine {
             RiskInput::ExternalFlow { asset, delta } => {
                 self.portfolio.on_external_flow(asset, delta);
             }
+            RiskInput::BalanceDiffers(found) => self.on_balance(now, found, effects),
             RiskInput::ExternalFill(fill) => self.portfolio.on_external_fill(fill),
             RiskInput::SetState { state, by, reason } => {
                 self.on_set_state(now, state, by, reason, effects);
@@ -357,6 +360,23 @@ impl RiskMachine {
             judged_on_sequence: self.sequence,
             checks,
         })
+    }
+
+    /// Less than was booked, or more of what strategies hold: nobody trades until a person has
+    /// looked.
+    fn on_balance(&mut self, now: Timestamp, found: Unexplained, effects: &mut Vec<RiskEffect>) {
+        let Unexplained { asset, ledger, account } = found;
+        let held = self.portfolio.held_of(asset);
+        let Some(difference) = BalanceDifference::of(asset, ledger, account, held) else { return };
+        let delta = difference.delta();
+        effects.push(RiskEffect::BalanceDiffers(difference));
+        if difference.kind.halts() {
+            let reason = format!(
+                "the account holds {account} {asset}, {ledger} was booked ({delta}): see \
+                 `tickwright reconcile`"
+            );
+            self.on_set_state(now, TradingState::Halted, Authority::Engine, reason, effects);
+        }
     }
 
     fn on_order(

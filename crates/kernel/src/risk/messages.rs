@@ -10,7 +10,9 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::state::TradingState;
+use crate::ledger::BalanceDifference;
 use crate::messages::{ExecutionRequest, SubmitIntent};
+use crate::orders::Unexplained;
 use crate::portfolio::{ClosedTrade, RestoredPortfolio};
 use crate::protection::Closed;
 use crate::venue::Balance;
@@ -72,6 +74,8 @@ pub enum RiskInput<'a> {
         /// Positive in, negative out.
         delta: Amount,
     },
+    /// The account does not hold what was booked of an asset.
+    BalanceDiffers(Unexplained),
     /// A fill of the account that belongs to no order of ours.
     ExternalFill(&'a Fill),
     /// Change the trading state.
@@ -197,6 +201,9 @@ pub enum RiskEffect {
         /// Of what.
         asset: Asset,
     },
+    /// Log: the account does not hold what was booked. When that halts, the change of state
+    /// follows.
+    BalanceDiffers(BalanceDifference),
     /// For reports: a lot, or a part of one, was closed.
     TradeClosed(ClosedTrade),
     /// Log: something about the protection of a position, or about closing it.

@@ -6,12 +6,14 @@ mod open_orders;
 mod registry;
 mod splice;
 mod timers;
+mod vacant;
 mod view;
 
 pub use context::{Context, Indicator};
 pub use host::{HostError, HostInput, HostOutput, HostSetup, StrategyHost};
 pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategyFactory, StrategySetup};
 pub use splice::HistoryGap;
+pub use vacant::Vacant;
 pub use view::OpenOrder;
 
 use model::{Bar, BookState, Interval, OrderEvent, Quote, Trade};

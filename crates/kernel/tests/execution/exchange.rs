@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Amount, ClientOrderId, Fill, FillKey, InstrumentId, Liquidity, NewOrder, OrderKind,
+    Amount, Asset, ClientOrderId, Fill, FillKey, InstrumentId, Liquidity, NewOrder, OrderKind,
     OrderQuantity, OrderStatus, Price, Quantity, Side, TimeInForce, Timestamp, TradeId,
     VenueOrderId,
 };
 use rand::Rng;
 use rand_pcg::Pcg64;
-use tickwright_kernel::venue::{OrderPair, OrderSnapshot, VenueEvent};
+use tickwright_kernel::venue::{Balance, OrderPair, OrderSnapshot, VenueEvent};
 
 /// Price of everything.
 pub const PRICE: i64 = 100;
@@ -340,6 +340,29 @@ impl Exchange {
         let more = fills.len() > PAGE;
         fills.truncate(PAGE);
         VenueEvent::TradesRead { instrument, fills, more }
+    }
+
+    /// What the account held at an instant, and when that last changed.
+    pub fn account(&self, as_of: Timestamp) -> VenueEvent {
+        let assets = ["USDT", "BTC", "ETH"].map(|name| name.parse::<Asset>().unwrap());
+        let mut held = assets.map(|asset| (asset, Amount::from_units(1_000_000_000, 0)));
+        let mut event_at = Timestamp::EPOCH;
+        for (at, _, fill) in self.trades.iter().filter(|(at, _, _)| *at <= as_of) {
+            let base = assets[usize::from(fill.key.instrument.0) + 1];
+            let quantity = Amount::from(fill.quantity);
+            let notional = Amount::notional(fill.price, fill.quantity).unwrap().truncated(8);
+            let (bought, paid) = match fill.side {
+                Side::Buy => (quantity, -notional),
+                Side::Sell => (-quantity, notional),
+            };
+            for (asset, delta) in [(base, bought), (assets[0], paid), (fill.fee_asset, -fill.fee)] {
+                let (_, total) = held.iter_mut().find(|(of, _)| *of == asset).unwrap();
+                *total = *total + delta;
+            }
+            event_at = *at;
+        }
+        let balance = |(asset, free)| Balance { asset, free, locked: Amount::ZERO };
+        VenueEvent::AccountRead { balances: held.map(balance).to_vec(), event_at }
     }
 
     pub fn order_trades(&self, number: VenueOrderId, as_of: Timestamp) -> VenueEvent {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use model::{ClientOrderId, RejectReason, Timestamp};
 use rand::Rng;
 use rand_pcg::Pcg64;
-use tickwright_kernel::venue::{Balance, VenueAction, VenueEvent};
+use tickwright_kernel::venue::{VenueAction, VenueEvent};
 
 use super::exchange::Exchange;
 use super::faults::{Faults, LONGEST_LAG, VENUE_TIMEOUT, between, up_to_ms};
@@ -237,13 +237,7 @@ impl Session {
                 found.map_or_else(|| unknown(&errand.action), |found| vec![found])
             }
             VenueAction::ReadAccount => {
-                let balance = |asset: &str| Balance {
-                    asset: asset.parse().unwrap(),
-                    free: "1000000000".parse().unwrap(),
-                    locked: model::Amount::ZERO,
-                };
-                let balances = ["USDT", "BTC", "ETH"].map(balance).to_vec();
-                vec![VenueEvent::AccountRead { balances, event_at: weather.now }]
+                vec![exchange.account(as_of)]
             }
             VenueAction::ReadOpenOrders => vec![exchange.open_orders(as_of)],
             VenueAction::ReadTrades { instrument, from } => {

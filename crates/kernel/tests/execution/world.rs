@@ -493,6 +493,10 @@ impl World {
             ExecutionEffect::BalanceMoved { asset, delta } => {
                 engine.step_risk(now, RiskInput::ExternalFlow { asset, delta });
             }
+            ExecutionEffect::BalanceDiffers(found) => {
+                let what = format!("at {now}: {found:?}");
+                self.verdict.broken(Invariant::NoNeedlessHalt, what);
+            }
             ExecutionEffect::ExternalFilled { fill } => {
                 engine.step_risk(now, RiskInput::ExternalFill(&fill));
             }

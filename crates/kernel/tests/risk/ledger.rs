@@ -102,6 +102,7 @@ impl Scribe {
             | RiskEffect::RuleTripped { .. }
             | RiskEffect::FeeUnvalued { .. }
             | RiskEffect::TradeClosed(_)
+            | RiskEffect::BalanceDiffers(_)
             | RiskEffect::Protection(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Records in the order of their numbers: those of the journal, and those of journal and archive
 //! together.
 
+use kernel::guard::caught;
 use kernel::journal::{JournalError, Record};
 use kernel::ledger::Ledger;
 use rusqlite::{Connection, Row, Rows};
@@ -21,11 +22,14 @@ impl<F: FnMut(u64, Record) -> Result<(), JournalError>> Each for F {}
 const ROWS: &str = "SELECT number, kind, subject, status, body, checksum FROM record
                     WHERE number > ?1 AND number <= ?2 ORDER BY number";
 
-/// Adds a record to what all before it add up to.
+/// Adds a record to what all before it add up to. One that makes that panic would do so at every
+/// start: it is named, like any other that cannot be read.
 pub(super) fn apply(ledger: &mut Ledger, number: u64, record: &Record) -> Result<(), JournalError> {
-    match ledger.apply(record) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(JournalError::Corrupt { number, reason: error.to_string() }),
+    let corrupt = |reason| JournalError::Corrupt { number, reason };
+    match caught(|| ledger.apply(record)) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(corrupt(error.to_string())),
+        Err(panic) => Err(corrupt(format!("a panic when it was added up: {panic}"))),
     }
 }
 
@@ -157,4 +161,30 @@ pub(super) fn decode(row: &Row<'_>) -> Result<(u64, Record), (Option<u64>, Strin
     }
     let record = serde_json::from_str(body).map_err(|error| (found, error.to_string()))?;
     Ok((found.ok_or((None, format!("a record has number {number}")))?, record))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Amount, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_makes_replay_panic_is_named() {
+        let sample = |capital: Amount| Record::EquitySampled {
+            strategy: None,
+            equity: Amount::ONE,
+            capital,
+            at: Timestamp::EPOCH,
+        };
+        let most = "79228162514264337593543950335".parse::<Amount>().unwrap();
+        let mut ledger = Ledger::default();
+        apply(&mut ledger, 1, &sample(most)).unwrap();
+        match apply(&mut ledger, 2, &sample(-most)) {
+            Err(JournalError::Corrupt { number: 2, reason }) => {
+                assert!(reason.contains("a panic"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

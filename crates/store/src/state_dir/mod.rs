@@ -126,6 +126,18 @@ pub fn journal_path(directory: &Path, venue: &VenueId) -> PathBuf {
     directory.join(format!("journal-{}.sqlite", lock::file_name_of(venue)))
 }
 
+/// The journals in a directory that another process may hold, by name.
+///
+/// # Errors
+/// When the directory can't be read.
+pub fn journals(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = std::fs::read_dir(directory)?.filter_map(|file| Some(file.ok()?.path()));
+    let mut found: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "sqlite")).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// The installation's name in a directory that another process may hold; `None` before its first
 /// start.
 ///

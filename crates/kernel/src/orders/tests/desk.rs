@@ -133,6 +133,7 @@ impl Desk {
                     words.push(event_in_words(&event));
                 }
                 ExecutionEffect::BalancesRead { .. } => words.push("balances".to_owned()),
+                ExecutionEffect::BalanceDiffers(found) => words.push(format!("{found:?}")),
                 ExecutionEffect::BalanceMoved { .. } => words.push("moved".to_owned()),
                 ExecutionEffect::ExternalFilled { fill } => {
                     words.push(format!("external fill {}", fill.key.trade));

@@ -1,0 +1,328 @@
+//! What the account should hold, and whether it does.
+//!
+//! Every fill and every flow that is booked moves what is expected. Each look of the reconcile
+//! brings the account's own figures, and by its end the trades that were missed are booked. A
+//! difference then may still be a fill on its way: looks follow each other closely until it is gone
+//! or has stayed. One that stays is told, once; what it means is the gate's business.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Amount, Asset, Fill, Instruments, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::balance_changes;
+use crate::venue::Balance;
+
+/// The same difference at so many looks in a row is one.
+const SAME_LOOKS: u8 = 4;
+/// So is one that changes, but was never gone for so long: orders are filled all the time then.
+const NEVER_GONE: Duration = Duration::from_secs(60);
+/// Looks after which the pause between them grows no more.
+const DOUBLINGS_MAX: u32 = 5;
+
+/// An asset of which the account does not hold what was booked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unexplained {
+    /// Which.
+    pub asset: Asset,
+    /// What was booked.
+    pub ledger: Amount,
+    /// What the account holds, free and locked together.
+    pub account: Amount,
+}
+
+#[derive(Debug)]
+struct Doubt {
+    delta: Amount,
+    same_looks: u8,
+    since: Timestamp,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Balances {
+    expected: BTreeMap<Asset, Amount>,
+    /// The venue's time of the newest booking.
+    newest_at: Timestamp,
+    /// What the account held at the look under way, of what it should not.
+    read: BTreeMap<Asset, Amount>,
+    /// Since when only figures are read that are older than what was booked.
+    stale_since: Option<Timestamp>,
+    is_stale: bool,
+    doubts: BTreeMap<Asset, Doubt>,
+    /// What was told and still is so: the difference.
+    told: BTreeMap<Asset, Amount>,
+    looks: u32,
+}
+
+impl Balances {
+    pub const fn new(expected: BTreeMap<Asset, Amount>) -> Self {
+        Self {
+            expected,
+            newest_at: Timestamp::EPOCH,
+            read: BTreeMap::new(),
+            stale_since: None,
+            is_stale: false,
+            doubts: BTreeMap::new(),
+            told: BTreeMap::new(),
+            looks: 0,
+        }
+    }
+
+    /// A fill was booked.
+    pub fn book(&mut self, fill: &Fill, base: Asset, quote: Asset) {
+        // One that leaves the range of amounts the ledger refuses, loudly.
+        let Ok(changes) = balance_changes(fill, base, quote) else { return };
+        for (asset, delta) in changes {
+            self.add(asset, delta);
+        }
+        self.newest_at = self.newest_at.max(fill.event_at);
+    }
+
+    /// A deposit or withdrawal was booked.
+    pub fn flow(&mut self, asset: Asset, delta: Amount, at: Timestamp) {
+        self.add(asset, delta);
+        self.newest_at = self.newest_at.max(at);
+    }
+
+    fn add(&mut self, asset: Asset, delta: Amount) {
+        let expected = self.expected.entry(asset).or_default();
+        if let Ok(sum) = expected.checked_add(delta) {
+            *expected = sum;
+        }
+    }
+
+    /// The account was read: all of it. Of assets that no instrument has nobody can tell what they
+    /// should be.
+    pub fn on_read(&mut self, balances: &[Balance], instruments: &Instruments, at: Timestamp) {
+        self.is_stale = at < self.newest_at;
+        self.read.clear();
+        for asset in instruments.iter().flat_map(|known| [known.base, known.quote]) {
+            let held = balances.iter().find(|balance| balance.asset == asset);
+            let held = held.map_or(Amount::ZERO, |balance| balance.free + balance.locked);
+            if held != self.expected(asset) {
+                self.read.insert(asset, held);
+            }
+        }
+    }
+
+    fn expected(&self, asset: Asset) -> Amount {
+        self.expected.get(&asset).copied().unwrap_or_default()
+    }
+
+    /// A look is over: what was missed is booked. Gives what has stayed for long enough.
+    pub fn end_look(&mut self, now: Timestamp) -> Vec<Unexplained> {
+        let read = std::mem::take(&mut self.read);
+        let differing: BTreeMap<Asset, Amount> =
+            read.into_iter().filter(|(asset, held)| *held != self.expected(*asset)).collect();
+        if differing.is_empty() {
+            self.doubts.clear();
+            self.told.clear();
+            (self.stale_since, self.looks) = (None, 0);
+            return Vec::new();
+        }
+        self.looks += 1;
+        if self.is_stale {
+            let since = *self.stale_since.get_or_insert(now);
+            if now < since.after(NEVER_GONE) {
+                return Vec::new();
+            }
+        }
+        self.stale_since = None;
+        self.doubts.retain(|asset, _| differing.contains_key(asset));
+        self.told.retain(|asset, _| differing.contains_key(asset));
+        let (expected, doubts, told) = (&self.expected, &mut self.doubts, &mut self.told);
+        let judged = differing.into_iter().filter_map(|(asset, account)| {
+            let ledger = expected.get(&asset).copied().unwrap_or_default();
+            let delta = account - ledger;
+            let fresh = || Doubt { delta, same_looks: 0, since: now };
+            let doubt = doubts.entry(asset).or_insert_with(fresh);
+            if doubt.delta != delta {
+                if doubt.delta.is_negative() != delta.is_negative() {
+                    doubt.since = now;
+                }
+                (doubt.delta, doubt.same_looks) = (delta, 0);
+            }
+            doubt.same_looks = doubt.same_looks.saturating_add(1);
+            let stays = doubt.same_looks >= SAME_LOOKS || doubt.since.after(NEVER_GONE) <= now;
+            let is_news = stays && told.insert(asset, delta) != Some(delta);
+            is_news.then_some(Unexplained { asset, ledger, account })
+        });
+        judged.collect()
+    }
+
+    /// How soon to look again; `None` when nothing is in doubt, or all of it was told.
+    pub fn pause(&self, spacing: Duration) -> Option<Duration> {
+        let is_told = |(asset, doubt): (&Asset, &Doubt)| self.told.get(asset) == Some(&doubt.delta);
+        let is_open = self.stale_since.is_some() || !self.doubts.iter().all(is_told);
+        is_open.then(|| spacing * 2_u32.pow(self.looks.saturating_sub(1).min(DOUBLINGS_MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        Contract, FillKey, Filters, Instrument, InstrumentId, InstrumentStatus, Liquidity, Side,
+        TradeId, VenueOrderId,
+    };
+
+    use super::*;
+
+    fn asset(name: &str) -> Asset {
+        name.parse().unwrap()
+    }
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    fn instruments() -> Instruments {
+        let mut instruments = Instruments::new();
+        instruments.add(Instrument {
+            id: InstrumentId(0),
+            venue: "sim:1".parse().unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            base: asset("BTC"),
+            quote: asset("USDT"),
+            base_decimals: 8,
+            quote_decimals: 8,
+            contract: Contract::Spot,
+            status: InstrumentStatus::Trading,
+            filters: Filters::default(),
+        });
+        instruments
+    }
+
+    /// Buys one BTC for 100 USDT.
+    fn fill(at: i64) -> Fill {
+        let key = FillKey {
+            instrument: InstrumentId(0),
+            trade: TradeId(at),
+            venue_order: VenueOrderId(1),
+        };
+        Fill {
+            key,
+            side: Side::Buy,
+            price: "100".parse().unwrap(),
+            quantity: "1".parse().unwrap(),
+            fee: Amount::ZERO,
+            fee_asset: asset("USDT"),
+            liquidity: Liquidity::Taker,
+            event_at: Timestamp::from_secs(at),
+        }
+    }
+
+    /// What happens, by the second.
+    enum On {
+        /// A buy is booked.
+        Buy(i64),
+        /// The account is read and the look ends: BTC, USDT, as of, and what is told by then.
+        Look(i64, &'static str, &'static str, i64, &'static [&'static str]),
+        /// A buy is booked between reading and the look's end.
+        LookWithBuy(i64, &'static str, &'static str),
+    }
+
+    #[track_caller]
+    fn check(name: &str, steps: &[On]) -> Balances {
+        let opening = [(asset("BTC"), amount("2")), (asset("USDT"), amount("1000"))];
+        let mut balances = Balances::new(opening.into());
+        let instruments = instruments();
+        for (number, step) in steps.iter().enumerate() {
+            let read = |balances: &mut Balances, btc: &str, usdt: &str, as_of| {
+                let held = [("BTC", btc), ("USDT", usdt), ("DOGE", "7")].map(|(name, total)| {
+                    let free = amount(total);
+                    Balance { asset: asset(name), free, locked: Amount::ZERO }
+                });
+                balances.on_read(&held, &instruments, Timestamp::from_secs(as_of));
+            };
+            match step {
+                On::Buy(at) => balances.book(&fill(*at), asset("BTC"), asset("USDT")),
+                On::Look(at, btc, usdt, as_of, expected) => {
+                    read(&mut balances, btc, usdt, *as_of);
+                    let told = balances.end_look(Timestamp::from_secs(*at));
+                    let told: Vec<String> = told
+                        .iter()
+                        .map(|it| format!("{} {}", it.asset, it.account - it.ledger))
+                        .collect();
+                    assert_eq!(told, *expected, "{name}: step {number}");
+                }
+                On::LookWithBuy(at, btc, usdt) => {
+                    read(&mut balances, btc, usdt, *at);
+                    balances.book(&fill(*at), asset("BTC"), asset("USDT"));
+                    assert_eq!(balances.end_look(Timestamp::from_secs(*at)), [], "{name}");
+                }
+            }
+        }
+        balances
+    }
+
+    #[test]
+    fn a_difference_that_stays_is_told_once() {
+        use On::{Buy, Look, LookWithBuy};
+        let agreed = check("all agrees", &[Look(0, "2", "1000", 0, &[]), Buy(1)]);
+        assert_eq!(agreed.pause(Duration::from_secs(2)), None);
+        check(
+            "taken out",
+            &[
+                Look(0, "2", "900", 0, &[]),
+                Look(2, "2", "900", 0, &[]),
+                Look(6, "2", "900", 0, &[]),
+                Look(14, "2", "900", 0, &["USDT -100"]),
+                Look(60, "2", "900", 0, &[]),
+                Look(120, "2", "1000", 0, &[]),
+                Look(180, "2", "900", 0, &[]),
+            ],
+        );
+        check("a fill that comes after the read", &[LookWithBuy(1, "3", "900")]);
+        check(
+            "fills on their way",
+            &[
+                Look(0, "3", "900", 0, &[]),
+                Buy(0),
+                Look(2, "4", "800", 2, &[]),
+                Buy(2),
+                Look(6, "4", "800", 2, &[]),
+                Look(60, "5", "700", 60, &[]),
+                Buy(60),
+                Look(61, "5", "700", 60, &[]),
+            ],
+        );
+        check(
+            "taken out while orders fill all the time",
+            &[
+                Look(0, "2", "990", 0, &[]),
+                Look(2, "3", "890", 2, &[]),
+                Buy(3),
+                Look(6, "4", "790", 6, &[]),
+                Buy(7),
+                Look(30, "5", "690", 30, &[]),
+                Buy(31),
+                Look(61, "5", "690", 61, &["USDT -10"]),
+            ],
+        );
+        check(
+            "figures that lag behind what was booked",
+            &[
+                Buy(10),
+                Look(11, "2", "1000", 9, &[]),
+                Look(13, "2", "1000", 9, &[]),
+                Look(17, "2", "1000", 9, &[]),
+                Look(25, "2", "1000", 9, &[]),
+                Look(41, "3", "900", 10, &[]),
+            ],
+        );
+    }
+
+    #[test]
+    fn looks_follow_each_other_closely_until_it_is_told() {
+        let spacing = Duration::from_secs(2);
+        let mut steps = Vec::new();
+        let mut pauses = Vec::new();
+        for (at, told) in [(0, &[][..]), (2, &[]), (6, &[]), (14, &["BTC 1"])] {
+            steps.push(On::Look(at, "3", "1000", 0, told));
+            pauses.push(check("surplus", &steps).pause(spacing).map(|pause| pause.as_secs()));
+        }
+        assert_eq!(pauses, [Some(2), Some(4), Some(8), None]);
+    }
+}

@@ -39,7 +39,7 @@ const VENUE: &[(&str, Option<(u64, &str)>)] = &[
     ("fail?point=after&status=504&matching=order.cancel&count=2", None),
     ("fail?point=before&status=500&matching=account&count=3", None),
     ("fail?point=before&status=503&matching=myTrades&count=3", None),
-    ("delay?ms=3000&matching=order.place", Some((4, "clear"))),
+    ("delay?ms=3000&matching=order.place", Some((4, "delay?ms=0"))),
     ("frames?fault=skip&count=5", None),
     ("frames?fault=duplicate&count=5", None),
     ("frames?fault=swap&count=5", None),

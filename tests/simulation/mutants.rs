@@ -33,14 +33,6 @@ impl Mutant {
             Self::BuiltIn(mutation) => ExecutionPolicy { mutation: Some(mutation), ..usual },
         }
     }
-
-    /// What the exchange does from the beginning, so that the mistake meets what it is about.
-    pub const fn weather(self) -> Option<&'static str> {
-        match self {
-            Self::TrustsReads => Some("memory_lag?ms=6000"),
-            Self::None | Self::AnswersBeforeItWrites | Self::NoFence | Self::BuiltIn(_) => None,
-        }
-    }
 }
 
 /// A journal that writes a batch when the next one comes.

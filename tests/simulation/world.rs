@@ -40,13 +40,15 @@ pub struct Setting {
     pub seed: u64,
     pub level: Level,
     pub mutant: Mutant,
+    /// What the exchange is told at the beginning.
+    pub weather: Option<&'static str>,
 }
 
 impl Setting {
     /// Half of the seeds trust the power, which fails all the same.
     pub const fn of(seed: u64) -> Self {
         let level = if seed.is_multiple_of(2) { Level::Power } else { Level::Process };
-        Self { seed, level, mutant: Mutant::None }
+        Self { seed, level, mutant: Mutant::None, weather: None }
     }
 }
 
@@ -296,7 +298,7 @@ impl World {
 
     /// Everything goes wrong for so long, then nothing.
     pub fn run(mut self, busy: Duration) -> Outcome {
-        if let Some(weather) = self.bench.setting.mutant.weather() {
+        if let Some(weather) = self.bench.setting.weather {
             self.tell(weather);
         }
         for (at, fault) in plan(&mut self.random, busy) {

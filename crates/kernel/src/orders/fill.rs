@@ -51,10 +51,9 @@ impl ExecutionMachine {
         fill: Fill,
         effects: &mut Vec<ExecutionEffect>,
     ) -> bool {
-        if !self.remember_fill(&fill.key) {
+        if !self.book(&fill) {
             return false;
         }
-        self.book_balances(&fill);
         self.reconcile.note_activity(fill.key.instrument);
         self.learn_number(now, id, fill.key.instrument, fill.key.venue_order, effects);
         let Some(order) = self.order_mut(id) else { return false };
@@ -109,10 +108,9 @@ impl ExecutionMachine {
 
     pub(super) fn on_external_fill(&mut self, fill: Fill, effects: &mut Vec<ExecutionEffect>) {
         let is_older_than_ledger = fill.event_at < self.identity.opened_at;
-        if is_older_than_ledger || !self.remember_fill(&fill.key) {
+        if is_older_than_ledger || !self.book(&fill) {
             return;
         }
-        self.book_balances(&fill);
         self.persist(Record::ExternalFill { fill }, Durability::Committed, effects);
         effects.push(ExecutionEffect::ExternalFilled { fill });
     }

@@ -401,12 +401,15 @@ impl ExecutionMachine {
         is_news || self.policy.mutation == Some(Mutation::BookFillsTwice)
     }
 
-    /// A fill is booked: the account should show it.
-    pub(super) fn book_balances(&mut self, fill: &Fill) {
-        if let Some(balances) = &mut self.balances {
+    /// Takes a fill into the books; false when it was there before. From now on the account should
+    /// show it.
+    pub(super) fn book(&mut self, fill: &Fill) -> bool {
+        let is_news = self.remember_fill(&fill.key);
+        if is_news && let Some(balances) = &mut self.balances {
             let instrument = self.instruments.get(fill.key.instrument);
             balances.book(fill, instrument.base, instrument.quote);
         }
+        is_news
     }
 
     pub(super) fn is_known_fill(&self, key: &FillKey) -> bool {

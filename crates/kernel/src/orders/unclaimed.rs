@@ -139,7 +139,7 @@ impl ExecutionMachine {
         fill: Fill,
         effects: &mut Vec<ExecutionEffect>,
     ) {
-        if fill.event_at < self.identity.opened_at || !self.remember_fill(&fill.key) {
+        if fill.event_at < self.identity.opened_at || !self.book(&fill) {
             return;
         }
         self.reconcile.note_activity(fill.key.instrument);

@@ -357,7 +357,7 @@ impl Exchange {
             };
             for (asset, delta) in [(base, bought), (assets[0], paid), (fill.fee_asset, -fill.fee)] {
                 let (_, total) = held.iter_mut().find(|(of, _)| *of == asset).unwrap();
-                *total = *total + delta;
+                *total += delta;
             }
             event_at = *at;
         }

@@ -255,7 +255,9 @@ fn every_fault_has_its_tests() {
     let mut all = String::new();
     sources(&root(), &mut all);
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| F")).collect();
-    let numbers: Vec<String> = (1..=42).map(|number| format!("F{number}")).collect();
+    // F1 to F40 are the specification's; what came after counts on.
+    assert!(rows.len() >= 40, "{} rows", rows.len());
+    let numbers: Vec<String> = (1..=rows.len()).map(|number| format!("F{number}")).collect();
     let found: Vec<&str> = rows.iter().map(|row| row.split(" | ").next().unwrap()).collect();
     assert_eq!(found.iter().map(|cell| &cell[2..]).collect::<Vec<_>>(), numbers);
     for row in rows {

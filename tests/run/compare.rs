@@ -102,7 +102,7 @@ fn the_recording_is_history_too(desk: &Desk) {
 }
 
 /// Runs the market maker on the synthetic exchange, where the queue is real, until so many fills,
-/// and gives by how much the backtest of the recording has more of them.
+/// and gives by how much the backtest of the recording fills more orders.
 fn queue_check(seed: u32, fills: usize) -> f64 {
     let desk = Desk::embedded(5)
         .set("recording.enabled=true")
@@ -120,12 +120,12 @@ fn queue_check(seed: u32, fills: usize) -> f64 {
     engine.stop();
     let told = compared(&desk, &["--latency", "measured"]);
     let all = &told["groups"][0];
-    let count = |side: &str| all[side]["fills"].as_f64().unwrap();
-    let more = count("backtest") / count("run") - 1.0;
-    let (run, backtest) = (count("run"), count("backtest"));
+    let count = |side: &str, what: &str| all[side][what].as_f64().unwrap();
+    let more = count("backtest", "filled_orders") / count("run", "filled_orders") - 1.0;
+    let (run, backtest) = (count("run", "fills"), count("backtest", "fills"));
     let (more_percent, times) = (more * 100.0, &all["fill_times"]);
     eprintln!(
-        "seed {seed}: {run} fills, in the backtest {backtest}, {more_percent:+.1} %; {times}"
+        "seed {seed}: {run} and {backtest} fills, {more_percent:+.1} % orders filled; {times}"
     );
     assert!(times["median_ms"].as_f64().unwrap() < 500.0, "{times}");
     more

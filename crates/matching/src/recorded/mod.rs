@@ -360,17 +360,29 @@ impl Recorded {
     fn on_trade(&mut self, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         self.last_price = Some(trade.price);
         desk.print(trade.price);
-        let ours = if self.own.is_idle() { None } else { self.own.take_trade(trade.id) };
-        if ours == Some(false) {
-            // We took it ourselves: nobody came to serve us.
-            return;
+        let ours = if self.own.is_idle() { None } else { self.own.has_rested(trade.id) };
+        // What we took ourselves serves nobody.
+        if ours != Some(false) {
+            self.serve_both(trade, ours.is_some(), desk, out);
         }
+        if ours.is_some() {
+            self.own.execute(trade.id);
+        }
+    }
+
+    fn serve_both(
+        &mut self,
+        trade: &Trade,
+        was_with_us: bool,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) {
         for side in [Side::Buy, Side::Sell] {
             if self.resting(side).is_empty() {
                 continue;
             }
             if self.has_levels() {
-                let was_with_us = ours.is_some() && trade.aggressor != side;
+                let was_with_us = was_with_us && trade.aggressor != side;
                 self.serve(side, trade, was_with_us, desk, out);
             } else {
                 self.share_volume(side, trade, desk, out);
@@ -379,7 +391,6 @@ impl Recorded {
     }
 
     /// With levels: orders beyond the trade's price first, best first, then the queue at it.
-    /// A trade that somebody made with an order of ours would else have gone on to the next level.
     fn serve(
         &mut self,
         side: Side,
@@ -388,11 +399,11 @@ impl Recorded {
         desk: &mut Desk,
         out: &mut Vec<MatchEvent>,
     ) {
-        let mut at = rank(side, trade.price);
-        if was_with_us && let Some(next) = self.best(side) {
-            at = at.max(rank(side, next.price));
-        }
-        let mut left = trade.quantity;
+        let (at, mut left) = if was_with_us {
+            self.passed_on(side, trade)
+        } else {
+            (rank(side, trade.price), trade.quantity)
+        };
         let mut fills = Vec::new();
         for (key, resting) in self.resting_mut(side).range_mut(..=(at, u64::MAX)) {
             let reached = if key.0 < at {
@@ -411,6 +422,25 @@ impl Recorded {
         for (key, quantity) in fills {
             self.fill(side, key, quantity, desk, out);
         }
+    }
+
+    /// A trade that somebody made with an order of ours would else have gone on: through the levels
+    /// ahead of our first order here, which then have so much less, and to it.
+    fn passed_on(&mut self, side: Side, trade: &Trade) -> (i64, Quantity) {
+        let traded_at = rank(side, trade.price);
+        let first = self.resting(side).first_key_value().map_or(traded_at, |(key, _)| key.0);
+        if first <= traded_at {
+            return (traded_at, trade.quantity);
+        }
+        let between = |level: &Level| rank(side, level.price) < first;
+        let ahead: Vec<Level> = self.levels(side).take_while(between).collect();
+        let mut left = trade.quantity;
+        for level in ahead.iter().filter(|level| rank(side, level.price) >= traded_at) {
+            let taken = left.min(level.quantity);
+            *self.taken.entry((side, level.price)).or_default() += taken.units();
+            left -= taken;
+        }
+        (first, left)
     }
 
     /// Without levels: orders that the price went beyond share a part of the trade.

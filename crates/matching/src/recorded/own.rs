@@ -127,17 +127,22 @@ impl OwnOrders {
         (net_before, net(after, self.displayed(side, price)))
     }
 
-    /// Whether a trade was one of ours, and if so whether we rested. What was executed is displayed
-    /// no longer.
-    pub(super) fn take_trade(&mut self, trade: TradeId) -> Option<bool> {
-        let (was_maker, _) = self.trades.remove(&trade)?;
+    /// Whether a trade was one of ours, and if so whether we rested.
+    pub(super) fn has_rested(&self, trade: TradeId) -> Option<bool> {
+        self.trades.get(&trade).map(|(has_rested, _)| *has_rested)
+    }
+
+    /// A trade is over: what was executed of ours is displayed no longer.
+    pub(super) fn execute(&mut self, trade: TradeId) {
+        if self.trades.remove(&trade).is_none() {
+            return;
+        }
         for resting in &mut self.resting {
             let made = resting.own.made.iter().find(|(id, _)| *id == trade);
             if let Some((_, quantity)) = made {
                 resting.left -= quantity.units();
             }
         }
-        Some(was_maker)
     }
 }
 
@@ -206,10 +211,10 @@ mod tests {
         let level = (Side::Buy, price(100));
         own.without(ms(1_005), level, quantity(3), quantity(8));
         assert_eq!(own.displayed(Side::Buy, price(100)), quantity(5).units());
-        assert_eq!(own.take_trade(TradeId(6)), None);
-        assert_eq!(own.take_trade(TradeId(8)), Some(false));
-        assert_eq!(own.take_trade(TradeId(7)), Some(true));
-        assert_eq!(own.take_trade(TradeId(7)), None);
+        let rested = [6, 7, 8].map(|trade| own.has_rested(TradeId(trade)));
+        assert_eq!(rested, [None, Some(true), Some(false)]);
+        [6, 7, 8, 7].into_iter().for_each(|trade| own.execute(TradeId(trade)));
+        assert_eq!(own.has_rested(TradeId(7)), None);
         assert_eq!(own.displayed(Side::Buy, price(100)), quantity(3).units());
         own.advance(ms(20_000));
         assert!(own.is_idle());

@@ -10,6 +10,8 @@ use rust_decimal::Decimal;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::DecimalText;
+
 const SCALE: u32 = 8;
 const ONE: i64 = 100_000_000;
 
@@ -66,52 +68,14 @@ fn parse_units(text: &[u8]) -> Result<i64, FixedError> {
     Ok(if negative { -units } else { units })
 }
 
-/// Digits of the largest magnitude, a point and a sign.
-const TEXT_BYTES: usize = 21;
-
-/// Units of 10⁻⁸ as text with all eight decimals, as the venue writes them. In place: each intent
-/// and each record of the journal holds dozens of these, and an order waits for them.
-struct UnitsText {
-    bytes: [u8; TEXT_BYTES],
-    first: usize,
-}
-
-impl UnitsText {
-    fn new(units: i64) -> Self {
-        let magnitude = units.unsigned_abs();
-        let mut text = Self { bytes: [b'0'; TEXT_BYTES], first: TEXT_BYTES };
-        text.push_digits(magnitude % ONE.unsigned_abs(), SCALE as usize);
-        text.push(b'.');
-        text.push_digits(magnitude / ONE.unsigned_abs(), 1);
-        if units < 0 {
-            text.push(b'-');
-        }
-        text
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.first -= 1;
-        self.bytes[self.first] = byte;
-    }
-
-    /// The digits of a number, zeros before it up to a width.
-    fn push_digits(&mut self, mut number: u64, width: usize) {
-        let last = self.first - width;
-        while number > 0 {
-            self.push(b'0' + (number % 10) as u8);
-            number /= 10;
-        }
-        // The bytes before are zeros already.
-        self.first = self.first.min(last);
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.first..]).expect("digits, a point and a sign")
-    }
+/// Units of 10⁻⁸ as text with all eight decimals, as the venue writes them.
+fn units_text(units: i64) -> DecimalText {
+    let (magnitude, one) = (units.unsigned_abs(), ONE.unsigned_abs());
+    DecimalText::new(units < 0, magnitude / one, magnitude % one, SCALE as usize)
 }
 
 fn write_units(units: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let text = UnitsText::new(units);
+    let text = units_text(units);
     let text = text.as_str();
     match out.precision() {
         Some(0) => out.write_str(&text[..text.len() - SCALE as usize - 1]),
@@ -205,7 +169,7 @@ macro_rules! fixed {
             /// zeros included.
             #[must_use]
             pub fn to_plain_string(self) -> String {
-                let text = UnitsText::new(self.0);
+                let text = units_text(self.0);
                 text.as_str().trim_end_matches('0').trim_end_matches('.').to_owned()
             }
 
@@ -300,7 +264,7 @@ macro_rules! fixed {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(UnitsText::new(self.0).as_str())
+                serializer.serialize_str(units_text(self.0).as_str())
             }
         }
 

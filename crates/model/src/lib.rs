@@ -15,6 +15,7 @@ mod instrument;
 mod market_event;
 mod order;
 mod order_event;
+mod text;
 mod time;
 
 pub use amount::{Amount, AmountError};
@@ -34,4 +35,5 @@ pub use order::{NewOrder, OrderKind, OrderQuantity, OrderStatus, Side, TimeInFor
 pub use order_event::{
     CancelReason, DenialReason, Fill, FillKey, Liquidity, OrderEvent, OrderEventKind, RejectReason,
 };
+pub use text::DecimalText;
 pub use time::Timestamp;

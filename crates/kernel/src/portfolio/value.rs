@@ -2,7 +2,7 @@
 
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
-use model::{Amount, Price, Quantity};
+use model::{Amount, DecimalText, Price, Quantity};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -179,82 +179,35 @@ impl Value {
 /// value that fits in 64 bits a side of its point, as nearly all do, takes no decimal.
 impl serde::Serialize for Value {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match PlainText::of(*self) {
+        match plain_text(*self) {
             Some(text) => serializer.serialize_str(text.as_str()),
             None => self.to_amount().serialize(serializer),
         }
     }
 }
 
-/// A value as digits, a point and digits without zeros at their end.
-struct PlainText {
-    bytes: [u8; Self::BYTES],
-    first: usize,
-}
-
-impl PlainText {
-    const FRACTION_DIGITS: usize = SCALE as usize;
-    /// Twelve digits before the point leave sixteen of the 28 that an amount carries.
-    const WHOLE_DIGITS: usize = 12;
-    const BYTES: usize = 1 + Self::WHOLE_DIGITS + 1 + Self::FRACTION_DIGITS;
-
-    /// `None` for what is too large to be written with all its digits.
-    fn of(value: Value) -> Option<Self> {
-        const ONE: u128 = 10_u128.pow(SCALE);
-        let magnitude = value.0.unsigned_abs();
-        if magnitude >= ONE * 10_u128.pow(Self::WHOLE_DIGITS as u32) {
-            return None;
-        }
-        let (whole, fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u64);
-        let mut text = Self { bytes: [b'0'; Self::BYTES], first: Self::BYTES };
-        text.write_fraction(fraction);
-        text.write_whole(whole);
-        if value.0 < 0 {
-            text.push(b'-');
-        }
-        Some(text)
+/// Without zeros at its end; `None` for what is too large to be written with all its digits:
+/// twelve before the point leave sixteen of the 28 that an amount carries.
+fn plain_text(Value(units): Value) -> Option<DecimalText> {
+    const ONE: u128 = 10_u128.pow(SCALE);
+    const WHOLE_DIGITS: u32 = 12;
+    let magnitude = units.unsigned_abs();
+    if magnitude >= ONE * 10_u128.pow(WHOLE_DIGITS) {
+        return None;
     }
-
-    fn push(&mut self, byte: u8) {
-        self.first -= 1;
-        self.bytes[self.first] = byte;
+    let (whole, mut fraction) = ((magnitude / ONE) as u64, (magnitude % ONE) as u64);
+    if fraction == 0 {
+        return Some(DecimalText::new(units < 0, whole, 0, 0));
     }
-
-    fn write_whole(&mut self, mut whole: u64) {
-        loop {
-            self.push(b'0' + (whole % 10) as u8);
-            whole /= 10;
-            if whole == 0 {
-                return;
-            }
+    let mut decimals = SCALE;
+    for step in [8, 4, 2, 1] {
+        let power = 10_u64.pow(step);
+        if fraction.is_multiple_of(power) {
+            fraction /= power;
+            decimals -= step;
         }
     }
-
-    fn write_fraction(&mut self, mut fraction: u64) {
-        if fraction == 0 {
-            return;
-        }
-        let mut digits = Self::FRACTION_DIGITS;
-        for step in [8, 4, 2, 1] {
-            let power = 10_u64.pow(step);
-            if fraction.is_multiple_of(power) {
-                fraction /= power;
-                digits -= step as usize;
-            }
-        }
-        let point_at = self.first - digits - 1;
-        while fraction > 0 {
-            self.push(b'0' + (fraction % 10) as u8);
-            fraction /= 10;
-        }
-        // The digits between are zeros already.
-        self.first = point_at + 1;
-        self.push(b'.');
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.first..]).expect("digits, a point, a sign")
-    }
+    Some(DecimalText::new(units < 0, whole, fraction, decimals as usize))
 }
 
 impl<'de> serde::Deserialize<'de> for Value {

@@ -6,11 +6,15 @@ use std::time::Duration;
 use backtest::plan::Machines;
 use backtest::run::{Run, RunError, WatchError, Watcher};
 use backtest::source::{SourceError, Span};
-use kernel::cascade::{Cascade, CascadeOutput, CascadeParts, Unjournaled};
+use kernel::cascade::{Cascade, CascadeParts, Unjournaled};
+use kernel::messages::SubmitIntent;
 use kernel::orders::ExecutionPolicy;
 use kernel::strategy::{StrategyEntry, StrategyHost};
 use matching::{Fees, LocalVenueModels, MeasuredLatency, RecordedOwn};
-use model::{Instrument, Instruments, Liquidity, OrderEventKind, Quantity, Timestamp};
+use model::{
+    Amount, Instrument, Instruments, Liquidity, OrderEvent, OrderEventKind, Quantity, StrategyId,
+    Timestamp,
+};
 
 use super::Looked;
 use super::orders::{OrderRecord, Orders, Outcome};
@@ -201,48 +205,32 @@ struct Notes {
 }
 
 impl Watcher for Notes {
-    fn output(&mut self, output: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
-        match output {
-            CascadeOutput::Intended(submitted) => {
-                let (order, caused_at) = (submitted.intent.order(), submitted.caused_at);
-                let strategy = &self.strategies[usize::from(submitted.strategy.0)];
-                let (orders, instruments) = (&mut self.orders, &self.instruments);
-                match submitted.intent.places() {
-                    Some((new, replaces)) => {
-                        orders.want(order, strategy, instruments, new, replaces, caused_at);
-                    }
-                    None => orders.cancel(order, caused_at),
-                }
+    fn intended(&mut self, wanted: &SubmitIntent, _: &Machines) -> Result<(), WatchError> {
+        let (order, caused_at) = (wanted.intent.order(), wanted.caused_at);
+        let strategy = &self.strategies[usize::from(wanted.strategy.0)];
+        let (orders, instruments) = (&mut self.orders, &self.instruments);
+        match wanted.intent.places() {
+            Some((new, replaces)) => {
+                orders.want(order, strategy, instruments, new, replaces, caused_at);
             }
-            CascadeOutput::Order { event, fee_in_quote, .. } => {
-                let mut event = event.clone();
-                if let OrderEventKind::Filled { fill, .. } = &mut event.kind {
-                    // Back from when the market was received to when it was.
-                    fill.event_at = fill.event_at.before(self.feed_lag);
-                }
-                self.orders.change(&event, &self.instruments, *fee_in_quote);
-            }
-            CascadeOutput::Note { .. }
-            | CascadeOutput::StrategyFailed { .. }
-            | CascadeOutput::StateChanged { .. }
-            | CascadeOutput::RuleTripped { .. }
-            | CascadeOutput::EquitySampled { .. }
-            | CascadeOutput::FeeUnvalued { .. }
-            | CascadeOutput::TradeClosed(_)
-            | CascadeOutput::Reconciled { .. }
-            | CascadeOutput::Detached { .. }
-            | CascadeOutput::BalanceMoved { .. }
-            | CascadeOutput::ExternalFilled { .. }
-            | CascadeOutput::InstrumentHalted { .. } => {}
+            None => orders.cancel(order, caused_at),
         }
         Ok(())
     }
 
-    fn sample_at(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
+    fn order_event(
+        &mut self,
+        _: StrategyId,
+        event: &OrderEvent,
+        fee_in_quote: Amount,
+        _: &Machines,
+    ) -> Result<(), WatchError> {
+        let mut event = event.clone();
+        if let OrderEventKind::Filled { fill, .. } = &mut event.kind {
+            // Back from when the market was received to when it was.
+            fill.event_at = fill.event_at.before(self.feed_lag);
+        }
+        self.orders.change(&event, &self.instruments, fee_in_quote);
         Ok(())
     }
 }

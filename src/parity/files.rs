@@ -6,10 +6,10 @@ use backtest::run::{Run, WatchError, Watcher};
 use backtest::source::{EventSource, Merged, Span, of_series};
 use data::Meter;
 use data::import::{ImportOptions, import};
-use kernel::cascade::CascadeOutput;
+use kernel::messages::SubmitIntent;
 use kernel::strategy::StrategyEntry;
 use matching::{LatencyModel, LocalVenueModels, RecordedModels};
-use model::{Instruments, Timestamp};
+use model::{Amount, Instruments, OrderEvent, StrategyId, Timestamp};
 use store::catalog::{Catalog, Kind};
 
 use super::Setting;
@@ -22,32 +22,19 @@ use crate::wiring::{engine_limits, strategy_limits, strategy_protection};
 struct Notes(Vec<Happened>);
 
 impl Watcher for Notes {
-    fn output(&mut self, output: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
-        match output {
-            CascadeOutput::Intended(intent) => self.0.push(Happened::Intended(intent.clone())),
-            CascadeOutput::Order { strategy, event, fee_in_quote } => {
-                let (strategy, event, fee_in_quote) = (*strategy, (**event).clone(), *fee_in_quote);
-                self.0.push(Happened::Order { strategy, event, fee_in_quote });
-            }
-            CascadeOutput::Note { .. }
-            | CascadeOutput::StrategyFailed { .. }
-            | CascadeOutput::StateChanged { .. }
-            | CascadeOutput::RuleTripped { .. }
-            | CascadeOutput::EquitySampled { .. }
-            | CascadeOutput::FeeUnvalued { .. }
-            | CascadeOutput::TradeClosed(_)
-            | CascadeOutput::Reconciled { .. }
-            | CascadeOutput::Detached { .. }
-            | CascadeOutput::BalanceMoved { .. }
-            | CascadeOutput::ExternalFilled { .. }
-            | CascadeOutput::InstrumentHalted { .. } => {}
-        }
+    fn intended(&mut self, wanted: &SubmitIntent, _: &Machines) -> Result<(), WatchError> {
+        self.0.push(Happened::Intended(wanted.clone()));
         Ok(())
     }
-    fn sample_at(&self) -> Option<Timestamp> {
-        None
-    }
-    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
+
+    fn order_event(
+        &mut self,
+        strategy: StrategyId,
+        event: &OrderEvent,
+        fee_in_quote: Amount,
+        _: &Machines,
+    ) -> Result<(), WatchError> {
+        self.0.push(Happened::Order { strategy, event: event.clone(), fee_in_quote });
         Ok(())
     }
 }

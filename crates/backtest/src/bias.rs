@@ -7,8 +7,7 @@
 
 use model::{InstrumentId, Interval, MarketEvent, NewOrder, OrderId, StrategyId, Timestamp};
 
-use kernel::cascade::CascadeOutput;
-use kernel::messages::Intent;
+use kernel::messages::{Intent, SubmitIntent};
 
 use crate::plan::{Machines, RunPlan};
 use crate::run::{Run, RunError, WatchError, Watcher};
@@ -49,23 +48,13 @@ pub struct Decisions {
 struct Listener(Vec<Decision>);
 
 impl Watcher for Listener {
-    fn output(&mut self, output: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
-        if let CascadeOutput::Intended(wanted) = output {
-            let new = match wanted.intent {
-                Intent::Submit { new, .. } | Intent::Replace { new, .. } => Some(new),
-                Intent::Cancel { .. } => None,
-            };
-            let (at, strategy) = (wanted.decided_at, wanted.strategy);
-            self.0.push(Decision { at, strategy, order: wanted.intent.order(), new });
-        }
-        Ok(())
-    }
-
-    fn sample_at(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
+    fn intended(&mut self, wanted: &SubmitIntent, _: &Machines) -> Result<(), WatchError> {
+        let new = match wanted.intent {
+            Intent::Submit { new, .. } | Intent::Replace { new, .. } => Some(new),
+            Intent::Cancel { .. } => None,
+        };
+        let (at, strategy) = (wanted.decided_at, wanted.strategy);
+        self.0.push(Decision { at, strategy, order: wanted.intent.order(), new });
         Ok(())
     }
 }

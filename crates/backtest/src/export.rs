@@ -8,7 +8,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use kernel::cascade::CascadeOutput;
 use kernel::messages::SubmitIntent;
 use kernel::strategy::Indicator;
 use model::{Amount, Fill, OrderEvent, OrderEventKind, OrderQuantity, StrategyId, Timestamp};
@@ -170,25 +169,18 @@ fn words(kind: &OrderEventKind) -> (&'static str, String) {
 }
 
 impl Watcher for CsvExport {
-    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
-        match output {
-            CascadeOutput::Intended(wanted) => Ok(self.write_decision(wanted, machines)?),
-            CascadeOutput::Order { strategy, event, .. } => {
-                Ok(self.write_order(*strategy, event, machines)?)
-            }
-            CascadeOutput::Note { .. }
-            | CascadeOutput::StrategyFailed { .. }
-            | CascadeOutput::StateChanged { .. }
-            | CascadeOutput::RuleTripped { .. }
-            | CascadeOutput::EquitySampled { .. }
-            | CascadeOutput::FeeUnvalued { .. }
-            | CascadeOutput::TradeClosed(_)
-            | CascadeOutput::Reconciled { .. }
-            | CascadeOutput::Detached { .. }
-            | CascadeOutput::BalanceMoved { .. }
-            | CascadeOutput::ExternalFilled { .. }
-            | CascadeOutput::InstrumentHalted { .. } => Ok(()),
-        }
+    fn intended(&mut self, wanted: &SubmitIntent, machines: &Machines) -> Result<(), WatchError> {
+        Ok(self.write_decision(wanted, machines)?)
+    }
+
+    fn order_event(
+        &mut self,
+        strategy: StrategyId,
+        event: &OrderEvent,
+        _: Amount,
+        machines: &Machines,
+    ) -> Result<(), WatchError> {
+        Ok(self.write_order(strategy, event, machines)?)
     }
 
     fn indicator(

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use kernel::cascade::CascadeOutput;
 use kernel::journal::JournalError;
+use kernel::messages::SubmitIntent;
 use kernel::strategy::{Indicator, Requirements, StrategyHost, WarmUp};
-use model::{Amount, InstrumentId, Interval, MarketEvent, StrategyId, Timestamp};
+use model::{Amount, InstrumentId, Interval, MarketEvent, OrderEvent, StrategyId, Timestamp};
 use report::run::ReportError;
 
 use crate::bars::BarMaker;
@@ -54,7 +55,49 @@ pub trait Watcher {
     ///
     /// # Errors
     /// What ends the run.
-    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError>;
+    fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
+        match output {
+            CascadeOutput::Intended(wanted) => self.intended(wanted, machines),
+            CascadeOutput::Order { strategy, event, fee_in_quote } => {
+                self.order_event(*strategy, event, *fee_in_quote, machines)
+            }
+            CascadeOutput::Note { .. }
+            | CascadeOutput::StrategyFailed { .. }
+            | CascadeOutput::StateChanged { .. }
+            | CascadeOutput::RuleTripped { .. }
+            | CascadeOutput::EquitySampled { .. }
+            | CascadeOutput::FeeUnvalued { .. }
+            | CascadeOutput::TradeClosed(_)
+            | CascadeOutput::Reconciled { .. }
+            | CascadeOutput::Detached { .. }
+            | CascadeOutput::BalanceMoved { .. }
+            | CascadeOutput::ExternalFilled { .. }
+            | CascadeOutput::InstrumentHalted { .. } => Ok(()),
+        }
+    }
+
+    /// A strategy wants something: what [`Self::output`] makes of that, unless it is overridden.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn intended(&mut self, _wanted: &SubmitIntent, _machines: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+
+    /// Something happened to an order: what [`Self::output`] makes of that, unless it is
+    /// overridden.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn order_event(
+        &mut self,
+        _strategy: StrategyId,
+        _event: &OrderEvent,
+        _fee_in_quote: Amount,
+        _machines: &Machines,
+    ) -> Result<(), WatchError> {
+        Ok(())
+    }
 
     /// A strategy published a value. Only of runs that were told to [`Run::publishing`].
     ///
@@ -70,13 +113,17 @@ pub trait Watcher {
     }
 
     /// When [`Self::sample`] is due next, by the time of events; never, if `None`.
-    fn sample_at(&self) -> Option<Timestamp>;
+    fn sample_at(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// The time that was asked for has come: the machines stand as of then.
     ///
     /// # Errors
     /// What ends the run.
-    fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError>;
+    fn sample(&mut self, _now: Timestamp, _machines: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
 }
 
 /// Nobody watches.
@@ -85,12 +132,6 @@ pub struct Unwatched;
 
 impl Watcher for Unwatched {
     fn output(&mut self, _: &CascadeOutput, _: &Machines) -> Result<(), WatchError> {
-        Ok(())
-    }
-    fn sample_at(&self) -> Option<Timestamp> {
-        None
-    }
-    fn sample(&mut self, _: Timestamp, _: &Machines) -> Result<(), WatchError> {
         Ok(())
     }
 }

@@ -17,15 +17,6 @@ use store::deliveries::DeliveryReader;
 
 use crate::wiring::{FeedSetup, Foundation};
 
-/// The file that makes a directory a recording of a run.
-const INPUTS: &str = "inputs.jsonl.gz";
-
-/// Whether a directory is the recording of a run.
-#[must_use]
-pub fn is_recorded_run(directory: &Path) -> bool {
-    directory.join(INPUTS).is_file()
-}
-
 /// A recorded run, looked through once.
 #[derive(Debug)]
 pub struct RecordedRun {

@@ -140,15 +140,17 @@ impl Reading<'_> {
             "denied" => Outcome::Denied(reason()?),
             "completed" => Outcome::Filled,
             "canceled" => Outcome::Canceled(match reason()?.as_str() {
+                "requested" => CancelReason::Requested,
                 "replaced" => CancelReason::Replaced,
                 "engine" => CancelReason::Engine,
                 "venue" => CancelReason::Venue,
-                _ => CancelReason::Requested,
+                other => return Err(format!("`{other}` is no reason of a cancel")),
             }),
             "expired" => Outcome::Expired(reason()?),
             "rejected" => Outcome::Rejected(reason()?),
             "absent" => Outcome::Absent,
-            _ => return Ok(()),
+            "triggered" | "cancel_rejected" | "outcome_unknown" => return Ok(()),
+            other => return Err(format!("`{other}` is no event of an order")),
         };
         record.outcome = outcome;
         record.ended_at = Some(at);
@@ -174,7 +176,8 @@ impl Reading<'_> {
         };
         let liquidity = match row.text("liquidity")? {
             "maker" => Liquidity::Maker,
-            _ => Liquidity::Taker,
+            "taker" => Liquidity::Taker,
+            other => return Err(format!("`{other}` is no liquidity")),
         };
         let quantity = row.value("quantity")?;
         let trade = None;
@@ -202,9 +205,10 @@ fn wanted(
         side: row.side()?,
         kind: row.text("type")?.to_owned(),
         role: match row.text("role")? {
+            "entry" => Role::Entry,
             "exit" => Role::Exit,
             "protective" => Role::Protective,
-            _ => Role::Entry,
+            other => return Err(format!("`{other}` is no role")),
         },
         price: row.maybe("price")?,
         stop_price: row.maybe("stop_price")?,

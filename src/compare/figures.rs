@@ -170,12 +170,8 @@ impl Mean {
     }
 
     fn value(&self) -> Option<f64> {
-        ratio_of(self.sum, self.weight)
+        ratio(self.sum, self.weight)
     }
-}
-
-fn ratio_of(sum: f64, weight: f64) -> Option<f64> {
-    (weight > 0.0).then(|| sum / weight)
 }
 
 /// The value below which a share of them lies, by rank.

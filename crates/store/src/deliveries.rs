@@ -26,6 +26,12 @@ use crate::source::{Lines, SourceError};
 const INPUTS: &str = "inputs.jsonl.gz";
 const FRAMES: &str = "frames";
 
+/// Whether a directory holds the recorded inputs of a run.
+#[must_use]
+pub fn is_recorded_run(directory: &Path) -> bool {
+    directory.join(INPUTS).is_file()
+}
+
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

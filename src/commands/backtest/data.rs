@@ -10,11 +10,12 @@ use exchange::symbols::split_name;
 use model::{Instrument, InstrumentId, Instruments, Interval, Symbol, Timestamp};
 use sha2::{Digest as _, Sha256};
 use store::catalog::{Catalog, Kind, Series};
+use store::deliveries::is_recorded_run;
 
 use crate::cli::history::HistoryArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
-use crate::recorded::{RecordedRun, is_recorded_run};
+use crate::recorded::RecordedRun;
 
 /// How many lines tell what a file holds.
 const LINES_LOOKED_AT: usize = 3;

@@ -16,7 +16,8 @@ use crate::venue::Balance;
 
 /// The same difference at so many looks in a row is one.
 const SAME_LOOKS: u8 = 4;
-/// So is one that changes, but was never gone for so long: orders are filled all the time then.
+/// So is one that changes, but was never gone at as many looks and for so long: orders are filled
+/// all the time then.
 const NEVER_GONE: Duration = Duration::from_secs(60);
 /// Looks after which the pause between them grows no more.
 const DOUBLINGS_MAX: u32 = 5;
@@ -36,6 +37,7 @@ pub struct Unexplained {
 struct Doubt {
     delta: Amount,
     same_looks: u8,
+    looks: u8,
     since: Timestamp,
 }
 
@@ -47,6 +49,8 @@ pub(super) struct Balances {
     newest_at: Timestamp,
     /// What the account held at the look under way, of what it should not.
     read: BTreeMap<Asset, Amount>,
+    /// The venue's time of that.
+    read_at: Timestamp,
     /// Since when only figures are read that are older than what was booked.
     stale_since: Option<Timestamp>,
     is_stale: bool,
@@ -62,6 +66,7 @@ impl Balances {
             expected,
             newest_at: Timestamp::EPOCH,
             read: BTreeMap::new(),
+            read_at: Timestamp::EPOCH,
             stale_since: None,
             is_stale: false,
             doubts: BTreeMap::new(),
@@ -75,28 +80,40 @@ impl Balances {
         // One that leaves the range of amounts the ledger refuses, loudly.
         let Ok(changes) = balance_changes(fill, base, quote) else { return };
         for (asset, delta) in changes {
-            self.add(asset, delta);
+            self.add(asset, delta, fill.event_at);
         }
         self.newest_at = self.newest_at.max(fill.event_at);
     }
 
     /// A deposit or withdrawal was booked.
     pub fn flow(&mut self, asset: Asset, delta: Amount, at: Timestamp) {
-        self.add(asset, delta);
+        self.add(asset, delta, at);
         self.newest_at = self.newest_at.max(at);
     }
 
-    fn add(&mut self, asset: Asset, delta: Amount) {
-        let expected = self.expected.entry(asset).or_default();
-        if let Ok(sum) = expected.checked_add(delta) {
-            *expected = sum;
+    /// What happens after the account was read moves what it is held against as well: else every
+    /// fill of a busy strategy would be a difference.
+    fn add(&mut self, asset: Asset, delta: Amount, at: Timestamp) {
+        let after_reading = self.read.get_mut(&asset).filter(|_| at > self.read_at);
+        for amount in [Some(self.expected.entry(asset).or_default()), after_reading] {
+            let Some(amount) = amount else { continue };
+            if let Ok(sum) = amount.checked_add(delta) {
+                *amount = sum;
+            }
         }
+    }
+
+    /// What was missed while nobody was connected is about to be booked: doubts begin anew.
+    pub fn begin_anew(&mut self) {
+        self.doubts.clear();
+        (self.stale_since, self.looks) = (None, 0);
     }
 
     /// The account was read: all of it. Of assets that no instrument has nobody can tell what they
     /// should be.
     pub fn on_read(&mut self, balances: &[Balance], instruments: &Instruments, at: Timestamp) {
         self.is_stale = at < self.newest_at;
+        self.read_at = at;
         self.read.clear();
         for asset in instruments.iter().flat_map(|known| [known.base, known.quote]) {
             let held = balances.iter().find(|balance| balance.asset == asset);
@@ -136,16 +153,18 @@ impl Balances {
         let judged = differing.into_iter().filter_map(|(asset, account)| {
             let ledger = expected.get(&asset).copied().unwrap_or_default();
             let delta = account - ledger;
-            let fresh = || Doubt { delta, same_looks: 0, since: now };
+            let fresh = || Doubt { delta, same_looks: 0, looks: 0, since: now };
             let doubt = doubts.entry(asset).or_insert_with(fresh);
             if doubt.delta != delta {
                 if doubt.delta.is_negative() != delta.is_negative() {
-                    doubt.since = now;
+                    (doubt.since, doubt.looks) = (now, 0);
                 }
                 (doubt.delta, doubt.same_looks) = (delta, 0);
             }
             doubt.same_looks = doubt.same_looks.saturating_add(1);
-            let stays = doubt.same_looks >= SAME_LOOKS || doubt.since.after(NEVER_GONE) <= now;
+            doubt.looks = doubt.looks.saturating_add(1);
+            let is_never_gone = doubt.looks >= SAME_LOOKS && doubt.since.after(NEVER_GONE) <= now;
+            let stays = doubt.same_looks >= SAME_LOOKS || is_never_gone;
             let is_news = stays && told.insert(asset, delta) != Some(delta);
             is_news.then_some(Unexplained { asset, ledger, account })
         });
@@ -289,6 +308,10 @@ mod tests {
             ],
         );
         check(
+            "a fill on its way at each of two looks with a long pause between",
+            &[Look(0, "3", "900", 0, &[]), Buy(0), Look(61, "4", "800", 61, &[])],
+        );
+        check(
             "taken out while orders fill all the time",
             &[
                 Look(0, "2", "990", 0, &[]),
@@ -312,6 +335,22 @@ mod tests {
                 Look(41, "3", "900", 10, &[]),
             ],
         );
+    }
+
+    #[test]
+    fn what_is_booked_after_the_account_was_read_is_no_difference() {
+        let opening = [(asset("BTC"), amount("2")), (asset("USDT"), amount("1000"))];
+        let mut balances = Balances::new(opening.into());
+        // A fill on its way when the account is read; it is booked, and another one after it.
+        let held = [("BTC", "3"), ("USDT", "900")].map(|(name, free)| {
+            let (asset, free) = (asset(name), amount(free));
+            Balance { asset, free, locked: Amount::ZERO }
+        });
+        balances.on_read(&held, &instruments(), Timestamp::from_secs(5));
+        balances.book(&fill(5), asset("BTC"), asset("USDT"));
+        balances.book(&fill(6), asset("BTC"), asset("USDT"));
+        assert_eq!(balances.end_look(Timestamp::from_secs(7)), []);
+        assert_eq!(balances.pause(Duration::from_secs(2)), None, "nothing is in doubt");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //!
 //! The steps: every order that is not final is asked about; then account, open orders and trades
 //! are read; what we missed is booked, strays of ours are cancelled, orders of others are counted
-//! and left alone; what the account holds is compared with what was booked. The light form reads the same without closing the way for new orders; after
-//! the first one, trades only of instruments on which something of ours happened.
+//! and left alone; what the account holds is compared with what was booked. The light form reads
+//! the same without closing the way for new orders; after the first one, trades only of instruments
+//! on which something of ours happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,6 +89,9 @@ impl ExecutionMachine {
             effects.push(ExecutionEffect::Detached { reason });
         }
         self.drop_questions();
+        if let Some(balances) = &mut self.balances {
+            balances.begin_anew();
+        }
         self.reconcile.phase = Phase::AskingOrders;
         self.reconcile.next_at = None;
         let asked: BTreeSet<OrderId> = self
@@ -147,9 +151,7 @@ impl ExecutionMachine {
                 self.reconcile.active.clone_from(&all);
                 self.read_everything(now, all);
             }
-            Phase::ReadingAccount
-                if self.reads.is_idle() && self.unclaimed.is_empty() && !self.awaits_fills() =>
-            {
+            Phase::ReadingAccount if self.reads.is_idle() && self.is_booked() => {
                 self.end_reconcile(now, effects);
             }
             Phase::Live if self.reconcile.next_at.is_some_and(|at| at <= now) => {
@@ -174,8 +176,12 @@ impl ExecutionMachine {
     fn end_reconcile(&mut self, now: Timestamp, effects: &mut Vec<ExecutionEffect>) {
         self.reconcile.phase = Phase::Live;
         let mut pause = self.policy.reconcile_every;
+        let is_booked = self.is_booked();
         if let Some(balances) = &mut self.balances {
-            effects.extend(balances.end_look(now).into_iter().map(ExecutionEffect::BalanceDiffers));
+            if is_booked {
+                let differing = balances.end_look(now).into_iter();
+                effects.extend(differing.map(ExecutionEffect::BalanceDiffers));
+            }
             if let Some(soon) = balances.pause(self.policy.read_spacing.max(LEAST_PAUSE)) {
                 pause = pause.min(soon);
                 // It may have been traded by hand where nothing of ours happened.
@@ -193,6 +199,11 @@ impl ExecutionMachine {
         for instrument in instruments {
             self.want_read(now, Read::Trades(instrument));
         }
+    }
+
+    /// Whether every fill that is known of is booked: only then can a balance be judged.
+    fn is_booked(&self) -> bool {
+        self.unclaimed.is_empty() && !self.awaits_fills()
     }
 
     /// Whether fills that the venue counts are still to come. Once their instrument is halted the

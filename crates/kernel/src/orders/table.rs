@@ -8,17 +8,24 @@ use model::{InstrumentId, OrderId, StrategyId, VenueOrderId};
 use super::order::Order;
 use crate::sorted::SortedQueue;
 
-/// The numbers of one strategy in one start of the engine, and where their orders are kept. A
-/// strategy counts up; the engine's own numbers lie above.
+/// The numbers of one strategy in one start of the engine, and where their orders are kept. It
+/// counts up; so does the engine for it, far above, which stands apart: else each order of the
+/// strategy would be put in before those of the engine.
 struct Numbers {
     epoch: u32,
     strategy: StrategyId,
+    is_engines: bool,
     places: SortedQueue<u32, usize>,
 }
 
 impl Numbers {
-    const fn key(&self) -> (u32, StrategyId) {
-        (self.epoch, self.strategy)
+    fn of(id: OrderId) -> Self {
+        let places = SortedQueue::default();
+        Self { epoch: id.epoch, strategy: id.strategy, is_engines: id.is_engines(), places }
+    }
+
+    const fn key(&self) -> (u32, StrategyId, bool) {
+        (self.epoch, self.strategy, self.is_engines)
     }
 
     const fn id(&self, number: u32) -> OrderId {
@@ -48,7 +55,7 @@ impl fmt::Debug for OrderTable {
 
 impl OrderTable {
     fn group(&self, id: OrderId) -> Result<usize, usize> {
-        self.numbers.binary_search_by_key(&(id.epoch, id.strategy), Numbers::key)
+        self.numbers.binary_search_by_key(&(id.epoch, id.strategy, id.is_engines()), Numbers::key)
     }
 
     #[inline]
@@ -96,8 +103,7 @@ impl OrderTable {
         };
         self.last.set(place);
         let group = self.group(id).unwrap_or_else(|group| {
-            let places = SortedQueue::default();
-            self.numbers.insert(group, Numbers { epoch: id.epoch, strategy: id.strategy, places });
+            self.numbers.insert(group, Numbers::of(id));
             group
         });
         self.numbers[group].places.insert(id.number, place).is_none()

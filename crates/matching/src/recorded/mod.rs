@@ -2,9 +2,9 @@
 //!
 //! **What is known decides how.** With levels (depth or best prices), a taker takes what is
 //! displayed, and what it took stays taken until the level changes (a market order that takes more
-//! than best prices alone display pays half a spread and slippage for the rest); a resting order starts
-//! behind what its level displays and moves up as [`QueueModel`] says; it fills from trades at
-//! its price once it is in front, from any trade beyond its price, and from displayed quantity
+//! than best prices alone display pays half a spread and slippage for the rest); a resting order
+//! starts behind what its level displays and moves up as [`QueueModel`] says; it fills from trades
+//! at its price once it is in front, from any trade beyond its price, and from displayed quantity
 //! of the other side that reaches its price. Without levels, a taker pays half a spread and
 //! slippage on the last price, and a resting order fills only from trades beyond its price, with
 //! its share of their volume.
@@ -532,6 +532,7 @@ impl Matcher<Recorded> {
         }
         if let MarketEvent::Trade(trade) = event
             && self.desk.orders.is_empty()
+            && self.liquidity.own.is_idle()
         {
             // Nobody rests, waits or follows.
             self.liquidity.has_trades = true;

@@ -56,9 +56,9 @@ impl Call {
         OrderPair { stop, target }: &OrderPair,
         options: SubmitOptions,
     ) -> Self {
-        let params = Params::new()
+        let params = Params::of_order()
             .text("symbol", instrument.symbol.as_str())
-            .text("side", OrderSide::from(stop.new.side).as_str());
+            .word("side", OrderSide::from(stop.new.side).as_str());
         let params = with_quantity(params, instrument, stop.new.quantity);
         let (above, below) = match stop.new.side {
             Side::Sell => (target, stop),
@@ -66,8 +66,8 @@ impl Call {
         };
         let params = with_leg(params, &ABOVE, above);
         let params = with_leg(params, &BELOW, below)
-            .text("newOrderRespType", options.response.as_str())
-            .text("selfTradePreventionMode", options.self_trade_prevention.as_str());
+            .word("newOrderRespType", options.response.as_str())
+            .word("selfTradePreventionMode", options.self_trade_prevention.as_str());
         Self::new(Operation::PlaceOco, 1, params)
     }
 
@@ -82,9 +82,9 @@ impl Call {
     ) -> Self {
         let params = Self::submit(instrument, new, client_order_id, options)
             .params
-            .text("cancelReplaceMode", "STOP_ON_FAILURE")
+            .word("cancelReplaceMode", "STOP_ON_FAILURE")
             .text("cancelOrigClientOrderId", old.as_str())
-            .text("cancelRestrictions", "ONLY_NEW");
+            .word("cancelRestrictions", "ONLY_NEW");
         Self::new(Operation::CancelReplace, 1, params)
     }
 }
@@ -117,7 +117,7 @@ const BELOW: LegNames = LegNames {
 fn with_leg(params: Params, names: &LegNames, leg: &OrderLeg) -> Params {
     let kind = &leg.new.kind;
     let mut params = params
-        .text(names.kind, OrderType::from(kind).as_str())
+        .word(names.kind, OrderType::from(kind).as_str())
         .text(names.client_order_id, leg.client_order_id.as_str());
     if let Some(price) = kind.limit_price() {
         params = params.text(names.price, price.to_plain_string());
@@ -126,7 +126,7 @@ fn with_leg(params: Params, names: &LegNames, leg: &OrderLeg) -> Params {
         params = params.text(names.stop_price, stop_price.to_plain_string());
     }
     if let Some(time_in_force) = kind.time_in_force() {
-        params = params.text(names.time_in_force, WireTimeInForce::from(time_in_force).as_str());
+        params = params.word(names.time_in_force, WireTimeInForce::from(time_in_force).as_str());
     }
     params
 }

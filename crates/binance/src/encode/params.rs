@@ -46,7 +46,7 @@ impl Params {
 
     /// None yet, with room for as many as an order has.
     pub(super) fn of_order() -> Self {
-        Self { entries: Vec::with_capacity(12) }
+        Self { entries: Vec::with_capacity(16) }
     }
 
     /// Adds a text or a decimal number, which the venue takes as text.

@@ -24,6 +24,8 @@ baked into text, so a script can rely on names and fields.
   reader turns them into floats. Units stand last in a name (`age_ms`).
 - `correlation` is the same on every line that one market event caused, from the tick to the fill:
   `grep '\"correlation\":\"…\"'` tells the story of an order.
+- Lines about orders (`order.…`) are written by a thread of their own up to 10 ms after the event, in
+  order among each other: a line of another part may stand before them.
 - A line is never waited for: when the disk is full or too slow, lines are dropped and counted, and
   `log.dropped` says how many as soon as it can. Trading goes on.
 - `tickwright logs summary FILE` rebuilds orders, fills, fees and profit from the file alone.

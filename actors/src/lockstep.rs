@@ -29,7 +29,7 @@ use crate::outbox::Gauge;
 use crate::risk::RiskActor;
 use crate::strategy::{ReadStrategyStatus, Stage, StrategyActor};
 use crate::timer::{Sleeper, arm};
-use crate::wire::{Wire, WireShell};
+use crate::wire::{Traffic, Wire, WireShell};
 
 /// Messages that may be held back: those of one cascade.
 const HELD_BOUND: usize = 65_536;
@@ -217,30 +217,6 @@ impl Handler<Flush> for RiskActor {
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "Traffic")]
 struct ReadTraffic;
-
-/// Counters of a wire.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, MessageResponse)]
-pub(crate) struct Traffic {
-    /// Texts sent over websockets.
-    pub sent: u64,
-    /// Texts received over websockets.
-    pub received: u64,
-    /// Connections and requests under way.
-    pub open: usize,
-    /// Requests answered.
-    pub answered: u64,
-}
-
-impl Traffic {
-    const fn and(self, other: Self) -> Self {
-        Self {
-            sent: self.sent + other.sent,
-            received: self.received + other.received,
-            open: self.open + other.open,
-            answered: self.answered + other.answered,
-        }
-    }
-}
 
 /// The next venue time at which an actor's machine wants to be woken.
 #[derive(Message, Clone, Copy, Debug)]

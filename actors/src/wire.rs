@@ -15,8 +15,6 @@ use transport::ws::{
     Flush, ReceiveError, Utf8Bytes, WsEvent, WsFrame, WsOptions, WsSender, connect,
 };
 
-use crate::lockstep::Traffic;
-
 /// Something that arrived on a websocket.
 #[derive(Debug)]
 pub struct Arrival {
@@ -55,6 +53,30 @@ enum Sender {
 struct Socket {
     sender: Sender,
     stream: SpawnHandle,
+}
+
+/// Counters of a wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, MessageResponse)]
+pub(crate) struct Traffic {
+    /// Texts sent over websockets.
+    pub sent: u64,
+    /// Texts received over websockets.
+    pub received: u64,
+    /// Connections and requests under way.
+    pub open: usize,
+    /// Requests answered.
+    pub answered: u64,
+}
+
+impl Traffic {
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            received: self.received + other.received,
+            open: self.open + other.open,
+            answered: self.answered + other.answered,
+        }
+    }
 }
 
 /// The sockets and the HTTP pool of one actor.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use model::{Symbol, Timestamp};
+use model::Timestamp;
 use store::SourceError;
 use store::catalog::{Catalog, Exponents, Market};
 use store::recordings::{RecordedLine, RecordingReader};
@@ -101,11 +101,4 @@ fn read_messages(
     report.pass_over("lines of the recorder about itself", lines.passed_over());
     sink.finish(path, report)?;
     Ok(None)
-}
-
-/// The symbol that a stream or an address speaks of.
-pub(super) fn symbol_in_url(url: &str) -> Option<Symbol> {
-    let (_, query) = url.split_once('?')?;
-    let symbol = query.split('&').find_map(|pair| pair.strip_prefix("symbol="))?;
-    Symbol::new(symbol).ok()
 }

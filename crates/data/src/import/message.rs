@@ -10,7 +10,6 @@ use store::catalog::{
 };
 use store::recordings::{LineKind, RecordedLine};
 
-use super::capture::symbol_in_url;
 use super::row::{Measure, Refused, checked_aggregate, checked_kline, checked_trade, number};
 use super::sink::Row;
 
@@ -363,4 +362,11 @@ impl Reader<'_> {
         }
         Ok(levels.into_iter().map(Row::Level).collect())
     }
+}
+
+/// The symbol that a stream or an address speaks of.
+fn symbol_in_url(url: &str) -> Option<Symbol> {
+    let (_, query) = url.split_once('?')?;
+    let symbol = query.split('&').find_map(|pair| pair.strip_prefix("symbol="))?;
+    Symbol::new(symbol).ok()
 }

@@ -43,8 +43,8 @@ use model::{Amount, Asset, InstrumentStatus, Price, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::answer::{Answer, json as answer};
 use super::faults::{Alteration, Failure, FailurePoint, PlannedFailure};
-use super::http::{Answer, json as answer};
 use super::script::FaultScript;
 use super::state::{ReplayProgress, Shared, State};
 use super::ws::query_value;

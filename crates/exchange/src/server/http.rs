@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode};
+use hyper::header::{HeaderName, HeaderValue};
 use model::Timestamp;
 
+use super::answer::{Answer, json, refuse};
 use super::faults::{Failure, FailurePoint};
 use super::state::{Caller, Shared};
 use super::{control, ws};
@@ -22,35 +22,10 @@ use crate::api::{Reply, TimeUnit};
 /// Largest request body.
 const MAX_BODY: usize = 64 * 1024;
 
-/// An answer.
-pub type Answer = Response<Full<Bytes>>;
-
 /// A connection that must be cut instead of answered.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is cut by a fault")]
 pub struct Cut;
-
-/// JSON with a status.
-#[must_use]
-pub fn json(status: u16, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
-    response
-}
-
-/// The answer that an error is.
-#[must_use]
-pub fn refuse(error: &ApiError) -> Answer {
-    let mut response = json(error.status, error.to_json());
-    if let Some(secs) = error.retry_after_secs {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
-    }
-    response
-}
 
 /// Handles one request.
 ///

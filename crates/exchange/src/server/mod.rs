@@ -1,5 +1,6 @@
 //! The server: sockets in, calls on the machine, answers and streams out.
 
+mod answer;
 mod control;
 pub mod faults;
 mod first_line;
@@ -7,6 +8,7 @@ mod http;
 pub mod listener;
 mod replay;
 pub mod script;
+mod session;
 mod state;
 mod ws;
 mod ws_api;

@@ -1,39 +1,27 @@
-//! The upgrade to a websocket and what every websocket has: pings, a limited life, an ending.
+//! The upgrade to a websocket.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
 use hyper::header::{
     CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
-use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
-use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::http::{Answer, refuse};
+use super::answer::{Answer, refuse};
 use super::state::Shared;
 use super::{ws_api, ws_streams};
 use crate::api::TimeUnit;
 use crate::api::error::ApiError;
-use crate::streams::hub::{Ending, Form, Mailbox};
+use crate::streams::hub::Form;
 
-/// A websocket of the server.
-pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
-/// Frames taken from the queue at once.
-const BATCH: usize = 64;
 /// Largest message that a client may send.
 const MAX_MESSAGE: usize = 64 * 1024;
 
@@ -130,177 +118,4 @@ pub fn upgrade(shared: &Arc<Shared>, address: IpAddr, mut request: Request<Incom
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
     response
-}
-
-/// What a websocket's task does next.
-#[derive(Debug)]
-pub enum Event {
-    /// The client sent a text.
-    Text(Utf8Bytes),
-    /// The client sent a ping or a pong: it counts as a message.
-    Beat,
-    /// It is over; whatever had to be said was said.
-    Over,
-}
-
-/// A websocket with its mailbox and its timers.
-pub struct Session {
-    socket: Socket,
-    /// Its mailbox.
-    pub mailbox: Mailbox,
-    batch: Vec<Utf8Bytes>,
-    /// Taken from the queue and not sent yet.
-    unsent: VecDeque<Utf8Bytes>,
-    ping_every: Duration,
-    pong_within: Duration,
-    next_ping: Instant,
-    ends_at: Instant,
-    /// The oldest ping without a pong: when it was sent, and the payload of the newest.
-    unanswered: Option<Instant>,
-    payload: u64,
-}
-
-impl Session {
-    /// Takes over a socket.
-    pub fn new(shared: &Shared, socket: Socket, mailbox: Mailbox) -> Self {
-        let config = &shared.config;
-        let now = Instant::now();
-        Self {
-            socket,
-            mailbox,
-            batch: Vec::with_capacity(BATCH),
-            unsent: VecDeque::with_capacity(BATCH),
-            ping_every: config.ping_every,
-            pong_within: config.pong_within,
-            next_ping: now + config.ping_every,
-            ends_at: now + config.connection_life,
-            unanswered: None,
-            payload: 0,
-        }
-    }
-
-    /// Sends what is queued, keeps the timers, and returns what the client did.
-    pub async fn next(&mut self) -> Event {
-        loop {
-            if let Some(event) = self.turn().await {
-                return event;
-            }
-        }
-    }
-
-    async fn turn(&mut self) -> Option<Event> {
-        enum Turn {
-            Ended,
-            Frames,
-            Incoming(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
-            Timer,
-        }
-        let timer = self.next_ping.min(self.ends_at);
-        let turn = tokio::select! {
-            biased;
-            _ = self.mailbox.ending.changed() => Turn::Ended,
-            incoming = self.socket.next() => Turn::Incoming(incoming),
-            count = self.mailbox.frames.recv_many(&mut self.batch, BATCH) => {
-                if count == 0 { Turn::Ended } else { Turn::Frames }
-            }
-            () = tokio::time::sleep_until(timer) => Turn::Timer,
-        };
-        match turn {
-            Turn::Ended => Some(self.end().await),
-            Turn::Frames => self.send_batch().await,
-            Turn::Incoming(Some(Ok(message))) => self.receive(message),
-            Turn::Incoming(Some(Err(_)) | None) => Some(Event::Over),
-            Turn::Timer => self.beat().await,
-        }
-    }
-
-    fn receive(&mut self, message: Message) -> Option<Event> {
-        match message {
-            Message::Text(text) => Some(Event::Text(text)),
-            Message::Binary(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                Some(Event::Text(text.into()))
-            }
-            Message::Ping(_) => Some(Event::Beat),
-            Message::Pong(payload) => {
-                if payload.as_ref() == self.payload.to_string().as_bytes() {
-                    self.unanswered = None;
-                }
-                Some(Event::Beat)
-            }
-            Message::Close(_) => Some(Event::Over),
-            Message::Frame(_) => None,
-        }
-    }
-
-    /// Sends a batch, unless the connection ends first: a reader that stands still must not
-    /// hold up its own end.
-    async fn send_batch(&mut self) -> Option<Event> {
-        let Self { socket, mailbox, batch, unsent, .. } = self;
-        unsent.extend(batch.drain(..));
-        let sending = async {
-            while !unsent.is_empty() {
-                std::future::poll_fn(|context| socket.poll_ready_unpin(context)).await?;
-                if let Some(frame) = unsent.pop_front() {
-                    socket.start_send_unpin(Message::Text(frame))?;
-                }
-            }
-            socket.flush().await
-        };
-        let is_sent = tokio::select! {
-            biased;
-            _ = mailbox.ending.changed() => None,
-            result = sending => Some(result.is_ok()),
-        };
-        match is_sent {
-            Some(true) => None,
-            Some(false) => Some(Event::Over),
-            None => Some(self.end().await),
-        }
-    }
-
-    async fn beat(&mut self) -> Option<Event> {
-        let now = Instant::now();
-        if now >= self.ends_at {
-            return Some(self.close(1001, "the connection has reached its age limit").await);
-        }
-        let is_dead = self.unanswered.is_some_and(|since| now - since >= self.pong_within);
-        if is_dead {
-            return Some(self.close(1008, "pong timeout").await);
-        }
-        self.payload += 1;
-        self.unanswered.get_or_insert(now);
-        self.next_ping = now + self.ping_every;
-        let ping = Message::Ping(self.payload.to_string().into());
-        if self.socket.send(ping).await.is_err() { Some(Event::Over) } else { None }
-    }
-
-    async fn end(&mut self) -> Event {
-        let ending = self.mailbox.ending.borrow().clone();
-        match ending {
-            Some(Ending::Close { code, reason }) => self.close(code, &reason).await,
-            Some(Ending::Drop) | None => Event::Over,
-        }
-    }
-
-    /// Closes with a code and a reason.
-    pub async fn close(&mut self, code: u16, reason: &str) -> Event {
-        /// A reader that does not read can't be told good-bye.
-        const PATIENCE: Duration = Duration::from_secs(2);
-        let frame =
-            CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from(reason.to_owned()) };
-        let _ = tokio::time::timeout(PATIENCE, async {
-            // What was queued before comes first.
-            while let Some(frame) =
-                self.unsent.pop_front().or_else(|| self.mailbox.frames.try_recv().ok())
-            {
-                self.socket.feed(Message::Text(frame)).await?;
-            }
-            self.socket.close(Some(frame)).await?;
-            while let Some(Ok(_)) = self.socket.next().await {}
-            Ok::<(), tokio_tungstenite::tungstenite::Error>(())
-        })
-        .await;
-        Event::Over
-    }
 }

@@ -9,8 +9,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::faults::{Failure, FailurePoint};
+use super::session::{Event, Session, Socket};
 use super::state::{Caller, Shared, State};
-use super::ws::{Event, Session, Socket};
 use crate::api::auth::{Credential, Security, authorize};
 use crate::api::error::ApiError;
 use crate::api::params::Params;

@@ -9,8 +9,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::session::{Event, Session, Socket};
 use super::state::{Shared, State};
-use super::ws::{Event, Session, Socket};
 use crate::api::TimeUnit;
 use crate::streams::hub::{ConnectionId, Form};
 

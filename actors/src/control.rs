@@ -296,9 +296,24 @@ async fn converse(stream: UnixStream, parts: &ControlParts) -> io::Result<()> {
     }
 }
 
-/// An actor that does not answer, in words.
-fn stuck(error: MailboxError) -> String {
-    format!("the engine does not answer ({error}): look at its log; the file HALT works as well")
+/// Why a command was not carried out; the operator reads it.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// An actor does not answer.
+    #[error("the engine does not answer ({0}): look at its log; the file HALT works as well")]
+    Stuck(#[from] MailboxError),
+    /// The file that halts is still there.
+    #[error("{} exists: remove it first", .0.display())]
+    KillSwitch(PathBuf),
+    /// No strategy has that name.
+    #[error("no strategy {name}: this ledger knows {}", known.join(", "))]
+    UnknownStrategy { name: String, known: Arc<[String]> },
+}
+
+impl From<Refusal> for ControlAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { reason: refusal.to_string() }
+    }
 }
 
 impl ControlParts {
@@ -316,28 +331,27 @@ impl ControlParts {
         };
         match done {
             Ok(()) => self.with_status(|status| ControlAnswer::Done { status }).await,
-            Err(reason) => ControlAnswer::Refused { reason },
+            Err(refusal) => refusal.into(),
         }
     }
 
-    async fn resume(&self, reason: Option<String>) -> Result<(), String> {
+    async fn resume(&self, reason: Option<String>) -> Result<(), Refusal> {
         if self.kill_switch.try_exists().unwrap_or(true) {
-            let path = self.kill_switch.display();
-            return Err(format!("{path} exists: remove it first"));
+            return Err(Refusal::KillSwitch(self.kill_switch.clone()));
         }
         self.change(TradingState::Active, reason).await
     }
 
-    async fn change(&self, state: TradingState, reason: Option<String>) -> Result<(), String> {
+    async fn change(&self, state: TradingState, reason: Option<String>) -> Result<(), Refusal> {
         let reason = reason.unwrap_or_else(|| "by command".to_owned());
         let command = state.name();
         log_event!(CONTROL_COMMANDED, command = command, reason = %reason);
         if state == TradingState::Halted {
             let gate = self.controls.execution.send(SetTrading(state)).timeout(ANSWER_TIMEOUT);
-            gate.await.map_err(stuck)?;
+            gate.await?;
         }
         let set = SetTradingState { state, by: Authority::Operator, reason };
-        self.controls.risk.send(set).timeout(ANSWER_TIMEOUT).await.map_err(stuck)
+        Ok(self.controls.risk.send(set).timeout(ANSWER_TIMEOUT).await?)
     }
 
     async fn flatten(
@@ -346,34 +360,34 @@ impl ControlParts {
         max_slippage_bps: u32,
         dry_run: bool,
     ) -> ControlAnswer {
-        let refuse = |reason| ControlAnswer::Refused { reason };
         let found = strategy.as_ref().map(|name| self.strategy_id(name)).transpose();
         let strategy = match found {
             Ok(strategy) => strategy,
-            Err(reason) => return refuse(reason),
+            Err(refusal) => return refusal.into(),
         };
         let risk = &self.controls.risk;
         let plan = PlanFlatten { strategy, max_slippage_bps };
         let plan = match risk.send(plan).timeout(ANSWER_TIMEOUT).await {
             Ok(plan) => self.shown(&plan.0),
-            Err(error) => return refuse(stuck(error)),
+            Err(error) => return Refusal::from(error).into(),
         };
         if !dry_run {
             let reason = format!("within {max_slippage_bps} basis points");
             log_event!(CONTROL_COMMANDED, command = "flatten", reason = %reason);
             let flatten = Flatten { strategy, max_slippage_bps };
             if let Err(error) = risk.send(flatten).timeout(ANSWER_TIMEOUT).await {
-                return refuse(stuck(error));
+                return Refusal::from(error).into();
             }
         }
         self.with_status(|status| ControlAnswer::Plan { plan, status }).await
     }
 
-    fn strategy_id(&self, name: &str) -> Result<StrategyId, String> {
+    fn strategy_id(&self, name: &str) -> Result<StrategyId, Refusal> {
         let found = self.strategies.iter().position(|known| known == name);
         let found = found.and_then(|index| u16::try_from(index).ok()).map(StrategyId);
-        found.ok_or_else(|| {
-            format!("no strategy {name}: this ledger knows {}", self.strategies.join(", "))
+        found.ok_or_else(|| Refusal::UnknownStrategy {
+            name: name.to_owned(),
+            known: Arc::clone(&self.strategies),
         })
     }
 
@@ -383,7 +397,7 @@ impl ControlParts {
     ) -> ControlAnswer {
         match self.status().await {
             Ok(status) => answer(status),
-            Err(error) => ControlAnswer::Refused { reason: stuck(error) },
+            Err(error) => Refusal::from(error).into(),
         }
     }
 

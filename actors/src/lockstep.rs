@@ -62,8 +62,13 @@ pub struct Progress {
     pub sent: u64,
 }
 
+/// Why a step was not done: from whatever way there is to the exchange.
+#[derive(Debug, thiserror::Error)]
+#[error("the exchange: {0}")]
+pub struct StepRefused(pub Box<dyn std::error::Error>);
+
 /// The answer to a step.
-pub type Stepped<'a> = Pin<Box<dyn Future<Output = Result<Progress, String>> + 'a>>;
+pub type Stepped<'a> = Pin<Box<dyn Future<Output = Result<Progress, StepRefused>> + 'a>>;
 
 /// The way to the exchange's control path.
 pub trait Pacer {
@@ -72,11 +77,11 @@ pub trait Pacer {
 }
 
 /// Why a run in step ended early.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum LockstepError {
     /// The exchange did not do what was asked of it.
-    #[error("the exchange: {0}")]
-    Exchange(String),
+    #[error(transparent)]
+    Exchange(#[from] StepRefused),
     /// An actor is gone.
     #[error("{0} is gone")]
     Gone(&'static str),
@@ -381,7 +386,7 @@ impl Lockstep {
     }
 
     async fn step(&mut self, pacer: &dyn Pacer, step: Step) -> Result<(), LockstepError> {
-        self.known = pacer.step(step).await.map_err(LockstepError::Exchange)?;
+        self.known = pacer.step(step).await?;
         Ok(())
     }
 

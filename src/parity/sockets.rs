@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actors::clock::Clock;
 use actors::journal::{JournalQueue, JournalThread};
-use actors::lockstep::{Happened, Lockstep, Pacer, Progress, Step, Stepped};
+use actors::lockstep::{Happened, Lockstep, Pacer, Progress, Step, StepRefused, Stepped};
 use exchange::{ExchangeConfig, MarketConfig, ReplayConfig};
 use kernel::journal::{JournalAhead, JournalError, Persist};
 use kernel::orders::ExecutionPolicy;
@@ -60,7 +60,7 @@ struct Told {
 }
 
 impl Control<'_> {
-    async fn ask(&self, step: Step) -> Result<Progress, String> {
+    async fn ask(&self, step: Step) -> Result<Progress, StepRefused> {
         let answered = match step {
             Step::Look => self.rest.get("/control/step").await,
             Step::Clock(at) => {
@@ -68,8 +68,9 @@ impl Control<'_> {
             }
             Step::Line => self.rest.post("/control/step").await,
         };
-        let body = answered.map_err(|error| error.to_string())?;
-        let told: Told = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let body = answered.map_err(|error| StepRefused(error.into()))?;
+        let told: Told =
+            serde_json::from_slice(&body).map_err(|error| StepRefused(error.into()))?;
         let Told { next_at_ns, handled, sent } = told;
         Ok(Progress { next_at: next_at_ns.map(Timestamp::from_nanos), handled, sent })
     }

@@ -6,6 +6,11 @@
 use model::Timestamp;
 use serde::{Serialize, Serializer};
 
+/// A text that is no speed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("speed `{0}` is neither `max` nor a factor from 0.001 to {max}", max = Speed::MAX_FACTOR)]
+pub struct NoSpeed(pub String);
+
 /// How fast venue time passes for wall time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Speed {
@@ -24,8 +29,8 @@ impl Speed {
     /// Reads `max` or a factor with up to three decimals, `0.5` or `8`.
     ///
     /// # Errors
-    /// A message that says what is allowed.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// [`NoSpeed`].
+    pub fn parse(text: &str) -> Result<Self, NoSpeed> {
         if text == "max" {
             return Ok(Self::Max);
         }
@@ -36,12 +41,7 @@ impl Speed {
             .filter(|permille| permille.fract().is_zero())
             .and_then(|permille| u32::try_from(permille).ok())
             .filter(|permille| *permille > 0 && *permille <= Self::MAX_FACTOR * 1_000);
-        permille.map(Self::Permille).ok_or_else(|| {
-            format!(
-                "speed `{text}` is neither `max` nor a factor from 0.001 to {}",
-                Self::MAX_FACTOR
-            )
-        })
+        permille.map(Self::Permille).ok_or_else(|| NoSpeed(text.to_owned()))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::ExchangeConfig;
 use crate::market::tape::Print;
 use crate::market::{BestQuote, Market};
 use crate::replay::{Item, ItemKind, Scan, Told};
-use crate::symbols;
+use crate::symbols::{self, UnknownSymbol};
 
 /// Where the ids of our own executions begin: far from any recorded one.
 const OWN_IDS: i64 = 5_000_000_000_000;
@@ -21,13 +21,13 @@ impl Exchange {
     /// An exchange whose market is a recording, before its first line.
     ///
     /// # Errors
-    /// A message that names a symbol that can't be split into two assets.
-    pub fn replayed(config: &ExchangeConfig, scan: &Scan, run: i64) -> Result<Self, String> {
+    /// [`UnknownSymbol`] for one that can't be split into two assets.
+    pub fn replayed(config: &ExchangeConfig, scan: &Scan, run: i64) -> Result<Self, UnknownSymbol> {
         let venue = VenueId::new("sim").expect("a plain name");
         let mut exchange = Self::empty(config, scan.start_at);
         for (symbol, facts) in &scan.symbols {
             let (base, quote) = symbols::split_name(symbol.as_str())
-                .ok_or_else(|| symbols::UnknownSymbol(symbol.to_string()).to_string())?;
+                .ok_or_else(|| UnknownSymbol(symbol.to_string()))?;
             let min_notional: Amount = "0.0001".parse().expect("a plain number");
             let instrument = symbols::instrument(
                 venue,

@@ -246,7 +246,8 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             return Ok(json!({"flow_hash": format!("{hash:016x}")}));
         }
         ("POST", "clock") => {
-            let speed = Speed::parse(&need(query, "speed")?).map_err(|words| (400, words))?;
+            let speed = Speed::parse(&need(query, "speed")?);
+            let speed = speed.map_err(|error| (400, error.to_string()))?;
             set_speed(state, wall, speed)?;
         }
         ("POST", "pause") => set_speed(state, wall, Speed::Permille(0))?,

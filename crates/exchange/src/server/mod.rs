@@ -223,7 +223,8 @@ fn start(
         }
         MarketConfig::Replay(market) => {
             let scan = crate::replay::scan(&market.files)?;
-            let exchange = Exchange::replayed(config, &scan, run).map_err(StartError::Config)?;
+            let exchange = Exchange::replayed(config, &scan, run)
+                .map_err(|error| StartError::Config(error.to_string()))?;
             scanned = Some(scan);
             exchange
         }

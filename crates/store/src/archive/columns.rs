@@ -1,5 +1,7 @@
 //! Which cell of a line is what.
 
+use super::cell::CellError;
+
 /// A column that a row knows.
 pub struct Column {
     /// Its names in headers, in lower case without `_`.
@@ -28,11 +30,11 @@ const MAX_WIDTH: usize = 64;
 
 impl Columns {
     /// From the first line of a file, which may be a header: one that starts with a letter.
-    pub fn of(line: &str, columns: &[Column]) -> Result<(Self, bool), String> {
+    pub fn of(line: &str, columns: &[Column]) -> Result<(Self, bool), CellError> {
         let cells: Vec<&str> = line.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
         let width = cells.len();
         if width > MAX_WIDTH {
-            return Err(format!("{width} columns: not a file of this kind"));
+            return Err(CellError::TooWide(width));
         }
         let is_header = cells[0].starts_with(|first: char| first.is_ascii_alphabetic());
         let plain: Vec<String> =
@@ -45,8 +47,8 @@ impl Columns {
                 (column.place < width).then_some(column.place)
             };
             if place.is_none() && !column.is_optional {
-                let what = if is_header { "header" } else { "line" };
-                return Err(format!("the {what} has no column for {}", column.names[0]));
+                let line = if is_header { "header" } else { "line" };
+                return Err(CellError::NoColumn { line, column: column.names[0] });
             }
             places.push(place);
         }
@@ -54,7 +56,7 @@ impl Columns {
     }
 
     /// The cells of a line.
-    pub fn split<'a>(&self, line: &'a str) -> Result<Cells<'a>, String> {
+    pub fn split<'a>(&self, line: &'a str) -> Result<Cells<'a>, CellError> {
         let mut all = [""; MAX_WIDTH];
         let mut count = 0;
         for cell in line.split(',') {
@@ -66,7 +68,7 @@ impl Columns {
             count += 1;
         }
         if count != self.width {
-            return Err(format!("{} columns are expected", self.width));
+            return Err(CellError::Width(self.width));
         }
         let mut cells = [""; MAX_COLUMNS];
         for (cell, place) in cells.iter_mut().zip(&self.places) {

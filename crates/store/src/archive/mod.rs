@@ -11,6 +11,7 @@
 //! truth is `true`, `True` or `1`. Files are plain, gzip, or one in a zip. They are read a line
 //! at a time.
 
+mod cell;
 mod columns;
 mod row;
 
@@ -77,7 +78,7 @@ impl<R: Row> ArchiveReader<R> {
                     }
                 },
             };
-            return row.map(Some).map_err(|reason| self.lines.malformed(reason));
+            return row.map(Some).map_err(|reason| self.lines.malformed(reason.to_string()));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The rows.
 
-use model::{Amount, Price, Quantity, Side, Timestamp, TradeId};
+use model::{Amount, FixedError, Price, Quantity, Side, Timestamp, TradeId};
 
+use super::cell::CellError;
 use super::columns::{Cells, Column};
 use crate::instant::parse_instant;
 
@@ -74,8 +75,8 @@ pub trait Row: Sized {
     /// From the cells; what is wrong with them otherwise.
     ///
     /// # Errors
-    /// In words.
-    fn read(cells: &Cells<'_>) -> Result<Self, String>;
+    /// See [`CellError`].
+    fn read(cells: &Cells<'_>) -> Result<Self, CellError>;
 }
 
 const fn needed(place: usize, names: &'static [&'static str]) -> Column {
@@ -101,7 +102,7 @@ impl Row for Kline {
         optional(10, &["takerbuyquotevolume", "takerbuyquoteassetvolume"]),
     ];
 
-    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+    fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [open_at, open, high, low, close, volume, close_at, quote, count, buy, buy_quote] =
             *cells;
         Ok(Self {
@@ -129,7 +130,7 @@ impl Row for ArchiveTrade {
         needed(5, &["isbuyermaker", "side"]),
     ];
 
-    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+    fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [id, at_price, amount, at, maker, ..] = *cells;
         Ok(Self {
             id: TradeId(number(id)?),
@@ -152,7 +153,7 @@ impl Row for AggregateTrade {
         needed(6, &["isbuyermaker", "m"]),
     ];
 
-    fn read(cells: &Cells<'_>) -> Result<Self, String> {
+    fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [id, at_price, amount, first, last, at, maker, ..] = *cells;
         Ok(Self {
             id: number(id)?,
@@ -167,35 +168,42 @@ impl Row for AggregateTrade {
 }
 
 /// `None` for an empty cell: the file has no such column.
-fn given<T>(cell: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+fn given<T>(
+    cell: &str,
+    read: impl FnOnce(&str) -> Result<T, CellError>,
+) -> Result<Option<T>, CellError> {
     if cell.is_empty() { Ok(None) } else { read(cell).map(Some) }
 }
 
-fn price(cell: &str) -> Result<Price, String> {
-    Price::parse(cell.as_bytes()).map_err(|error| format!("price `{cell}`: {error}"))
+fn fixed(what: &'static str, cell: &str, source: FixedError) -> CellError {
+    CellError::Fixed { what, cell: cell.to_owned(), source }
 }
 
-fn quantity(cell: &str) -> Result<Quantity, String> {
-    Quantity::parse(cell.as_bytes()).map_err(|error| format!("quantity `{cell}`: {error}"))
+fn price(cell: &str) -> Result<Price, CellError> {
+    Price::parse(cell.as_bytes()).map_err(|source| fixed("price", cell, source))
 }
 
-fn amount(cell: &str) -> Result<Amount, String> {
-    cell.parse().map_err(|error| format!("amount `{cell}`: {error}"))
+fn quantity(cell: &str) -> Result<Quantity, CellError> {
+    Quantity::parse(cell.as_bytes()).map_err(|source| fixed("quantity", cell, source))
 }
 
-fn instant(cell: &str) -> Result<Timestamp, String> {
-    parse_instant(cell).ok_or_else(|| format!("`{cell}` is no unix time"))
+fn amount(cell: &str) -> Result<Amount, CellError> {
+    cell.parse().map_err(|source| CellError::Amount { cell: cell.to_owned(), source })
 }
 
-fn number<N: std::str::FromStr>(cell: &str) -> Result<N, String> {
-    cell.parse().map_err(|_| format!("`{cell}` is no whole number"))
+fn instant(cell: &str) -> Result<Timestamp, CellError> {
+    parse_instant(cell).ok_or_else(|| CellError::Instant(cell.to_owned()))
+}
+
+fn number<N: std::str::FromStr>(cell: &str) -> Result<N, CellError> {
+    cell.parse().map_err(|_| CellError::Whole(cell.to_owned()))
 }
 
 /// From "is buyer maker", or from the taker's side itself.
-fn aggressor(cell: &str) -> Result<Side, String> {
+fn aggressor(cell: &str) -> Result<Side, CellError> {
     match cell {
         "true" | "True" | "TRUE" | "1" | "sell" | "SELL" => Ok(Side::Sell),
         "false" | "False" | "FALSE" | "0" | "buy" | "BUY" => Ok(Side::Buy),
-        _ => Err(format!("`{cell}` says neither whether the buyer was the maker nor a side")),
+        _ => Err(CellError::Aggressor(cell.to_owned())),
     }
 }

@@ -140,6 +140,7 @@ impl Outline {
             Delivered::Feed(_)
             | Delivered::Risk(_)
             | Delivered::Execution(_)
+            | Delivered::Venue(_)
             | Delivered::Strategy(..) => {}
         }
     }

@@ -19,6 +19,7 @@ use binance::encode::{
 use binance::sign::Credentials;
 use binance::{
     BinanceFeed, BinanceVenue, EndpointUrls, ResponseType, SelfTradePrevention, VenuePolicy,
+    VenueRules,
 };
 use exchange::{ExchangeConfig, ExchangeHandle, MarketConfig, SyntheticConfig};
 use kernel::feed::{FeedMessage, FeedProtocol, Stream, StreamKind};
@@ -194,8 +195,9 @@ async fn session(exchange: &ExchangeHandle, credentials: Credentials) -> Session
     let urls = urls(exchange);
     let (info, instruments) = rules(&urls).await;
     let policy = VenuePolicy::default();
+    let rules = VenueRules::of(&info, &instruments, policy.self_trade_prevention);
     let mut venue = BinanceVenue::new(urls, credentials, policy, instruments, 1);
-    venue.set_rules(now().venue, &info);
+    venue.set_rules(now().venue, rules);
     Session::start(venue).await
 }
 

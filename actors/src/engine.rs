@@ -204,6 +204,7 @@ impl Engine {
                 request_gauge: Arc::clone(&gauges.requests),
                 market_gauge: Arc::clone(&gauges.market_to_execution),
                 tap: tap(),
+                venue_tap: tap(),
             })
         });
         let risk = RiskActor::new(RiskParts {

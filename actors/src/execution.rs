@@ -9,6 +9,7 @@ use events::log_event;
 use kernel::journal::{Persist, Persisted, Record};
 use kernel::messages::CancelScope;
 use kernel::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, ReconcileSummary};
+use kernel::replay::VenueGiven;
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
 use model::{
@@ -113,6 +114,7 @@ pub struct ExecutionActor {
     /// Orders in a state that nobody here knows: they are asked about again and again.
     unclear: Seldom,
     tap: Tap,
+    venue_tap: Tap,
 }
 
 /// What an execution shell is built with.
@@ -133,6 +135,8 @@ pub struct ExecutionParts {
     pub market_gauge: Arc<Gauge>,
     /// Notes what is handed to the machine.
     pub tap: Tap,
+    /// Notes what is handed to the venue.
+    pub venue_tap: Tap,
 }
 
 impl ExecutionActor {
@@ -161,6 +165,7 @@ impl ExecutionActor {
             times: HopTimes::default(),
             unclear: Seldom::default(),
             tap: parts.tap,
+            venue_tap: parts.venue_tap,
         }
     }
 
@@ -172,9 +177,9 @@ impl ExecutionActor {
     }
 
     /// Takes an input of the venue, and does all that follows.
-    fn take_at_venue(&mut self, input: VenueInput<'_>, context: &mut Context<Self>) {
+    fn take_at_venue<'a>(&mut self, given: impl Into<VenueGiven<'a>>, context: &mut Context<Self>) {
         self.turn_at = self.clock.wall();
-        self.step_venue(input, context);
+        self.step_venue(given.into(), context);
         self.work_off(context);
     }
 
@@ -185,10 +190,10 @@ impl ExecutionActor {
         arm(self, context);
     }
 
-    fn step_venue(&mut self, input: VenueInput<'_>, context: &mut Context<Self>) {
+    fn step_venue(&mut self, given: VenueGiven<'_>, context: &mut Context<Self>) {
         let now = self.clock.now();
         let mut effects = std::mem::take(&mut self.venue_effects);
-        self.venue.step(now, input, &mut effects);
+        self.venue_tap.step(&mut self.venue, now, given, &mut effects);
         for effect in effects.drain(..) {
             match effect {
                 VenueEffect::Wire(effect) => {
@@ -206,7 +211,7 @@ impl ExecutionActor {
         }
         self.venue_effects = effects;
         while let Some(answer) = self.answers.pop_front() {
-            self.step_venue(VenueInput::Wire(answer), context);
+            self.step_venue(VenueInput::Wire(answer).into(), context);
         }
     }
 
@@ -229,7 +234,7 @@ impl ExecutionActor {
                     self.note_reconcile("interval");
                 }
                 // At once: the order's bytes wait for none of the effects that follow.
-                self.step_venue(VenueInput::Command(command), context);
+                self.step_venue(VenueInput::Command(command).into(), context);
             }
             ExecutionEffect::Tell { strategy, event } => self.tell(strategy, *event),
             ExecutionEffect::BalancesRead { balances, complete, event_at } => {
@@ -451,7 +456,9 @@ impl Handler<MarketArrived> for ExecutionActor {
     type Result = ();
     fn handle(&mut self, arrived: MarketArrived, context: &mut Context<Self>) {
         self.market_gauge.count_handled();
-        self.take_at_venue(VenueInput::Market(&arrived.event), context);
+        let MarketArrived { sequence, event, .. } = &arrived;
+        let given = VenueGiven { input: VenueInput::Market(event), sequence: *sequence };
+        self.take_at_venue(given, context);
     }
 }
 

@@ -128,10 +128,12 @@ impl Tap {
         if self.tape.is_none() {
             return machine.take(now, input, effects);
         }
-        let delivered = M::delivered(&input);
+        let delivered = machine.delivered(&input);
         machine.take(now, input, effects);
         let is_quiet = effects.is_empty();
-        self.note(now, delivered, Digest::of(effects), is_quiet, || Some(machine.state_digest()));
+        self.note(now, delivered, machine.effects_digest(effects), is_quiet, || {
+            Some(machine.state_digest())
+        });
     }
 
     /// What is to be noted of a strategy's input, before it is taken: a panic may follow.

@@ -29,12 +29,12 @@ pub struct ReplayArgs {
 }
 
 const HELP: &str = "\
-A run with `recording.enabled = true` notes every frame, and for feed, risk, execution and each
-strategy which inputs it got, in which order and when. `replay` builds the same machines without
-actors, sockets or clock, feeds them the same inputs and compares what comes of each, and now and
-then the whole state. It must be given the settings of the run. Exit code 0 if all is the same, 5
-with the first input that differs, or when there is no recording, and then it says what it cannot
-check.
+A run with `recording.enabled = true` notes every frame, and for feed, risk, execution, the venue
+(the trading session, or paper's own) and each strategy which inputs it got, in which order and
+when. `replay` builds the same machines without actors, sockets, clock or key, feeds them the same
+inputs and compares what comes of each, and now and then the whole state. It must be given the
+settings of the run. Exit code 0 if all is the same, 5 with the first input that differs, or when
+there is no recording of a machine, and then it says what it cannot check.
 
 Examples:
   tickwright run --set recording.enabled=true

@@ -19,9 +19,6 @@ use crate::wiring::{
     BuiltMachines, Foundation, build_machines, newest_recording, recordings_directory,
 };
 
-/// What no recording can be held against.
-const NOT_CHECKED: &str = "the session with the venue, or paper's own venue: taken as it spoke";
-
 /// Replays a recording.
 ///
 /// # Errors
@@ -41,13 +38,15 @@ pub fn execute(args: &ReplayArgs, kinds: &'static [StrategyEntry]) -> Result<Exi
     } else {
         outcome.print(&directory, took_ms);
     }
-    Ok(if outcome.difference.is_none() { Exit::Ok } else { Exit::Partial })
+    let is_all_the_same = outcome.difference.is_none() && outcome.unchecked.is_empty();
+    Ok(if is_all_the_same { Exit::Ok } else { Exit::Partial })
 }
 
 /// Without a recording the journal is all there is: the ledger follows from it, nothing else.
 fn tell_what_is_not_checked(config: &Config, as_json: bool) -> Result<Exit, Failure> {
     let strategies = config.enabled().map(|strategy| format!("strategy {}", strategy.id));
-    let fixed = [Machine::Feed, Machine::Risk, Machine::Execution].map(|it| it.to_string());
+    let fixed = [Machine::Feed, Machine::Risk, Machine::Execution, Machine::Venue];
+    let fixed = fixed.map(|machine| machine.to_string());
     let unchecked: Vec<String> = fixed.into_iter().chain(strategies).collect();
     let mut verified = Vec::new();
     // A directory that is not there holds none.
@@ -79,6 +78,8 @@ pub struct Outcome {
     pub difference: Option<Box<Difference>>,
     /// What was compared, by machine and its name.
     pub tallies: Vec<(String, Tally)>,
+    /// Machines that could not be built, and were not checked.
+    pub unchecked: Vec<String>,
     /// Inputs that were fed.
     pub inputs: u64,
     /// How the recording ended, if it was read to its end.
@@ -114,7 +115,10 @@ pub fn replay(
         seats.iter().map(|seat| (Machine::Strategy(seat.setup.strategy), seat.name.clone()));
     let names: std::collections::BTreeMap<Machine, String> = names.collect();
     let seats = seats.into_iter().map(|seat| Seat { factory: seat.factory, setup: seat.setup });
-    let mut replay = Replay::new(Machines { feed, risk, execution, seats: seats.collect() });
+    let venue = foundation.venue.as_ref().map(|setup| setup.replayed(config, &foundation));
+    let unchecked = venue.is_none().then(|| Machine::Venue.to_string()).into_iter().collect();
+    let machines = Machines { feed, risk, execution, venue, seats: seats.collect() };
+    let mut replay = Replay::new(machines);
     let mut difference = None;
     while let Some(delivery) = reader.next_delivery()? {
         if let Err(found) = replay.deliver(delivery) {
@@ -128,7 +132,8 @@ pub fn replay(
     };
     let tallies = replay.tallies().iter().map(|(machine, tally)| (name(machine), *tally));
     let tallies = tallies.collect();
-    Ok(Outcome { difference, tallies, inputs: replay.delivered(), ending: reader.ending() })
+    let (inputs, ending) = (replay.delivered(), reader.ending());
+    Ok(Outcome { difference, tallies, unchecked, inputs, ending })
 }
 
 impl From<SourceError> for Failure {
@@ -146,7 +151,9 @@ impl Outcome {
                 tally.inputs, tally.states
             );
         }
-        println!("  not checked: {NOT_CHECKED}");
+        if !self.unchecked.is_empty() {
+            println!("  not checked: {}", self.unchecked.join(", "));
+        }
         match self.ending {
             Some(Ending::Complete) | None => {}
             Some(Ending::Broken) => println!("  the recording broke off: the disk was too slow"),
@@ -180,7 +187,7 @@ impl Outcome {
         });
         json!({
             "recording": directory, "inputs": self.inputs, "machines": machines,
-            "not_checked": [NOT_CHECKED],
+            "not_checked": self.unchecked,
             "ending": self.ending, "difference": difference, "took_ms": took_ms,
         })
     }

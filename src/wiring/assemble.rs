@@ -15,8 +15,8 @@ use actors::orderlog::OrderLog;
 use actors::strategy::SupervisionPolicy;
 use actors::tap::Tape;
 use actors::wire::Wire;
+use binance::VenueRules;
 use binance::decode::ExchangeInfo;
-use binance::{BinanceVenue, SelfTradePrevention, VenuePolicy};
 use kernel::journal::{Journal, JournalAhead};
 use kernel::ledger::Ledger;
 use kernel::orders::ExecutionPolicy;
@@ -29,8 +29,9 @@ use transport::http::HttpOptions;
 use super::fee_rates::FeeRates;
 use super::ledger::OpenedLedger;
 use super::machines::{Foundation, build_machines};
-use super::paper::paper_venue;
+use super::paper::{paper_venue, tell_paper};
 use super::site::Site;
+use super::venue::{VenueSetup, self_trade_prevention, session};
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Mode};
 
@@ -154,15 +155,11 @@ fn build<J: Journal>(
     let (config, kinds) = (assembly.config, assembly.kinds);
     let built = build_machines(config, kinds, &foundation, assembly.policy)?;
     foundation.feed = Some(built.feed_setup);
+    let (venue, venue_setup) = venue(&assembly, &foundation)?;
+    foundation.venue = Some(venue_setup);
     let tape = record(&foundation)?;
-    let Foundation { ledger, instruments, now, .. } = foundation;
+    let Foundation { ledger, instruments, .. } = foundation;
     let is_paper = assembly.config.engine.mode == Mode::Paper;
-    let venue: Box<dyn Venue> = if is_paper {
-        let (config, fees) = (assembly.config, assembly.fees);
-        Box::new(paper_venue(config, &instruments, &ledger, epoch, fees, now.venue))
-    } else {
-        venue(&assembly, &instruments, u64::from(epoch))?
-    };
     let (observer, observed) = observe(&ledger, assembly.state_dir.instance(), &instruments);
     let parts = EngineParts {
         clock,
@@ -205,6 +202,7 @@ fn foundation(
         now: assembly.clock.now(),
         fees,
         feed: None,
+        venue: None,
     }
 }
 
@@ -237,30 +235,25 @@ fn observe(
     (observer, Observed { observations, instance, instruments, strategies })
 }
 
+/// The venue, and what a replay makes the same one of.
 fn venue(
     assembly: &Assembly<'_>,
-    instruments: &Arc<Instruments>,
-    seed: u64,
-) -> Result<Box<dyn Venue>, Failure> {
-    let settings = &assembly.config.engine.venue;
-    let mode = &settings.self_trade_prevention;
-    let self_trade_prevention = SelfTradePrevention::from_wire(mode);
-    let policy = VenuePolicy {
-        recv_window: settings.recv_window,
-        self_trade_prevention,
-        answer_timeout: settings.answer_timeout,
-        probe_every: settings.probe_every,
-        silent_after: settings.silent_after,
-        ..VenuePolicy::default()
-    };
-    let Some(credentials) = super::site::credentials(assembly.config, assembly.site)? else {
+    foundation: &Foundation,
+) -> Result<(Box<dyn Venue>, VenueSetup), Failure> {
+    let config = assembly.config;
+    if config.engine.mode == Mode::Paper {
+        let (venue, left_open) = paper_venue(config, foundation);
+        tell_paper(config, foundation.epoch, assembly.fees.dearest(), left_open);
+        return Ok((Box::new(venue), VenueSetup::Local));
+    }
+    let Some(credentials) = super::site::credentials(config, assembly.site)? else {
         let message = "trading needs a key: set venue.api_key_file and venue.private_key_file";
         return Err(Failure::new(Exit::Usage, message));
     };
-    let urls = assembly.site.urls.clone();
-    let mut venue = BinanceVenue::new(urls, credentials, policy, Arc::clone(instruments), seed);
-    venue.set_rules(assembly.clock.now().venue, assembly.info);
-    Ok(Box::new(venue))
+    let preferred = self_trade_prevention(config);
+    let rules = VenueRules::of(assembly.info, &foundation.instruments, preferred);
+    let setup = VenueSetup::Session { key: credentials.signer().kind(), rules: rules.clone() };
+    Ok((Box::new(session(config, foundation, credentials, rules)), setup))
 }
 
 fn supervision(config: &Config) -> SupervisionPolicy {

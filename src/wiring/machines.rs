@@ -22,6 +22,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::restore::{enabled, host_books, risk_config};
+use super::venue::VenueSetup;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Mode, StrategyConfig};
 
@@ -55,6 +56,9 @@ pub struct Foundation {
     /// What the feed was made of; nothing in recordings of builds that did not write it down.
     #[serde(default)]
     pub feed: Option<FeedSetup>,
+    /// What the venue was made of; nothing in recordings of builds that did not write it down.
+    #[serde(default)]
+    pub venue: Option<VenueSetup>,
 }
 
 /// What a feed is made of: enough to read its frames again under any configuration.

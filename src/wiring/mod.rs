@@ -20,6 +20,7 @@ mod restore;
 mod rsa;
 mod rules;
 mod site;
+mod venue;
 
 pub use account_lock::lock_account;
 pub use alert::Alerter;
@@ -38,3 +39,4 @@ pub use restore::{engine_limits, strategy_limits, strategy_protection};
 pub use rsa::credentials_of;
 pub use rules::keep_rules;
 pub use site::{ExchangeInfoError, Site, configured_credentials, follow, simulated};
+pub use venue::VenueSetup;

@@ -15,8 +15,9 @@ use matching::{
 use model::{
     Amount, Asset, Instrument, InstrumentId, Instruments, Timestamp, TradeId, VenueOrderId,
 };
+use rust_decimal::Decimal;
 
-use super::fee_rates::FeeRates;
+use super::machines::Foundation;
 use crate::config::{Config, PaperConfig};
 
 /// Orders of one start get numbers from its epoch times this on: no start repeats the numbers of
@@ -41,20 +42,23 @@ pub fn paper_models(paper: &PaperConfig, seed: u64) -> LocalVenueModels {
     }
 }
 
+/// What became of the orders that were open when the last run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeftOpen {
+    /// They work on.
+    pub restored: u32,
+    /// They could not.
+    pub expired: u32,
+}
+
 /// The venue, as the last run left it.
-pub fn paper_venue(
-    config: &Config,
-    instruments: &Arc<Instruments>,
-    ledger: &Ledger,
-    epoch: u32,
-    fees: &FeeRates,
-    now: Timestamp,
-) -> LocalVenue {
-    let models = paper_models(&config.engine.paper, u64::from(epoch));
-    let of = |instrument: &Instrument| fees.of(instrument.symbol.as_str());
-    let (venue, restored, lost) = local_venue(models, instruments, ledger, epoch, of, now);
-    tell(config, &models, fees, restored, lost);
-    venue
+pub fn paper_venue(config: &Config, foundation: &Foundation) -> (LocalVenue, LeftOpen) {
+    let Foundation { ledger, instruments, epoch, now, .. } = foundation;
+    let models = paper_models(&config.engine.paper, u64::from(*epoch));
+    let fees = |instrument: &Instrument| foundation.fees[usize::from(instrument.id.0)];
+    let (venue, restored, expired) =
+        local_venue(models, instruments, ledger, *epoch, fees, now.venue);
+    (venue, LeftOpen { restored, expired })
 }
 
 /// A local venue that goes on where a ledger ends. Also returns how many open orders it took over,
@@ -108,23 +112,18 @@ fn known_to_venue(order: &LedgerOrder) -> Option<RestoredOpenOrder> {
     })
 }
 
-fn tell(
-    config: &Config,
-    models: &LocalVenueModels,
-    fees: &FeeRates,
-    orders_restored: u32,
-    orders_expired: u32,
-) {
-    let names = model_names(models);
+/// Says what paper's venue is made of.
+pub fn tell_paper(config: &Config, epoch: u32, dearest_fee: Decimal, left_open: LeftOpen) {
+    let names = model_names(&paper_models(&config.engine.paper, u64::from(epoch)));
     log_event!(
         PAPER_STARTED,
         endpoint = config.engine.venue.endpoint.as_str(),
         latency = %names.latency,
         queue = %names.queue,
         fills = %names.fills,
-        dearest_fee = %fees.dearest().normalize(),
-        orders_restored,
-        orders_expired
+        dearest_fee = %dearest_fee.normalize(),
+        orders_restored = left_open.restored,
+        orders_expired = left_open.expired
     );
 }
 

@@ -11,7 +11,12 @@ use model::{OrderEvent, Trade};
 use serde_json::Value;
 use tickwright::commands::replay::replay;
 
-use crate::support::{Desk, Signal, Within};
+use crate::support::{Desk, Signal, Venue, Within};
+
+fn recorded_on_paper(venue: &Venue) -> Desk {
+    let desk = Desk::public(venue).set("mode=paper").set("paper.maker_fee=0.0002");
+    desk.with_busy_strategies().set("recording.enabled=true")
+}
 
 fn recorded() -> Desk {
     Desk::embedded(60).with_busy_strategies().set("recording.enabled=true")
@@ -28,15 +33,36 @@ fn run(desk: &Desk, fills: usize, end: impl FnOnce(&mut crate::support::Engine))
 
 #[test]
 fn a_recorded_run_comes_out_the_same_to_every_effect_and_state() {
-    let desk = recorded();
-    let directory = run(&desk, 40, |engine| engine.stop());
+    check_all_the_same(&recorded());
+}
+
+#[test]
+fn a_recorded_paper_run_comes_out_the_same_with_its_venue() {
+    let venue = Venue::start(1);
+    check_all_the_same(&recorded_on_paper(&venue));
+}
+
+/// Every request of this session is signed; the replay has no key.
+#[test]
+fn a_recorded_run_with_a_key_that_signs_each_request_comes_out_the_same() {
+    let venue = Venue::start(1);
+    for desk in [Desk::with_hmac_key(&venue), Desk::with_rsa_key(&venue)] {
+        check_all_the_same(&desk.with_busy_strategies().set("recording.enabled=true"));
+    }
+}
+
+#[track_caller]
+fn check_all_the_same(desk: &Desk) {
+    let directory = run(desk, 40, |engine| engine.stop());
     let (code, out, errors) = desk.command_with_settings(&["replay", "--json"]);
     assert_eq!((code, errors.as_str()), (0, ""), "{out}");
     let told: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&told["difference"], &told["ending"]), (&Value::Null, &"complete".into()));
     let machines = told["machines"].as_array().unwrap();
     let names: Vec<&str> = machines.iter().map(|it| it["machine"].as_str().unwrap()).collect();
-    assert_eq!(names, ["feed", "risk", "execution", "strategy grid", "strategy market_maker"]);
+    let expected = ["feed", "risk", "execution", "venue", "strategy grid", "strategy market_maker"];
+    assert_eq!(names, expected);
+    assert_eq!(told["not_checked"], serde_json::json!([]));
     for machine in machines {
         assert!(machine["inputs"].as_u64().unwrap() > 100, "{machine}");
         assert!(machine["states"].as_u64().unwrap() > 0, "{machine}");
@@ -60,6 +86,49 @@ fn a_recording_of_a_killed_run_is_replayed_as_far_as_it_goes() {
     let told: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &told["ending"]), (0, &"cut_off".into()), "{told}");
     assert!(told["inputs"].as_u64().unwrap() > 100, "{told}");
+}
+
+/// Changes the number after `what` in the first input of the venue that has it, after `skipped` of
+/// them. Gives its place among all inputs, from 1.
+fn change_input(directory: &Path, what: &str, skipped: usize) -> u64 {
+    let path = directory.join("inputs.jsonl.gz");
+    let text = decompressed(&path);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let is_meant = |line: &String| line.contains("{\"venue\":") && line.contains(what);
+    let found = lines.iter().enumerate().filter(|(_, line)| is_meant(line)).nth(skipped);
+    let index = found.expect("an input like that").0;
+    let number = lines[index].find(what).unwrap() + what.len();
+    lines[index].insert(number, '9');
+    compress(&path, &(lines.join("\n") + "\n"));
+    index as u64
+}
+
+#[track_caller]
+fn check_the_venue_is_named(desk: &Desk, input: u64) {
+    let (code, out, _) = desk.command_with_settings(&["replay", "--json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let found = &told["difference"];
+    assert_eq!((code, &found["machine"], &found["input"]), (5, &"venue".into(), &input.into()));
+}
+
+#[test]
+fn a_number_that_the_session_reads_differently_is_named() {
+    let desk = recorded();
+    let directory = run(&desk, 10, |engine| engine.stop());
+    // The venue's number of an order, in a report.
+    let changed = change_input(&directory, "\\\"i\\\":", 5);
+    check_the_venue_is_named(&desk, changed);
+    let inputs = decompressed(&directory.join("inputs.jsonl.gz"));
+    assert!(inputs.contains("apiKey\\\":\\\"***\\\""), "the answer to the log on tells the key");
+}
+
+#[test]
+fn a_market_event_that_paper_s_venue_did_not_see_is_named() {
+    let venue = Venue::start(1);
+    let desk = recorded_on_paper(&venue);
+    let directory = run(&desk, 10, |engine| engine.stop());
+    let changed = change_input(&directory, "{\"market\":", 500);
+    check_the_venue_is_named(&desk, changed);
 }
 
 fn decompressed(path: &Path) -> String {
@@ -140,7 +209,8 @@ fn without_a_recording_it_says_what_it_cannot_check() {
     engine.stop();
     let (code, out, _) = desk.command_with_settings(&["replay", "--json"]);
     let told: Value = serde_json::from_str(&out).unwrap();
-    let unchecked = ["feed", "risk", "execution", "strategy grid", "strategy market_maker"];
+    let unchecked =
+        ["feed", "risk", "execution", "venue", "strategy grid", "strategy market_maker"];
     assert_eq!((code, &told["not_checked"]), (5, &serde_json::json!(unchecked)));
     assert!(told["journals"][0]["records"].as_u64().unwrap() > 0, "{told}");
 }

@@ -25,4 +25,4 @@ pub use enums::{
 };
 pub use feed::BinanceFeed;
 pub use symbols::SymbolTable;
-pub use venue::{BinanceVenue, VenuePolicy};
+pub use venue::{BinanceVenue, VenuePolicy, VenueRules};

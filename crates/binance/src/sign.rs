@@ -13,6 +13,7 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// Why a key can't be used. Holds nothing of the key.
@@ -40,6 +41,27 @@ pub trait SignRsa: Send + Sync {
     fn sign(&self, payload: &[u8]) -> Vec<u8>;
 }
 
+/// The venue's kinds of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// A shared secret.
+    Hmac,
+    /// An elliptic curve.
+    Ed25519,
+    /// RSA.
+    Rsa,
+}
+
+/// Signs with nothing.
+struct NoKey;
+
+impl SignRsa for NoKey {
+    fn sign(&self, _: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
 /// Makes signatures with one key.
 pub enum Signer {
     /// HMAC-SHA256, written in hexadecimal.
@@ -65,6 +87,16 @@ impl Signer {
             return Ok(Self::Ed25519(Box::new(key)));
         }
         Ok(Self::Hmac(SecretString::from(text)))
+    }
+
+    /// Of which kind its key is.
+    #[must_use]
+    pub const fn kind(&self) -> KeyKind {
+        match self {
+            Self::Hmac(_) => KeyKind::Hmac,
+            Self::Ed25519(_) => KeyKind::Ed25519,
+            Self::Rsa(_) => KeyKind::Rsa,
+        }
     }
 
     /// Whether a connection can be logged on with the key, so that its requests need no
@@ -136,6 +168,18 @@ impl Credentials {
             return Err(KeyError::Empty);
         }
         Ok(Self { api_key, signer })
+    }
+
+    /// Whoever has no key: the venue would refuse all that is signed so. For a replay, of which
+    /// nothing leaves.
+    #[must_use]
+    pub fn stand_in(kind: KeyKind) -> Self {
+        let signer = match kind {
+            KeyKind::Hmac => Signer::Hmac("none".into()),
+            KeyKind::Ed25519 => Signer::Ed25519(Box::new(SigningKey::from_bytes(&[0; 32]))),
+            KeyKind::Rsa => Signer::Rsa(Box::new(NoKey)),
+        };
+        Self { api_key: "none".into(), signer }
     }
 
     /// The key's name, as it is sent to the venue.

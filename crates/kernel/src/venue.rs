@@ -3,6 +3,7 @@
 //! The Binance session, the local venue of backtest and paper, and test doubles all implement
 //! [`Venue`]. A venue decides nothing about orders: it carries commands and reports facts.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use model::{
@@ -317,7 +318,8 @@ pub enum Wake {
 }
 
 /// A venue that orders can be sent to. Pure: no sockets, no clock, no randomness without a seed.
-pub trait Venue {
+/// Its debug form is its whole state, and shows no secret.
+pub trait Venue: Debug {
     /// Takes one input and appends what follows from it.
     fn step(&mut self, now: Moment, input: VenueInput<'_>, effects: &mut Vec<VenueEffect>);
 
@@ -328,4 +330,10 @@ pub trait Venue {
 
     /// The next instant at which [`VenueInput::Wake`] is due, if any.
     fn wake_at(&self) -> Option<Wake>;
+
+    /// Fields and headers on the wire whose values are nobody's business: a recording holds none
+    /// of them, and whoever replays it needs none.
+    fn hidden_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
 }

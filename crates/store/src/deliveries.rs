@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use kernel::replay::{Delivered, Delivery, FeedDelivered};
+use kernel::replay::{Delivered, Delivery, FeedDelivered, WireDelivered};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -91,8 +91,7 @@ impl DeliveryWriter {
     /// # Errors
     /// From the file system.
     pub fn write(&mut self, delivery: &mut Delivery) -> io::Result<()> {
-        if let Delivered::Feed(FeedDelivered::Frame { text: text @ Some(_), .. }) =
-            &mut delivery.input
+        if let Some(text @ Some(_)) = frame_of(delivery)
             && text.as_deref().is_some_and(is_frame)
         {
             let frame = text.take().unwrap_or_default();
@@ -130,6 +129,18 @@ impl DeliveryWriter {
         let file = self.inputs.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         Ok((self.inputs_written, self.frames_written))
+    }
+}
+
+/// The text of a frame of the feed's: these have files of their own.
+fn frame_of(delivery: &mut Delivery) -> Option<&mut Option<String>> {
+    match &mut delivery.input {
+        Delivered::Feed(FeedDelivered::Wire(WireDelivered::Frame { text, .. })) => Some(text),
+        Delivered::Feed(_)
+        | Delivered::Risk(_)
+        | Delivered::Execution(_)
+        | Delivered::Venue(_)
+        | Delivered::Strategy(..) => None,
     }
 }
 
@@ -192,8 +203,7 @@ impl DeliveryReader {
             Ok(Line::Began(_)) => return Err(self.inputs.malformed("the run begins again")),
             Err(error) => return Err(self.inputs.malformed(error.to_string())),
         };
-        if let Delivered::Feed(FeedDelivered::Frame { text: text @ None, .. }) = &mut delivery.input
-        {
+        if let Some(text @ None) = frame_of(&mut delivery) {
             *text = self.frames.next()?;
             if text.is_none() {
                 return self.end_without_frames();

@@ -11,7 +11,7 @@ use model::{
     VenueId,
 };
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::field::{optional_text, venue_instant};
@@ -60,7 +60,7 @@ pub struct SkippedSymbol {
 }
 
 /// A rate limit, with what is used of it where the answer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// What it counts.

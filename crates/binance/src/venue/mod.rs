@@ -24,13 +24,12 @@ use kernel::wire::{ConnectionId, Moment, WireEffect, WireInput};
 use model::{Fill, InstrumentId, Instruments, Symbol, Timestamp, TradeId, VenueOrderId};
 
 use crate::clock_offset::ClockOffset;
-use crate::decode::ExchangeInfo;
 use crate::limits::Limits;
 use crate::sign::Credentials;
 use crate::{EndpointUrls, SelfTradePrevention, SymbolTable};
 
 use links::Links;
-pub use policy::VenuePolicy;
+pub use policy::{VenuePolicy, VenueRules};
 
 /// A trading session.
 #[derive(Debug)]
@@ -124,17 +123,11 @@ impl BinanceVenue {
         }
     }
 
-    /// Takes the venue's rules: its rate limits instead of the documented ones, and for each
-    /// instrument the self-trade prevention that we prefer where the venue allows it. Until then
-    /// orders say `NONE`, which every symbol allows.
-    pub fn set_rules(&mut self, now: Timestamp, info: &ExchangeInfo) {
-        self.limits.replace(now, &info.rate_limits);
-        let preferred = self.policy.self_trade_prevention;
-        for (instrument, mode) in self.instruments.iter().zip(&mut self.preventions) {
-            let symbol = info.symbol(instrument.symbol.as_str());
-            let allowed = symbol.is_some_and(|s| s.self_trade_preventions.contains(&preferred));
-            *mode = if allowed { preferred } else { SelfTradePrevention::None };
-        }
+    /// Takes the venue's rules. Until then the limits are the documented ones, and orders say
+    /// `NONE` of self-trades.
+    pub fn set_rules(&mut self, now: Timestamp, rules: VenueRules) {
+        self.limits.replace(now, &rules.rate_limits);
+        self.preventions = rules.preventions;
     }
 
     /// How far the venue's clock is from ours, as far as it is known.
@@ -218,6 +211,10 @@ impl Venue for BinanceVenue {
         let failed = self.failed_reads.iter().map(|(at, _)| *at);
         let times = answers.chain(failed).chain(self.links_wake_at()).chain(self.retry_waiting_at);
         times.min().map(Wake::Wall)
+    }
+
+    fn hidden_fields(&self) -> &'static [&'static str] {
+        &["apiKey", "signature", "x-mbx-apikey"]
     }
 }
 

@@ -2,7 +2,40 @@
 
 use std::time::Duration;
 
+use model::Instruments;
+use serde::{Deserialize, Serialize};
+
+use crate::decode::{ExchangeInfo, RateLimit};
 use crate::{ResponseType, SelfTradePrevention};
+
+/// What a session goes by of the venue's own rules.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct VenueRules {
+    /// Instead of the documented limits.
+    pub rate_limits: Vec<RateLimit>,
+    /// What orders say of self-trades, by instrument.
+    pub preventions: Vec<SelfTradePrevention>,
+}
+
+impl VenueRules {
+    /// As the venue told them: of self-trades what is preferred, where the instrument allows it,
+    /// else `NONE`, which every one allows.
+    #[must_use]
+    pub fn of(
+        info: &ExchangeInfo,
+        instruments: &Instruments,
+        preferred: SelfTradePrevention,
+    ) -> Self {
+        let prevention = |name: &str| {
+            let allowed = info.symbol(name).map(|symbol| &symbol.self_trade_preventions);
+            let is_allowed = allowed.is_some_and(|allowed| allowed.contains(&preferred));
+            if is_allowed { preferred } else { SelfTradePrevention::None }
+        };
+        let names = instruments.iter().map(|instrument| instrument.symbol);
+        let preventions = names.map(|name| prevention(name.as_str())).collect();
+        Self { rate_limits: info.rate_limits.clone(), preventions }
+    }
+}
 
 /// How a session keeps its connections and waits for answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -307,7 +307,9 @@ fn the_venues_rules_are_kept() {
         );
         let info = ExchangeInfo::read(body.as_bytes(), "test".parse().unwrap()).unwrap();
         let mut bench = Bench::connected();
-        bench.venue.set_rules(bench.now, &info);
+        let preferred = bench.venue.policy.self_trade_prevention;
+        let rules = VenueRules::of(&info, &bench.venue.instruments, preferred);
+        bench.venue.set_rules(bench.now, rules);
         bench.command(&submit("a"));
         assert_eq!(bench.last_frame().2["params"]["selfTradePreventionMode"], expected);
         bench.command(&submit("b"));

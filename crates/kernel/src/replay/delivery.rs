@@ -1,5 +1,6 @@
 //! What is noted of an input.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use model::{
@@ -9,13 +10,15 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::masked::masked;
+use super::recorded::VenueGiven;
 use crate::feed::FeedInput;
 use crate::journal::{Durability, Persisted, Record};
 use crate::messages::{CancelScope, ExecutionRequest};
 use crate::orders::{ExecutionInput, Unexplained};
 use crate::risk::{Authority, RiskInput, TradingState};
 use crate::strategy::{HostInput, WarmUp};
-use crate::venue::{Balance, VenueEvent};
+use crate::venue::{Balance, VenueEvent, VenueInput};
 use crate::wire::{ConnectionId, HttpAnswer, Moment, RequestId, WireInput};
 
 /// An input as a machine got it, and what came of it.
@@ -41,6 +44,8 @@ pub enum Machine {
     Risk,
     /// Orders.
     Execution,
+    /// The session with the venue, or paper's own venue.
+    Venue,
     /// A strategy with its host.
     Strategy(StrategyId),
 }
@@ -51,6 +56,7 @@ impl fmt::Display for Machine {
             Self::Feed => out.write_str("feed"),
             Self::Risk => out.write_str("risk"),
             Self::Execution => out.write_str("execution"),
+            Self::Venue => out.write_str("venue"),
             Self::Strategy(strategy) => write!(out, "strategy {strategy}"),
         }
     }
@@ -66,6 +72,8 @@ pub enum Delivered {
     Risk(RiskDelivered),
     /// Of execution.
     Execution(ExecutionDelivered),
+    /// Of the venue.
+    Venue(VenueDelivered),
     /// Of a strategy's host.
     Strategy(StrategyId, HostDelivered),
 }
@@ -78,6 +86,7 @@ impl Delivered {
             Self::Feed(_) => Machine::Feed,
             Self::Risk(_) => Machine::Risk,
             Self::Execution(_) => Machine::Execution,
+            Self::Venue(_) => Machine::Venue,
             Self::Strategy(strategy, _) => Machine::Strategy(*strategy),
         }
     }
@@ -111,16 +120,16 @@ impl From<Body> for Vec<u8> {
     }
 }
 
-/// See [`FeedInput`].
+/// See [`WireInput`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "fields and variants are those of the input")]
-pub enum FeedDelivered {
-    Start,
+pub enum WireDelivered {
     Opened {
         connection: ConnectionId,
     },
-    /// A frame. In a file its text is among the recorded frames, unless it does not fit there.
+    /// A frame. In a file the text of the feed's is among the recorded frames, unless it does not
+    /// fit there.
     Frame {
         connection: ConnectionId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,28 +162,9 @@ pub enum FeedDelivered {
         may_have_left: bool,
         reason: String,
     },
-    FetchHistory {
-        id: u64,
-        instrument: InstrumentId,
-        what: WarmUp,
-    },
-    Wake,
 }
 
-impl From<&FeedInput<'_>> for FeedDelivered {
-    fn from(input: &FeedInput<'_>) -> Self {
-        match input {
-            FeedInput::Start => Self::Start,
-            FeedInput::Wire(wire) => Self::from(wire),
-            FeedInput::FetchHistory { id, instrument, what } => {
-                Self::FetchHistory { id: *id, instrument: *instrument, what: *what }
-            }
-            FeedInput::Wake => Self::Wake,
-        }
-    }
-}
-
-impl From<&WireInput<'_>> for FeedDelivered {
+impl From<&WireInput<'_>> for WireDelivered {
     fn from(input: &WireInput<'_>) -> Self {
         match input {
             WireInput::Opened { connection } => Self::Opened { connection: *connection },
@@ -208,16 +198,11 @@ impl From<&WireInput<'_>> for FeedDelivered {
     }
 }
 
-impl FeedDelivered {
+impl WireDelivered {
     /// The input again, its text kept in `frame`. `None` for a frame without its text.
     #[must_use]
-    pub fn input(self, frame: &mut String) -> Option<FeedInput<'_>> {
-        let wire = match self {
-            Self::Start => return Some(FeedInput::Start),
-            Self::FetchHistory { id, instrument, what } => {
-                return Some(FeedInput::FetchHistory { id, instrument, what });
-            }
-            Self::Wake => return Some(FeedInput::Wake),
+    pub fn input(self, frame: &mut String) -> Option<WireInput<'_>> {
+        Some(match self {
             Self::Opened { connection } => WireInput::Opened { connection },
             Self::Frame { connection, text } => {
                 *frame = text?;
@@ -236,8 +221,94 @@ impl FeedDelivered {
             Self::RequestFailed { request, may_have_left, reason } => {
                 WireInput::RequestFailed { request, may_have_left, reason }
             }
-        };
-        Some(FeedInput::Wire(wire))
+        })
+    }
+
+    /// The same without the values of some fields.
+    fn masked(mut self, fields: &[&str]) -> Self {
+        if let Self::Frame { text: Some(text), .. } | Self::Answered { body: Body::Text(text), .. } =
+            &mut self
+            && let Cow::Owned(masked) = masked(text, fields)
+        {
+            *text = masked;
+        }
+        self
+    }
+}
+
+/// See [`FeedInput`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "fields and variants are those of the input")]
+pub enum FeedDelivered {
+    Start,
+    FetchHistory {
+        id: u64,
+        instrument: InstrumentId,
+        what: WarmUp,
+    },
+    Wake,
+    #[serde(untagged)]
+    Wire(WireDelivered),
+}
+
+impl From<&FeedInput<'_>> for FeedDelivered {
+    fn from(input: &FeedInput<'_>) -> Self {
+        match input {
+            FeedInput::Start => Self::Start,
+            FeedInput::Wire(wire) => Self::Wire(wire.into()),
+            FeedInput::FetchHistory { id, instrument, what } => {
+                Self::FetchHistory { id: *id, instrument: *instrument, what: *what }
+            }
+            FeedInput::Wake => Self::Wake,
+        }
+    }
+}
+
+impl FeedDelivered {
+    /// The input again, its text kept in `frame`. `None` for a frame without its text.
+    #[must_use]
+    pub fn input(self, frame: &mut String) -> Option<FeedInput<'_>> {
+        Some(match self {
+            Self::Start => FeedInput::Start,
+            Self::FetchHistory { id, instrument, what } => {
+                FeedInput::FetchHistory { id, instrument, what }
+            }
+            Self::Wake => FeedInput::Wake,
+            Self::Wire(wire) => FeedInput::Wire(wire.input(frame)?),
+        })
+    }
+}
+
+/// See [`VenueInput`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "fields and variants are those of the input")]
+pub enum VenueDelivered {
+    Start,
+    /// The next command of execution.
+    Command,
+    /// The market event with this place in the feed's sequence.
+    Market(u64),
+    InstrumentsRefreshed(Instruments),
+    Wake,
+    #[serde(untagged)]
+    Wire(WireDelivered),
+}
+
+impl VenueDelivered {
+    /// Without the values of some fields: what is noted shows no secret.
+    pub(super) fn of(given: &VenueGiven<'_>, hidden_fields: &[&str]) -> Self {
+        match &given.input {
+            VenueInput::Start => Self::Start,
+            VenueInput::Command(_) => Self::Command,
+            VenueInput::Wire(wire) => Self::Wire(WireDelivered::from(wire).masked(hidden_fields)),
+            VenueInput::Market(_) => Self::Market(given.sequence),
+            VenueInput::InstrumentsRefreshed(instruments) => {
+                Self::InstrumentsRefreshed(Instruments::clone(instruments))
+            }
+            VenueInput::Wake => Self::Wake,
+        }
     }
 }
 

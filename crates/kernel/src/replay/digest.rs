@@ -4,6 +4,8 @@ use std::fmt::{self, Debug, Write};
 
 use serde::{Deserialize, Serialize};
 
+use super::masked::masked;
+
 /// A fingerprint of a value's debug form: FNV-1a with 64 bits (Fowler, Noll, Vo). It tells values
 /// apart that differ by accident, not by intent. The debug form has every field of every effect,
 /// and is as stable as the build.
@@ -17,6 +19,18 @@ impl Digest {
     pub fn of(value: &(impl Debug + ?Sized)) -> Self {
         let mut hash = Fnv(0xCBF2_9CE4_8422_2325);
         write!(hash, "{value:?}").expect("hashing takes everything");
+        Self(hash.0)
+    }
+
+    /// Of a value but for what some of its fields hold: see [`masked`].
+    #[must_use]
+    pub fn of_masked(value: &(impl Debug + ?Sized), fields: &[&str]) -> Self {
+        if fields.is_empty() {
+            return Self::of(value);
+        }
+        let mut hash = Fnv(0xCBF2_9CE4_8422_2325);
+        let text = format!("{value:?}");
+        hash.write_str(&masked(&text, fields)).expect("hashing takes everything");
         Self(hash.0)
     }
 }

@@ -8,17 +8,20 @@ use model::{Amount, CorrelationId, MarketEvent, OrderEvent, StrategyId};
 
 use super::delivery::{
     Delivered, Delivery, ExecutionDelivered, FeedDelivered, HostDelivered, Machine, RiskDelivered,
+    VenueDelivered,
 };
 use super::digest::Digest;
+use super::masked::masked;
 use super::recorded::Recorded;
 use crate::feed::{FeedEffect, FeedMachine, FeedProtocol};
 use crate::guard::caught;
 use crate::messages::{ExecutionRequest, SubmitIntent};
-use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
+use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, VenueCommand};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{
     HostInput, HostOutput, HostSetup, Strategy, StrategyFactory, StrategyHost, Vacant,
 };
+use crate::venue::{Venue, VenueEffect, VenueEvent, VenueInput};
 use crate::wire::Moment;
 
 /// Market events that may still be referred to: more than any mailbox holds.
@@ -40,6 +43,9 @@ pub struct Machines {
     pub risk: RiskMachine,
     /// Orders.
     pub execution: ExecutionMachine,
+    /// The session with the venue, or paper's own venue. `None` where the recording does not tell
+    /// what it was made of: what it told execution is then taken as it was told.
+    pub venue: Option<Box<dyn Venue>>,
     /// The strategies.
     pub seats: Vec<Seat>,
 }
@@ -122,6 +128,7 @@ pub struct Replay {
     feed: FeedMachine<Box<dyn FeedProtocol>>,
     risk: RiskMachine,
     execution: ExecutionMachine,
+    venue: Option<Box<dyn Venue>>,
     strategies: BTreeMap<StrategyId, Seated>,
     /// The newest market events, and the place of the first of them in the feed's sequence.
     published: VecDeque<MarketEvent>,
@@ -129,6 +136,10 @@ pub struct Replay {
     /// What the gate let through.
     approved: VecDeque<ExecutionRequest>,
     orders: VecDeque<(StrategyId, Box<OrderEvent>)>,
+    /// What execution commanded.
+    commands: VecDeque<VenueCommand>,
+    /// What the venue told execution.
+    told: VecDeque<VenueEvent>,
     tallies: BTreeMap<Machine, Tally>,
     number: u64,
 }
@@ -141,9 +152,12 @@ struct Outcome {
 
 impl Outcome {
     fn of(effects: &impl fmt::Debug, expected: Digest) -> Self {
-        let actual = Digest::of(effects);
-        // Spelt out only for whoever has to find out why.
-        let text = if actual == expected { String::new() } else { format!("{effects:?}") };
+        Self::with(Digest::of(effects), expected, || format!("{effects:?}"))
+    }
+
+    fn with(actual: Digest, expected: Digest, spelt_out: impl FnOnce() -> String) -> Self {
+        // Only for whoever has to find out why.
+        let text = if actual == expected { String::new() } else { spelt_out() };
         Self { effects: actual, text }
     }
 }
@@ -152,17 +166,20 @@ impl Replay {
     /// Machines, ready for the first input.
     #[must_use]
     pub fn new(machines: Machines) -> Self {
-        let Machines { feed, risk, execution, seats } = machines;
+        let Machines { feed, risk, execution, venue, seats } = machines;
         let seated = seats.into_iter().map(|seat| (seat.setup.strategy, Seated::new(seat)));
         Self {
             feed,
             risk,
             execution,
+            venue,
             strategies: seated.collect(),
             published: VecDeque::new(),
             first_published: 1,
             approved: VecDeque::new(),
             orders: VecDeque::new(),
+            commands: VecDeque::new(),
+            told: VecDeque::new(),
             tallies: BTreeMap::new(),
             number: 0,
         }
@@ -216,6 +233,7 @@ impl Replay {
             Machine::Feed => self.feed.state_digest(),
             Machine::Risk => self.risk.state_digest(),
             Machine::Execution => self.execution.state_digest(),
+            Machine::Venue => self.venue.as_ref()?.state_digest(),
             Machine::Strategy(strategy) => self.strategies.get(&strategy)?.host.digest(),
         })
     }
@@ -230,6 +248,7 @@ impl Replay {
             Delivered::Feed(input) => self.step_feed(now, input, expected),
             Delivered::Risk(input) => self.step_risk(now, input, expected),
             Delivered::Execution(input) => self.step_execution(now, input, expected),
+            Delivered::Venue(input) => self.step_venue(now, input, expected),
             Delivered::Strategy(strategy, input) => {
                 self.step_strategy(now, strategy, input, expected)
             }
@@ -379,7 +398,12 @@ impl Replay {
             ExecutionDelivered::CancelAll { scope } => {
                 ExecutionInput::Request(ExecutionRequest::CancelAll { scope })
             }
-            ExecutionDelivered::Venue(event) => ExecutionInput::Venue(event),
+            ExecutionDelivered::Venue(event) => {
+                if self.venue.is_some() && self.told.pop_front().as_ref() != Some(&event) {
+                    return Err(DifferenceKind::NothingToDeliver);
+                }
+                ExecutionInput::Venue(event)
+            }
             ExecutionDelivered::Persisted(persisted) => ExecutionInput::Persisted(persisted),
             ExecutionDelivered::Write { record, durability } => {
                 ExecutionInput::Write { record, durability }
@@ -392,10 +416,64 @@ impl Replay {
         self.execution.step(now.venue, input, &mut effects);
         let outcome = Outcome::of(&effects, expected);
         for effect in effects {
-            if let ExecutionEffect::Tell { strategy, event } = effect {
-                self.orders.push_back((strategy, event));
+            match effect {
+                ExecutionEffect::Tell { strategy, event } => {
+                    self.orders.push_back((strategy, event));
+                }
+                ExecutionEffect::Command(command) if self.venue.is_some() => {
+                    self.commands.push_back(command);
+                }
+                ExecutionEffect::Command(_)
+                | ExecutionEffect::Persist(_)
+                | ExecutionEffect::BalancesRead { .. }
+                | ExecutionEffect::BalanceMoved { .. }
+                | ExecutionEffect::BalanceDiffers(_)
+                | ExecutionEffect::ExternalFilled { .. }
+                | ExecutionEffect::InstrumentHalted { .. }
+                | ExecutionEffect::Reconciled { .. }
+                | ExecutionEffect::Detached { .. } => {}
             }
         }
+        Ok(outcome)
+    }
+
+    fn step_venue(
+        &mut self,
+        now: Moment,
+        input: VenueDelivered,
+        expected: Digest,
+    ) -> Result<Outcome, DifferenceKind> {
+        let nothing = DifferenceKind::NothingToDeliver;
+        let event = if let VenueDelivered::Market(sequence) = &input {
+            Some(self.event(*sequence)?)
+        } else {
+            None
+        };
+        let venue = self.venue.as_mut().ok_or(nothing)?;
+        let mut frame = String::new();
+        let instruments;
+        let input = match input {
+            VenueDelivered::Start => VenueInput::Start,
+            VenueDelivered::Command => {
+                VenueInput::Command(self.commands.pop_front().ok_or(nothing)?)
+            }
+            VenueDelivered::Market(_) => VenueInput::Market(event.as_ref().ok_or(nothing)?),
+            VenueDelivered::InstrumentsRefreshed(refreshed) => {
+                instruments = Arc::new(refreshed);
+                VenueInput::InstrumentsRefreshed(&instruments)
+            }
+            VenueDelivered::Wake => VenueInput::Wake,
+            VenueDelivered::Wire(wire) => VenueInput::Wire(wire.input(&mut frame).ok_or(nothing)?),
+        };
+        let mut effects = Vec::new();
+        venue.step(now, input, &mut effects);
+        let outcome = Outcome::with(venue.effects_digest(&effects), expected, || {
+            masked(&format!("{effects:?}"), venue.hidden_fields()).into_owned()
+        });
+        self.told.extend(effects.into_iter().filter_map(|effect| match effect {
+            VenueEffect::Event(event) => Some(event),
+            VenueEffect::Wire(_) => None,
+        }));
         Ok(outcome)
     }
 

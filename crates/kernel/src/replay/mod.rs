@@ -13,12 +13,13 @@
 mod delivery;
 mod digest;
 mod machines;
+mod masked;
 mod recorded;
 
 pub use delivery::{
     Body, Delivered, Delivery, ExecutionDelivered, FeedDelivered, HostDelivered, Machine,
-    RiskDelivered,
+    RiskDelivered, VenueDelivered, WireDelivered,
 };
 pub use digest::Digest;
 pub use machines::{Difference, DifferenceKind, Machines, Replay, Seat, Tally};
-pub use recorded::Recorded;
+pub use recorded::{Recorded, VenueGiven};

@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
-use super::delivery::Delivered;
+use super::delivery::{Delivered, VenueDelivered};
 use super::digest::Digest;
 use crate::feed::{FeedEffect, FeedInput, FeedMachine, FeedProtocol};
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
+use crate::venue::{Venue, VenueEffect, VenueInput};
 use crate::wire::Moment;
 
 /// A machine whose inputs can be recorded and replayed.
@@ -20,7 +21,12 @@ pub trait Recorded {
     fn take(&mut self, now: Moment, input: Self::Input<'_>, effects: &mut Vec<Self::Effect>);
 
     /// What is noted of an input.
-    fn delivered(input: &Self::Input<'_>) -> Delivered;
+    fn delivered(&self, input: &Self::Input<'_>) -> Delivered;
+
+    /// The fingerprint of effects.
+    fn effects_digest(&self, effects: &[Self::Effect]) -> Digest {
+        Digest::of(effects)
+    }
 
     /// The fingerprint of all that it knows.
     fn state_digest(&self) -> Digest;
@@ -34,7 +40,7 @@ impl<P: FeedProtocol> Recorded for FeedMachine<P> {
         self.step(now, input, effects);
     }
 
-    fn delivered(input: &FeedInput<'_>) -> Delivered {
+    fn delivered(&self, input: &FeedInput<'_>) -> Delivered {
         Delivered::Feed(input.into())
     }
 
@@ -51,7 +57,7 @@ impl Recorded for RiskMachine {
         self.step(now.venue, input, effects);
     }
 
-    fn delivered(input: &RiskInput<'_>) -> Delivered {
+    fn delivered(&self, input: &RiskInput<'_>) -> Delivered {
         Delivered::Risk(input.into())
     }
 
@@ -68,8 +74,44 @@ impl Recorded for ExecutionMachine {
         self.step(now.venue, input, effects);
     }
 
-    fn delivered(input: &ExecutionInput) -> Delivered {
+    fn delivered(&self, input: &ExecutionInput) -> Delivered {
         Delivered::Execution(input.into())
+    }
+
+    fn state_digest(&self) -> Digest {
+        Digest::of(self)
+    }
+}
+
+/// What a venue is given; a market event with its place in the feed's sequence.
+#[derive(Debug)]
+pub struct VenueGiven<'a> {
+    /// The input.
+    pub input: VenueInput<'a>,
+    /// Of a market event; 0 otherwise.
+    pub sequence: u64,
+}
+
+impl<'a> From<VenueInput<'a>> for VenueGiven<'a> {
+    fn from(input: VenueInput<'a>) -> Self {
+        Self { input, sequence: 0 }
+    }
+}
+
+impl Recorded for Box<dyn Venue> {
+    type Input<'a> = VenueGiven<'a>;
+    type Effect = VenueEffect;
+
+    fn take(&mut self, now: Moment, given: VenueGiven<'_>, effects: &mut Vec<VenueEffect>) {
+        self.step(now, given.input, effects);
+    }
+
+    fn delivered(&self, given: &VenueGiven<'_>) -> Delivered {
+        Delivered::Venue(VenueDelivered::of(given, self.hidden_fields()))
+    }
+
+    fn effects_digest(&self, effects: &[VenueEffect]) -> Digest {
+        Digest::of_masked(effects, self.hidden_fields())
     }
 
     fn state_digest(&self) -> Digest {

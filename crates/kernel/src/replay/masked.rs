@@ -1,0 +1,69 @@
+//! Values that must not stand in a recording.
+
+use std::borrow::Cow;
+
+/// What stands in their place.
+const MASK: &str = "***";
+
+/// A text without the values of some fields, in JSON, in a query, in a list of headers, and in the
+/// debug form of any of these. A name counts where a quotation mark or `=` follows it.
+#[must_use]
+pub(super) fn masked<'a>(text: &'a str, fields: &[&str]) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(text);
+    for field in fields {
+        let mut from = 0;
+        while let Some((start, end)) = value_of(&text, field, from) {
+            text.to_mut().replace_range(start..end, MASK);
+            from = start + MASK.len();
+        }
+    }
+    text
+}
+
+/// Where the next value of a field stands.
+fn value_of(text: &str, field: &str, mut from: usize) -> Option<(usize, usize)> {
+    loop {
+        let after = from + text[from..].find(field)? + field.len();
+        let rest = &text[after..];
+        let is_name = rest.strip_prefix('\\').unwrap_or(rest).starts_with(['"', '=']);
+        let start = rest.find(|next| !matches!(next, '\\' | '"' | ':' | '=' | ',' | ' '));
+        if let Some(start) = start.filter(|_| is_name) {
+            let value = &rest[start..];
+            let length = value.find(['\\', '"', '&']).unwrap_or(value.len());
+            return Some((after + start, after + start + length));
+        }
+        from = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_hidden_and_nothing_else() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(masked(text, &["apiKey", "signature", "x-mbx-apikey"]), expected);
+        }
+        check("", "");
+        check(r#"{"symbol":"BTCUSDT"}"#, r#"{"symbol":"BTCUSDT"}"#);
+        check(
+            r#"{"apiKey":"abc","a":1,"signature":"x/y+z=="}"#,
+            r#"{"apiKey":"***","a":1,"signature":"***"}"#,
+        );
+        check(r#"{\"apiKey\":\"abc\",\"a\":1}"#, r#"{\"apiKey\":\"***\",\"a\":1}"#);
+        check(r#"{"apiKey": "abc"}"#, r#"{"apiKey": "***"}"#);
+        check("?a=1&signature=ab%2Bc&b=2", "?a=1&signature=***&b=2");
+        check("?a=1&signature=abc", "?a=1&signature=***");
+        check(
+            r#"[("x-mbx-apikey", "abc"), ("b", "c")]"#,
+            r#"[("x-mbx-apikey", "***"), ("b", "c")]"#,
+        );
+        check("two: signature=a&signature=b", "two: signature=***&signature=***");
+        // Words of the venue about a field stay.
+        let words = "Mandatory parameter 'signature' was not sent: signature for nothing";
+        check(words, words);
+        check("signature", "signature");
+    }
+}

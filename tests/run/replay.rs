@@ -94,7 +94,7 @@ fn change_input(directory: &Path, what: &str, skipped: usize) -> u64 {
     let path = directory.join("inputs.jsonl.gz");
     let text = decompressed(&path);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let is_meant = |line: &String| line.contains("{\"venue\":") && line.contains(what);
+    let is_meant = |line: &String| line.contains("\"input\":{\"venue\":") && line.contains(what);
     let found = lines.iter().enumerate().filter(|(_, line)| is_meant(line)).nth(skipped);
     let index = found.expect("an input like that").0;
     let number = lines[index].find(what).unwrap() + what.len();
@@ -127,7 +127,7 @@ fn a_market_event_that_paper_s_venue_did_not_see_is_named() {
     let venue = Venue::start(1);
     let desk = recorded_on_paper(&venue);
     let directory = run(&desk, 10, |engine| engine.stop());
-    let changed = change_input(&directory, "{\"market\":", 500);
+    let changed = change_input(&directory, "{\"market\":", 50);
     check_the_venue_is_named(&desk, changed);
 }
 

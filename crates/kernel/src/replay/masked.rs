@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const MASK: &str = "***";
 
 /// A text without the values of some fields, in JSON, in a query, in a list of headers, and in the
-/// debug form of any of these. A name counts where a quotation mark or `=` follows it.
+/// debug form of any of these. A name counts between quotation marks, and where `=` follows it.
 #[must_use]
 pub(super) fn masked<'a>(text: &'a str, fields: &[&str]) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
@@ -23,17 +23,26 @@ pub(super) fn masked<'a>(text: &'a str, fields: &[&str]) -> Cow<'a, str> {
 /// Where the next value of a field stands.
 fn value_of(text: &str, field: &str, mut from: usize) -> Option<(usize, usize)> {
     loop {
-        let after = from + text[from..].find(field)? + field.len();
-        let rest = &text[after..];
-        let is_name = rest.strip_prefix('\\').unwrap_or(rest).starts_with(['"', '=']);
-        let start = rest.find(|next| !matches!(next, '\\' | '"' | ':' | '=' | ',' | ' '));
-        if let Some(start) = start.filter(|_| is_name) {
-            let value = &rest[start..];
+        let before = from + text[from..].find(field)?;
+        from = before + field.len();
+        let rest = &text[from..];
+        let value = match rest.strip_prefix('=') {
+            Some(value) => Some(value),
+            None if text[..before].ends_with('"') => quoted(rest),
+            None => None,
+        };
+        if let Some(value) = value {
+            let start = text.len() - value.len();
             let length = value.find(['\\', '"', '&']).unwrap_or(value.len());
-            return Some((after + start, after + start + length));
+            return Some((start, start + length));
         }
-        from = after;
     }
+}
+
+/// What follows the quotation mark that opens a value, after the one that closes its name.
+fn quoted(rest: &str) -> Option<&str> {
+    let mark = |text| str::strip_prefix(str::strip_prefix(text, '\\').unwrap_or(text), '"');
+    mark(mark(rest)?.trim_start_matches([':', ',', ' ']))
 }
 
 #[cfg(test)]
@@ -61,6 +70,9 @@ mod tests {
             r#"[("x-mbx-apikey", "***"), ("b", "c")]"#,
         );
         check("two: signature=a&signature=b", "two: signature=***&signature=***");
+        check(r#"{"method":"a.signature","b":"c"}"#, r#"{"method":"a.signature","b":"c"}"#);
+        check(r#"{"apiKey":null,"b":"c"}"#, r#"{"apiKey":null,"b":"c"}"#);
+        check(r#"{"apiKey":"","b":"c"}"#, r#"{"apiKey":"***","b":"c"}"#);
         // Words of the venue about a field stay.
         let words = "Mandatory parameter 'signature' was not sent: signature for nothing";
         check(words, words);

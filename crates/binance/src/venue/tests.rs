@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 
-use super::{BinanceVenue, VenuePolicy};
+use super::{BinanceVenue, VenuePolicy, VenueRules};
 use crate::EndpointUrls;
 use crate::decode::{ExchangeInfo, RateLimit};
 use crate::sign::Credentials;

@@ -333,14 +333,23 @@ impl<W: Watcher> Run<W> {
     /// See [`RunError`]: the run is over.
     pub fn feed(&mut self, batch: &[MarketEvent]) -> Result<(), RunError> {
         for event in batch {
-            let proved = if self.bars.is_idle() { Vec::new() } else { self.close_bars(event)? };
-            if proved.is_empty() {
+            if self.bars.is_idle() {
                 self.take(event, count(event))?;
             } else {
-                self.take_with_bars(&proved, event)?;
+                self.take_and_build(event)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes an event of which bars are built, after those that close before it.
+    fn take_and_build(&mut self, event: &MarketEvent) -> Result<(), RunError> {
+        let proved = self.close_bars(event)?;
+        if proved.is_empty() {
+            self.take(event, count(event))
+        } else {
+            self.take_with_bars(&proved, event)
+        }
     }
 
     /// Takes the bars whose timer is due before an event, and returns those that it proves closed.

@@ -224,6 +224,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ///
     /// # Errors
     /// See [`JournalError`]: the run cannot go on.
+    #[inline]
     pub fn market(
         &mut self,
         event: &MarketEvent,
@@ -234,19 +235,36 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.venue.observe(Moment::same(self.now), event, &mut self.venue_effects);
         if !self.venue_effects.is_empty() {
             self.hear_venue(out)?;
+            self.settle(out)?;
         }
         self.due = self.due.min(self.venue_wake());
-        self.settle(out)?;
-        // Prices alone move no timer of risk, but for one that is due.
-        if self.now >= self.risk_wake {
-            self.note_given();
-        }
+        // Prices alone move no timer of risk.
         self.risk.observe(self.now, self.sequence, event, &mut self.risk_effects);
         if !self.risk_effects.is_empty() {
             self.carry_out_all(out);
             self.settle(out)?;
         }
-        self.tell_hosts(Some(event), out)
+        if self.are_linked && self.for_hosts.is_empty() {
+            self.show_hosts(event, out)
+        } else {
+            self.tell_hosts(Some(event), out)
+        }
+    }
+
+    /// The strategies' turn where nothing else waits for them: mostly about an event about which
+    /// nobody does anything.
+    #[inline(always)]
+    fn show_hosts(
+        &mut self,
+        event: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        for index in 0..self.seats.len() {
+            if self.seats[index].host.wants(event) && self.acts_on(index, event) {
+                return self.tell_hosts_after(index, event, out);
+            }
+        }
+        Ok(())
     }
 
     /// Takes a trade that proves bars closed. The venue has seen it before anybody could know of
@@ -277,6 +295,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ///
     /// # Errors
     /// See [`JournalError`]: the run cannot go on.
+    #[inline]
     pub fn advance(
         &mut self,
         to: Timestamp,
@@ -289,6 +308,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Ok(())
     }
 
+    #[cold]
     fn wake_until(
         &mut self,
         to: Timestamp,
@@ -618,21 +638,8 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         event: Option<&MarketEvent>,
         out: &mut Vec<CascadeOutput>,
     ) -> Result<(), JournalError> {
-        match event {
-            Some(shown) if self.are_linked && self.for_hosts.is_empty() => {
-                // The most frequent thing in a run: an event about which nobody does anything.
-                for index in 0..self.seats.len() {
-                    if self.seats[index].host.wants(shown) && self.acts_on(index, shown) {
-                        return self.tell_hosts_after(index, shown, out);
-                    }
-                }
-                Ok(())
-            }
-            Some(_) | None => {
-                let must_link = !std::mem::replace(&mut self.are_linked, true);
-                self.tell_hosts_from(0, event, must_link, out)
-            }
-        }
+        let must_link = !std::mem::replace(&mut self.are_linked, true);
+        self.tell_hosts_from(0, event, must_link, out)
     }
 
     /// A strategy has acted on an event: what it wants is done, and the next ones have their turn.
@@ -753,7 +760,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
 
     /// Steps a strategy with a market event, which most let pass. Tells whether this one did
     /// something: it is to be drained then.
-    #[inline]
+    #[inline(always)]
     fn acts_on(&mut self, index: usize, event: &MarketEvent) -> bool {
         let seat = &mut self.seats[index];
         if seat.has_failed {

@@ -5,18 +5,31 @@ use std::time::Duration;
 use model::Timestamp;
 
 /// For so long at least, and twice as long at most, the quickest event is remembered.
-const WINDOW_NS: i64 = 300_000_000_000;
+const WINDOW: Duration = Duration::from_secs(300);
 
 /// The way of the latest event from the venue to us, beyond that of the quickest one lately. What
 /// the two clocks differ by is in both, and does not count; a clock that jumps is forgotten with
 /// the window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lag {
     latest_ns: i64,
     latest_at: Timestamp,
-    /// Of this window, and of the one before.
-    least_ns: Option<(i64, i64)>,
-    window_began_at: Timestamp,
+    /// Of this window, and of the one before; endless where there was no event.
+    least_ns: i64,
+    least_before_ns: i64,
+    window_ends_at: Timestamp,
+}
+
+impl Default for Lag {
+    fn default() -> Self {
+        Self {
+            latest_ns: 0,
+            latest_at: Timestamp::EPOCH,
+            least_ns: i64::MAX,
+            least_before_ns: i64::MAX,
+            window_ends_at: Timestamp::EPOCH,
+        }
+    }
 }
 
 impl Lag {
@@ -25,24 +38,18 @@ impl Lag {
     pub(super) fn observe(&mut self, event_at: Timestamp, received_at: Timestamp) {
         let way_ns = received_at.as_nanos().saturating_sub(event_at.as_nanos());
         (self.latest_ns, self.latest_at) = (way_ns, received_at);
-        let Some((least, before)) = self.least_ns else {
-            (self.least_ns, self.window_began_at) = (Some((way_ns, way_ns)), received_at);
-            return;
-        };
-        let in_window_ns = received_at.as_nanos().saturating_sub(self.window_began_at.as_nanos());
-        self.least_ns = Some(if in_window_ns >= WINDOW_NS {
-            self.window_began_at = received_at;
-            (way_ns, least)
-        } else {
-            (least.min(way_ns), before)
-        });
+        if received_at >= self.window_ends_at {
+            (self.least_before_ns, self.least_ns) = (self.least_ns, i64::MAX);
+            self.window_ends_at = received_at.after(WINDOW);
+        }
+        self.least_ns = self.least_ns.min(way_ns);
     }
 
     /// How far behind the latest event was; zero before the first, and once nothing followed it
     /// for as long: whatever it waited behind has come by then.
     #[must_use]
     pub fn behind(&self, now: Timestamp) -> Duration {
-        let least = self.least_ns.map_or(self.latest_ns, |(least, before)| least.min(before));
+        let least = self.least_ns.min(self.least_before_ns);
         let behind =
             Duration::from_nanos(self.latest_ns.saturating_sub(least).max(0).unsigned_abs());
         if now.since(self.latest_at) > behind { Duration::ZERO } else { behind }

@@ -29,5 +29,5 @@ pub use marks::{MarketPrices, Marks, Route};
 pub use position::Position;
 pub(crate) use reservations::TallyFor;
 pub use reservations::{Cost, Margins, Remaining, Reservations, ReservedOrder, ScopeTally, Tally};
-pub use update::FeeWorth;
+pub use update::{EquityMove, FeeWorth};
 pub use value::{Rate, Value};

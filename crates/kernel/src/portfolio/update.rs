@@ -55,25 +55,45 @@ struct Standing {
     is_unmarked: bool,
 }
 
+/// Which ways equity moved: that of one strategy may rise with a price while another's falls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct EquityMove {
+    /// Some of it rose: it may have passed its peak.
+    pub rose: bool,
+    /// Some of it fell: it may have passed a limit of losses.
+    pub fell: bool,
+}
+
+impl EquityMove {
+    /// Any way.
+    pub const UNKNOWN: Self = Self { rose: true, fell: true };
+
+    /// Whether it moved at all.
+    #[must_use]
+    pub const fn is_any(self) -> bool {
+        self.rose | self.fell
+    }
+}
+
 impl Portfolio {
-    /// Takes note of a market event. Tells whether equity moved.
+    /// Takes note of a market event. Tells how equity moved.
     #[inline]
-    pub fn on_market(&mut self, event: &MarketEvent) -> bool {
-        let Some(change) = self.marks.observe(event) else { return false };
+    pub fn on_market(&mut self, event: &MarketEvent) -> EquityMove {
+        let Some(change) = self.marks.observe(event) else { return EquityMove::default() };
         self.on_mark(event.instrument(), change)
     }
 
     #[inline]
-    fn on_mark(&mut self, instrument: InstrumentId, change: MarkChange) -> bool {
+    fn on_mark(&mut self, instrument: InstrumentId, change: MarkChange) -> EquityMove {
         let held = &self.held[usize::from(instrument.0)];
         let MarkChange { before: Some(before), after } = change else {
             return self.on_first_mark(instrument);
         };
         if held.carries_route || held.route != super::marks::Route::Same {
             self.revalue();
-            return true;
+            return EquityMove::UNKNOWN;
         }
-        let mut moved = false;
+        let mut moved = EquityMove::default();
         for holding in &held.holdings {
             let quantity = holding.position.quantity();
             if quantity.is_zero() {
@@ -82,17 +102,19 @@ impl Portfolio {
             let delta = Value::notional(after, quantity) - Value::notional(before, quantity);
             self.slots[holding.slot].equity.holdings += delta;
             self.account.holdings += delta;
-            moved = true;
+            moved.rose |= delta.is_positive();
+            moved.fell |= delta.is_negative();
         }
         let external = held.external_long();
         if external.is_positive() {
             self.external += Value::notional(after, external) - Value::notional(before, external);
         }
-        moved
+        // What has no price yet keeps losses from being judged for a while, not what moved then.
+        if moved.is_any() && self.unmarked > 0 { EquityMove::UNKNOWN } else { moved }
     }
 
     /// The first price of an instrument: its orders and holdings can be valued from now on.
-    fn on_first_mark(&mut self, instrument: InstrumentId) -> bool {
+    fn on_first_mark(&mut self, instrument: InstrumentId) -> EquityMove {
         let mark = self.marks.mark(instrument);
         let margins = self.margins;
         let unpriced = self
@@ -107,7 +129,7 @@ impl Portfolio {
             self.value_fees();
         }
         self.revalue();
-        true
+        EquityMove::UNKNOWN
     }
 
     /// Values every holding and every open buy anew, at the marks of now.

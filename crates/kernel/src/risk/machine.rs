@@ -22,7 +22,7 @@ use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, Submi
 use crate::mutation::Mutation;
 use crate::orders::Unexplained;
 use crate::portfolio::{
-    Cost, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
+    Cost, EquityMove, EquityTrack, Portfolio, Remaining, ReservedOrder, ScopeTally, TallyFor,
 };
 use crate::protection::ProtectionMachine;
 
@@ -85,8 +85,8 @@ pub struct RiskMachine {
     pub(super) started_at: Option<Timestamp>,
     /// Whether the UTC day's equity was noted; not while positions have no prices.
     pub(super) is_day_open: bool,
-    pub(super) next_day_at: Timestamp,
-    pub(super) next_sample_at: Timestamp,
+    /// The next point of the equity curves, or the next UTC day if that comes first.
+    pub(super) next_look_at: Timestamp,
 }
 
 impl RiskMachine {
@@ -121,8 +121,7 @@ impl RiskMachine {
             sequence: 0,
             started_at: None,
             is_day_open: false,
-            next_day_at: Timestamp::EPOCH,
-            next_sample_at: Timestamp::EPOCH,
+            next_look_at: Timestamp::EPOCH,
         }
     }
 
@@ -155,13 +154,13 @@ impl RiskMachine {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let tending = self.protection.wakes().map(|(at, _)| at).min();
-        let sampling = self.started_at.map(|_| self.next_sample_at.min(self.next_day_at));
+        let sampling = self.started_at.map(|_| self.next_look_at);
         sampling.into_iter().chain(tending).min()
     }
 
     /// Takes one input and appends what follows from it.
     pub fn step(&mut self, now: Timestamp, input: RiskInput<'_>, effects: &mut Vec<RiskEffect>) {
-        if now >= self.next_sample_at.min(self.next_day_at) {
+        if now >= self.next_look_at {
             self.keep_time(now, effects);
         }
         match input {
@@ -211,22 +210,28 @@ impl RiskMachine {
         event: &MarketEvent,
         effects: &mut Vec<RiskEffect>,
     ) {
-        if now >= self.next_sample_at.min(self.next_day_at) {
+        if now >= self.next_look_at {
             self.keep_time(now, effects);
         }
         self.sequence = sequence;
-        if self.portfolio.on_market(event) {
-            self.on_equity_moved(now, effects);
+        let moved = self.portfolio.on_market(event);
+        if moved.is_any() {
+            self.on_equity_moved(now, moved, effects);
         }
     }
 
-    fn on_equity_moved(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+    fn on_equity_moved(
+        &mut self,
+        now: Timestamp,
+        moved: EquityMove,
+        effects: &mut Vec<RiskEffect>,
+    ) {
         if self.portfolio.has_valued_fees() {
             let valued = self.portfolio.take_valued_fees();
             let told = valued.into_iter();
             effects.extend(told.map(|(key, in_quote)| RiskEffect::FeeValued { key, in_quote }));
         }
-        self.judge_losses(now, effects);
+        self.judge_losses(now, moved, effects);
     }
 
     fn quarantine(&mut self, strategy: StrategyId, effects: &mut Vec<RiskEffect>) {
@@ -425,7 +430,7 @@ impl RiskMachine {
         }
         effects.push(RiskEffect::TellStrategy { strategy, event, fee_in_quote });
         if is_filled {
-            self.judge_losses(now, effects);
+            self.judge_losses(now, EquityMove::UNKNOWN, effects);
         }
         match failure {
             Some(ProtectionFailure::OfPair(reason)) => {

@@ -9,7 +9,7 @@ use super::machine::{RiskMachine, ScopeBook};
 use super::messages::{Authority, RiskEffect};
 use super::state::TradingState;
 use crate::messages::{CancelScope, ExecutionRequest};
-use crate::portfolio::{EquityTrack, FeeWorth, Value};
+use crate::portfolio::{EquityMove, EquityTrack, FeeWorth, Value};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -79,11 +79,11 @@ impl RiskMachine {
     /// A new UTC day, or a point of the equity curves.
     pub(super) fn keep_time(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
         self.started_at.get_or_insert(now);
-        self.next_day_at = now.utc_day().after(DAY);
-        self.next_sample_at =
+        let next_sample_at =
             now.floor_to(self.config.sample_every).after(self.config.sample_every);
+        self.next_look_at = next_sample_at.min(now.utc_day().after(DAY));
         self.is_day_open = false;
-        self.judge_losses(now, effects);
+        self.judge_losses(now, EquityMove::UNKNOWN, effects);
         if self.is_day_open {
             self.sample(now, effects);
         }
@@ -115,15 +115,23 @@ impl RiskMachine {
         });
     }
 
-    /// Equity moved: the peaks follow, and limits that are passed trip.
-    pub(super) fn judge_losses(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
+    /// Equity moved: the peaks follow what rose, and limits that what fell has passed trip.
+    pub(super) fn judge_losses(
+        &mut self,
+        now: Timestamp,
+        moved: EquityMove,
+        effects: &mut Vec<RiskEffect>,
+    ) {
         if self.is_blind(now) {
             return;
         }
-        if self.is_day_open {
-            self.portfolio.raise_peaks(now);
-        } else {
+        if !self.is_day_open {
             self.open_day(now);
+        } else if moved.rose {
+            self.portfolio.raise_peaks(now);
+        }
+        if !moved.fell {
+            return;
         }
         if self.do_strategies_limit_losses {
             self.judge_strategies(effects);

@@ -1,10 +1,11 @@
 //! What a strategy can see and do while it handles one event.
 
 use model::{
-    Amount, Bar, BookState, Instrument, InstrumentId, Instruments, Interval, NewOrder, OrderId,
-    OrderKind, Price, Quantity, Quote, Side, StrategyId, Timestamp, Trade,
+    Amount, Bar, BookState, Instrument, InstrumentId, Interval, NewOrder, OrderId, OrderKind,
+    Price, Quantity, Quote, Side, Timestamp, Trade,
 };
 
+use super::host::{HostSetup, Stage};
 use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
 use crate::messages::Intent;
@@ -56,14 +57,9 @@ impl Effects {
 #[derive(Debug)]
 pub struct Context<'a> {
     pub(super) now: Timestamp,
-    pub(super) ready: bool,
-    pub(super) warming_up: bool,
-    pub(super) epoch: u32,
-    pub(super) strategy: StrategyId,
+    pub(super) stage: Stage,
+    pub(super) setup: &'a HostSetup,
     pub(super) next_number: &'a mut u32,
-    pub(super) capital: Amount,
-    pub(super) traded: &'a [InstrumentId],
-    pub(super) instruments: &'a Instruments,
     pub(super) view: &'a mut StrategyView,
     pub(super) timers: &'a mut Timers,
     pub(super) effects: &'a mut Effects,
@@ -80,25 +76,29 @@ impl Context<'_> {
     /// and while stopping.
     #[must_use]
     pub const fn is_ready(&self) -> bool {
-        self.ready
+        matches!(self.stage, Stage::Ready)
+    }
+
+    const fn is_warming_up(&self) -> bool {
+        matches!(self.stage, Stage::AwaitingHistory | Stage::WarmingUp)
     }
 
     /// The capital allocated to the strategy, in the engine's currency.
     #[must_use]
     pub const fn capital(&self) -> Amount {
-        self.capital
+        self.setup.capital
     }
 
     /// The instruments it trades, in the order of its file.
     #[must_use]
     pub const fn traded(&self) -> &[InstrumentId] {
-        self.traded
+        self.setup.traded.as_slice()
     }
 
     /// An instrument with its filters.
     #[must_use]
     pub fn instrument(&self, id: InstrumentId) -> &Instrument {
-        self.instruments.get(id)
+        self.setup.instruments.get(id)
     }
 
     /// The strategy's own position: its fills less fees, nobody else's.
@@ -206,9 +206,10 @@ impl Context<'_> {
     /// Takes one of its orders back. Does nothing for an order that is final or whose cancel is
     /// already on the way, nor while warming up, when the past is being told.
     pub fn cancel(&mut self, order: OrderId) {
+        let is_warming_up = self.is_warming_up();
         if let Some(open) = self.view.open_orders.get_mut(order)
             && !open.cancel_pending
-            && !self.warming_up
+            && !is_warming_up
         {
             open.cancel_pending = true;
             self.effects.push(|| HostEffect::Intend(Intent::Cancel { order }));
@@ -261,20 +262,21 @@ impl Context<'_> {
     /// while it warms up, and in runs that nobody watches.
     #[inline]
     pub fn publish(&mut self, instrument: InstrumentId, name: &'static str, value: f64) {
+        let is_warming_up = self.is_warming_up();
         if let Some(indicators) = &mut self.effects.indicators
-            && !self.warming_up
+            && !is_warming_up
         {
             indicators.push(Indicator { at: self.now, instrument, name, value });
         }
     }
 
     fn register(&mut self, new: NewOrder, replaces: Option<OrderId>) -> Option<OrderId> {
-        if !self.ready {
+        if !self.is_ready() {
             return None;
         }
         *self.next_number += 1;
-        let order =
-            OrderId { epoch: self.epoch, strategy: self.strategy, number: *self.next_number };
+        let HostSetup { epoch, strategy, .. } = *self.setup;
+        let order = OrderId { epoch, strategy, number: *self.next_number };
         self.view.open_orders.insert(OpenOrder::intended(order, new, replaces));
         Some(order)
     }

@@ -129,7 +129,7 @@ pub struct HostSetup {
 
 /// Whether and why orders are possible.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// History is awaited; live events are held back.
     AwaitingHistory,
     /// The start is awaited; events are delivered, orders impossible.
@@ -151,6 +151,8 @@ pub struct StrategyHost {
     effects: Effects,
     /// Of the current step; handed over only when all of it went well.
     outputs: Vec<HostOutput>,
+    /// The last order number used.
+    last_number: u32,
     /// The last order number whose intent was passed on.
     last_number_sent: u32,
 }
@@ -181,6 +183,7 @@ impl StrategyHost {
         };
         let limit = setup.effects_per_step;
         Self {
+            last_number: setup.last_number,
             last_number_sent: setup.last_number,
             machine,
             requirements,
@@ -205,7 +208,8 @@ impl StrategyHost {
         let existed = |open: &OpenOrder| open.order.epoch != epoch || open.order.number <= sent;
         let open_orders = self.view.open_orders.into_vec().into_iter().filter(existed);
         let open_orders = open_orders.map(|open| OpenOrder { cancel_pending: false, ..open });
-        HostSetup { positions, open_orders: open_orders.collect(), ..self.setup }
+        let (open_orders, last_number) = (open_orders.collect(), self.last_number);
+        HostSetup { positions, open_orders, last_number, ..self.setup }
     }
 
     /// The run's instruments, as they were last refreshed.
@@ -259,7 +263,7 @@ impl StrategyHost {
     /// The last order number used, for a host that follows this one.
     #[must_use]
     pub const fn last_number(&self) -> u32 {
-        self.setup.last_number
+        self.last_number
     }
 
     /// When the host wants [`HostInput::Wake`], by the venue's clock.
@@ -296,7 +300,7 @@ impl StrategyHost {
     pub fn digest(&self) -> Digest {
         Digest::of(&(
             (&self.view, &self.timers, self.stage, &self.splice),
-            (self.setup.last_number, self.last_number_sent, self.machine.snapshot()),
+            (self.last_number, self.last_number_sent, self.machine.snapshot()),
         ))
     }
 
@@ -337,7 +341,7 @@ impl StrategyHost {
         outputs: &mut Vec<HostOutput>,
     ) -> Result<(), HostError> {
         self.deliver(now, input)?;
-        self.last_number_sent = self.setup.last_number;
+        self.last_number_sent = self.last_number;
         outputs.append(&mut self.outputs);
         Ok(())
     }
@@ -347,7 +351,7 @@ impl StrategyHost {
     ///
     /// # Errors
     /// As [`Self::step`].
-    #[inline]
+    #[inline(always)]
     pub fn step_market(
         &mut self,
         now: Timestamp,
@@ -366,7 +370,7 @@ impl StrategyHost {
             let event = || Arc::new(event.clone());
             let cause = || (Cause::Market { sequence, event: event() }, received_at);
             self.collect(now, cause, Some(correlation));
-            self.last_number_sent = self.setup.last_number;
+            self.last_number_sent = self.last_number;
             outputs.append(&mut self.outputs);
         }
         Ok(())
@@ -384,7 +388,7 @@ impl StrategyHost {
         outputs: &mut Vec<HostOutput>,
     ) -> Result<(), HostError> {
         self.deliver_order(now, event, fee_in_quote)?;
-        self.last_number_sent = self.setup.last_number;
+        self.last_number_sent = self.last_number;
         outputs.append(&mut self.outputs);
         Ok(())
     }
@@ -473,6 +477,7 @@ impl StrategyHost {
         }
     }
 
+    #[inline(always)]
     fn call(
         &mut self,
         now: Timestamp,
@@ -480,14 +485,9 @@ impl StrategyHost {
     ) -> Result<(), HostError> {
         let mut context = Context {
             now,
-            ready: self.stage == Stage::Ready,
-            warming_up: matches!(self.stage, Stage::AwaitingHistory | Stage::WarmingUp),
-            epoch: self.setup.epoch,
-            strategy: self.setup.strategy,
-            next_number: &mut self.setup.last_number,
-            capital: self.setup.capital,
-            traded: &self.setup.traded,
-            instruments: &self.setup.instruments,
+            stage: self.stage,
+            setup: &self.setup,
+            next_number: &mut self.last_number,
             view: &mut self.view,
             timers: &mut self.timers,
             effects: &mut self.effects,
@@ -513,16 +513,21 @@ impl StrategyHost {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) -> Result<(), HostError> {
         if let MarketEvent::Trade(trade) = event {
             return self.on_trade(now, trade);
         }
+        self.on_news(now, event)
+    }
+
+    /// Any other event than a trade, if it is newer than what is known.
+    fn on_news(&mut self, now: Timestamp, event: &MarketEvent) -> Result<(), HostError> {
         if !is_news(&self.view, event) {
             return Ok(());
         }
         match event {
-            MarketEvent::Trade(_) => unreachable!("seen to above"),
+            MarketEvent::Trade(trade) => self.on_trade(now, trade),
             MarketEvent::Quote(quote) => {
                 self.view.market_mut(quote.instrument).last_quote = Some(*quote);
                 self.call(now, |machine, context| machine.on_quote(context, quote))

@@ -527,9 +527,6 @@ impl Matcher<Recorded> {
     #[inline]
     pub fn on_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         self.desk.now = now;
-        if !self.liquidity.own.is_idle() {
-            self.liquidity.own.advance(now);
-        }
         if let MarketEvent::Trade(trade) = event
             && self.desk.orders.is_empty()
             && self.liquidity.own.is_idle()
@@ -544,6 +541,9 @@ impl Matcher<Recorded> {
     }
 
     fn meet_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
+        if !self.liquidity.own.is_idle() {
+            self.liquidity.own.advance(now);
+        }
         match event {
             MarketEvent::Trade(trade) => {
                 self.liquidity.has_trades = true;

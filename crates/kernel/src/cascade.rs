@@ -24,7 +24,7 @@ use crate::journal::{Durability, Journal, JournalError, Persist, Persisted, Reco
 use crate::orders::{ExecutionEffect, ExecutionInput, ExecutionMachine, Unexplained, VenueCommand};
 use crate::risk::{RiskEffect, RiskInput, RiskMachine};
 use crate::strategy::{HostError, HostInput, HostOutput, StrategyHost};
-use crate::venue::{Balance, Venue, VenueEffect, VenueEvent, VenueInput, Wake};
+use crate::venue::{Balance, Venue, VenueEffect, VenueInput, Wake};
 use crate::wire::Moment;
 
 /// The machines of a run.
@@ -423,35 +423,23 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     }
 
     fn hear_venue(&mut self, out: &mut Vec<CascadeOutput>) -> Result<(), JournalError> {
-        let is_free = self.work.is_empty();
-        let mut effects = std::mem::take(&mut self.venue_effects);
         // A local venue has no network.
-        if is_free {
-            for effect in &effects {
-                if let VenueEffect::Event(event) = effect {
-                    self.hear(event, out)?;
-                }
-            }
-            effects.clear();
-        } else {
-            self.work.extend(effects.drain(..).filter_map(|effect| match effect {
-                VenueEffect::Event(event) => Some(Work::Execution(ExecutionInput::Venue(event))),
+        if self.work.is_empty() {
+            let events = self.venue_effects.iter().filter_map(|effect| match effect {
+                VenueEffect::Event(event) => Some(event),
                 VenueEffect::Wire(_) => None,
-            }));
+            });
+            let mut effects = std::mem::take(&mut self.execution_effects);
+            self.execution.hear(self.now, events, &mut effects);
+            self.venue_effects.clear();
+            self.note_given();
+            return self.carry_out_execution(effects, out);
         }
-        self.venue_effects = effects;
+        self.work.extend(self.venue_effects.drain(..).filter_map(|effect| match effect {
+            VenueEffect::Event(event) => Some(Work::Execution(ExecutionInput::Venue(event))),
+            VenueEffect::Wire(_) => None,
+        }));
         Ok(())
-    }
-
-    fn hear(
-        &mut self,
-        event: &VenueEvent,
-        out: &mut Vec<CascadeOutput>,
-    ) -> Result<(), JournalError> {
-        let mut effects = std::mem::take(&mut self.execution_effects);
-        self.note_given();
-        self.execution.hear(self.now, event, &mut effects);
-        self.carry_out_execution(effects, out)
     }
 
     /// Lets execution and risk finish everything that they have set each other.

@@ -51,8 +51,11 @@ impl<const N: usize> InlineText<N> {
     }
 
     fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)])
-            .expect("built from whole strs and never changed")
+        std::str::from_utf8(self.as_bytes()).expect("built from whole strs and never changed")
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 
     /// Appends a whole str's bytes, for which there is room.
@@ -248,7 +251,7 @@ impl OrderId {
         // 2+6+1+7+1+4+1+7+1 = 30 bytes at most, all ASCII.
         let mut text = InlineText { bytes: [0; 36], len: 0 };
         text.push(b"tw");
-        text.push(instance.as_str().as_bytes());
+        text.push(instance.0.as_bytes());
         for number in [self.epoch, u32::from(self.strategy.0), self.number] {
             text.push(b"-");
             push_base36(number, &mut text);

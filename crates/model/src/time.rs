@@ -13,6 +13,12 @@ pub struct Timestamp(i64);
 
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
+/// Saturates, in 64 bits: instants are added to all the time.
+fn nanos(duration: Duration) -> i64 {
+    let secs = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    secs.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))
+}
+
 impl Timestamp {
     /// 1970-01-01 UTC.
     pub const EPOCH: Self = Self(0);
@@ -70,13 +76,13 @@ impl Timestamp {
     /// The instant `duration` later; saturates.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(nanos(duration)))
     }
 
     /// The instant `duration` earlier; saturates.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(nanos(duration)))
     }
 
     /// Time since `earlier`, zero if that is later.
@@ -101,7 +107,7 @@ impl Timestamp {
     /// The instant itself when `period` is zero.
     #[must_use]
     pub fn floor_to(self, period: Duration) -> Self {
-        let period = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX);
+        let period = nanos(period);
         if period == 0 { self } else { Self(self.0 - self.0.rem_euclid(period)) }
     }
 }

@@ -19,4 +19,10 @@ impl VenueCommand {
     pub const fn action(&self) -> &VenueAction {
         &self.action
     }
+
+    /// What to do, to be carried out.
+    #[must_use]
+    pub fn into_action(self) -> VenueAction {
+        self.action
+    }
 }

@@ -172,9 +172,16 @@ impl ExecutionMachine {
         self.settle(now, effects);
     }
 
-    /// [`ExecutionInput::Venue`], of an event that stays with the caller.
-    pub fn hear(&mut self, now: Timestamp, event: &VenueEvent, effects: &mut Vec<ExecutionEffect>) {
-        self.on_venue(now, event, effects);
+    /// [`ExecutionInput::Venue`], of all that a venue says at one instant; it stays with the caller.
+    pub fn hear<'a>(
+        &mut self,
+        now: Timestamp,
+        events: impl Iterator<Item = &'a VenueEvent>,
+        effects: &mut Vec<ExecutionEffect>,
+    ) {
+        for event in events {
+            self.on_venue(now, event, effects);
+        }
         self.settle(now, effects);
     }
 

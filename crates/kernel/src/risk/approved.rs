@@ -2,21 +2,24 @@
 
 /// A value that the risk gate approved. Only the gate can build one: the field is private, it
 /// cannot be copied, and nothing stored can be read back into one.
+///
+/// Its value lies apart: it changes hands often on its way to the venue, and the hands pass a
+/// pointer.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Approved<T> {
-    value: T,
+    value: Box<T>,
 }
 
 impl<T> Approved<T> {
     /// The gate's own constructor.
-    pub(in crate::risk) const fn new(value: T) -> Self {
-        Self { value }
+    pub(in crate::risk) fn new(value: T) -> Self {
+        Self { value: Box::new(value) }
     }
 
     /// For this crate's own tests of what comes after the gate.
     #[cfg(test)]
-    pub(crate) const fn by_test(value: T) -> Self {
-        Self { value }
+    pub(crate) fn by_test(value: T) -> Self {
+        Self { value: Box::new(value) }
     }
 
     /// What was approved.
@@ -26,6 +29,6 @@ impl<T> Approved<T> {
 
     /// Gives the approved value away, to be acted on once.
     pub fn into_inner(self) -> T {
-        self.value
+        *self.value
     }
 }

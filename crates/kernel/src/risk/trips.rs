@@ -79,8 +79,7 @@ impl RiskMachine {
     /// A new UTC day, or a point of the equity curves.
     pub(super) fn keep_time(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {
         self.started_at.get_or_insert(now);
-        let next_sample_at =
-            now.floor_to(self.config.sample_every).after(self.config.sample_every);
+        let next_sample_at = now.floor_to(self.config.sample_every).after(self.config.sample_every);
         self.next_look_at = next_sample_at.min(now.utc_day().after(DAY));
         self.is_day_open = false;
         self.judge_losses(now, EquityMove::UNKNOWN, effects);
@@ -103,9 +102,11 @@ impl RiskMachine {
     /// Whether losses cannot be judged: positions are held whose price is not known yet. Not for
     /// long: an instrument without a feed must not switch the rules off.
     fn is_blind(&self, now: Timestamp) -> bool {
-        let grace_ends =
-            self.started_at.map_or(Timestamp::MAX, |start| start.after(self.config.mark_grace));
-        self.portfolio.unmarked() > 0 && now < grace_ends
+        if self.portfolio.unmarked() == 0 {
+            return false;
+        }
+        let grace = self.config.mark_grace;
+        now < self.started_at.map_or(Timestamp::MAX, |start| start.after(grace))
     }
 
     fn sample(&mut self, now: Timestamp, effects: &mut Vec<RiskEffect>) {

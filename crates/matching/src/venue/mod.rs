@@ -260,13 +260,16 @@ impl LocalVenue {
     }
 
     /// A command leaves for the venue.
-    fn send(&mut self, now: Timestamp, action: &VenueAction, effects: &mut Vec<VenueEffect>) {
+    fn send(&mut self, now: Timestamp, action: VenueAction, effects: &mut Vec<VenueEffect>) {
         for client_order_id in action.placed() {
             let sent = VenueEvent::Sent { client_order_id, signed_at: now };
             effects.push(VenueEffect::Event(sent));
         }
         let at = self.to_venue.arrival(now);
-        self.commands.push_back((at, action.clone()));
+        if at <= now && self.commands.is_empty() {
+            return self.act(at, action);
+        }
+        self.commands.push_back((at, action));
         self.receive(now);
     }
 
@@ -286,11 +289,10 @@ impl LocalVenue {
     }
 
     fn deliver(&mut self, now: Timestamp, effects: &mut Vec<VenueEffect>) {
-        while self.answers.front().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, event)) = self.answers.pop_front()
-        {
-            effects.push(VenueEffect::Event(event));
-        }
+        // They arrive in the order of their way.
+        let due = self.answers.partition_point(|(at, _)| *at <= now);
+        let arrived = self.answers.drain(..due);
+        effects.extend(arrived.map(|(_, event)| VenueEffect::Event(event)));
     }
 
     /// A command is at the venue.
@@ -660,7 +662,7 @@ impl Venue for LocalVenue {
         self.receive(now);
         match input {
             VenueInput::Start => effects.push(VenueEffect::Event(VenueEvent::Connected)),
-            VenueInput::Command(command) => self.send(now, command.action(), effects),
+            VenueInput::Command(command) => self.send(now, command.into_action(), effects),
             VenueInput::Market(event) => self.on_market(now, event),
             VenueInput::InstrumentsRefreshed(instruments) => self.refresh(instruments),
             VenueInput::Wire(_) | VenueInput::Wake => {}

@@ -100,7 +100,7 @@ impl Scene {
 
     fn act(&mut self, action: &VenueAction) {
         self.effects.clear();
-        self.venue.send(self.now, action, &mut self.effects);
+        self.venue.send(self.now, action.clone(), &mut self.effects);
         self.venue.deliver(self.now, &mut self.effects);
     }
 
@@ -168,7 +168,7 @@ fn a_command_meets_the_market_that_it_arrives_at() {
     let first = quote(at(0), 1, ("100", "2"), ("101", "3"));
     step(&mut venue, 0, VenueInput::Market(&first), &mut effects);
     let action = VenueAction::Submit { client_order_id: name(1), new: order("buy 1 market") };
-    venue.send(at(0), &action, &mut effects);
+    venue.send(at(0), action, &mut effects);
     assert!(matches!(effects[..], [VenueEffect::Event(VenueEvent::Sent { .. })]));
     assert_eq!(venue.wake_at(), Some(Wake::Venue(at(25))));
 

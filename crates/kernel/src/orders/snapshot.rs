@@ -22,6 +22,11 @@ impl ExecutionMachine {
             self.on_unclear(now, id, snapshot, effects);
             return;
         }
+        if self.unclaimed.is_empty()
+            && self.orders.get(&id).is_some_and(|order| has_ended_so(order, snapshot))
+        {
+            return;
+        }
         let Some(order) = self.order_mut(id) else { return };
         let was_absent = order.status == OrderStatus::Absent;
         order.inquiry.found();
@@ -198,6 +203,14 @@ impl ExecutionMachine {
             self.tell(now, id, OrderEventKind::Triggered, effects);
         }
     }
+}
+
+/// Whether an order is known to have ended just as described, as after its last fill.
+fn has_ended_so(order: &Order, snapshot: &OrderSnapshot) -> bool {
+    order.status == snapshot.status
+        && matches!(order.status, OrderStatus::Filled)
+        && order.executed == snapshot.executed_quantity
+        && order.venue_order == Some(snapshot.venue_order)
 }
 
 /// The step of the lifecycle that a description stands for at least; `None` if it does not say

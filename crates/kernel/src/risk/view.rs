@@ -98,8 +98,8 @@ pub struct RiskView<'a> {
 impl<'a> RiskView<'a> {
     /// Both scopes, the account's first.
     #[must_use]
-    pub const fn scopes(&self) -> [Scope<'a>; 2] {
-        [self.account, self.strategy]
+    pub const fn scopes(&self) -> [&Scope<'a>; 2] {
+        [&self.account, &self.strategy]
     }
 
     /// The price that the order would meet: the ask for a buy, the bid for a sell, the mark where

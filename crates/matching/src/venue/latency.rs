@@ -62,40 +62,49 @@ impl MeasuredLatency {
     }
 }
 
+/// How long what is sent takes.
+#[derive(Clone, Debug)]
+enum Takes {
+    Always(Duration),
+    /// Drawn evenly, both bounds in microseconds.
+    Between(u64, u64),
+    As(MeasuredLatency),
+}
+
 /// One way of a connection, which keeps its order: nothing overtakes what was sent before it.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
-    model: LatencyModel,
+    takes: Takes,
     random: Pcg64,
-    measured: Option<MeasuredLatency>,
     last: Timestamp,
 }
 
 impl Way {
     /// `stream` tells the draws of two ways with one seed apart.
     pub(super) fn new(model: LatencyModel, stream: u64) -> Self {
-        let seed = match model {
-            LatencyModel::Constant { .. } => 0,
-            LatencyModel::Uniform { seed, .. } => seed,
+        let (takes, seed) = match model {
+            LatencyModel::Constant { micros } => (Takes::Always(Duration::from_micros(micros)), 0),
+            LatencyModel::Uniform { min_micros, max_micros, seed } => {
+                (Takes::Between(min_micros, max_micros.max(min_micros)), seed)
+            }
         };
         let random = Pcg64::seed_from_u64(seed ^ stream.rotate_left(32));
-        Self { model, random, measured: None, last: Timestamp::EPOCH }
+        Self { takes, random, last: Timestamp::EPOCH }
     }
 
     /// Goes by what was measured instead.
     pub(super) fn go_by(&mut self, measured: MeasuredLatency) {
-        self.measured = Some(measured);
+        self.takes = Takes::As(measured);
     }
 
     /// When what is sent now arrives.
     pub(super) fn arrival(&mut self, now: Timestamp) -> Timestamp {
-        let takes = match (&self.measured, self.model) {
-            (Some(measured), _) => measured.at(now),
-            (None, LatencyModel::Constant { micros }) => Duration::from_micros(micros),
-            (None, LatencyModel::Uniform { min_micros, max_micros, .. }) => {
-                let max_micros = max_micros.max(min_micros);
-                Duration::from_micros(self.random.random_range(min_micros..=max_micros))
+        let takes = match &self.takes {
+            Takes::Always(takes) => *takes,
+            Takes::Between(least, most) => {
+                Duration::from_micros(self.random.random_range(*least..=*most))
             }
+            Takes::As(measured) => measured.at(now),
         };
         self.last = self.last.max(now.after(takes));
         self.last

@@ -31,8 +31,9 @@ struct Seen {
     most_under_way: AtomicUsize,
 }
 
-/// A venue of its own thread, that answers `ticker/price` after a delay. Some symbols are special:
-/// `STALLED` is never answered, `UNKNOWN` is not listed, `BROKEN` gets no JSON, `LIMITED` a 429.
+/// A venue of its own thread, that answers `ticker/price` after a delay. Some symbols are special,
+/// in a list too: `STALLED` is never answered, `UNKNOWN` is not listed, `BROKEN` gets no JSON,
+/// `LIMITED` a 429. `QUIET` has no price in a list.
 struct Venue {
     address: SocketAddr,
     seen: Arc<Seen>,
@@ -75,17 +76,32 @@ async fn answer(
     seen: Arc<Seen>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.uri().path(), "/api/v3/ticker/price");
-    let symbol = request.uri().query().unwrap().strip_prefix("symbol=").unwrap().to_owned();
+    let query = request.uri().query().unwrap();
+    let query = query.replace("%5B", "[").replace("%5D", "]").replace("%2C", ",");
+    let query = query.replace("%22", "\"");
+    let (is_list, symbols): (bool, Vec<String>) = match query.strip_prefix("symbols=") {
+        Some(list) => (true, serde_json::from_str(list).unwrap()),
+        None => (false, vec![query.strip_prefix("symbol=").unwrap().to_owned()]),
+    };
     seen.requests.fetch_add(1, Ordering::SeqCst);
     let under_way = seen.under_way.fetch_add(1, Ordering::SeqCst) + 1;
     seen.most_under_way.fetch_max(under_way, Ordering::SeqCst);
     tokio::time::sleep(delay).await;
-    let (status, body) = match symbol.as_str() {
-        "STALLED" => pending().await,
-        "UNKNOWN" => (400, r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned()),
-        "BROKEN" => (200, "<html>".to_owned()),
-        "LIMITED" => (429, r#"{"code":-1003,"msg":"Too much request weight used."}"#.to_owned()),
-        name => (200, format!(r#"{{"symbol":"{name}","price":"{}.50000000"}}"#, name.len())),
+    let names = |name: &str| symbols.iter().any(|symbol| symbol == name);
+    let row = |name: &String| format!(r#"{{"symbol":"{name}","price":"{}.50000000"}}"#, name.len());
+    let (status, body) = if names("STALLED") {
+        pending().await
+    } else if names("LIMITED") {
+        (429, r#"{"code":-1003,"msg":"Too much request weight used."}"#.to_owned())
+    } else if names("UNKNOWN") {
+        (400, r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned())
+    } else if names("BROKEN") {
+        (200, "<html>".to_owned())
+    } else if is_list {
+        let rows: Vec<String> = symbols.iter().filter(|name| *name != "QUIET").map(row).collect();
+        (200, format!("[{}]", rows.join(",")))
+    } else {
+        (200, row(&symbols[0]))
     };
     seen.under_way.fetch_sub(1, Ordering::SeqCst);
     let mut response = Response::new(Full::new(Bytes::from(body)));
@@ -139,9 +155,14 @@ fn ratio_of_twenty() -> f64 {
     let compare = &answer["compare"];
     assert!(compare["parallel_ms"].as_f64().unwrap() >= 200.0, "{compare}");
     assert!(compare["sequential_ms"].as_f64().unwrap() >= 2_000.0, "{compare}");
-    // Ten connections for ten at a time, one for one at a time, each kept.
-    assert_eq!(venue.seen.requests.load(Ordering::SeqCst), 40);
-    assert_eq!(venue.seen.connections.load(Ordering::SeqCst), 11);
+    // One request for all of them takes as long as one for one.
+    let batched = &compare["batched"];
+    assert_eq!((&batched["requests"], &batched["weight"]), (&1.into(), &4.into()), "{compare}");
+    assert_eq!((&compare["weight"], &batched["found"]), (&40.into(), &20.into()), "{compare}");
+    assert!(batched["ms"].as_f64().unwrap() >= 100.0, "{compare}");
+    // Ten connections for ten at a time, one for one at a time, one for all, each kept.
+    assert_eq!(venue.seen.requests.load(Ordering::SeqCst), 41);
+    assert_eq!(venue.seen.connections.load(Ordering::SeqCst), 12);
     assert_eq!(venue.seen.most_under_way.load(Ordering::SeqCst), 10);
     compare["ratio"].as_f64().unwrap()
 }
@@ -174,6 +195,38 @@ fn a_stalled_and_an_unknown_symbol_leave_eighteen_prices() {
     assert!(err.contains("STALLED: stalled: no answer within 1.5s\n"), "{err}");
     assert!(err.contains("UNKNOWN: unknown_symbol: the venue lists no such symbol\n"), "{err}");
     assert!(err.contains("18 of 20 prices in "), "{err}");
+}
+
+#[test]
+fn lists_are_cheap_and_an_unknown_symbol_costs_only_itself() {
+    #[track_caller]
+    fn check_list(batch: &str, first: &[&str], code: i32, wrong: &[(&str, &str)], cost: [u64; 2]) {
+        let venue = Venue::start(Duration::ZERO);
+        let arguments = ["--endpoint", &venue.url(), "--timeout", "1500ms", "--json", batch];
+        let (out, _) = check(&arguments, &symbols(first, 20), code);
+        let answer = json(&out);
+        let prices = answer["prices"].as_array().unwrap();
+        assert_eq!(prices.len() + wrong.len(), 20, "{answer}");
+        let plain = serde_json::json!({"symbol": "S19USDT", "price": "7.50000000"});
+        assert!(prices.is_empty() || *prices.last().unwrap() == plain, "{answer}");
+        assert_eq!(errors(&answer), wrong);
+        let told = [&answer["requests"], &answer["weight"]].map(|told| told.as_u64().unwrap());
+        assert_eq!(told, cost, "{answer}");
+        let [requests, _] = cost;
+        assert_eq!(venue.seen.requests.load(Ordering::SeqCst) as u64, requests);
+    }
+    let unknown = ("UNKNOWN", "unknown_symbol");
+    check_list("--batch", &[], 0, &[], [1, 4]);
+    check_list("--batch=7", &[], 0, &[], [3, 12]);
+    check_list("--batch=19", &[], 0, &[], [2, 6]);
+    check_list("--batch=1", &[], 0, &[], [20, 40]);
+    // Twenty, two halves of ten, two of five, five alone.
+    check_list("--batch", &["UNKNOWN"], 5, &[unknown], [10, 30]);
+    check_list("--batch", &["S00USDT", "UNKNOWN"], 5, &[unknown], [10, 30]);
+    check_list("--batch", &["QUIET"], 5, &[("QUIET", "missing")], [1, 4]);
+    // What does not come costs its list, and no other.
+    let stalled = ["STALLED", "S01USDT", "S02USDT", "S03USDT"].map(|name| (name, "stalled"));
+    check_list("--batch=4", &["STALLED"], 5, &stalled, [5, 20]);
 }
 
 #[test]

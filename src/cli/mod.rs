@@ -324,9 +324,18 @@ mod tests {
         let prices: prices::PricesArgs = parse(line).unwrap();
         assert_eq!(prices.symbols.len(), 2);
         assert_eq!(prices.timeout.as_millis(), 300);
-        assert_eq!(prices.concurrency, 10);
-        for wrong in ["", "BTCUSDT --concurrency 0", "BTCUSDT --timeout 5", "BTCUSDT --endpoint x"]
-        {
+        assert_eq!((prices.concurrency, prices.batch), (10, None));
+        let batch = |line| parse::<prices::PricesArgs>(line).map(|prices| prices.batch);
+        assert_eq!(batch("--batch BTCUSDT").unwrap(), Some(100));
+        assert_eq!(batch("--batch=7 BTCUSDT").unwrap(), Some(7));
+        for wrong in [
+            "",
+            "BTCUSDT --concurrency 0",
+            "BTCUSDT --timeout 5",
+            "BTCUSDT --endpoint x",
+            "BTCUSDT --batch=0",
+            "BTCUSDT --batch=101",
+        ] {
             assert!(parse::<prices::PricesArgs>(wrong).is_err(), "{wrong}");
         }
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use binance::encode::SYMBOLS_PER_REQUEST;
 use exchange::{ExchangeConfig, ExchangeHandle, MarketConfig, SymbolConfig, SyntheticConfig};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ async fn run(arguments: &PricesArgs) -> Result<Exit, Failure> {
     let question = Question {
         rest_url,
         symbols: arguments.symbols.clone(),
+        per_request: arguments.batch.map_or(1, usize::from),
         concurrency: usize::from(arguments.concurrency),
         timeout: arguments.timeout,
         total_timeout: arguments.total_timeout,
@@ -95,16 +97,26 @@ struct Asker<'a> {
 impl Asker<'_> {
     async fn once(&self) -> io::Result<Exit> {
         let answers = self.round(&self.client(), &self.question).await;
-        let sequential = if self.arguments.compare {
-            // A client of its own: neither of the two inherits the other's connections.
-            let one_by_one = Question { concurrency: 1, ..self.question.clone() };
-            let client = PriceClient::new(self.dialer.clone(), 1);
-            Some(self.round(&client, &one_by_one).await)
-        } else {
-            None
-        };
-        self.tell(&answers, sequential.as_ref())?;
+        // Whoever is asked to stay away is not asked twice more.
+        let compares = self.arguments.compare && !answers.is_limited();
+        let others = if compares { Some(self.ask_otherwise().await) } else { None };
+        self.tell(&answers, others.as_ref())?;
         Ok(exit(&answers))
+    }
+
+    /// Asks the same in the other ways, each with a client of its own: none inherits another's
+    /// connections.
+    async fn ask_otherwise(&self) -> Others {
+        let ask = async |concurrency: usize, per_request: usize| {
+            let client = PriceClient::new(self.dialer.clone(), concurrency);
+            let question = Question { concurrency, per_request, ..self.question.clone() };
+            self.round(&client, &question).await
+        };
+        let per_request = if self.arguments.batch.is_some() { 1 } else { SYMBOLS_PER_REQUEST };
+        Others {
+            sequential: ask(1, 1).await,
+            at_once: ask(self.question.concurrency, per_request).await,
+        }
     }
 
     /// Asks every so often until interrupted; the exit code is that of the last whole round.
@@ -138,15 +150,16 @@ impl Asker<'_> {
 
     async fn round(&self, client: &PriceClient, question: &Question) -> Answers {
         let bar = progress(question);
-        let answers = client.ask(question, || bar.inc(1)).await;
+        let inc = |count| bar.inc(u64::try_from(count).unwrap_or(u64::MAX));
+        let answers = client.ask(question, inc).await;
         bar.finish_and_clear();
         answers
     }
 
-    fn tell(&self, answers: &Answers, sequential: Option<&Answers>) -> io::Result<()> {
+    fn tell(&self, answers: &Answers, others: Option<&Others>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.arguments.json {
-            writeln!(out, "{}", self.to_json(answers, sequential))?;
+            writeln!(out, "{}", self.to_json(answers, others))?;
             return out.flush();
         }
         let width = answers.prices.iter().map(|(symbol, _)| symbol.as_str().len()).max();
@@ -159,19 +172,38 @@ impl Asker<'_> {
         }
         let (found, asked) = (answers.found(), answers.prices.len());
         let (took, at_once) = (millis(answers.took), self.question.concurrency);
-        eprintln!("{found} of {asked} prices in {took:.1} ms, {at_once} at a time");
-        if let Some(sequential) = sequential {
-            let (parallel, apart) = (millis(answers.took), millis(sequential.took));
-            let ratio = ratio(answers, sequential);
+        eprintln!(
+            "{found} of {asked} prices in {took:.1} ms, {at_once} at a time, {}",
+            cost(answers)
+        );
+        if let Some(others) = others {
+            let Ways { parallel, sequential, batched } = self.ways(answers, others);
+            let (together, apart) = (millis(parallel.took), millis(sequential.took));
             writeln!(
                 out,
-                "{at_once} at a time {parallel:.1} ms, one after another {apart:.1} ms: ratio {ratio:.2}"
+                "{at_once} at a time {together:.1} ms, one after another {apart:.1} ms: ratio {:.2}",
+                ratio(parallel, sequential)
+            )?;
+            writeln!(
+                out,
+                "in lists {:.1} ms: ratio {:.2}; {} instead of {}",
+                millis(batched.took),
+                ratio(batched, sequential),
+                cost(batched),
+                cost(sequential)
             )?;
         }
         out.flush()
     }
 
-    fn to_json(&self, answers: &Answers, sequential: Option<&Answers>) -> Value {
+    fn ways<'b>(&self, answers: &'b Answers, others: &'b Others) -> Ways<'b> {
+        let Others { sequential, at_once } = others;
+        let (parallel, batched) =
+            if self.arguments.batch.is_some() { (at_once, answers) } else { (answers, at_once) };
+        Ways { parallel, sequential, batched }
+    }
+
+    fn to_json(&self, answers: &Answers, others: Option<&Others>) -> Value {
         let mut prices = Vec::new();
         let mut errors = Vec::new();
         for (symbol, price) in &answers.prices {
@@ -188,16 +220,48 @@ impl Asker<'_> {
             "prices": prices,
             "errors": errors,
             "elapsed_ms": rounded(millis(answers.took)),
+            "requests": answers.requests,
+            "weight": answers.weight,
         });
-        if let Some(sequential) = sequential {
+        if let Some(others) = others {
+            let Ways { parallel, sequential, batched } = self.ways(answers, others);
             object["compare"] = json!({
-                "parallel_ms": rounded(millis(answers.took)),
+                "parallel_ms": rounded(millis(parallel.took)),
                 "sequential_ms": rounded(millis(sequential.took)),
-                "ratio": rounded(ratio(answers, sequential)),
+                "ratio": rounded(ratio(parallel, sequential)),
+                "weight": sequential.weight,
+                "batched": {
+                    "ms": rounded(millis(batched.took)),
+                    "ratio": rounded(ratio(batched, sequential)),
+                    "found": batched.found(),
+                    "requests": batched.requests,
+                    "weight": batched.weight,
+                },
             });
         }
         object
     }
+}
+
+/// What was asked besides, to compare.
+struct Others {
+    /// One after another.
+    sequential: Answers,
+    /// As many at a time as the question itself, in lists if that was not.
+    at_once: Answers,
+}
+
+/// All three ways to ask.
+struct Ways<'a> {
+    parallel: &'a Answers,
+    sequential: &'a Answers,
+    batched: &'a Answers,
+}
+
+fn cost(answers: &Answers) -> String {
+    let (requests, weight) = (answers.requests, answers.weight);
+    let plural = if requests == 1 { "" } else { "s" };
+    format!("{requests} request{plural} of weight {weight} in all")
 }
 
 /// A bar on standard error, and none where no person watches.

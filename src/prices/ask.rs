@@ -1,20 +1,21 @@
 //! One round of questions.
 
-use std::collections::BTreeMap;
-use std::pin::pin;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use binance::decode::{PriceRow, parse};
-use binance::encode::{Call, rest_request};
+use binance::encode::{Call, batches, rest_request, split};
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use model::{Price, Symbol};
 use tokio::time::Instant;
 use transport::Dialer;
-use transport::http::{FetchLimits, HttpClient, HttpOptions, Request, Response, fetch_many};
+use transport::http::{HttpClient, HttpError, HttpOptions, Request, Response};
 
 use super::PriceError;
 
-/// A price is some fifty bytes; whatever is far larger is none.
+/// A price is some fifty bytes, and an answer holds a hundred at most; whatever is far larger is
+/// none.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// What to ask, and how patiently.
@@ -24,11 +25,13 @@ pub struct Question {
     pub rest_url: String,
     /// Of what; each is asked for once, however often it is named.
     pub symbols: Vec<Symbol>,
-    /// Questions under way at once.
+    /// Symbols that go together in one request; 1 for a request each.
+    pub per_request: usize,
+    /// Requests under way at once.
     pub concurrency: usize,
     /// For each answer, from waiting for a connection to its last byte.
     pub timeout: Duration,
-    /// For all answers together; none but the sum of the others if `None`.
+    /// For all answers together.
     pub total_timeout: Option<Duration>,
 }
 
@@ -44,14 +47,6 @@ impl Question {
         }
         distinct
     }
-
-    /// The most time that a round can take.
-    fn total(&self) -> Duration {
-        let rounds = self.symbols.len().div_ceil(self.concurrency.max(1)).max(1);
-        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-        let longest = self.timeout.saturating_mul(rounds);
-        self.total_timeout.map_or(longest, |total| total.min(longest))
-    }
 }
 
 /// What came of a round.
@@ -61,6 +56,10 @@ pub struct Answers {
     pub prices: Vec<(Symbol, Result<Price, PriceError>)>,
     /// Wall time of the whole round.
     pub took: Duration,
+    /// Requests that were begun.
+    pub requests: usize,
+    /// What these count of the venue's request weight, of which it allows so much a minute.
+    pub weight: u32,
 }
 
 impl Answers {
@@ -75,6 +74,12 @@ impl Answers {
         self.prices.iter().filter_map(|(symbol, price)| Some((*symbol, price.as_ref().err()?)))
     }
 
+    /// Whether the venue said that there were too many requests.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.failures().any(|(_, error)| matches!(error, PriceError::RateLimited { .. }))
+    }
+
     /// How long the venue wants to be left alone, if it said that there were too many requests.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -86,6 +91,7 @@ impl Answers {
             | PriceError::Unreachable { .. }
             | PriceError::Refused { .. }
             | PriceError::Malformed { .. }
+            | PriceError::Missing
             | PriceError::OtherSymbol { .. } => None,
         })
     }
@@ -111,35 +117,45 @@ impl PriceClient {
         Self { http: HttpClient::new(dialer, options) }
     }
 
-    /// Asks once for each symbol and calls `on_answer` as each answer comes. Gives a result for
-    /// every symbol, whatever became of the others.
+    /// Asks for each symbol and calls `on_answer` with how many are answered more. Gives a result
+    /// for every symbol, whatever became of the others. A list that is refused because the venue
+    /// does not know one of its symbols is asked for again in parts.
     ///
     /// When the venue says that there were too many requests, no further one is sent.
-    pub async fn ask(&self, question: &Question, mut on_answer: impl FnMut()) -> Answers {
+    pub async fn ask(&self, question: &Question, mut on_answer: impl FnMut(usize)) -> Answers {
         let symbols = question.distinct();
-        let requests = symbols.iter().map(|symbol| {
-            let call = Call::ticker_price(symbol.as_str());
-            let http = rest_request(&question.rest_url, &call, None, question.timeout);
-            (*symbol, Request::get(http.url).timeout(question.timeout))
-        });
-        let limits =
-            FetchLimits { concurrency: question.concurrency, total_timeout: question.total() };
+        let mut waiting: VecDeque<_> = batches(&symbols, question.per_request.max(1)).into();
         let started = Instant::now();
+        let deadline = question.total_timeout.map(|total| started + total);
+        let (mut requests, mut weight) = (0, 0);
         let mut found = BTreeMap::new();
         let mut limited = None;
-        let mut answers = pin!(fetch_many(&self.http, requests, &limits));
-        while let Some((symbol, answer)) = answers.next().await {
-            let price = match answer {
-                Ok(response) => read(symbol, &response),
-                Err(error) => Err(PriceError::of_failure(error)),
-            };
-            on_answer();
-            if let Err(PriceError::RateLimited { status, retry_after }) = price {
-                limited = Some((status, retry_after));
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < question.concurrency.max(1)
+                && let Some(list) = waiting.pop_front()
+            {
+                let call = call_about(&list);
+                let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+                if left.is_none_or(|left| !left.is_zero()) {
+                    requests += 1;
+                    weight += call.weight;
+                }
+                let timeout = left.map_or(question.timeout, |left| left.min(question.timeout));
+                running.push(self.send(question, list, call, timeout));
             }
-            found.insert(symbol, price);
-            if limited.is_some() {
-                break;
+            let Some((list, answer)) = running.next().await else { break };
+            match read(&list, answer) {
+                Reading::Told(prices) => {
+                    on_answer(prices.len());
+                    found.extend(prices);
+                }
+                Reading::UnknownAmong => waiting.extend(split(&list)),
+                Reading::Limited { status, retry_after } => {
+                    on_answer(list.len());
+                    limited = Some((status, retry_after));
+                    break;
+                }
             }
         }
         let took = started.elapsed();
@@ -148,21 +164,85 @@ impl PriceClient {
             None => Err(PriceError::NotAsked),
         };
         let of = |symbol: Symbol| (symbol, found.remove(&symbol).unwrap_or_else(absent));
-        Answers { prices: symbols.iter().copied().map(of).collect(), took }
+        Answers { prices: symbols.iter().copied().map(of).collect(), took, requests, weight }
+    }
+
+    async fn send(
+        &self,
+        question: &Question,
+        list: Vec<Symbol>,
+        call: Call,
+        timeout: Duration,
+    ) -> (Vec<Symbol>, Result<Response, HttpError>) {
+        let http = rest_request(&question.rest_url, &call, None, timeout);
+        (list, self.http.request(Request::get(http.url).timeout(timeout)).await)
     }
 }
 
-/// Reads the answer to the question about `symbol`.
-fn read(symbol: Symbol, response: &Response) -> Result<Price, PriceError> {
-    if !response.status.is_success() {
-        return Err(PriceError::of_refusal(response));
+/// One symbol is half as dear alone as in a list.
+fn call_about(symbols: &[Symbol]) -> Call {
+    match symbols {
+        [symbol] => Call::ticker_price(symbol.as_str()),
+        several => {
+            let names: Vec<&str> = several.iter().map(Symbol::as_str).collect();
+            Call::ticker_prices(&names)
+        }
     }
+}
+
+/// What an answer means.
+#[derive(Debug)]
+enum Reading {
+    /// A result for each symbol of the question.
+    Told(Vec<(Symbol, Result<Price, PriceError>)>),
+    /// One of several symbols is not listed, and the venue does not say which.
+    UnknownAmong,
+    /// Too many requests.
+    Limited { status: u16, retry_after: Option<Duration> },
+}
+
+/// Reads the answer to the question about `symbols`.
+fn read(symbols: &[Symbol], answer: Result<Response, HttpError>) -> Reading {
+    let refusal = match answer {
+        Ok(response) if response.status.is_success() => {
+            return Reading::Told(match symbols {
+                [symbol] => vec![(*symbol, read_one(*symbol, &response.body))],
+                several => read_list(several, &response.body),
+            });
+        }
+        Ok(response) => PriceError::of_refusal(&response),
+        Err(error) => PriceError::of_failure(error),
+    };
+    match refusal {
+        PriceError::RateLimited { status, retry_after } => Reading::Limited { status, retry_after },
+        PriceError::UnknownSymbol if symbols.len() > 1 => Reading::UnknownAmong,
+        error => {
+            let of = |symbol: &Symbol| (*symbol, Err(error.clone()));
+            Reading::Told(symbols.iter().map(of).collect())
+        }
+    }
+}
+
+fn read_one(symbol: Symbol, body: &[u8]) -> Result<Price, PriceError> {
     let row: PriceRow<'_> =
-        parse("last price", &response.body).map_err(|source| PriceError::Malformed { source })?;
+        parse("last price", body).map_err(|source| PriceError::Malformed { source })?;
     if row.symbol != symbol.as_str() {
         return Err(PriceError::OtherSymbol { found: row.symbol.into_owned() });
     }
     Ok(row.price)
+}
+
+/// The rows come in any order; what nobody asked for is passed over.
+fn read_list(symbols: &[Symbol], body: &[u8]) -> Vec<(Symbol, Result<Price, PriceError>)> {
+    let rows: Result<Vec<PriceRow<'_>>, _> = parse("last prices", body);
+    let price_of = |symbol: &Symbol| match &rows {
+        Ok(rows) => {
+            let row = rows.iter().find(|row| row.symbol == symbol.as_str());
+            row.map(|row| row.price).ok_or(PriceError::Missing)
+        }
+        Err(source) => Err(PriceError::Malformed { source: source.clone() }),
+    };
+    symbols.iter().map(|symbol| (*symbol, price_of(symbol))).collect()
 }
 
 #[cfg(test)]
@@ -175,57 +255,99 @@ mod tests {
         Symbol::new(name).unwrap()
     }
 
-    fn response(status: u16, body: &str) -> Response {
+    /// What is read of an answer, in words: of each symbol its price or error.
+    fn reading(symbols: &[&str], status: u16, body: &str) -> String {
+        let symbols: Vec<Symbol> = symbols.iter().map(|name| symbol(name)).collect();
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
         let body = body.to_owned().into();
-        Response { status: StatusCode::from_u16(status).unwrap(), headers, body }
+        let status = StatusCode::from_u16(status).unwrap();
+        match read(&symbols, Ok(Response { status, headers, body })) {
+            Reading::Told(prices) => {
+                assert!(prices.iter().map(|(symbol, _)| symbol).eq(&symbols));
+                let words = prices.iter().map(|(_, price)| match price {
+                    Ok(price) => price.to_string(),
+                    Err(error) => error.name().to_owned(),
+                });
+                words.collect::<Vec<_>>().join(" ")
+            }
+            Reading::UnknownAmong => "unknown among".to_owned(),
+            Reading::Limited { status, retry_after } => {
+                format!("limited {status} {}", retry_after.unwrap().as_secs())
+            }
+        }
     }
 
     #[test]
     fn answers_are_told_apart() {
         #[track_caller]
-        fn check(status: u16, body: &str, expected: Result<&str, &str>) {
-            let read = read(symbol("BTCUSDT"), &response(status, body));
-            let read = read.map(|price| price.to_string()).map_err(|error| error.name());
-            assert_eq!(read.as_deref().map_err(|name| *name), expected, "{status} {body}");
+        fn check(status: u16, body: &str, expected: &str) {
+            assert_eq!(reading(&["BTCUSDT"], status, body), expected, "{status} {body}");
         }
-        check(200, r#"{"symbol":"BTCUSDT","price":"61234.50000000"}"#, Ok("61234.50000000"));
-        check(200, r#"{"symbol":"ETHUSDT","price":"1"}"#, Err("other_symbol"));
+        check(200, r#"{"symbol":"BTCUSDT","price":"61234.50000000"}"#, "61234.50000000");
+        check(200, r#"{"symbol":"ETHUSDT","price":"1"}"#, "other_symbol");
         for wrong in ["", "[]", "<html>", r#"{"symbol":"BTCUSDT"}"#, r#"{"price":"1e999"}"#] {
-            check(200, wrong, Err("malformed"));
+            check(200, wrong, "malformed");
         }
-        check(400, r#"{"code":-1121,"msg":"Invalid symbol."}"#, Err("unknown_symbol"));
-        check(400, r#"{"code":-1100,"msg":"Illegal characters."}"#, Err("refused"));
-        check(403, "<html>", Err("refused"));
-        check(503, "", Err("refused"));
-        check(302, "", Err("refused"));
-        check(429, r#"{"code":-1003,"msg":"Too much."}"#, Err("rate_limited"));
-        check(418, "", Err("rate_limited"));
-        let limited = read(symbol("BTCUSDT"), &response(429, "")).unwrap_err();
-        assert!(limited.to_string().ends_with("ask again in 7 s"), "{limited}");
+        check(400, r#"{"code":-1121,"msg":"Invalid symbol."}"#, "unknown_symbol");
+        check(400, r#"{"code":-1100,"msg":"Illegal characters."}"#, "refused");
+        check(403, "<html>", "refused");
+        check(503, "", "refused");
+        check(302, "", "refused");
+        check(429, r#"{"code":-1003,"msg":"Too much."}"#, "limited 429 7");
+        check(418, "", "limited 418 7");
     }
 
     #[test]
-    fn a_round_has_an_end_and_asks_once_for_each() {
-        let question = |names: &[&str], concurrency, total_ms: Option<u64>| Question {
-            rest_url: "http://localhost".to_owned(),
-            symbols: names.iter().map(|name| symbol(name)).collect(),
-            concurrency,
-            timeout: Duration::from_secs(5),
-            total_timeout: total_ms.map(Duration::from_millis),
-        };
+    fn answers_about_several_are_told_apart() {
         #[track_caller]
-        fn check(question: &Question, total_ms: u64) {
-            assert_eq!(question.total(), Duration::from_millis(total_ms), "{question:?}");
+        fn check(status: u16, body: &str, expected: &str) {
+            assert_eq!(reading(&["A", "B", "C"], status, body), expected, "{status} {body}");
         }
-        check(&question(&["A", "B", "C"], 1, None), 15_000);
-        check(&question(&["A", "B", "C"], 2, None), 10_000);
-        check(&question(&["A", "B", "C"], 100, None), 5_000);
-        check(&question(&["A", "B", "C"], 2, Some(700)), 700);
-        check(&question(&["A", "B", "C"], 2, Some(60_000)), 10_000);
-        check(&question(&[], 2, None), 5_000);
-        let repeated = question(&["B", "A", "B", "A", "C"], 2, None).distinct();
-        assert_eq!(repeated, ["B", "A", "C"].map(symbol));
+        let row =
+            |symbol: &str, price: &str| format!(r#"{{"symbol":"{symbol}","price":"{price}"}}"#);
+        let rows = |rows: &[String]| format!("[{}]", rows.join(","));
+        check(
+            200,
+            &rows(&[row("A", "1"), row("B", "2"), row("C", "3")]),
+            "1.00000000 2.00000000 3.00000000",
+        );
+        check(
+            200,
+            &rows(&[row("C", "3"), row("X", "9"), row("A", "1")]),
+            "1.00000000 missing 3.00000000",
+        );
+        check(200, "[]", "missing missing missing");
+        check(200, &row("A", "1"), "malformed malformed malformed");
+        check(200, "<html>", "malformed malformed malformed");
+        check(400, r#"{"code":-1121,"msg":"Invalid symbol."}"#, "unknown among");
+        check(400, r#"{"code":-1100,"msg":"Illegal characters."}"#, "refused refused refused");
+        check(503, "", "refused refused refused");
+        check(429, "", "limited 429 7");
+    }
+
+    #[test]
+    fn each_symbol_is_asked_for_once() {
+        let question = Question {
+            rest_url: "http://localhost".to_owned(),
+            symbols: ["B", "A", "B", "A", "C"].map(symbol).to_vec(),
+            per_request: 1,
+            concurrency: 2,
+            timeout: Duration::from_secs(5),
+            total_timeout: None,
+        };
+        assert_eq!(question.distinct(), ["B", "A", "C"].map(symbol));
+    }
+
+    #[test]
+    fn a_list_is_one_request_and_one_symbol_the_cheaper_one() {
+        #[track_caller]
+        fn check(symbols: &[&str], query: &str, weight: u32) {
+            let symbols: Vec<Symbol> = symbols.iter().map(|name| symbol(name)).collect();
+            let call = call_about(&symbols);
+            assert_eq!((call.params.to_query().as_str(), call.weight), (query, weight));
+        }
+        check(&["A"], "symbol=A", 2);
+        check(&["A", "B"], "symbols=%5B%22A%22%2C%22B%22%5D", 4);
     }
 }

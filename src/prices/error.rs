@@ -1,5 +1,6 @@
 //! Why there is no price of a symbol.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use binance::decode::{ApiError, DecodeError, parse};
@@ -10,7 +11,7 @@ const INVALID_SYMBOL: i32 = -1121;
 
 /// Why there is no price of a symbol. Nothing here moves money, so the same question may be asked
 /// again after any of these but [`PriceError::RateLimited`].
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PriceError {
     /// The venue does not list it.
     #[error("the venue lists no such symbol")]
@@ -27,8 +28,8 @@ pub enum PriceError {
     /// No connection in time, or one that broke.
     #[error("the connection failed: {source}")]
     Unreachable {
-        /// What failed.
-        source: HttpError,
+        /// What failed, for every symbol of the request.
+        source: Arc<HttpError>,
     },
     /// Too many requests: whoever goes on asking is banned.
     #[error("too many requests (status {status}){}", after(*retry_after))]
@@ -52,6 +53,9 @@ pub enum PriceError {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// The answer to a question about several holds no price of this one.
+    #[error("the answer holds no price of it")]
+    Missing,
     /// The answer is about another symbol.
     #[error("the answer is about {found}")]
     OtherSymbol {
@@ -76,6 +80,7 @@ impl PriceError {
             Self::RateLimited { .. } => "rate_limited",
             Self::Refused { .. } => "refused",
             Self::Malformed { .. } => "malformed",
+            Self::Missing => "missing",
             Self::OtherSymbol { .. } => "other_symbol",
         }
     }
@@ -88,6 +93,7 @@ impl PriceError {
             | Self::RateLimited { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
+            | Self::Missing
             | Self::OtherSymbol { .. } => true,
             Self::Stalled { .. } | Self::NotAsked | Self::Unreachable { .. } => false,
         }
@@ -100,7 +106,7 @@ impl PriceError {
             // Nothing was left of the time for all when its turn came.
             HttpError::NotSent(NotSent::TimedOut { after }) if after.is_zero() => Self::NotAsked,
             source @ (HttpError::NotSent(_) | HttpError::MaybeSent(_)) => {
-                Self::Unreachable { source }
+                Self::Unreachable { source: Arc::new(source) }
             }
         }
     }

@@ -337,10 +337,24 @@ impl Call {
         Self::new(Operation::TickerPrice, 2, Params::new().text("symbol", symbol))
     }
 
+    /// The last prices of several symbols in one answer. A single one that the venue does not list
+    /// has it refuse all: see [`split`](super::split).
+    #[must_use]
+    pub fn ticker_prices(symbols: &[&str]) -> Self {
+        Self::new(Operation::TickerPrice, 4, Params::new().list("symbols", symbols))
+    }
+
     /// The best bid and ask of a symbol.
     #[must_use]
     pub fn ticker_book(symbol: &str) -> Self {
         Self::new(Operation::TickerBook, 2, Params::new().text("symbol", symbol))
+    }
+
+    /// The best bids and asks of several symbols in one answer, or a refusal as of
+    /// [`Self::ticker_prices`].
+    #[must_use]
+    pub fn ticker_books(symbols: &[&str]) -> Self {
+        Self::new(Operation::TickerBook, 4, Params::new().list("symbols", symbols))
     }
 
     /// Balances that are not zero.

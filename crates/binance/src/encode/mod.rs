@@ -3,6 +3,7 @@
 //! A [`Call`] is one operation of the venue with its parameters, built once from the engine's own
 //! types and then written for the way it goes: a REST request or a WebSocket API frame.
 
+mod batch;
 mod call;
 mod order;
 mod params;
@@ -10,6 +11,7 @@ mod rest;
 mod stream;
 mod ws_api;
 
+pub use batch::{SYMBOLS_PER_REQUEST, batches, split};
 pub use call::{Call, Operation, OrderName};
 pub use order::SubmitOptions;
 pub use params::Params;

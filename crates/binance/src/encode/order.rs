@@ -160,6 +160,7 @@ mod tests {
             base_decimals: 8,
             quote_decimals: 2,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters::default(),
         }

@@ -29,7 +29,7 @@ use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
     Alerter, Assembly, ExchangeInfoError, FeeRates, Foundation, Onlooker, OnlookerThread,
     OpenedLedger, RecordingThread, Running, Site, assemble, check_key_rights, keep_rules,
-    lock_account,
+    lock_account, opening_prices,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -282,6 +282,7 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
+        let opening_prices = opening_prices(&site, &opened.instruments).await;
         let assembly = Assembly {
             config,
             kinds,
@@ -289,6 +290,7 @@ impl Session {
             site: &site,
             info: &info,
             fees: &fees,
+            opening_prices,
             clock: clock.clone(),
             policy: ExecutionPolicy::default(),
             on_broken: end_process(log),

@@ -117,6 +117,8 @@ pub(super) async fn run(
         site: &site,
         info: &info,
         fees: &fees,
+        // The backtest has none either.
+        opening_prices: Vec::new(),
         clock,
         policy: ExecutionPolicy::default(),
         on_broken: Box::new(move |reason| {

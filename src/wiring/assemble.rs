@@ -22,7 +22,7 @@ use kernel::ledger::Ledger;
 use kernel::orders::ExecutionPolicy;
 use kernel::strategy::StrategyEntry;
 use kernel::venue::Venue;
-use model::{InstanceId, Instruments, Timestamp};
+use model::{InstanceId, InstrumentId, Instruments, Price, Timestamp};
 use store::state_dir::StateDir;
 use transport::http::HttpOptions;
 
@@ -52,6 +52,8 @@ pub struct Assembly<'a> {
     pub info: &'a ExchangeInfo,
     /// What the account pays.
     pub fees: &'a FeeRates,
+    /// What instruments cost before the first market event, as far as anybody asked.
+    pub opening_prices: Vec<(InstrumentId, Price)>,
     /// Both clocks.
     pub clock: Clock,
     /// What execution goes by where the settings say nothing.
@@ -201,6 +203,7 @@ fn foundation(
         fee_rate: assembly.fees.dearest(),
         now: assembly.clock.now(),
         fees,
+        opening_prices: assembly.opening_prices.clone(),
         feed: None,
         venue: None,
     }

@@ -17,7 +17,7 @@ use kernel::strategy::{
 };
 use kernel::wire::Moment;
 use matching::Fees;
-use model::{InstanceId, InstrumentId, Instruments, Interval, StrategyId, Timestamp};
+use model::{InstanceId, InstrumentId, Instruments, Interval, Price, StrategyId, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,10 @@ pub struct Foundation {
     /// What each instrument's fills cost, by its number.
     #[serde(default)]
     pub fees: Vec<Fees>,
+    /// What instruments cost before the first market event; nothing in recordings of builds that
+    /// did not ask.
+    #[serde(default)]
+    pub opening_prices: Vec<(InstrumentId, Price)>,
     /// What the feed was made of; nothing in recordings of builds that did not write it down.
     #[serde(default)]
     pub feed: Option<FeedSetup>,
@@ -133,13 +137,15 @@ pub fn build_machines(
         RestoredExecution::from(ledger),
         foundation.now.venue,
     );
+    let mut restored = RestoredRisk::from(ledger);
+    restored.portfolio.marks.clone_from(&foundation.opening_prices);
     let risk = RiskMachine::new(
         RiskConfig {
             mutation: policy.mutation,
             ..risk_config(config, ledger, foundation.fee_rate)
         },
         Arc::clone(instruments),
-        RestoredRisk::from(ledger),
+        restored,
     );
     Ok(BuiltMachines { feed, feed_setup, risk, execution, seats })
 }

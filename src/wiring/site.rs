@@ -1,13 +1,13 @@
 //! The venue that a run trades on: its addresses, its keys, its identity, its clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
 use binance::decode::{Account, ExchangeInfo, ServerTime};
-use binance::encode::Call;
+use binance::encode::{Call, split};
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
 use model::{InstanceId, Timestamp, VenueId};
@@ -186,19 +186,27 @@ impl Site {
         if let Some(body) = ask(symbols).await? {
             return Ok(ExchangeInfo::read(&body, self.identity)?);
         }
-        // The venue does not say which one it is: each is asked for alone.
-        let mut unknown = Vec::new();
-        for symbol in symbols {
-            if ask(&[*symbol]).await?.is_none() {
-                unknown.push((*symbol).to_owned());
+        // The venue does not say which one it is: parts of the list are asked for.
+        let mut refused: Vec<Vec<&str>> = vec![symbols.to_vec()];
+        let mut unknown = BTreeSet::new();
+        while let Some(list) = refused.pop() {
+            if let [symbol] = list[..] {
+                unknown.insert(symbol);
+            }
+            for part in split(&list) {
+                if ask(&part).await?.is_none() {
+                    refused.push(part);
+                }
             }
         }
+        let unknown = symbols.iter().filter(|symbol| unknown.contains(*symbol));
+        let unknown = unknown.map(ToString::to_string).collect();
         Err(ExchangeInfoError::UnknownSymbols(unknown))
     }
 }
 
 /// The venue's code for a symbol that it does not have.
-const INVALID_SYMBOL: i32 = -1121;
+pub(super) const INVALID_SYMBOL: i32 = -1121;
 
 /// Why the venue's rules are not known.
 #[derive(Debug, thiserror::Error)]
@@ -252,6 +260,10 @@ pub fn simulated(sim: &SimConfig, state_dir: Option<&Path>) -> Result<ExchangeCo
             SymbolConfig::named(wanted.symbol.as_str()).map_err(|error| usage(&error))?;
         symbol.start_price = wanted.start_price.unwrap_or(symbol.start_price);
         symbol.activity = wanted.activity;
+        for name in &wanted.not_allowed {
+            *exchange::flag(&mut symbol.features, name).expect("checked with the key table") =
+                false;
+        }
         symbols.push(symbol);
     }
     let speed = match sim.speed {

@@ -11,7 +11,9 @@ use model::OrderStatus;
 use store::journal::MemoryJournal;
 use store::state_dir::StateDir;
 use tickwright::cli::{Exit, Failure};
-use tickwright::wiring::{Assembly, FeeRates, OpenedLedger, Running, Site, assemble};
+use tickwright::wiring::{
+    Assembly, FeeRates, OpenedLedger, Running, Site, assemble, opening_prices,
+};
 use transport::Dialer;
 
 use super::exchange_host::SYMBOLS;
@@ -52,6 +54,7 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
     let journal = MemoryJournal::open(&bench.disk, bench.setting.level)?;
     let now = clock.now().venue;
     let opened = OpenedLedger::begin(journal, config, &state_dir, &site, &info, now).await?;
+    let opening_prices = opening_prices(&site, &opened.instruments).await;
     let broken = Rc::clone(bench);
     let assembly = Assembly {
         config,
@@ -60,6 +63,7 @@ async fn live(bench: &Rc<Bench>) -> Result<(), Failure> {
         site: &site,
         info: &info,
         fees: &fees,
+        opening_prices,
         clock,
         policy: bench.setting.mutant.policy(),
         on_broken: Box::new(move |reason| broken.end_process(reason.reason.clone())),

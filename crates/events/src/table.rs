@@ -137,12 +137,18 @@ FRAME_MALFORMED = "frame.malformed" WARN [error count]
     "A frame could not be read and was skipped; `count` is how many so far. Told once a second at most.",
     "Report it when it repeats: the protocol may have changed.";
 
-INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed]
-    "The venue changed a symbol's state or filters while we trade it. The gate and the strategies go by the new ones from now on; in a state other than `trading` there are no new orders.",
+INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed features_changed]
+    "The venue changed a symbol's state, filters or features (order lists, `cancelReplace` and the like) while we trade it. The gate and the strategies go by the new ones from now on; in a state other than `trading` there are no new orders.",
     "Nothing. If it is halted, its working orders are the venue's affair.";
 INSTRUMENT_UNREAD = "instrument.unread" WARN [reason]
     "The venue's rules could not be read again; the last known ones stay in force.",
     "Nothing if it does not repeat.";
+INSTRUMENT_PRICES_READ = "instrument.prices_read" INFO [asked found requests weight]
+    "At a start: the middle of the book of `found` of `asked` instruments of the ledger, which values what is held until the streams tell more. `requests` of a request weight of `weight` in all.",
+    "Nothing.";
+INSTRUMENT_PRICES_UNREAD = "instrument.prices_unread" WARN [reason]
+    "At a start: nobody said what the instruments of the ledger cost. What is held counts at its cost until the streams tell more.",
+    "Nothing if trading goes on.";
 
 TRADING_CONNECTED = "trading.connected" INFO []
     "Logged on and subscribed to user data: reconcile begins.",

@@ -16,4 +16,5 @@ fn killed_fifty_times_nothing_is_lost_and_nothing_doubled() {
     eprintln!("{outcome}");
     assert!(outcome.is_right(), "{outcome}");
     assert!(outcome.kills() >= 50 && outcome.audit.orders > 100 && outcome.audit.fills > 20);
+    assert!(outcome.audit.pairs > 10 && outcome.kills_in_pairs() > 0);
 }

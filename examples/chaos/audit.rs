@@ -1,6 +1,6 @@
 //! Both records, side by side: every order, fill, position and balance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kernel::journal::{JournalError, Record};
@@ -18,6 +18,10 @@ pub struct Audit {
     pub orders: usize,
     /// Fills of the exchange.
     pub fills: usize,
+    /// Pairs of stop and target of the exchange.
+    pub pairs: usize,
+    /// Those of which a leg was filled.
+    pub pairs_filled: usize,
     /// Assets whose positions and balances were compared.
     pub assets: usize,
     /// Records of the journal.
@@ -30,6 +34,8 @@ pub struct Audit {
     pub orders_doubled: Vec<String>,
     /// The exchange has them, the journal has not, or not as they ended.
     pub orders_wrong: Vec<String>,
+    /// Legs without their other one, or with another than the journal says.
+    pub pairs_wrong: Vec<String>,
     /// Sums that are not what the account holds.
     pub positions_wrong: Vec<String>,
 }
@@ -47,6 +53,7 @@ impl Audit {
             &self.fills_wrong,
             &self.orders_doubled,
             &self.orders_wrong,
+            &self.pairs_wrong,
             &self.positions_wrong,
         ];
         all.into_iter().flatten()
@@ -66,6 +73,8 @@ pub struct Journaled {
     ledger: Ledger,
     /// By client order id.
     names: BTreeMap<String, OurOrder>,
+    /// Of each leg of a pair, by client order id, the other one's.
+    legs: BTreeMap<String, String>,
     fills: Vec<Fill>,
 }
 
@@ -77,9 +86,11 @@ impl Journaled {
     ) -> Result<Self, JournalError> {
         let mut orders: BTreeMap<OrderId, (String, OurOrder)> = BTreeMap::new();
         let mut fills = Vec::new();
+        let mut other_legs: BTreeMap<OrderId, OrderId> = BTreeMap::new();
         replay(&mut |_, record| match record {
             Record::OrderIntended(intent) => {
                 let order = OurOrder { status: OrderStatus::Intended, may_be_there: false };
+                other_legs.extend(intent.other_leg.map(|other| (intent.order, other)));
                 orders.insert(intent.order, (intent.client_order_id.to_string(), order));
             }
             Record::OrderChanged { event, .. } => {
@@ -105,7 +116,10 @@ impl Journaled {
             | Record::StrategySnapshot { .. }
             | Record::EquitySampled { .. } => {}
         })?;
-        Ok(Self { ledger, names: orders.into_values().collect(), fills })
+        let name = |order: &OrderId| orders.get(order).map(|(name, _)| name.clone());
+        let legs = other_legs.iter().filter_map(|(leg, other)| Some((name(leg)?, name(other)?)));
+        let legs = legs.collect();
+        Ok(Self { ledger, names: orders.into_values().collect(), legs, fills })
     }
 
     /// Reads a journal on disk, every record of it checked.
@@ -126,6 +140,7 @@ impl Journaled {
 pub fn compare(ours: &Journaled, theirs: &VenueRecord) -> Audit {
     let mut audit = Audit { records: ours.ledger.records(), ..Audit::default() };
     compare_orders(ours, theirs, &mut audit);
+    compare_pairs(ours, theirs, &mut audit);
     compare_fills(ours, theirs, &mut audit);
     compare_sums(&ours.ledger, theirs, &mut audit);
     // What protects positions outlives the engine.
@@ -160,6 +175,33 @@ fn compare_orders(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {
             audit.orders_wrong.push(format!("{name}: outcome still open"));
         }
     }
+}
+
+/// A pair is one list of two orders, at both sides.
+fn compare_pairs(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {
+    let mut lists: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    let mut filled: BTreeSet<i64> = BTreeSet::new();
+    for ((symbol, _), order) in &theirs.orders {
+        let name = order.client_order_id.as_str();
+        let Some(list) = order.list else {
+            if ours.legs.contains_key(name) {
+                audit.pairs_wrong.push(format!("{symbol} {name}: a leg, and there in no list"));
+            }
+            continue;
+        };
+        lists.entry(list).or_default().push(name);
+        if order.status == "FILLED" {
+            filled.insert(list);
+        }
+    }
+    let is_other = |leg: &str, other: &str| ours.legs.get(leg).is_some_and(|name| name == other);
+    for (list, legs) in &lists {
+        match legs[..] {
+            [first, second] if is_other(first, second) && is_other(second, first) => {}
+            _ => audit.pairs_wrong.push(format!("list {list}: {legs:?}")),
+        }
+    }
+    (audit.pairs, audit.pairs_filled) = (lists.len(), filled.len());
 }
 
 fn compare_fills(ours: &Journaled, theirs: &VenueRecord, audit: &mut Audit) {

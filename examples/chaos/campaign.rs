@@ -11,7 +11,7 @@ use super::arguments::Arguments;
 use super::audit::{Audit, Journaled, compare};
 use super::desk::{Desk, FENCE_MARGIN_MS, Program, RECV_WINDOW_MS};
 use super::engine::Engine;
-use super::plan::{Aim, Fault, LINES, Plan};
+use super::plan::{Aim, Fault, LINES, PAIR_HELD_BACK_MS, Plan};
 use super::proxy::{Injected, Proxy};
 use super::record::{Error, VenueRecord};
 use super::tally::{Phase, Tally};
@@ -21,6 +21,8 @@ use super::venue::Venue;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long an engine may take for a step, whatever was done to it: after it the run fails.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a pair is waited for.
+const PAIR_PATIENCE: Duration = Duration::from_secs(5);
 /// Exit codes that an engine may end with by itself: the venue could not be reached at the start.
 const MAY_EXIT: [i32; 1] = [6];
 /// Those on a full disk.
@@ -46,6 +48,11 @@ impl Outcome {
         self.audit.is_right() && self.slow == 0
     }
 
+    /// How often it was killed with protective orders on their way.
+    pub const fn kills_in_pairs(&self) -> u64 {
+        self.tally.kills_in_pairs
+    }
+
     /// How often the engine was killed.
     pub fn kills(&self) -> u64 {
         self.tally.kills()
@@ -54,7 +61,7 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Audit { orders, fills, assets, records, .. } = &self.audit;
+        let Audit { orders, fills, pairs, pairs_filled, assets, records, .. } = &self.audit;
         writeln!(out, "{} kills in {} s", self.kills(), self.took.as_secs())?;
         write!(out, "{}", self.tally)?;
         let Injected { cuts, stalls, garbled, refused } = self.injected;
@@ -71,11 +78,19 @@ impl fmt::Display for Outcome {
         )?;
         writeln!(
             out,
-            "fills lost {}, fills wrong {}, orders doubled {}, orders wrong {}, positions wrong {}",
+            "pairs of stop and target: {pairs} placed, {pairs_filled} of them filled; {} kills with \
+             protective orders on their way",
+            self.tally.kills_in_pairs
+        )?;
+        writeln!(
+            out,
+            "fills lost {}, fills wrong {}, orders doubled {}, orders wrong {}, pairs wrong {}, \
+             positions wrong {}",
             self.audit.fills_lost.len(),
             self.audit.fills_wrong.len(),
             self.audit.orders_doubled.len(),
             self.audit.orders_wrong.len(),
+            self.audit.pairs_wrong.len(),
             self.audit.positions_wrong.len()
         )?;
         for difference in self.audit.differences() {
@@ -198,11 +213,15 @@ impl<'a> Campaign<'a> {
             | Aim::Reconcile(_)
             | Aim::Trading(_)
             | Aim::Reconnect(..)
+            | Aim::Pair(..)
             | Aim::Shutdown(..) => self.program.command(),
         };
         let engine = self.desk.start(command)?;
         let mut watch = Watch { engine, plan, next_fault: 0, ended: None };
         self.lead_to_the_moment(&mut watch)?;
+        if matches!(plan.aim, Aim::Pair(..)) {
+            self.venue.control("delay?ms=0")?;
+        }
         if let Some(code) = watch.ended {
             let allowed: &[i32] = if is_disk_full { &MAY_EXIT_ON_FULL_DISK } else { &MAY_EXIT };
             let is_stop = code == 0 && matches!(plan.aim, Aim::Shutdown(..));
@@ -215,6 +234,7 @@ impl<'a> Campaign<'a> {
             watch.engine.read(&mut self.tally)?;
             let phase = if is_disk_full { Phase::FullDisk } else { watch.engine.told.phase };
             self.tally.of(phase).kills += 1;
+            self.tally.kills_in_pairs += u64::from(watch.engine.told.protecting.len() >= 2);
             if self.arguments.verbose {
                 eprintln!("{}: {plan:?} in {phase:?}", self.tally.kills());
             }
@@ -252,6 +272,14 @@ impl<'a> Campaign<'a> {
                 self.lines.iter().for_each(Proxy::cut);
                 self.wait(watch, after)
             }
+            Aim::Pair(live, after) => {
+                self.wait_until(watch, |engine| engine.told.live_after.is_some())?;
+                self.wait(watch, live)?;
+                let held_back = format!("delay?ms={PAIR_HELD_BACK_MS}&matching=orderList");
+                self.venue.control(&held_back)?;
+                self.wait_for_pair(watch)?;
+                self.wait(watch, after)
+            }
             Aim::Shutdown(live, after) => {
                 self.wait_until(watch, |engine| engine.told.live_after.is_some())?;
                 self.wait(watch, live)?;
@@ -283,6 +311,18 @@ impl<'a> Campaign<'a> {
             if Instant::now() > give_up_at {
                 let phase = watch.engine.told.phase;
                 return Err(format!("the engine does not get on from {phase:?}").into());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
+    /// Waits until a pair is on its way; not for ever, since the market may give no cause.
+    fn wait_for_pair(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
+        let until = Instant::now() + PAIR_PATIENCE;
+        while watch.engine.told.protecting.len() < 2 && Instant::now() < until {
+            if !self.look(watch)? {
+                break;
             }
             std::thread::sleep(LOOK_EVERY);
         }

@@ -1,4 +1,5 @@
-//! The directory that the engine runs in: four strategies with little capital, in a hurry.
+//! The directory that the engine runs in: four strategies with little capital, in a hurry, two of
+//! them protected.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -58,6 +59,7 @@ impl Program {
     }
 }
 
+/// Kind, symbol, parameters.
 const STRATEGIES: [(&str, &str, &str); 4] = [
     ("grid", "SOLUSDT", "levels = 4\nspacing_bps = 3\norder_notional = \"30\""),
     (
@@ -78,6 +80,10 @@ const STRATEGIES: [(&str, &str, &str); 4] = [
          order_notional = \"30\"",
     ),
 ];
+
+/// What these hold rests under a stop and a target, as near as the market comes now and then.
+const PROTECTED: [&str; 2] = ["ema_cross", "dip_buyer"];
+const PROTECTION: &str = "[protection]\nstop_loss_bps = 30\ntake_profit_bps = 15\n";
 
 /// Times that the fence is made of, on both sides shorter than in earnest: venue time.
 pub const RECV_WINDOW_MS: u64 = 4_000;
@@ -113,9 +119,10 @@ impl Desk {
         };
         fs::create_dir(path.join("strategies"))?;
         for (kind, symbol, parameters) in STRATEGIES {
+            let protection = if PROTECTED.contains(&kind) { PROTECTION } else { "" };
             let text = format!(
                 "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\n\
-                 capital = \"400\"\n[parameters]\n{parameters}\n"
+                 capital = \"400\"\n{protection}[parameters]\n{parameters}\n"
             );
             fs::write(path.join(format!("strategies/{kind}.toml")), text)?;
         }

@@ -1,5 +1,6 @@
 //! An engine in a process of its own, watched through its log.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Told {
     pub has_reconciled: bool,
     /// Its last figures said that it is well, and no order's outcome is open.
     pub is_settled: bool,
+    /// Protective orders that were approved and that nobody has heard of since.
+    pub protecting: BTreeSet<String>,
     /// Lines that should never be written.
     pub alarms: Vec<String>,
 }
@@ -33,6 +36,10 @@ const ALARMS: [&str; 5] = [
     "risk.state_changed",
     "account.external_filled",
 ];
+
+/// What is heard of an order once the venue has said anything about it.
+const ANSWERS: [&str; 5] =
+    ["order.accepted", "order.rejected", "order.canceled", "order.expired", "order.filled"];
 
 /// A running process.
 #[derive(Debug)]
@@ -57,6 +64,7 @@ impl Engine {
             live_after: None,
             has_reconciled: false,
             is_settled: false,
+            protecting: BTreeSet::new(),
             alarms: Vec::new(),
         };
         Ok(Self { child, started_at, log: log.to_owned(), offset, rest: String::new(), told })
@@ -92,6 +100,9 @@ impl Engine {
     fn take(&mut self, line: &Value, tally: &mut Tally) {
         let told = &mut self.told;
         let event = line["event"].as_str().unwrap_or_default();
+        if ANSWERS.contains(&event) {
+            told.protecting.remove(line["order_id"].as_str().unwrap_or_default());
+        }
         match event {
             "reconcile.started" if line["trigger"] == "connected" => {
                 told.has_reconciled = true;
@@ -118,6 +129,13 @@ impl Engine {
             "engine.stopping" => told.phase = Phase::Stopping,
             "engine.heartbeat" => {
                 told.is_settled = line["healthy"] == true && line["unknown_orders"] == 0;
+            }
+            "order.intended" => {
+                // The last letter of a name tells what the order is for.
+                let name = line["order_id"].as_str().unwrap_or_default();
+                if name.ends_with('p') {
+                    told.protecting.insert(name.to_owned());
+                }
             }
             "order.submitted" => tally.of(told.phase).orders += 1,
             "order.filled" => tally.of(told.phase).fills += 1,

@@ -16,6 +16,9 @@ pub enum Aim {
     Trading(Duration),
     /// It is live so long, loses its connections, and so long after that.
     Reconnect(Duration, Duration),
+    /// It is live so long, then answers to pairs are held back, and so long after it has decided on
+    /// the next pair.
+    Pair(Duration, Duration),
     /// It is live so long, is told to stop, and so long after that.
     Shutdown(Duration, Duration),
     /// A disk that takes no more than so many kilobytes a file, until it gives up or so long.
@@ -29,7 +32,9 @@ impl Aim {
             Self::Start(after) => after,
             Self::Reconcile(after) => start / 2 + after,
             Self::Trading(after) | Self::FullDisk(_, after) => start + after,
-            Self::Reconnect(live, after) | Self::Shutdown(live, after) => start + live + after,
+            Self::Reconnect(live, after)
+            | Self::Pair(live, after)
+            | Self::Shutdown(live, after) => start + live + after,
         }
     }
 }
@@ -52,6 +57,9 @@ pub enum Fault {
 /// Lines: REST, market streams, WebSocket API.
 pub const LINES: usize = 3;
 
+/// How long answers to pairs are held back where a kill is aimed at one.
+pub const PAIR_HELD_BACK_MS: u64 = 100;
+
 /// What the exchange is told, each once: answers that do not come, before and after the order was
 /// carried out; frames that are lost, repeated, swapped, damaged; limits; a wrong clock.
 const VENUE_FAULTS: &[&str] = &[
@@ -61,6 +69,11 @@ const VENUE_FAULTS: &[&str] = &[
     "fail?point=before&status=0&matching=order.place",
     "fail?point=after&status=503&matching=order.cancel",
     "fail?point=after&status=504&matching=order",
+    "fail?point=before&status=503&matching=orderList",
+    "fail?point=after&status=503&matching=orderList",
+    "fail?point=after&status=0&matching=orderList",
+    "fail?point=after&status=0&matching=cancelReplace",
+    "fail?point=before&status=503&matching=cancelReplace",
     "fail?point=before&status=500&matching=account&count=2",
     "fail?point=before&status=503&matching=myTrades&count=2",
     "frames?fault=skip&count=3",
@@ -112,10 +125,11 @@ fn draw_aim(random: &mut Pcg64Mcg, start: Duration) -> Aim {
     let start_ms = start.as_millis() as u64;
     match random.random_range(0..100) {
         0..22 => Aim::Start(micros(random, start_ms + 50)),
-        22..38 => Aim::Reconcile(micros(random, 15)),
-        38..73 => Aim::Trading(micros(random, 1_500)),
-        73..83 => Aim::Reconnect(micros(random, 500), micros(random, 500)),
-        83..95 => Aim::Shutdown(micros(random, 700), micros(random, 150)),
+        22..36 => Aim::Reconcile(micros(random, 15)),
+        36..66 => Aim::Trading(micros(random, 1_500)),
+        66..74 => Aim::Reconnect(micros(random, 500), micros(random, 500)),
+        74..84 => Aim::Pair(micros(random, 500), micros(random, 2 * PAIR_HELD_BACK_MS)),
+        84..95 => Aim::Shutdown(micros(random, 700), micros(random, 150)),
         _ => Aim::FullDisk(random.random_range(16..1_200), Duration::from_secs(6)),
     }
 }

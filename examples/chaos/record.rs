@@ -34,6 +34,14 @@ pub struct VenueOrder {
     pub client_order_id: String,
     /// As the exchange spells it.
     pub status: String,
+    /// The list that it is a leg of.
+    pub list: Option<i64>,
+}
+
+impl VenueOrder {
+    fn is_final(&self) -> bool {
+        !matches!(self.status.as_str(), "NEW" | "PENDING_NEW" | "PARTIALLY_FILLED")
+    }
 }
 
 /// What the exchange has on record. It keeps the newest orders and trades only: what was read
@@ -48,13 +56,24 @@ pub struct VenueRecord {
     pub balances: BTreeMap<String, Amount>,
     /// Names of the orders that work now.
     pub open: Vec<String>,
+    /// The first order of a symbol that is not read yet.
+    unread: BTreeMap<String, i64>,
 }
 
 impl VenueRecord {
+    /// Goes back to the oldest order of each symbol that still worked when it was read.
+    pub fn go_back(&mut self) {
+        for ((symbol, number), order) in self.orders.iter().rev() {
+            if !order.is_final() {
+                self.unread.insert(symbol.clone(), *number);
+            }
+        }
+    }
+
     /// Asks for what is new of a symbol's orders.
     pub fn orders_call(&self, symbol: &str) -> Call {
-        let last = self.orders.keys().rev().find(|(of, _)| of == symbol);
-        Call::all_orders(symbol, Some(last.map_or(0, |(_, id)| id + 1)), PAGE)
+        let from = self.unread.get(symbol).copied().unwrap_or_default();
+        Call::all_orders(symbol, Some(from), PAGE)
     }
 
     /// Takes the answer.
@@ -63,7 +82,9 @@ impl VenueRecord {
         for order in &page {
             let status = order.status.ok_or("an order without a status")?.to_string();
             let client_order_id = order.own_client_order_id().to_owned();
-            let seen = VenueOrder { client_order_id, status };
+            let list = Some(order.order_list_id).filter(|list| *list >= 0);
+            let seen = VenueOrder { client_order_id, status, list };
+            self.unread.insert(symbol.to_owned(), order.order_id + 1);
             self.orders.insert((symbol.to_owned(), order.order_id), seen);
         }
         Ok(More::after(page.len()))

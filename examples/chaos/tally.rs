@@ -62,6 +62,8 @@ pub struct Counts {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     counts: [Counts; Phase::ALL.len()],
+    /// Kills while a stop and its target were on their way, by the engine's log.
+    pub kills_in_pairs: u64,
     /// Process start to live, where nothing of ours was in the way.
     pub quiet: Vec<Duration>,
     /// The same through cut, stalled and garbled connections.

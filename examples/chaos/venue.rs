@@ -96,8 +96,9 @@ impl Venue {
         }
     }
 
-    /// Adds what is new of these symbols; what was read before is final if no order works.
+    /// Adds what is new of these symbols.
     pub fn read(&self, symbols: &[String], record: &mut VenueRecord) -> Result<(), Error> {
+        record.go_back();
         for symbol in symbols {
             while let More::There = {
                 let call = record.orders_call(symbol);

@@ -319,6 +319,8 @@ pub struct SimSymbol {
     pub symbol: Symbol,
     pub start_price: Option<Price>,
     pub activity: f64,
+    #[serde(default)]
+    pub not_allowed: Vec<String>,
 }
 
 /// An amount of an asset.

@@ -24,6 +24,12 @@ static SIM_SYMBOL_KEYS: &[Key] = &[
         Default("1.0"),
         "How often others trade, as a multiple of the usual.",
     ),
+    Key::new(
+        "not_allowed",
+        Kind::List(&Kind::Choice(&exchange::FLAGS)),
+        Optional,
+        "Flags of its exchangeInfo that are off: what the venue does not take of it. Unset: none.",
+    ),
 ];
 
 /// Keys of one `[[backtest.symbols]]` table.

@@ -255,6 +255,7 @@ fn instruments_of(ledger: &Ledger, info: &ExchangeInfo, site: &Site) -> Instrume
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Halted,
             filters: Filters::default(),
         }));

@@ -30,8 +30,8 @@ pub fn keep_rules(running: &Running, site: &Arc<Site>, symbols: Vec<String>, eve
             }
             for change in &changes {
                 let (symbol, status) = (change.symbol.as_str(), status_name(change.status));
-                let filters_changed = change.filters;
-                log_event!(INSTRUMENT_CHANGED, symbol, status, filters_changed);
+                let (filters_changed, features_changed) = (change.filters, change.features);
+                log_event!(INSTRUMENT_CHANGED, symbol, status, filters_changed, features_changed);
             }
             known = refreshed;
         }
@@ -72,6 +72,7 @@ struct Change {
     symbol: String,
     status: InstrumentStatus,
     filters: bool,
+    features: bool,
 }
 
 /// The table with what the venue says now. A symbol that it has no more, or that can't be read,
@@ -86,14 +87,19 @@ fn refresh(
     let asked = known.iter().filter(|one| symbols.iter().any(|name| name == one.symbol.as_str()));
     for instrument in asked {
         let told = info.symbol(instrument.symbol.as_str()).map(|symbol| &symbol.instrument);
-        let (filters, status) = match told {
-            Some(told) => (told.filters, told.status),
-            None => (instrument.filters, InstrumentStatus::Halted),
-        };
-        if (filters, status) != (instrument.filters, instrument.status) {
-            refreshed.refresh(instrument.id, filters, status);
-            let symbol = instrument.symbol.to_string();
-            changes.push(Change { symbol, status, filters: filters != instrument.filters });
+        let mut now = instrument.clone();
+        match told {
+            Some(told) => now.take_rules(told),
+            None => now.status = InstrumentStatus::Halted,
+        }
+        if now != *instrument {
+            refreshed.refresh(instrument.id, &now);
+            changes.push(Change {
+                symbol: instrument.symbol.to_string(),
+                status: now.status,
+                filters: now.filters != instrument.filters,
+                features: now.features != instrument.features,
+            });
         }
     }
     (refreshed, changes)
@@ -109,16 +115,20 @@ const fn status_name(status: InstrumentStatus) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use model::VenueId;
+    use model::{InstrumentId, VenueId};
 
     use super::*;
 
     fn info(status: &str, tick: &str) -> ExchangeInfo {
+        info_with("true", status, tick)
+    }
+
+    fn info_with(oco: &str, status: &str, tick: &str) -> ExchangeInfo {
         let text = format!(
             r#"{{"timezone":"UTC","serverTime":1,"rateLimits":[],"exchangeFilters":[],"symbols":[{{
             "symbol":"BTCUSDT","status":"{status}","baseAsset":"BTC","baseAssetPrecision":8,
-            "quoteAsset":"USDT","quoteAssetPrecision":8,"isSpotTradingAllowed":true,"filters":[
-            {{"filterType":"PRICE_FILTER","minPrice":"0","maxPrice":"0","tickSize":"{tick}"}}]}}]}}"#
+            "quoteAsset":"USDT","quoteAssetPrecision":8,"isSpotTradingAllowed":true,"ocoAllowed":{oco},
+            "filters":[{{"filterType":"PRICE_FILTER","minPrice":"0","maxPrice":"0","tickSize":"{tick}"}}]}}]}}"#
         );
         ExchangeInfo::read(text.as_bytes(), VenueId::new("test").unwrap()).unwrap()
     }
@@ -134,6 +144,11 @@ mod tests {
             changes.iter().map(|change| (change.status, change.filters)).collect()
         };
         assert_eq!(told(&info("TRADING", "0.01")), []);
+        let (refreshed, changes) = refresh(&known, &info_with("false", "TRADING", "0.01"), &asked);
+        let [Change { filters: false, features: true, .. }] = changes[..] else {
+            panic!("{changes:?}")
+        };
+        assert!(!refreshed.get(InstrumentId(0)).features.oco);
         assert_eq!(told(&info("TRADING", "0.1")), [(InstrumentStatus::Trading, true)]);
         assert_eq!(told(&info("CANCEL_ONLY", "0.01")), [(InstrumentStatus::CancelOnly, false)]);
         // A state of a later release stops it, like one that is not listed any more.

@@ -43,6 +43,7 @@ pub fn instrument(symbol: &str, base: &str, quote: &str) -> Instrument {
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters::default(),
     }

@@ -155,6 +155,7 @@ fn a_kill_while_a_pair_is_on_its_way_leaves_one_pair() {
 fn crossing(venue: &Venue) -> Desk {
     let crossing = "source = \"trades\"\nfast = 2\nslow = 6\nwarm_up = 30\nquantity = \"0.05\"";
     let desk = Desk::at(venue).with("ema_cross", "BTCUSDT", crossing);
+    let desk = desk.set("venue.rules_every_ms=200");
     desk.protected("ema_cross", 500).with_target("ema_cross", 500)
 }
 
@@ -171,6 +172,43 @@ fn exits_take_the_place_of_a_pair_in_one_request() {
     let replaced = |line: &&serde_json::Value| line["reason"] == "replaced";
     let replaced = engine.events("order.canceled").iter().filter(replaced).count();
     assert!(replaced >= 4, "{replaced} legs went for an exit");
+    compare(&desk, &venue);
+}
+
+#[test]
+fn where_the_venue_takes_no_pairs_the_stop_rests_alone() {
+    let venue = Venue::start(10);
+    venue.control("rules?symbol=BTCUSDT&ocoAllowed=false");
+    let desk = desk(&venue).with_target("panics", 2_000);
+    let mut engine = started(&desk);
+    wait_until_protected(&desk, &venue, &engine);
+    let told = engine.wait_for("protection.refused", |_| true, Within::secs(10));
+    assert!(told["reason"].as_str().unwrap().contains("ocoAllowed"), "{told}");
+    engine.stop();
+    assert_eq!(engine.events("order.rejected"), Vec::<serde_json::Value>::new(), "none was sent");
+    compare(&desk, &venue);
+}
+
+#[test]
+fn where_the_venue_takes_no_exchanges_an_exit_is_a_cancel_and_then_a_sale() {
+    let venue = Venue::start(10);
+    venue.control("rules?symbol=BTCUSDT&cancelReplaceAllowed=false");
+    let desk = crossing(&venue);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(8, |_| true);
+    // Taken from now on, and known within the next look.
+    let short = |line: &serde_json::Value| line["reason"] == "replaced";
+    assert!(!engine.events("order.canceled").iter().any(short));
+    venue.control("rules?symbol=BTCUSDT&cancelReplaceAllowed=true");
+    let changed = engine.wait_for("instrument.changed", |_| true, Within::secs(30));
+    assert_eq!(
+        (&changed["filters_changed"], &changed["features_changed"]),
+        (&false.into(), &true.into())
+    );
+    engine.wait_for_many(2, "order.canceled", short, Within::secs(90));
+    engine.stop();
+    assert_eq!(engine.events("order.rejected"), Vec::<serde_json::Value>::new(), "none was sent");
     compare(&desk, &venue);
 }
 

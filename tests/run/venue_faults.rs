@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::{Desk, Signal, Venue, Within, compare};
 
 #[test]
@@ -21,7 +23,7 @@ fn a_symbol_that_the_venue_halts_stops_nobody_else() {
     engine.wait_for_more_fills(3, |line| line["symbol"] == "BNBUSDT");
     venue.control("halt?symbol=SOLUSDT&status=TRADING");
     engine.wait_for_more_fills(3, |line| line["symbol"] == "SOLUSDT");
-    assert_eq!(engine.events("risk.state_changed"), Vec::<serde_json::Value>::new());
+    assert_eq!(engine.events("risk.state_changed"), Vec::<Value>::new());
     engine.stop();
     compare(&desk, &venue);
 }
@@ -49,7 +51,60 @@ fn a_change_of_the_venues_rules_reaches_the_gate() {
     venue.control("halt?symbol=SOLUSDT&status=TRADING");
     engine.wait_for("instrument.changed", |line| line["status"] == "trading", Within::secs(20));
     engine.wait_for_more_fills(3, |line| line["symbol"] == "SOLUSDT");
-    assert_eq!(engine.events("instrument.unread"), Vec::<serde_json::Value>::new());
+    assert_eq!(engine.events("instrument.unread"), Vec::<Value>::new());
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+/// Filters too, while everything runs: what risk denies, what strategies ask for, and what the
+/// next order looks like.
+#[test]
+fn a_changed_filter_reaches_risk_strategies_and_the_next_order() {
+    const RULES: &str = "rules?symbol=BTCUSDT&tickSize=0.5&stepSize=0.0003&minQty=0.0003&\
+                         minNotional=50";
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue)
+        .with("smallest", "BTCUSDT", "")
+        .with_busy_strategies()
+        .set("venue.rules_every_ms=200");
+    let mut engine = desk.start_faulty();
+    engine.wait_until_ready();
+    let of = |kind: &'static str| move |line: &Value| line["strategy"] == kind;
+    engine.wait_for_many(3, "order.accepted", of("smallest"), Within::secs(60));
+    engine.wait_for_many(3, "order.accepted", of("grid"), Within::secs(60));
+
+    // More than the grid's orders are worth: risk says so before the venue has to.
+    venue.control("rules?symbol=SOLUSDT&minNotional=400");
+    venue.control(RULES);
+    for symbol in ["SOLUSDT", "BTCUSDT"] {
+        let is_it = |line: &Value| line["symbol"] == symbol && line["filters_changed"] == true;
+        let changed = engine.wait_for("instrument.changed", is_it, Within::secs(30));
+        assert_eq!(changed["status"], "trading");
+        assert_eq!(changed["features_changed"], false);
+    }
+    let too_small = |line: &Value| {
+        let limit = line["limit"].as_str().unwrap_or("");
+        line["symbol"] == "SOLUSDT" && line["rule"] == "filters" && limit.contains("400")
+    };
+    engine.wait_for("order.denied", too_small, Within::secs(60));
+
+    // The strategy asks by the new rules, the gate lets it pass, and the venue takes it.
+    let name = |line: &Value| line["order_id"].as_str().unwrap_or("").to_owned();
+    let before = engine.events("order.intended").into_iter().filter(of("smallest")).count();
+    let intended =
+        engine.wait_for_many(before + 5, "order.intended", of("smallest"), Within::secs(90));
+    let asked = &intended[before + 2..];
+    for order in asked {
+        let price: f64 = order["price"].as_str().unwrap().parse().unwrap();
+        let quantity: f64 = order["quantity"].as_str().unwrap().parse().unwrap();
+        let is_multiple = |of: f64, step: f64| ((of / step).round() - of / step).abs() < 1e-6;
+        assert!(is_multiple(price, 0.5) && is_multiple(quantity, 0.0003), "{order}");
+        assert!(price * quantity >= 50.0 && price * (quantity - 0.0003) < 50.0, "{order}");
+        engine.wait_for("order.accepted", |line| name(line) == name(order), Within::secs(30));
+    }
+    // One may be caught between the gate's new rules and the strategy's.
+    let denied = engine.events("order.denied").into_iter().filter(of("smallest")).count();
+    assert!(denied <= 1, "{denied} orders went by the old rules");
     engine.stop();
     compare(&desk, &venue);
 }

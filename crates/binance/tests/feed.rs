@@ -21,6 +21,7 @@ fn instruments(symbols: &[&str]) -> Instruments {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters::default(),
         });

@@ -1,8 +1,8 @@
 //! The symbols of a synthetic market and what exchangeInfo says of any symbol.
 
 use model::{
-    Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, NotionalFilter,
-    PercentPrice, Price, PriceFilter, Quantity, SizeFilter, Symbol, VenueId,
+    Amount, Asset, Contract, Features, Filters, Instrument, InstrumentId, InstrumentStatus,
+    NotionalFilter, PercentPrice, Price, PriceFilter, Quantity, SizeFilter, Symbol, VenueId,
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ pub struct SymbolConfig {
     pub step: Quantity,
     /// Smallest notional.
     pub min_notional: Amount,
+    /// What is taken beside plain orders.
+    pub features: Features,
     /// Arrival rates, as a multiple of the usual ones.
     pub activity: f64,
 }
@@ -118,6 +120,7 @@ impl SymbolConfig {
             tick: price_of(tick),
             step: step.parse().expect("the table holds quantities"),
             min_notional: min_notional.parse().expect("a plain number"),
+            features: Features::ALL,
             activity: 1.0,
         })
     }
@@ -125,7 +128,7 @@ impl SymbolConfig {
     /// The instrument that it is.
     #[must_use]
     pub fn instrument(&self, venue: VenueId) -> Instrument {
-        instrument(
+        let plain = instrument(
             venue,
             self.symbol,
             self.base,
@@ -133,7 +136,8 @@ impl SymbolConfig {
             self.tick,
             self.step,
             self.min_notional,
-        )
+        );
+        Instrument { features: self.features, ..plain }
     }
 
     /// What its flow looks like.
@@ -190,6 +194,7 @@ pub fn instrument(
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters {
             price: PriceFilter {
@@ -298,6 +303,32 @@ pub fn filters(filters: &Filters) -> Vec<Value> {
     list
 }
 
+/// The flags of exchangeInfo that can be on or off here.
+pub const FLAGS: [&str; 7] = [
+    "ocoAllowed",
+    "otoAllowed",
+    "cancelReplaceAllowed",
+    "amendAllowed",
+    "icebergAllowed",
+    "allowTrailingStop",
+    "quoteOrderQtyMarketAllowed",
+];
+
+/// What a flag of exchangeInfo stands for; `None` for one that is not among [`FLAGS`].
+#[must_use]
+pub fn flag<'a>(features: &'a mut Features, name: &str) -> Option<&'a mut bool> {
+    Some(match name {
+        "ocoAllowed" => &mut features.oco,
+        "otoAllowed" => &mut features.oto,
+        "cancelReplaceAllowed" => &mut features.cancel_replace,
+        "amendAllowed" => &mut features.amend,
+        "icebergAllowed" => &mut features.iceberg,
+        "allowTrailingStop" => &mut features.trailing_stop,
+        "quoteOrderQtyMarketAllowed" => &mut features.quote_quantity,
+        _ => return None,
+    })
+}
+
 /// The venue's word for whether orders are accepted.
 #[must_use]
 pub const fn status_name(status: InstrumentStatus) -> &'static str {
@@ -311,6 +342,7 @@ pub const fn status_name(status: InstrumentStatus) -> &'static str {
 /// A symbol's entry in exchangeInfo.
 #[must_use]
 pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
+    let features = instrument.features;
     let mut info = json!({
         "symbol": instrument.symbol,
         "status": status_name(instrument.status),
@@ -325,14 +357,14 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
             "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
             "TAKE_PROFIT_LIMIT"
         ],
-        "icebergAllowed": true,
-        "ocoAllowed": true,
-        "otoAllowed": true,
+        "icebergAllowed": features.iceberg,
+        "ocoAllowed": features.oco,
+        "otoAllowed": features.oto,
         "opoAllowed": false,
-        "quoteOrderQtyMarketAllowed": true,
-        "allowTrailingStop": true,
-        "cancelReplaceAllowed": true,
-        "amendAllowed": true,
+        "quoteOrderQtyMarketAllowed": features.quote_quantity,
+        "allowTrailingStop": features.trailing_stop,
+        "cancelReplaceAllowed": features.cancel_replace,
+        "amendAllowed": features.amend,
         "pegInstructionsAllowed": false,
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,
@@ -365,6 +397,19 @@ mod tests {
             let instrument = config.instrument(VenueId::new("sim").unwrap());
             assert!(instrument.filters.price.max > config.start_price);
         }
+    }
+
+    #[test]
+    fn every_flag_is_shown_as_it_is() {
+        let mut config = SymbolConfig::named("BTCUSDT").unwrap();
+        for name in FLAGS {
+            *flag(&mut config.features, name).unwrap() = false;
+            let shown = info(&config.instrument(VenueId::new("sim").unwrap()), true);
+            let off = FLAGS.iter().filter(|flag| shown[**flag] == json!(false));
+            assert_eq!(off.collect::<Vec<_>>(), [&name]);
+            config.features = Features::ALL;
+        }
+        assert_eq!(flag(&mut config.features, "opoAllowed"), None);
     }
 
     #[test]

@@ -31,6 +31,7 @@ fn instrument() -> Instrument {
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters {
             price: PriceFilter { tick: px(TICK), min: px(TICK), max: px(100_000_000_000_000) },

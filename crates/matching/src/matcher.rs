@@ -51,10 +51,9 @@ impl<L: Liquidity> Matcher<L> {
         &self.desk.instrument
     }
 
-    /// Changes filters or status; open orders stay.
-    pub const fn refresh(&mut self, filters: model::Filters, status: InstrumentStatus) {
-        self.desk.instrument.filters = filters;
-        self.desk.instrument.status = status;
+    /// Changes filters, features or status; open orders stay.
+    pub const fn refresh(&mut self, told: &Instrument) {
+        self.desk.instrument.take_rules(told);
     }
 
     /// Fee rates.

@@ -25,6 +25,7 @@ pub(crate) fn instrument() -> Instrument {
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters {
             lot_size: model::SizeFilter { min: qty("0.001"), max: qty("1000"), step: qty("0.001") },

@@ -30,6 +30,7 @@ fn instrument() -> Instrument {
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters {
             price: PriceFilter { tick: Price::from_units(TICK), ..PriceFilter::default() },

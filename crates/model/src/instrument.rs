@@ -108,6 +108,45 @@ pub struct Filters {
     pub max_iceberg_parts: Option<u32>,
 }
 
+/// What the venue takes for a symbol beside plain orders: the flags of its exchangeInfo.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Features {
+    /// `ocoAllowed`: two orders of which the first to trade or to be triggered ends the other.
+    pub oco: bool,
+    /// `otoAllowed`: an order that waits until another one is filled.
+    pub oto: bool,
+    /// `cancelReplaceAllowed`: taking one order back and placing another in one request.
+    pub cancel_replace: bool,
+    /// `amendAllowed`: making an order smaller where it stands in its queue.
+    pub amend: bool,
+    /// `icebergAllowed`: orders that show only a part of themselves.
+    pub iceberg: bool,
+    /// `allowTrailingStop`: stops that follow the market.
+    pub trailing_stop: bool,
+    /// `quoteOrderQtyMarketAllowed`: market orders for an amount of the quote asset.
+    pub quote_quantity: bool,
+}
+
+impl Features {
+    /// Everything is taken.
+    pub const ALL: Self = Self {
+        oco: true,
+        oto: true,
+        cancel_replace: true,
+        amend: true,
+        iceberg: true,
+        trailing_stop: true,
+        quote_quantity: true,
+    };
+}
+
+/// What builds that did not know the flags took for granted, as their recordings must be read.
+impl Default for Features {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
 /// A filter that an order fails, with what it allows and what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FilterViolation {
@@ -208,6 +247,9 @@ pub struct Instrument {
     pub quote_decimals: u32,
     /// Kind of contract.
     pub contract: Contract,
+    /// What is taken beside plain orders.
+    #[serde(default)]
+    pub features: Features,
     /// Whether orders are accepted.
     pub status: InstrumentStatus,
     /// Trading filters.
@@ -215,6 +257,13 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// Takes over what the venue may change while it trades: filters, features and status.
+    pub const fn take_rules(&mut self, told: &Self) {
+        self.features = told.features;
+        self.status = told.status;
+        self.filters = told.filters;
+    }
+
     /// A price moved to the tick in the safe direction: a buy never pays more and a sell never
     /// accepts less than asked.
     #[must_use]
@@ -473,11 +522,12 @@ impl Instruments {
         &self.0[usize::from(id.0)]
     }
 
-    /// Replaces what is known of an instrument (a refreshed exchangeInfo); id and symbol stay.
-    pub fn refresh(&mut self, id: InstrumentId, filters: Filters, status: InstrumentStatus) {
-        let instrument = &mut self.0[usize::from(id.0)];
-        instrument.filters = filters;
-        instrument.status = status;
+    /// Takes over the rules of an instrument (a refreshed exchangeInfo); id and symbol stay.
+    ///
+    /// # Panics
+    /// For an id of another table.
+    pub fn refresh(&mut self, id: InstrumentId, told: &Instrument) {
+        self.0[usize::from(id.0)].take_rules(told);
     }
 
     /// The instrument with a symbol.
@@ -527,6 +577,7 @@ mod tests {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters {
                 price: PriceFilter { min: px("0.01"), max: px("1000000"), tick: px("0.01") },

@@ -25,8 +25,8 @@ pub use ids::{
     StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
 };
 pub use instrument::{
-    Contract, FilterViolation, Filters, Instrument, InstrumentStatus, Instruments, NotionalFilter,
-    PercentPrice, PriceFilter, SizeFilter,
+    Contract, Features, FilterViolation, Filters, Instrument, InstrumentStatus, Instruments,
+    NotionalFilter, PercentPrice, PriceFilter, SizeFilter,
 };
 pub use market_event::{
     Bar, BookState, DepthUpdate, Interval, IntervalError, Level, MarketEvent, Quote, Trade,

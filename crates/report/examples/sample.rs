@@ -135,6 +135,7 @@ fn instruments(symbols: usize) -> Instruments {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters,
         });

@@ -72,6 +72,7 @@ pub(crate) fn instruments() -> Arc<Instruments> {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters {
                 price: PriceFilter { tick: "0.01".parse().unwrap(), ..PriceFilter::default() },

@@ -24,7 +24,7 @@ async fn ends_with_its_list(side: &mut Side, list: &Value) -> Checked {
 
 /// Two orders of which one cancels the other.
 pub async fn one_cancels_the_other(side: &mut Side) -> Checked {
-    if !side.info.allows_oco {
+    if !side.info.instrument.features.oco {
         return skipped("the symbol does not allow it");
     }
     side.listen().await?;

@@ -198,7 +198,7 @@ pub async fn market_by_quantity(side: &mut Side) -> Checked {
 
 /// A market order by amount.
 pub async fn market_by_amount(side: &mut Side) -> Checked {
-    if !side.info.allows_quote_quantity {
+    if !side.info.instrument.features.quote_quantity {
         return skipped("the symbol does not allow it");
     }
     let best = side.best().await?;
@@ -298,7 +298,7 @@ fn replacement(side: &mut Side, price: Price, old: OrderName<'_>) -> Call {
 
 /// One request takes an order back and places another.
 pub async fn cancel_replace(side: &mut Side) -> Checked {
-    if !side.info.allows_cancel_replace {
+    if !side.info.instrument.features.cancel_replace {
         return skipped("the symbol does not allow it");
     }
     let placed = rest_far_below(side).await?;
@@ -314,7 +314,7 @@ pub async fn cancel_replace(side: &mut Side) -> Checked {
 
 /// Where there is nothing to take back, nothing is placed.
 pub async fn cancel_replace_refused(side: &mut Side) -> Checked {
-    if !side.info.allows_cancel_replace {
+    if !side.info.instrument.features.cancel_replace {
         return skipped("the symbol does not allow it");
     }
     let best = side.best().await?;

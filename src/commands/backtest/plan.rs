@@ -152,6 +152,7 @@ fn instrument(
         base_decimals,
         quote_decimals,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: own.map_or(filters, |own| with_own(filters, own)),
     };

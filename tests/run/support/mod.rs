@@ -6,6 +6,7 @@ mod engine;
 mod faulty;
 mod line;
 mod record;
+mod smallest;
 #[path = "../../../examples/chaos/status.rs"]
 mod status;
 mod venue;

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use model::{
-    Amount, Asset, Contract, Filters, FixedError, Instrument, InstrumentId, InstrumentStatus,
-    NotionalFilter, PercentPrice, Price, PriceFilter, Quantity, SizeFilter, Symbol, Timestamp,
-    VenueId,
+    Amount, Asset, Contract, Features, Filters, FixedError, Instrument, InstrumentId,
+    InstrumentStatus, NotionalFilter, PercentPrice, Price, PriceFilter, Quantity, SizeFilter,
+    Symbol, Timestamp, VenueId,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -40,12 +40,6 @@ pub struct SymbolInfo {
     pub order_types: Vec<OrderType>,
     /// Self-trade prevention modes allowed.
     pub self_trade_preventions: Vec<SelfTradePrevention>,
-    /// Whether market orders may name a quote amount.
-    pub allows_quote_quantity: bool,
-    /// Whether one-cancels-the-other lists are allowed.
-    pub allows_oco: bool,
-    /// Whether an order can be replaced in one request.
-    pub allows_cancel_replace: bool,
     /// Whether the symbol is traded on spot at all.
     pub is_spot: bool,
 }
@@ -141,12 +135,21 @@ struct WireSymbol<'a> {
     quote_asset_precision: u32,
     #[serde(default)]
     order_types: Vec<OrderType>,
+    /// A flag that is not there allows nothing.
     #[serde(default)]
     oco_allowed: bool,
     #[serde(default)]
-    quote_order_qty_market_allowed: bool,
+    oto_allowed: bool,
     #[serde(default)]
     cancel_replace_allowed: bool,
+    #[serde(default)]
+    amend_allowed: bool,
+    #[serde(default)]
+    iceberg_allowed: bool,
+    #[serde(default)]
+    allow_trailing_stop: bool,
+    #[serde(default)]
+    quote_order_qty_market_allowed: bool,
     #[serde(default)]
     is_spot_trading_allowed: bool,
     #[serde(borrow, default)]
@@ -162,6 +165,15 @@ fn read_symbol(bytes: &[u8], venue: VenueId) -> Result<SymbolInfo, DecodeError> 
     for filter in &wire.filters {
         add_filter(&mut filters, &parse("filter", filter.get().as_bytes())?)?;
     }
+    let features = Features {
+        oco: wire.oco_allowed,
+        oto: wire.oto_allowed,
+        cancel_replace: wire.cancel_replace_allowed,
+        amend: wire.amend_allowed,
+        iceberg: wire.iceberg_allowed,
+        trailing_stop: wire.allow_trailing_stop,
+        quote_quantity: wire.quote_order_qty_market_allowed,
+    };
     Ok(SymbolInfo {
         instrument: Instrument {
             id: InstrumentId(0),
@@ -172,14 +184,12 @@ fn read_symbol(bytes: &[u8], venue: VenueId) -> Result<SymbolInfo, DecodeError> 
             base_decimals: wire.base_asset_precision,
             quote_decimals: wire.quote_asset_precision,
             contract: Contract::Spot,
+            features,
             status: status(wire.status),
             filters,
         },
         order_types: wire.order_types,
         self_trade_preventions: wire.allowed_self_trade_prevention_modes,
-        allows_quote_quantity: wire.quote_order_qty_market_allowed,
-        allows_oco: wire.oco_allowed,
-        allows_cancel_replace: wire.cancel_replace_allowed,
         is_spot: wire.is_spot_trading_allowed,
     })
 }
@@ -327,5 +337,40 @@ fn bound<T: Bound + Default>(text: &Option<Cow<'_, str>>) -> Result<T, DecodeErr
         Err(FixedError::Malformed | FixedError::TooPrecise | FixedError::OutOfRange) => {
             Err(bad("filter", text))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(flags: &str) -> Features {
+        let text = format!(
+            r#"{{"serverTime":1,"rateLimits":[],"symbols":[{{"symbol":"BTCUSDT",
+            "status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USDT",
+            "quoteAssetPrecision":8{flags}}}]}}"#
+        );
+        let info = ExchangeInfo::read(text.as_bytes(), VenueId::new("test").unwrap()).unwrap();
+        info.symbols[0].instrument.features
+    }
+
+    #[test]
+    fn each_flag_is_its_feature_and_a_missing_one_allows_nothing() {
+        let none = features("");
+        #[track_caller]
+        fn check(flag: &str, set: impl FnOnce(&mut Features)) {
+            let mut expected = features("");
+            set(&mut expected);
+            assert_eq!(features(&format!(r#","{flag}":true"#)), expected, "{flag}");
+            assert_ne!(expected, features(""), "{flag}");
+        }
+        check("ocoAllowed", |features| features.oco = true);
+        check("otoAllowed", |features| features.oto = true);
+        check("cancelReplaceAllowed", |features| features.cancel_replace = true);
+        check("amendAllowed", |features| features.amend = true);
+        check("icebergAllowed", |features| features.iceberg = true);
+        check("allowTrailingStop", |features| features.trailing_stop = true);
+        check("quoteOrderQtyMarketAllowed", |features| features.quote_quantity = true);
+        assert_eq!(features(r#","opoAllowed":true"#), none);
     }
 }

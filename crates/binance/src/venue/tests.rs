@@ -40,6 +40,7 @@ fn instruments() -> Arc<Instruments> {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters::default(),
         });

@@ -76,6 +76,10 @@ impl Exchange {
         request: &AmendOrder,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        if !self.market(order.instrument).instrument().features.amend {
+            let words = "Order amend is not supported for this symbol.";
+            return Err(ApiError::amend_rejected(words));
+        }
         if request.quantity > order.quantity {
             let words = "Order amend (quantity increase) is not supported.";
             return Err(ApiError::amend_rejected(words));

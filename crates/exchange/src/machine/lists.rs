@@ -101,6 +101,14 @@ impl Exchange {
         request: &PlaceList,
         now: Timestamp,
     ) -> Result<(), ApiError> {
+        let features = self.market_of(request.symbol)?.instrument().features;
+        if request.working.is_some() && !features.oto {
+            let words = "OTO orders are not supported for this symbol.";
+            return Err(ApiError::order_rejected(words));
+        }
+        if request.legs.len() > 1 && !features.oco {
+            return Err(ApiError::order_rejected("OCO orders are not supported for this symbol"));
+        }
         for order in request.working.iter().chain(&request.legs) {
             self.check_filters(order, now)?;
             self.check_client_id(account, order)?;

@@ -257,10 +257,16 @@ impl Exchange {
 
     /// Changes whether a symbol takes orders. False if there is no such symbol.
     pub fn set_status(&mut self, symbol: &str, status: model::InstrumentStatus) -> bool {
-        let Some(instrument) = self.instruments.by_symbol(symbol) else { return false };
-        let (id, filters) = (instrument.id, instrument.filters);
-        self.instruments.refresh(id, filters, status);
-        self.markets[usize::from(id.0)].matcher.refresh(filters, status);
+        self.change_rules(symbol, |instrument| instrument.status = status)
+    }
+
+    /// Changes filters, features or the status of a symbol. False if there is no such symbol.
+    pub fn change_rules(&mut self, symbol: &str, change: impl FnOnce(&mut Instrument)) -> bool {
+        let Some(known) = self.instruments.by_symbol(symbol) else { return false };
+        let mut changed = known.clone();
+        change(&mut changed);
+        self.instruments.refresh(changed.id, &changed);
+        self.markets[usize::from(changed.id.0)].matcher.refresh(&changed);
         true
     }
 

@@ -2,8 +2,8 @@
 
 use matching::{Owner, Reject, Submission, Trailing};
 use model::{
-    Amount, ClientOrderId, InstrumentId, InstrumentStatus, NewOrder, OrderKind, OrderQuantity,
-    Price, Quantity, Side, Symbol, Timestamp, TradeId,
+    Amount, ClientOrderId, Features, InstrumentId, InstrumentStatus, NewOrder, OrderKind,
+    OrderQuantity, Price, Quantity, Side, Symbol, Timestamp, TradeId,
 };
 
 use super::settle::{key_of, lock_for, lock_of};
@@ -111,13 +111,14 @@ impl Exchange {
     /// What concerns the order and its symbol alone.
     ///
     /// # Errors
-    /// -1121, -2010 when the symbol takes no orders, -1013.
+    /// -1121, -2010 when the symbol takes no orders, or none of this kind, -1013.
     pub fn check_filters(&self, request: &PlaceOrder, now: Timestamp) -> Result<(), ApiError> {
         let market = self.market_of(request.symbol)?;
         let instrument = market.instrument();
         if instrument.status != InstrumentStatus::Trading {
             return Err(ApiError::market_closed());
         }
+        check_features(request, &instrument.features)?;
         let order = priced(request, instrument, market.matcher.last_price());
         let reference = market.reference_price(now, reference_mins(instrument));
         instrument
@@ -292,6 +293,29 @@ pub(super) fn priced(
     let now = last.unwrap_or_default().floor_to(instrument.filters.price.tick);
     let kind = request.kind.or_stop_at(now);
     NewOrder::new(instrument.id, request.side, kind, request.quantity)
+}
+
+/// What the symbol does not take at all.
+fn check_features(request: &PlaceOrder, features: &Features) -> Result<(), ApiError> {
+    let is_by_quote = matches!(request.quantity, OrderQuantity::Quote(_));
+    let asked = [
+        (
+            is_by_quote && !features.quote_quantity,
+            "Quote order qty market orders are not support for this symbol.",
+        ),
+        (
+            request.iceberg.is_some() && !features.iceberg,
+            "Iceberg orders are not supported for this symbol.",
+        ),
+        (
+            request.trailing_delta.is_some() && !features.trailing_stop,
+            "Trailing stop orders are not supported for this symbol.",
+        ),
+    ];
+    match asked.into_iter().find(|(is_refused, _)| *is_refused) {
+        Some((_, words)) => Err(ApiError::order_rejected(words)),
+        None => Ok(()),
+    }
 }
 
 /// LOT_SIZE and ICEBERG_PARTS for the part that shows.

@@ -3,10 +3,7 @@
 use matching::{
     Book, Fees, MatchEvent, Matcher, OrderKey, Preview, Recorded, Reject, Submission, UnknownOrder,
 };
-use model::{
-    Filters, Instrument, InstrumentStatus, Level, MarketEvent, OrderQuantity, Price, Quantity,
-    Side, Timestamp,
-};
+use model::{Instrument, Level, MarketEvent, OrderQuantity, Price, Quantity, Side, Timestamp};
 
 #[expect(clippy::large_enum_variant, reason = "there is one a symbol, and it is used all the time")]
 /// Where orders of one symbol meet: a book of all, or a recorded market that ours do not move.
@@ -40,9 +37,9 @@ impl Source {
         on_either!(self, matcher => matcher.instrument())
     }
 
-    /// Changes filters or status.
-    pub const fn refresh(&mut self, filters: Filters, status: InstrumentStatus) {
-        on_either!(self, matcher => matcher.refresh(filters, status));
+    /// Changes filters, features or status.
+    pub const fn refresh(&mut self, told: &Instrument) {
+        on_either!(self, matcher => matcher.refresh(told));
     }
 
     /// Fee rates.

@@ -21,6 +21,7 @@
 //! | `GET /control/step` | the same, without doing anything |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
+//! | `POST /control/rules?symbol=S[&tickSize=T][&stepSize=Q][&minQty=Q][&minNotional=X][&ocoAllowed=false]…` | changes a symbol's filters and flags, by their names in exchangeInfo: those and `otoAllowed`, `cancelReplaceAllowed`, `amendAllowed`, `icebergAllowed`, `allowTrailingStop`, `quoteOrderQtyMarketAllowed` |
 //! | `POST /control/reference_price?symbol=S[&price=P]` | gives a symbol a reference price of its own, which filters then measure by; without a price takes it away |
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
@@ -39,7 +40,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use model::{Amount, Asset, InstrumentStatus, Price, Timestamp};
+use model::{Amount, Asset, Instrument, InstrumentStatus, Price, Quantity, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -55,6 +56,7 @@ use crate::keys::Permissions;
 use crate::machine::DEFAULT_ACCOUNT;
 use crate::streams::faults::FrameFault;
 use crate::streams::hub::{Ending, Traffic};
+use crate::symbols::{FLAGS, flag};
 
 /// A refusal: status and words.
 type Refusal = (u16, String);
@@ -278,6 +280,7 @@ fn act(shared: &Shared, method: &str, command: &str, query: &str) -> Result<Valu
             state.exchange.address_limits.exhaust(now, &limits);
         }
         ("POST", "halt") => halt(state, query)?,
+        ("POST", "rules") => change_rules(state, query)?,
         ("POST", "reference_price") => set_reference(state, query, now)?,
         ("POST", "deposit") => {
             let asset = Asset::new(&need(query, "asset")?)
@@ -367,6 +370,77 @@ fn set_reference(state: &mut State, query: &str, now: Timestamp) -> Result<(), R
     });
     let symbol = need(query, "symbol")?;
     let is_known = state.exchange.set_reference(&symbol, price.transpose()?, now);
+    if is_known { Ok(()) } else { Err((404, format!("there is no symbol `{symbol}`"))) }
+}
+
+/// What `/control/rules` changes of one symbol.
+struct NewRules {
+    tick: Option<Price>,
+    step: Option<Quantity>,
+    min_quantity: Option<Quantity>,
+    min_notional: Option<Amount>,
+    flags: Vec<(&'static str, bool)>,
+}
+
+impl NewRules {
+    fn read(query: &str) -> Result<Self, Refusal> {
+        const NUMBERS: [&str; 4] = ["tickSize", "stepSize", "minQty", "minNotional"];
+        let known =
+            |name: &str| name == "symbol" || NUMBERS.contains(&name) || FLAGS.contains(&name);
+        for name in query.split('&').filter_map(|pair| pair.split('=').next()) {
+            if !known(name) {
+                return Err((400, format!("there is no rule `{name}`")));
+            }
+        }
+        let mut flags = Vec::new();
+        for name in FLAGS {
+            match query_value(query, name).as_deref() {
+                None => {}
+                Some("true") => flags.push((name, true)),
+                Some("false") => flags.push((name, false)),
+                Some(_) => return Err((400, format!("parameter `{name}` is `true` or `false`"))),
+            }
+        }
+        let [tick, step, min_quantity, min_notional] = NUMBERS;
+        Ok(Self {
+            tick: positive(query, tick)?,
+            step: positive(query, step)?,
+            min_quantity: positive(query, min_quantity)?,
+            min_notional: positive(query, min_notional)?,
+            flags,
+        })
+    }
+
+    fn apply(self, instrument: &mut Instrument) {
+        let filters = &mut instrument.filters;
+        filters.price.tick = self.tick.unwrap_or(filters.price.tick);
+        filters.lot_size.step = self.step.unwrap_or(filters.lot_size.step);
+        filters.lot_size.min = self.min_quantity.unwrap_or(filters.lot_size.min);
+        if let Some(notional) = &mut filters.notional {
+            notional.min = self.min_notional.unwrap_or(notional.min);
+        }
+        for (name, is_on) in self.flags {
+            *flag(&mut instrument.features, name).expect("taken from the list") = is_on;
+        }
+    }
+}
+
+/// A number above zero.
+fn positive<T: std::str::FromStr + Default + PartialOrd>(
+    query: &str,
+    name: &str,
+) -> Result<Option<T>, Refusal> {
+    let Some(text) = query_value(query, name) else { return Ok(None) };
+    match text.parse::<T>() {
+        Ok(number) if number > T::default() => Ok(Some(number)),
+        Ok(_) | Err(_) => Err((400, format!("parameter `{name}` is a decimal above 0"))),
+    }
+}
+
+fn change_rules(state: &mut State, query: &str) -> Result<(), Refusal> {
+    let symbol = need(query, "symbol")?;
+    let rules = NewRules::read(query)?;
+    let is_known = state.exchange.change_rules(&symbol, |instrument| rules.apply(instrument));
     if is_known { Ok(()) } else { Err((404, format!("there is no symbol `{symbol}`"))) }
 }
 

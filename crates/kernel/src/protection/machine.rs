@@ -482,7 +482,8 @@ fn exchange_of(holding: &Holding, custody: &Custody<'_>) -> Option<Exchange> {
         return None;
     };
     let is_quiet = holding.exchange.is_none() && holding.canceling.is_empty();
-    let stop = custody.replaceable_stop().filter(|_| is_quiet && !holding.is_exchange_refused)?;
+    let is_possible = custody.instrument.features.cancel_replace && !holding.is_exchange_refused;
+    let stop = custody.replaceable_stop().filter(|_| is_quiet && is_possible)?;
     Some(Exchange { exit: order, stop: stop.order, target: stop.other_leg })
 }
 

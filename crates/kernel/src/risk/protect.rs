@@ -288,6 +288,11 @@ impl RiskMachine {
         (target, new_target): (OrderId, NewOrder),
         effects: &mut Vec<RiskEffect>,
     ) {
+        if !self.portfolio.instruments().get(key.1).features.oco {
+            let reason = "the venue takes no pairs of it (ocoAllowed)".to_owned();
+            self.note_pair_refused(now, key, reason, effects);
+            return self.place_own(now, key, stop, new_stop, effects);
+        }
         let judged_stop = self.judge(now, now, key.0, stop, None, &new_stop);
         let judged_target = self.judge(now, now, key.0, target, None, &new_target);
         match (judged_stop, judged_target) {

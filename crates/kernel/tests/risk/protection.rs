@@ -17,7 +17,7 @@ use tickwright_kernel::risk::{
     Authority, ProtectionNews, RestoredRisk, RiskConfig, RiskEffect, RiskInput, TradingState,
 };
 
-use super::desk::{BTC, Desk, FIRST, buy, config, price, quantity, sell};
+use super::desk::{BTC, Desk, FIRST, buy, config, instruments, price, quantity, sell};
 
 fn bps(bps: u32) -> Rate {
     Rate::from_bps(bps.into())
@@ -424,6 +424,57 @@ fn a_pair_that_is_refused_leaves_the_stop_alone_at_once() {
     };
     assert!(reason.contains("the stop goes alone"), "{reason}");
     assert_eq!((*new, *third), (stop("2", "90"), next(second)));
+}
+
+/// The venue says that it does not take something of bitcoin.
+fn without(desk: &mut Desk, off: impl FnOnce(&mut model::Features)) {
+    let mut table = instruments();
+    let mut told = table.get(BTC).clone();
+    off(&mut told.features);
+    table.refresh(BTC, &told);
+    desk.step(RiskInput::InstrumentsRefreshed(table.into()));
+    desk.take();
+}
+
+#[test]
+fn where_pairs_are_not_taken_the_stop_goes_alone_and_none_is_sent() {
+    let mut desk = Desk::new(paired());
+    without(&mut desk, |features| features.oco = false);
+    for size in ["2", "1"] {
+        let order = desk.place(FIRST, buy(BTC, size, "100"));
+        let fill = desk.fill(BTC, Side::Buy, size, "100");
+        desk.take();
+        desk.filled(order, fill, size, true);
+        let mut told = did(&mut desk);
+        let Some(Did::Placed(order, new)) = told.pop() else { panic!("a stop: {told:?}") };
+        assert_eq!(new, stop(size, "90"));
+        // Told with the first stop of a position, not with each.
+        let [Did::News(ProtectionNews::Refused { reason, .. })] = &told[..] else {
+            assert!(size == "1" && told.is_empty(), "{told:?}");
+            continue;
+        };
+        assert!(size == "2" && reason.contains("ocoAllowed"), "{reason}");
+        desk.accept(order, BTC);
+        assert_eq!(did(&mut desk), [restored(Duration::ZERO, "2")]);
+    }
+}
+
+#[test]
+fn where_exchanges_are_not_taken_an_exit_waits_for_its_stops_cancel() {
+    let (mut desk, first) = standing();
+    without(&mut desk, |features| features.cancel_replace = false);
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "0.5", "100") });
+    assert_eq!(did(&mut desk), [Did::Cancel(first)], "the long way");
+    desk.cancel(first, BTC);
+    let left = Did::Placed(next(first), stop("1.5", "90"));
+    assert_eq!(did(&mut desk), [Did::Passed(exit), left]);
+    desk.accept(next(first), BTC);
+    // Taken again from now on: the next exit goes the short way.
+    without(&mut desk, |_| {});
+    let exit = desk.next_order(FIRST);
+    desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "1", "100") });
+    assert_eq!(did(&mut desk), [Did::InPlaceOf(next(first), exit)]);
 }
 
 #[test]

@@ -86,8 +86,8 @@ fn quarantine_connection_and_instrument_status() {
         [(InstrumentStatus::CancelOnly, "CANCEL_ONLY"), (InstrumentStatus::Halted, "HALTED")]
     {
         let mut table = instruments();
-        let filters = table.get(BTC).filters;
-        table.refresh(BTC, filters, status);
+        let told = model::Instrument { status, ..table.get(BTC).clone() };
+        table.refresh(BTC, &told);
         desk.step(RiskInput::InstrumentsRefreshed(table.into()));
         check(&mut desk, order(), Some(("instrument_status", "TRADING", actual)));
     }
@@ -112,7 +112,8 @@ fn role() {
 /// A table with the filters that the venue has on bitcoin.
 fn desk_with_filters() -> Desk {
     let mut table = instruments();
-    let mut filters = table.get(BTC).filters;
+    let mut told = table.get(BTC).clone();
+    let filters = &mut told.filters;
     filters.price = PriceFilter { min: price("1"), max: price("1000"), tick: price("0.01") };
     filters.lot_size =
         SizeFilter { min: quantity("0.01"), max: quantity("100"), step: quantity("0.01") };
@@ -126,7 +127,7 @@ fn desk_with_filters() -> Desk {
     filters.max_open_orders = Some(3);
     filters.max_open_stop_orders = Some(1);
     filters.max_position = Some(quantity("1090"));
-    table.refresh(BTC, filters, InstrumentStatus::Trading);
+    table.refresh(BTC, &told);
     let mut desk = Desk::new(config());
     desk.step(RiskInput::InstrumentsRefreshed(table.into()));
     desk
@@ -644,4 +645,18 @@ fn what_has_no_value_in_the_currency_is_denied() {
     assert_eq!(judged.unwrap_err().rule, "max_order_notional");
     desk.trade(BTC, "100");
     check(&mut desk, buy(ETHBTC, "1", "0.1"), None);
+}
+
+#[test]
+fn quote_amounts_only_where_the_venue_takes_them() {
+    let mut desk = Desk::new(config());
+    let order = NewOrder::market_quote(BTC, Side::Buy, amount("100"));
+    check(&mut desk, order, None);
+    let mut table = instruments();
+    let mut told = table.get(BTC).clone();
+    told.features.quote_quantity = false;
+    table.refresh(BTC, &told);
+    desk.step(RiskInput::InstrumentsRefreshed(table.into()));
+    check(&mut desk, order, Some(("filters", "a base quantity", "100 USDT")));
+    check(&mut desk, buy(BTC, "1", "100"), None);
 }

@@ -243,7 +243,7 @@ fn filters_that_count_see_only_their_owner() {
     limited.filters.max_open_stop_orders = Some(1);
     limited.filters.max_position = Some(qty("5"));
     let mut scene = Scene::with_book();
-    scene.matcher.refresh(limited.filters, InstrumentStatus::Trading);
+    scene.matcher.refresh(&limited);
 
     scene.place(1, ALICE, "buy 2 @ 90 gtc").unwrap();
     let too_large = Reject::PositionTooLarge { actual: qty("5.1"), limit: qty("5") };
@@ -260,7 +260,8 @@ fn filters_that_count_see_only_their_owner() {
         Err(Reject::TooManyStopOrders { limit: 1 })
     );
     scene.place(3, ALICE, "sell 1 @ 110").unwrap();
-    scene.matcher.refresh(limited.filters, InstrumentStatus::CancelOnly);
+    limited.status = InstrumentStatus::CancelOnly;
+    scene.matcher.refresh(&limited);
     assert_eq!(
         scene.place(9, ALICE, "buy 1 market"),
         Err(Reject::NotTrading(InstrumentStatus::CancelOnly))

@@ -158,7 +158,7 @@ impl LocalVenue {
     /// Takes over filters and states that the venue has changed.
     fn refresh(&mut self, instruments: &Arc<Instruments>) {
         for (market, instrument) in self.markets.iter_mut().zip(instruments.iter()) {
-            market.refresh(instrument.filters, instrument.status);
+            market.refresh(instrument);
         }
         self.instruments = Arc::clone(instruments);
     }

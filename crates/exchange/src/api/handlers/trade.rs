@@ -59,6 +59,10 @@ pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
         restriction: read_restriction(params)?,
     };
     params.finish()?;
+    if !exchange.market_of(order.symbol)?.instrument().features.cancel_replace {
+        let words = "Order cancel-replace is not supported for this symbol.";
+        return Err(ApiError::order_rejected(words));
+    }
     // Filters come before either leg is tried.
     exchange.check_filters(&order, request.now)?;
     let unit = request.unit;

@@ -33,6 +33,7 @@ pub fn instruments(count: u16) -> Arc<Instruments> {
             base_decimals: 8,
             quote_decimals: 8,
             contract: Contract::Spot,
+            features: model::Features::ALL,
             status: InstrumentStatus::Trading,
             filters: Filters::default(),
         });

@@ -36,6 +36,14 @@ fn check_quote_amount(order: &OrderRequestView<'_>) -> Result<(), DenialReason> 
         let kind = order.new.kind.name();
         return Err(denial("only a market order can be for a quote amount", "market", kind));
     }
+    if !order.instrument.features.quote_quantity {
+        let what = "quoteOrderQtyMarketAllowed";
+        return Err(denial(
+            what,
+            "a base quantity",
+            format!("{amount} {}", order.instrument.quote),
+        ));
+    }
     if amount.is_positive() {
         return Ok(());
     }

@@ -239,10 +239,9 @@ fn a_successor_finds_what_really_happened() {
 fn instruments_that_the_venue_changed_are_those_of_the_next_call() {
     let mut stage = Stage::new(WarmUp::None);
     let mut changed = model::Instruments::clone(&super::instruments());
-    let instrument = changed.get(super::ID).clone();
-    let mut filters = instrument.filters;
-    filters.price.tick = "5".parse().unwrap();
-    changed.refresh(instrument.id, filters, instrument.status);
+    let mut told = changed.get(super::ID).clone();
+    told.filters.price.tick = "5".parse().unwrap();
+    changed.refresh(told.id, &told);
     stage.step(0, HostInput::InstrumentsRefreshed(changed.clone().into()), &[]);
     // A host that follows this one goes by them, too.
     assert_eq!(*stage.host.into_setup().instruments, changed);

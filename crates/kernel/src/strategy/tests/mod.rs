@@ -131,6 +131,7 @@ pub(super) fn instruments() -> Arc<Instruments> {
         base_decimals: 8,
         quote_decimals: 8,
         contract: Contract::Spot,
+        features: model::Features::ALL,
         status: InstrumentStatus::Trading,
         filters: Filters { lot_size: lot, notional: Some(notional), ..Filters::default() },
     });

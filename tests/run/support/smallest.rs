@@ -1,0 +1,45 @@
+//! A strategy that orders as little as it knows the venue takes, at a price that it knows the venue
+//! takes: what it asks for shows which rules it goes by.
+
+use model::{InstrumentId, NewOrder, Price, Side, Trade};
+use tickwright::kernel::parameters::ParameterSet;
+use tickwright::kernel::strategy::{
+    Context, Requirements, Strategy, StrategyEntry, StrategyResult,
+};
+
+pub const SMALLEST: StrategyEntry = StrategyEntry {
+    parameters: &ParameterSet { kind: "smallest", keys: &[], check: |_| Ok(()) },
+    summary: "Places the smallest buy below the market and takes it back, over and over.",
+    build: |setup| Ok(Box::new(Smallest { instrument: setup.traded[0], trades: 0 })),
+};
+
+struct Smallest {
+    instrument: InstrumentId,
+    trades: u32,
+}
+
+impl Strategy for Smallest {
+    fn requirements(&self) -> Requirements {
+        Requirements { trades: true, ..Requirements::default() }
+    }
+
+    fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
+        self.trades += 1;
+        if !context.is_ready() || !self.trades.is_multiple_of(10) {
+            return Ok(());
+        }
+        let id = self.instrument;
+        let open: Vec<_> = context.open_orders(id).map(|open| open.order).collect();
+        if open.is_empty() {
+            let instrument = context.instrument(id);
+            let below = Price::from_units(trade.price.units() / 100 * 99);
+            let price = instrument.quantise_price(Side::Buy, below);
+            let quantity = instrument.smallest_sellable(price);
+            context.submit(NewOrder::limit(id, Side::Buy, quantity, price));
+        }
+        for order in open {
+            context.cancel(order);
+        }
+        Ok(())
+    }
+}

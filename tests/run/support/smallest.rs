@@ -2,20 +2,35 @@
 //! takes: what it asks for shows which rules it goes by.
 
 use model::{InstrumentId, NewOrder, Price, Side, Trade};
-use tickwright::kernel::parameters::ParameterSet;
+use tickwright::kernel::parameters::{
+    ParameterDefault, ParameterKey, ParameterKind, ParameterSet,
+};
 use tickwright::kernel::strategy::{
     Context, Requirements, Strategy, StrategyEntry, StrategyResult,
 };
 
 pub const SMALLEST: StrategyEntry = StrategyEntry {
-    parameters: &ParameterSet { kind: "smallest", keys: &[], check: |_| Ok(()) },
+    parameters: &ParameterSet {
+        kind: "smallest",
+        keys: &[ParameterKey {
+            name: "every_trades",
+            kind: ParameterKind::Integer { min: 1, max: 1_000_000 },
+            default: ParameterDefault::Value("10"),
+            doc: "How many trades it lets pass between two orders.",
+        }],
+        check: |_| Ok(()),
+    },
     summary: "Places the smallest buy below the market and takes it back, over and over.",
-    build: |setup| Ok(Box::new(Smallest { instrument: setup.traded[0], trades: 0 })),
+    build: |setup| {
+        let every = setup.parameters.integer("every_trades");
+        Ok(Box::new(Smallest { instrument: setup.traded[0], every, trades: 0 }))
+    },
 };
 
 struct Smallest {
     instrument: InstrumentId,
-    trades: u32,
+    every: i64,
+    trades: i64,
 }
 
 impl Strategy for Smallest {
@@ -25,7 +40,7 @@ impl Strategy for Smallest {
 
     fn on_trade(&mut self, context: &mut Context<'_>, trade: &Trade) -> StrategyResult {
         self.trades += 1;
-        if !context.is_ready() || !self.trades.is_multiple_of(10) {
+        if !context.is_ready() || self.trades % self.every != 0 {
             return Ok(());
         }
         let id = self.instrument;

@@ -21,6 +21,8 @@ use super::venue::Venue;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long an engine may take for a step, whatever was done to it: after it the run fails.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long an engine goes by a clock that stands by now, at most, with room.
+const CLOCK_HEARD: Duration = Duration::from_millis(1_500);
 /// How long a pair is waited for.
 const PAIR_PATIENCE: Duration = Duration::from_secs(5);
 /// Exit codes that an engine may end with by itself: the venue could not be reached at the start.
@@ -373,12 +375,17 @@ impl<'a> Campaign<'a> {
         self.audits += 1;
         let ours = Journaled::of_file(&self.desk.journal()?)?;
         self.venue.read(&ours.symbols(), &mut self.record)?;
+        self.venue.control("resume")?;
         Ok(compare(&ours, &self.record))
     }
 
     fn come_to_rest(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
         self.wait_until(watch, |engine| engine.told.live_after.is_some())?;
         self.wait_until(watch, |engine| engine.told.is_settled)?;
+        // What protects positions outlives the engine: its market must stand still for both records
+        // to be of the same instant. The engine hears of it within a second.
+        self.venue.control("pause")?;
+        self.wait(watch, CLOCK_HEARD)?;
         if watch.ended.is_none() {
             watch.engine.terminate()?;
         }

@@ -282,7 +282,6 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
-        let opening_prices = opening_prices(&site, &opened.instruments).await;
         let assembly = Assembly {
             config,
             kinds,
@@ -290,7 +289,7 @@ impl Session {
             site: &site,
             info: &info,
             fees: &fees,
-            opening_prices,
+            opening_prices: opening_prices(&site, &opened.instruments).await,
             clock: clock.clone(),
             policy: ExecutionPolicy::default(),
             on_broken: end_process(log),

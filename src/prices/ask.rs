@@ -213,14 +213,13 @@ fn read(symbols: &[Symbol], answer: Result<Response, HttpError>) -> Reading {
         Ok(response) => PriceError::of_refusal(&response),
         Err(error) => PriceError::of_failure(error),
     };
-    match refusal {
-        PriceError::RateLimited { status, retry_after } => Reading::Limited { status, retry_after },
-        PriceError::UnknownSymbol if symbols.len() > 1 => Reading::UnknownAmong,
-        error => {
-            let of = |symbol: &Symbol| (*symbol, Err(error.clone()));
-            Reading::Told(symbols.iter().map(of).collect())
-        }
+    if let PriceError::RateLimited { status, retry_after } = refusal {
+        return Reading::Limited { status, retry_after };
     }
+    if matches!(refusal, PriceError::UnknownSymbol) && symbols.len() > 1 {
+        return Reading::UnknownAmong;
+    }
+    Reading::Told(symbols.iter().map(|symbol| (*symbol, Err(refusal.clone()))).collect())
 }
 
 fn read_one(symbol: Symbol, body: &[u8]) -> Result<Price, PriceError> {

@@ -18,6 +18,7 @@ mod faults;
 mod mutants;
 mod network;
 #[path = "../../examples/chaos/record.rs"]
+#[allow(dead_code, reason = "the chaos loop uses the rest")]
 mod record;
 #[path = "../../examples/chaos/status.rs"]
 mod status;

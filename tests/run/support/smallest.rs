@@ -2,9 +2,7 @@
 //! takes: what it asks for shows which rules it goes by.
 
 use model::{InstrumentId, NewOrder, Price, Side, Trade};
-use tickwright::kernel::parameters::{
-    ParameterDefault, ParameterKey, ParameterKind, ParameterSet,
-};
+use tickwright::kernel::parameters::{ParameterDefault, ParameterKey, ParameterKind, ParameterSet};
 use tickwright::kernel::strategy::{
     Context, Requirements, Strategy, StrategyEntry, StrategyResult,
 };

@@ -14,6 +14,8 @@ const GRACE: Duration = Duration::from_millis(250);
 pub struct BarMaker {
     builders: Vec<BarBuilder>,
     closed: Vec<Bar>,
+    /// How many of them were handed out.
+    given: usize,
     /// When the next timer is due; no event before it needs to be looked at.
     wake_at: Option<Timestamp>,
 }
@@ -33,15 +35,19 @@ impl BarMaker {
         self.builders.is_empty()
     }
 
-    /// The bars whose timer is due, each at its own instant.
-    pub fn due(&mut self, now: Timestamp) -> impl Iterator<Item = MarketEvent> + '_ {
-        while let Some(at) = self.wake_at.filter(|at| *at <= now) {
+    /// The next bar whose timer is due, each at its own instant. One at a time: years without a
+    /// trade have millions of bars.
+    pub fn next_due(&mut self, now: Timestamp) -> Option<MarketEvent> {
+        loop {
+            if let Some(bar) = self.next_closed() {
+                return Some(bar);
+            }
+            let at = self.wake_at.filter(|at| *at <= now)?;
             for builder in &mut self.builders {
                 builder.on_time(at, &mut self.closed);
             }
             self.note_wake();
         }
-        self.closed.drain(..).map(MarketEvent::Bar)
     }
 
     /// The bars that an event itself proves closed.
@@ -53,7 +59,18 @@ impl BarMaker {
             }
             self.note_wake();
         }
-        self.closed.drain(..).map(MarketEvent::Bar)
+        std::iter::from_fn(|| self.next_closed())
+    }
+
+    fn next_closed(&mut self) -> Option<MarketEvent> {
+        let bar = self.closed.get(self.given).copied();
+        if bar.is_some() {
+            self.given += 1;
+        } else {
+            self.closed.clear();
+            self.given = 0;
+        }
+        bar.map(MarketEvent::Bar)
     }
 
     fn note_wake(&mut self) {
@@ -88,7 +105,7 @@ mod tests {
         let mut bars = Vec::new();
         for (at_ms, price) in trades {
             let trade = trade(*at_ms, *price);
-            bars = maker.due(trade.received_at()).collect::<Vec<_>>();
+            bars = std::iter::from_fn(|| maker.next_due(trade.received_at())).collect::<Vec<_>>();
             bars.extend(maker.proved_by(&trade));
         }
         let shown = |event: &MarketEvent| {

@@ -15,7 +15,8 @@ use model::{Amount, Fill, OrderEvent, OrderEventKind, OrderQuantity, StrategyId,
 use crate::plan::{Machines, RunPlan};
 use crate::run::{WatchError, Watcher};
 
-/// How often equity is written, by the time of events.
+/// How often equity is written, by the time of events: as the last event of each such stretch left
+/// it, and at that event's time. Stretches without an event have none.
 const EQUITY_EVERY: Duration = Duration::from_secs(60);
 
 /// The files of one run.
@@ -100,6 +101,14 @@ impl CsvExport {
         let Indicator { at, instrument, name, value } = indicator;
         let symbol = machines.risk().portfolio().instruments().get(*instrument).symbol;
         writeln!(self.indicators, "{},{strategy},{symbol},{name},{value}", at.as_nanos())
+    }
+
+    /// As it stands, with the instant since when.
+    fn write_equity(&mut self, machines: &Machines) -> io::Result<()> {
+        let account = machines.risk().portfolio().equity();
+        let profit = (account.equity() - account.capital()).to_amount();
+        let (equity, holdings) = (self.start_equity + profit, account.holdings().to_amount());
+        writeln!(self.equity, "{},{equity},{holdings}", machines.now().as_nanos())
     }
 
     fn write_order(
@@ -200,10 +209,13 @@ impl Watcher for CsvExport {
         if now < self.sample_at {
             return Ok(());
         }
+        let is_first = self.sample_at == Timestamp::EPOCH;
         self.sample_at = now.floor_to(EQUITY_EVERY).after(EQUITY_EVERY);
-        let account = machines.risk().portfolio().equity();
-        let profit = (account.equity() - account.capital()).to_amount();
-        let (equity, holdings) = (self.start_equity + profit, account.holdings().to_amount());
-        Ok(writeln!(self.equity, "{},{equity},{holdings}", now.as_nanos())?)
+        // Before anything has happened there is nothing to be told.
+        if is_first { Ok(()) } else { Ok(self.write_equity(machines)?) }
+    }
+
+    fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        Ok(self.write_equity(machines)?)
     }
 }

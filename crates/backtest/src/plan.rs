@@ -68,6 +68,11 @@ pub struct PlanError {
     pub reason: SetupError,
 }
 
+/// How often the gate notes the equity curves. Nobody reads these points here, and each is an
+/// instant at which the loop stops: the day's own is enough, or empty years would cost as much as
+/// busy ones.
+const EQUITY_EVERY: Duration = Duration::from_secs(86_400);
+
 /// A local venue answers everything and contradicts nothing: little must be remembered for late
 /// news, and a look a day at what it has is plenty.
 fn policy() -> ExecutionPolicy {
@@ -149,6 +154,7 @@ impl RunPlan {
             limits: self.limits.clone(),
             strategies: strategies.collect(),
             fee_rate: dearest.unwrap_or_default().max(Decimal::ZERO),
+            sample_every: EQUITY_EVERY,
             ..RiskConfig::new(self.currency)
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kernel::cascade::CascadeOutput;
+use kernel::portfolio::Value;
 use model::{Amount, Fill, Instruments, OrderEvent, OrderEventKind, StrategyId, Timestamp};
 use report::metrics::{SampleRule, TradeMethod};
 use report::run::{
@@ -26,6 +27,39 @@ pub struct Recorder {
     /// Made with the first sample, which says when the run began.
     builder: Option<RunReportBuilder>,
     sample_at: Timestamp,
+    account: Mark,
+    /// In the order of the portfolio's.
+    marks: Vec<Mark>,
+    /// When the last event was over.
+    settled_at: Timestamp,
+}
+
+/// Equity between two samples, and how far it has been noted: only what leaves the fall that is
+/// known changes any figure.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    equity: Value,
+    peak: Value,
+    /// The lowest since the peak.
+    trough: Value,
+}
+
+impl Mark {
+    const fn at(equity: Value) -> Self {
+        Self { equity, peak: equity, trough: equity }
+    }
+
+    /// Takes the equity of now. The one before it, if both are to be noted: the last instant at a
+    /// peak is the one before it is left.
+    fn moves_to(&mut self, equity: Value) -> Option<Value> {
+        let before = std::mem::replace(&mut self.equity, equity);
+        if self.trough <= equity && equity < self.peak {
+            return None;
+        }
+        self.peak = self.peak.max(equity);
+        self.trough = equity;
+        Some(before)
+    }
 }
 
 impl Recorder {
@@ -45,6 +79,9 @@ impl Recorder {
             plan: plan.clone(),
             builder: None,
             sample_at: Timestamp::EPOCH,
+            account: Mark::default(),
+            marks: Vec::new(),
+            settled_at: Timestamp::EPOCH,
         }
     }
 
@@ -59,7 +96,12 @@ impl Recorder {
         Some(builder.finish(SampleRule::Enforced))
     }
 
-    fn begin(&mut self, now: Timestamp) {
+    fn begin(&mut self, machines: &Machines) {
+        let now = machines.now();
+        let portfolio = machines.risk().portfolio();
+        self.account = Mark::at(portfolio.equity().equity());
+        self.marks = portfolio.equities().map(|(_, track)| Mark::at(track.equity())).collect();
+        self.settled_at = now;
         let instruments: Instruments = (*self.plan.instruments).clone();
         let (identity, currency) = (self.identity.clone(), self.plan.currency);
         let mut builder =
@@ -82,22 +124,47 @@ impl Recorder {
             return builder.push_order_event(strategy, event);
         };
         let value = value_of(fill, third, machines)?;
+        // What is at stake is another amount from here on.
+        self.sample_at = Timestamp::EPOCH;
         builder.push_fill(strategy, event.order, fill, value, *complete)
     }
 
-    fn push_sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), ReportError> {
+    /// Everything as it stands since the last instant at which something happened.
+    fn push_sample(&mut self, machines: &Machines) -> Result<(), ReportError> {
         let Some(builder) = &mut self.builder else { return Ok(()) };
-        let portfolio = machines.risk().portfolio();
+        let (portfolio, at) = (machines.risk().portfolio(), machines.now());
         let account = portfolio.equity();
         let profit = (account.equity() - account.capital()).to_amount();
-        builder.push_equity(now, self.start_equity + profit);
-        builder.push_exposure(now, account.holdings().to_amount());
+        builder.push_equity(at, self.start_equity + profit);
+        builder.push_exposure(at, account.holdings().to_amount());
         for (strategy, track) in portfolio.equities() {
-            builder.push_strategy_equity(strategy, now, track.equity().to_amount())?;
+            builder.push_strategy_equity(strategy, at, track.equity().to_amount())?;
         }
         for instrument in self.plan.instruments.iter() {
             if let Some(price) = portfolio.marks().mark(instrument.id) {
-                builder.push_price(instrument.id, now, price)?;
+                builder.push_price(instrument.id, at, price)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Equity moved: what that changes of peaks and falls.
+    fn push_marks(&mut self, machines: &Machines) -> Result<(), ReportError> {
+        let Some(builder) = &mut self.builder else { return Ok(()) };
+        let portfolio = machines.risk().portfolio();
+        let at = [self.settled_at, machines.now()];
+        let account = portfolio.equity();
+        if let Some(before) = self.account.moves_to(account.equity()) {
+            for (at, equity) in at.into_iter().zip([before, account.equity()]) {
+                let profit = (equity - account.capital()).to_amount();
+                builder.push_equity(at, self.start_equity + profit);
+            }
+        }
+        for ((strategy, track), mark) in portfolio.equities().zip(&mut self.marks) {
+            if let Some(before) = mark.moves_to(track.equity()) {
+                for (at, equity) in at.into_iter().zip([before, track.equity()]) {
+                    builder.push_strategy_equity(strategy, at, equity.to_amount())?;
+                }
             }
         }
         Ok(())
@@ -160,10 +227,27 @@ impl Watcher for Recorder {
     }
 
     fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
+        if now < self.sample_at {
+            return Ok(());
+        }
         self.sample_at = now.floor_to(SAMPLE_EVERY).after(SAMPLE_EVERY);
         if self.builder.is_none() {
-            self.begin(now);
+            self.begin(machines);
         }
-        Ok(self.push_sample(now, machines)?)
+        Ok(self.push_sample(machines)?)
+    }
+
+    #[inline]
+    fn settled(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        let has_moved = machines.risk().portfolio().equity().equity() != self.account.equity;
+        if has_moved {
+            self.push_marks(machines)?;
+        }
+        self.settled_at = machines.now();
+        Ok(())
+    }
+
+    fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        Ok(self.push_sample(machines)?)
     }
 }

@@ -117,11 +117,31 @@ pub trait Watcher {
         None
     }
 
-    /// The time that was asked for has come: the machines stand as of then.
+    /// The time that was asked for has come, and something is about to happen at `now`: the
+    /// machines stand as of all that happened before, the last of it at their own
+    /// [`now`](kernel::cascade::Cascade::now).
     ///
     /// # Errors
     /// What ends the run.
     fn sample(&mut self, _now: Timestamp, _machines: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+
+    /// An event, or a timer, and all that followed from it is over. Called for each: whoever
+    /// listens has a few instructions' time.
+    ///
+    /// # Errors
+    /// What ends the run.
+    #[inline]
+    fn settled(&mut self, _machines: &Machines) -> Result<(), WatchError> {
+        Ok(())
+    }
+
+    /// The run is over, and not empty.
+    ///
+    /// # Errors
+    /// What can't be noted.
+    fn ended(&mut self, _machines: &Machines) -> Result<(), WatchError> {
         Ok(())
     }
 }
@@ -155,6 +175,13 @@ impl<W: Watcher> Watcher for Option<W> {
     fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
         self.as_mut().map_or(Ok(()), |watcher| watcher.sample(now, machines))
     }
+    #[inline]
+    fn settled(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        self.as_mut().map_or(Ok(()), |watcher| watcher.settled(machines))
+    }
+    fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        self.as_mut().map_or(Ok(()), |watcher| watcher.ended(machines))
+    }
 }
 
 /// Two watch, each asked at the times of both.
@@ -178,6 +205,15 @@ impl<A: Watcher, B: Watcher> Watcher for (A, B) {
     fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
         self.0.sample(now, machines)?;
         self.1.sample(now, machines)
+    }
+    #[inline]
+    fn settled(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        self.0.settled(machines)?;
+        self.1.settled(machines)
+    }
+    fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        self.0.ended(machines)?;
+        self.1.ended(machines)
     }
 }
 
@@ -355,10 +391,12 @@ impl<W: Watcher> Run<W> {
     /// Takes the bars whose timer is due before an event, and returns those that it proves closed.
     fn close_bars(&mut self, event: &MarketEvent) -> Result<Vec<MarketEvent>, RunError> {
         let mut bars = std::mem::take(&mut self.bars);
-        let fed = bars.due(event.received_at()).try_for_each(|bar| self.take(&bar, 0));
+        while let Some(bar) = bars.next_due(event.received_at()) {
+            self.take(&bar, 0)?;
+        }
         let proved = bars.proved_by(event).collect();
         self.bars = bars;
-        fed.map(|()| proved)
+        Ok(proved)
     }
 
     /// Takes a trade together with the bars that it proves closed.
@@ -376,15 +414,39 @@ impl<W: Watcher> Run<W> {
         if self.history.is_some() {
             return Ok(());
         }
-        if self.watcher.sample_at().is_some_and(|at| at <= trade.received_at()) {
-            self.watcher.sample(trade.received_at(), &self.machines)?;
-        }
+        self.let_pass(trade.received_at())?;
         self.events += count(trade);
         self.machines.market_with_bars(proved, trade, &mut self.outputs)?;
         if self.publishes {
             self.note_indicators()?;
         }
-        self.note()
+        self.note()?;
+        Ok(self.watcher.settled(&self.machines)?)
+    }
+
+    /// Lets timers fire that are due before something happens, each by itself: what is noted of
+    /// one is noted before the next, however long nothing else happens.
+    #[inline]
+    fn let_pass(&mut self, to: Timestamp) -> Result<(), RunError> {
+        while let Some(at) = self.machines.due_by(to) {
+            self.wake(at)?;
+        }
+        self.sample_before(to)
+    }
+
+    fn wake(&mut self, at: Timestamp) -> Result<(), RunError> {
+        self.sample_before(at)?;
+        self.machines.advance(at, &mut self.outputs)?;
+        self.note()?;
+        Ok(self.watcher.settled(&self.machines)?)
+    }
+
+    #[inline]
+    fn sample_before(&mut self, at: Timestamp) -> Result<(), RunError> {
+        if self.watcher.sample_at().is_some_and(|due| due <= at) {
+            self.watcher.sample(at, &self.machines)?;
+        }
+        Ok(())
     }
 
     /// Takes one event, from a file or built, that counts as so many.
@@ -393,9 +455,7 @@ impl<W: Watcher> Run<W> {
         if self.history.is_some() && !self.begin(event)? {
             return Ok(());
         }
-        if self.watcher.sample_at().is_some_and(|at| at <= event.received_at()) {
-            self.watcher.sample(event.received_at(), &self.machines)?;
-        }
+        self.let_pass(event.received_at())?;
         self.events += count;
         self.machines.market(event, &mut self.outputs)?;
         if self.publishes {
@@ -404,7 +464,7 @@ impl<W: Watcher> Run<W> {
         if !self.outputs.is_empty() {
             self.note()?;
         }
-        Ok(())
+        Ok(self.watcher.settled(&self.machines)?)
     }
 
     #[cold]
@@ -450,13 +510,13 @@ impl<W: Watcher> Run<W> {
         Ok(())
     }
 
-    /// Ends it: what is noted now and then is noted once more.
+    /// Ends it.
     ///
     /// # Errors
     /// See [`RunError`].
     pub fn end(&mut self) -> Result<(), RunError> {
-        if self.first_at.is_some() && self.watcher.sample_at().is_some() {
-            self.watcher.sample(self.machines.now(), &self.machines)?;
+        if self.first_at.is_some() {
+            self.watcher.ended(&self.machines)?;
         }
         Ok(())
     }

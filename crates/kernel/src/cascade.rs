@@ -308,6 +308,18 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Ok(())
     }
 
+    /// The next instant, up to `to`, at which a machine wants to be woken: for whoever looks at the
+    /// machines between what happens. [`Self::advance`] to it lets that happen and nothing after it.
+    #[inline]
+    #[must_use]
+    pub fn due_by(&mut self, to: Timestamp) -> Option<Timestamp> {
+        if to < self.due {
+            return None;
+        }
+        self.due = self.next_wake();
+        Some(self.due).filter(|at| *at <= to && *at < Timestamp::MAX)
+    }
+
     #[cold]
     fn wake_until(
         &mut self,

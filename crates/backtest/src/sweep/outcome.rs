@@ -126,13 +126,17 @@ impl Watcher for Sampler {
         if let Some(next) = self.next {
             let equity = self.equity_of(machines);
             let passed = boundary.since(next).as_nanos() / self.every.as_nanos() + 1;
-            let passed = usize::try_from(passed).unwrap_or(usize::MAX);
-            let passed = if boundary < next { 1 } else { passed };
+            let passed = usize::try_from(passed).unwrap_or(0);
             self.equity.extend(std::iter::repeat_n(equity, passed));
         } else {
             self.equity.push(self.start);
         }
         self.next = Some(boundary.after(self.every));
+        Ok(())
+    }
+
+    fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
+        self.equity.push(self.equity_of(machines));
         Ok(())
     }
 }

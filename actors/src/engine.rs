@@ -16,7 +16,7 @@ use crate::control::Controls;
 use crate::execution::{ExecutionActor, ExecutionParts, ExecutionStatus, ReadExecutionStatus};
 use crate::feed::{FeedActor, FeedStatus, Interest, ReadFeedStatus};
 use crate::lockstep::{Holding, Host, Lockstep, Progress};
-use crate::messages::{DropSockets, OrderPathBroken, RefreshInstruments, StrategyOrder};
+use crate::messages::{BrokenBy, DropSockets, OrderPathBroken, RefreshInstruments, StrategyOrder};
 use crate::observe::Observer;
 use crate::risk::{ReadRiskStatus, RiskActor, RiskParts, RiskStatus};
 use crate::strategy::{ReadStrategyStatus, StrategyActor, StrategyStatus, SupervisionPolicy};
@@ -139,8 +139,14 @@ impl Handler<OrderPathBroken> for LastResort {
         if self.is_ending {
             return;
         }
-        let message = broken.reason.as_str();
-        log_event!(MAILBOX_OVERFLOWED, message = %message);
+        match broken.by {
+            // Its thread has told what the disk said.
+            BrokenBy::Journal => {}
+            BrokenBy::Mailbox => {
+                let message = broken.reason.as_str();
+                log_event!(MAILBOX_OVERFLOWED, message = %message);
+            }
+        }
         (self.on_broken)(&broken);
     }
 }

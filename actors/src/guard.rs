@@ -21,10 +21,9 @@ pub fn guarded<R>(run: impl FnOnce() -> R) -> Result<R, String> {
     result
 }
 
-/// From now on a panic outside [`guarded`], on any thread, is logged and ends the process with
-/// an exit code. actix would otherwise drop the actor and go on without it. `write_log` is called
-/// after the last line.
-pub fn end_process_on_panic(exit_code: i32, write_log: impl Fn() + Send + Sync + 'static) {
+/// From now on a panic outside [`guarded`], on any thread, is logged and ends the process by
+/// `end`, which is told what happened. actix would otherwise drop the actor and go on without it.
+pub fn end_process_on_panic(end: impl Fn(&str) + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         if IS_GUARDED.get() {
             return;
@@ -33,9 +32,9 @@ pub fn end_process_on_panic(exit_code: i32, write_log: impl Fn() + Send + Sync +
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("a panic without a message");
         log_event!(ENGINE_PANICKED, thread = %thread, location = %location, message = %message);
-        eprintln!("tickwright: panic in thread `{thread}` at {location}: {message}");
-        write_log();
-        std::process::exit(exit_code);
+        let told = format!("panic in thread `{thread}` at {location}: {message}");
+        eprintln!("tickwright: {told}");
+        end(&told);
     }));
 }
 

@@ -63,6 +63,19 @@ pub enum JournalRefused {
     Ahead(JournalError),
 }
 
+impl JournalRefused {
+    fn log(&self) {
+        match self {
+            Self::Full => log_event!(MAILBOX_OVERFLOWED, message = %self),
+            Self::Ahead(error) => {
+                log_event!(JOURNAL_FAILED, operation = "write ahead", error = %error);
+            }
+            // Told when it stopped.
+            Self::Stopped => {}
+        }
+    }
+}
+
 impl JournalQueue {
     /// Writes a record ahead, if it can, and queues it. An answer that is known at once is
     /// returned, and is not given again; any other comes from the thread.
@@ -75,6 +88,9 @@ impl JournalQueue {
         }
         let written = self.try_write(persist);
         self.is_broken = written.is_err();
+        if let Err(refused) = &written {
+            refused.log();
+        }
         written
     }
 

@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::guard::end_process_on_panic;
 use actors::messages::StrategyOrder;
 use kernel::strategy::StrategyEntry;
 use model::{Side, Timestamp};
@@ -14,7 +13,7 @@ use report::terminal::{self, Colour};
 use serde_json::json;
 use store::state_dir::StateDir;
 
-use super::run::{Session, last_flush, start_log};
+use super::run::{Session, end_on_panic, start_log};
 use crate::cli::demo::DemoArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Override};
@@ -39,7 +38,7 @@ pub fn execute(args: &DemoArgs, kinds: &'static [StrategyEntry]) -> Result<Exit,
     let config = args.config.load_or_embedded(overrides(args, directory.path()), kinds)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let log = start_log(&config)?;
-    end_process_on_panic(i32::from(Exit::Internal.code()), last_flush(&log));
+    end_on_panic(&config.engine.alerts, &log);
     let result = actix::System::new().block_on(run(args, &config, kinds, &state_dir, &log));
     log.flush(Duration::from_secs(2));
     result

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod exchange;
 pub mod feed;
 pub mod guard;
+mod last_words;
 pub mod journal;
 pub mod logs;
 pub mod parity;

@@ -21,9 +21,10 @@ use store::state_dir::{Lock, StateDir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::last_words::LastWords;
 use crate::cli::run::RunArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, Mode};
+use crate::config::{AlertsConfig, Config, Mode};
 use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::wiring::{
@@ -40,8 +41,6 @@ const STANDING_CLOCK_EVERY: Duration = Duration::from_millis(20);
 const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
 /// How long the log gets to write its last lines.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
-/// How long it gets when the process ends in the middle of something.
-const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 /// Runs the engine.
 ///
@@ -64,7 +63,7 @@ pub fn trade(
     refuse_what_is_not_meant(config, live_flag)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let log = start_log(config)?;
-    end_process_on_panic(i32::from(Exit::Internal.code()), last_flush(&log));
+    end_on_panic(&config.engine.alerts, &log);
     let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
     log.flusher().catch_up(LOG_FLUSH);
     if let Err(failure) = &exit {
@@ -73,6 +72,12 @@ pub fn trade(
     }
     log.flush(LOG_FLUSH);
     exit
+}
+
+/// A panic outside of a strategy is a bug, and ends the process.
+pub(super) fn end_on_panic(alerts: &AlertsConfig, log: &LogGuard) {
+    let last_words = LastWords::of(log, alerts);
+    end_process_on_panic(move |panic| last_words.end(panic, Exit::Internal));
 }
 
 /// Real money is asked for twice.
@@ -292,7 +297,7 @@ impl Session {
             opening_prices: opening_prices(&site, &opened.instruments).await,
             clock: clock.clone(),
             policy: ExecutionPolicy::default(),
-            on_broken: end_process(log),
+            on_broken: end_process(LastWords::of(log, &engine.alerts)),
         };
         let (mut thread, mut recording) = (None, None);
         let write = |journal, ahead, answers| {
@@ -444,26 +449,15 @@ fn name_files(config: &Config, error: ExchangeInfoError) -> Failure {
 }
 
 /// The order path is broken: nothing is safe but to end, replay and reconcile.
-fn end_process(log: &LogGuard) -> Box<dyn Fn(&OrderPathBroken)> {
-    let write_log = last_flush(log);
+fn end_process(last_words: LastWords) -> Box<dyn Fn(&OrderPathBroken)> {
     Box::new(move |broken| {
         let exit = match broken.by {
             BrokenBy::Journal => Exit::Storage,
             BrokenBy::Mailbox => Exit::Internal,
         };
         eprintln!("tickwright: the order path is broken: {}; {}", broken.reason, exit.meaning());
-        write_log();
-        std::process::exit(i32::from(exit.code()));
+        last_words.end(&format!("the order path is broken: {}", broken.reason), exit);
     })
-}
-
-/// Writes what is left of the log before the process ends in the middle of something.
-pub(super) fn last_flush(log: &LogGuard) -> impl Fn() + Send + Sync + 'static + use<> {
-    let flusher = log.flusher();
-    move || {
-        // What can't be written now, nobody will write.
-        let _ = flusher.flush(LAST_FLUSH);
-    }
 }
 
 /// A strategy that does not come back gets a strike and ends the process; the next start counts.
@@ -474,7 +468,7 @@ fn watch_strategies(
     clock: &Clock,
     log: &LogGuard,
 ) -> Result<(), Failure> {
-    let write_log = last_flush(log);
+    let last_words = LastWords::of(log, &config.engine.alerts);
     let strikes = state_dir.strikes();
     let limit = config.engine.supervision.spin_limit;
     let activities = running.engine.activities();
@@ -483,8 +477,8 @@ fn watch_strategies(
         let count = strikes.add(name).unwrap_or(0);
         log_event!(STRATEGY_SPUN, strategy = %name, busy_ms, strikes = count);
         eprintln!("tickwright: strategy {name} did not come back for {busy_ms} ms: ending");
-        write_log();
-        std::process::exit(i32::from(Exit::Internal.code()));
+        let reason = format!("strategy {name} did not come back for {busy_ms} ms");
+        last_words.end(&reason, Exit::Internal);
     });
     watching.map_err(|error| Failure::new(Exit::Internal, error))
 }

@@ -51,32 +51,36 @@ impl Alerter {
 
     /// Sends in the background; the log tells what came of it.
     pub fn send(&self, subject: &str, text: &str) {
-        let subject = subject.to_owned();
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             log_event!(ALERT_FAILED, subject = %subject, error = "too many alerts under way");
             return;
         };
+        let (alerter, subject, text) = (self.clone(), subject.to_owned(), text.to_owned());
+        tokio::task::spawn_local(async move {
+            alerter.deliver(&subject, &text).await;
+            drop(place);
+        });
+    }
+
+    /// Sends and waits, at most for the timeout; the log tells what came of it.
+    pub async fn deliver(&self, subject: &str, text: &str) {
         let body = serde_json::json!({"source": "tickwright", "subject": subject, "text": text});
         let mut request = Request::new(hyper::Method::POST, self.url.expose_secret().to_owned())
             .body(body.to_string())
             .timeout(self.timeout);
         let json = hyper::header::HeaderValue::from_static("application/json");
         request = request.header(hyper::header::CONTENT_TYPE, json);
-        let http = self.http.clone();
         let started = tokio::time::Instant::now();
-        tokio::task::spawn_local(async move {
-            match http.request(request).await {
-                Ok(answer) if answer.status.is_success() => {
-                    let took_ms = started.elapsed().as_millis() as u64;
-                    log_event!(ALERT_SENT, subject = %subject, took_ms);
-                }
-                Ok(answer) => {
-                    let error = format!("HTTP {}", answer.status.as_u16());
-                    log_event!(ALERT_FAILED, subject = %subject, error = %error);
-                }
-                Err(error) => log_event!(ALERT_FAILED, subject = %subject, error = %error),
+        match self.http.request(request).await {
+            Ok(answer) if answer.status.is_success() => {
+                let took_ms = started.elapsed().as_millis() as u64;
+                log_event!(ALERT_SENT, subject = %subject, took_ms);
             }
-            drop(place);
-        });
+            Ok(answer) => {
+                let error = format!("HTTP {}", answer.status.as_u16());
+                log_event!(ALERT_FAILED, subject = %subject, error = %error);
+            }
+            Err(error) => log_event!(ALERT_FAILED, subject = %subject, error = %error),
+        }
     }
 }

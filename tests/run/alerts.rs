@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Desk, Venue, Within, compare};
 
 /// A webhook: takes what is posted, answers 200.
-fn webhook() -> (String, Receiver<Value>) {
+pub fn webhook() -> (String, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (tell, told) = channel();

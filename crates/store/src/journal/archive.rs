@@ -27,7 +27,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::codec;
 use super::merge::{self, Sources};
-use super::reader::{BUSY_TIMEOUT, io, open_to_read};
+use super::reader::{BUSY_TIMEOUT, io, room, open_to_read};
 use super::schema;
 
 /// Records copied between two looks at whether to stop.
@@ -179,9 +179,7 @@ fn check_room(from: &Connection, journal: &Path, last: u64) -> Result<(), Journa
         )
         .map_err(io)?;
     let needed = 2 * u64::try_from(copied).map_err(io)? + SPARE_BYTES;
-    let directory = journal.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let disk = rustix::fs::statvfs(directory.unwrap_or(Path::new("."))).map_err(io)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = room(journal)?;
     if free < needed {
         let (free_mib, needed_mib) = (free >> 20, needed >> 20);
         return Err(io(format!("{needed_mib} MiB must be free to archive, {free_mib} are")));

@@ -14,11 +14,33 @@ use super::codec;
 use super::merge::{self, Sources, apply, missing};
 use super::schema;
 
+/// With less room than this a disk is full: a commit takes a few pages.
+const FULL_BELOW_BYTES: u64 = 256 * 1_024;
 /// How long to wait for a lock that another connection holds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn io(error: impl std::fmt::Display) -> JournalError {
     JournalError::Io(error.to_string())
+}
+
+/// The same failure, and what room its disk had left if that was next to none: SQLite says no more
+/// than that the disk failed.
+pub(super) fn error_with_room(error: JournalError, path: &Path) -> JournalError {
+    let JournalError::Io(reason) = error else { return error };
+    match room(path) {
+        Ok(free) if free < FULL_BELOW_BYTES => {
+            let shown = path.display();
+            JournalError::Io(format!("{reason}: the disk of {shown} is full, {free} bytes are free"))
+        }
+        Ok(_) | Err(_) => JournalError::Io(reason),
+    }
+}
+
+/// Bytes that can still be written beside a file.
+pub(super) fn room(path: &Path) -> Result<u64, JournalError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(directory.unwrap_or(Path::new("."))).map_err(io)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Opens a database of ours without the right to change it.

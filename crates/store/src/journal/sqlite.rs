@@ -15,7 +15,7 @@ use super::archive::{ArchiveTold, Archiver, Prepared, TellArchive};
 use super::checkpoint::{Checkpointer, reserve_log};
 use super::codec::{self, Columns};
 use super::merge;
-use super::reader::{BUSY_TIMEOUT, Loaded, io, load};
+use super::reader::{BUSY_TIMEOUT, Loaded, error_with_room, io, load};
 use super::schema;
 
 /// What a commit survives, by config.
@@ -348,7 +348,7 @@ impl SqliteJournal {
         }
         let outcome = step(self);
         self.failed = outcome.is_err();
-        outcome
+        outcome.map_err(|error| error_with_room(error, &self.path))
     }
 }
 

@@ -336,6 +336,7 @@ fn later_layers_win() {
 fn errors_outside_the_files_name_their_source() {
     let overrides = [
         Override::of_variable("TICKWRIGHT__RISK__DAILYLOSS", "5").unwrap(),
+        Override::of_variable("TICKWRIGHT_RISK_DAILY_LOSS", "5").unwrap(),
         Override::of_variable("TICKWRIGHT__STRATEGIES__B__CAPITAL", "5").unwrap(),
         Override::of_variable("TICKWRIGHT__STRATEGIES__A__KIND", "cross").unwrap(),
         Override::of_set("sim.seed=many").unwrap(),
@@ -344,6 +345,8 @@ fn errors_outside_the_files_name_their_source() {
     assert_eq!(
         lines,
         [
+            "environment TICKWRIGHT_RISK_DAILY_LOSS: risk_daily_loss: unknown key",
+            "    help: did you mean `risk.daily_loss`?",
             "environment TICKWRIGHT__RISK__DAILYLOSS: risk.dailyloss: unknown key",
             "    help: did you mean `risk.daily_loss`?",
             "environment TICKWRIGHT__STRATEGIES__A__KIND: kind: can only be set in the file",
@@ -353,6 +356,7 @@ fn errors_outside_the_files_name_their_source() {
              found \"many\"",
         ]
     );
+    assert_eq!(Override::of_variable("TICKWRIGHT_BLESS", "1"), None, "no setting's name");
     let error = Override::of_set("sim.seed").unwrap_err().to_string();
     assert!(error.contains("expected section.key=value"), "{error}");
 }

@@ -45,7 +45,7 @@ fn events_become_lines_with_their_fields() {
         let price: Option<&str> = Some("61837.63");
         log_event!(
             ORDER_INTENDED,
-            correlation = 7_u64,
+            correlation = "1700000000-7",
             order_id = "tw-1",
             strategy = "a",
             symbol = "BTCUSDT",
@@ -61,7 +61,7 @@ fn events_become_lines_with_their_fields() {
         {"at": "2024-08-08T23:54:13.937085Z", "level": "error", "event": "alert.failed",
          "subject": "state"},
         {"at": "2024-08-08T23:54:13.937085Z", "level": "info", "event": "order.intended",
-         "correlation": 7, "order_id": "tw-1", "strategy": "a", "symbol": "BTCUSDT", "side": "buy",
+         "correlation": "1700000000-7", "order_id": "tw-1", "strategy": "a", "symbol": "BTCUSDT", "side": "buy",
          "kind": "limit", "price": "61837.63", "quantity": "0.01"},
         {"at": "2024-08-08T23:54:13.937085Z", "level": "warn", "event": "library.warned",
          "library": "hyper", "message": "trouble peer=3"},
@@ -112,7 +112,7 @@ impl Fill {
         let base = self.symbol.strip_suffix("USDT").unwrap();
         log_event!(
             ORDER_FILLED,
-            correlation = 1_u64,
+            correlation = "1700000000-1",
             order_id = self.order,
             venue_order_id = self.trade + 1_000,
             trade_id = self.trade,
@@ -148,7 +148,7 @@ const BUY: Fill = Fill {
 fn intend(order_id: &str, strategy: &str, symbol: &str) {
     log_event!(
         ORDER_INTENDED,
-        correlation = 1_u64,
+        correlation = "1700000000-1",
         order_id = order_id,
         strategy = strategy,
         symbol = symbol,
@@ -168,7 +168,7 @@ fn a_day() {
     Fill { trade: 2, price: "110", remaining: "0", ..BUY }.log();
     log_event!(
         ORDER_ACCEPTED,
-        correlation = 1_u64,
+        correlation = "1700000000-1",
         order_id = "o1",
         venue_order_id = 1_001,
         strategy = "a",
@@ -198,7 +198,7 @@ fn a_day() {
     .log();
     log_event!(
         ORDER_CANCELED,
-        correlation = 1_u64,
+        correlation = "1700000000-1",
         order_id = "o3",
         strategy = "b",
         symbol = "ETHUSDT",
@@ -208,14 +208,14 @@ fn a_day() {
     intend("o4", "b", "ETHUSDT");
     log_event!(
         ORDER_UNKNOWN,
-        correlation = 1_u64,
+        correlation = "1700000000-1",
         order_id = "o4",
         strategy = "b",
         symbol = "ETHUSDT"
     );
     log_event!(
         ORDER_DENIED,
-        correlation = 1_u64,
+        correlation = "1700000000-1",
         strategy = "b",
         symbol = "ETHUSDT",
         rule = "max_order_notional",
@@ -337,7 +337,7 @@ fn a_flush_writes_the_lines_of_orders_that_nobody_has_taken() {
     assert_eq!(events, ["order.intended", "order.submitted", "order.accepted", "order.canceled"]);
     let id = order.to_client_order_id(instance, new.role).to_string();
     for line in &lines {
-        assert_eq!(line["correlation"], 17, "{line}");
+        assert_eq!(line["correlation"], "1700000000-17", "{line}");
         assert_eq!(line["order_id"], *id, "{line}");
         assert_eq!(line["strategy"], "grid", "{line}");
     }

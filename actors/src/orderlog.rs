@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use events::log_event;
 use model::{
-    Amount, ClientOrderId, CorrelationId, Fill, InstanceId, Instruments, NewOrder, OrderEvent,
-    OrderEventKind, OrderId, OrderQuantity, Quantity, Role, StrategyId, Symbol,
+    Amount, Chain, ClientOrderId, CorrelationId, Fill, InstanceId, Instruments, NewOrder,
+    OrderEvent, OrderEventKind, OrderId, OrderQuantity, Quantity, Role, StrategyId, Symbol,
 };
 
 /// What the lines of one order need again and again.
@@ -72,7 +72,7 @@ impl OrderLog {
         };
         log_event!(
             ORDER_INTENDED,
-            correlation = correlation.0,
+            correlation = %correlation.within(order.epoch),
             order_id = %order_id,
             strategy = %self.strategy(strategy),
             symbol = %self.instruments.get(new.instrument).symbol,
@@ -89,7 +89,7 @@ impl OrderLog {
         if let OrderEventKind::Denied { reason } = &event.kind {
             log_event!(
                 ORDER_DENIED,
-                correlation = event.correlation.0,
+                correlation = %event.correlation.within(event.order.epoch),
                 strategy = %self.strategy(strategy),
                 symbol = %symbol,
                 rule = %reason.rule,
@@ -101,7 +101,7 @@ impl OrderLog {
         }
         let Some(label) = self.labels.get(&event.order).copied() else { return };
         let line = Line {
-            correlation: event.correlation.0,
+            correlation: event.correlation.within(event.order.epoch),
             order_id: label.client_order_id,
             strategy: self.strategy(strategy),
             symbol,
@@ -158,7 +158,7 @@ impl OrderLog {
         };
         log_event!(
             ORDER_FILLED,
-            correlation = line.correlation,
+            correlation = %line.correlation,
             order_id = %line.order_id,
             venue_order_id = fill.key.venue_order.0,
             trade_id = fill.key.trade.0,
@@ -205,7 +205,7 @@ const fn ends(kind: &OrderEventKind) -> bool {
 
 /// The fields that every line of an order has.
 struct Line<'a> {
-    correlation: u64,
+    correlation: Chain,
     order_id: ClientOrderId,
     strategy: &'a str,
     symbol: Symbol,
@@ -216,7 +216,7 @@ macro_rules! order_line {
     ($event:ident, $line:expr $(, $($own:tt)*)?) => {
         log_event!(
             $event,
-            correlation = $line.correlation,
+            correlation = %$line.correlation,
             order_id = %$line.order_id,
             strategy = %$line.strategy,
             symbol = %$line.symbol

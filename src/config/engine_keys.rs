@@ -230,7 +230,9 @@ pub static ENGINE_KEYS: &[Key] = &[
         "feed.silent_after_ms",
         milliseconds(100, DAY_MS),
         Default("10_000"),
-        "A connection on which nothing at all comes for so long is given up, though TCP be up.",
+        "A connection on which nothing at all comes for so long is given up, though TCP be up. The \
+         patience doubles with each silent connection in a row, up to 32 times: a market may be \
+         that quiet.",
     ),
     Key::new(
         "feed.reconnect_initial_ms",

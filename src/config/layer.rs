@@ -181,8 +181,12 @@ impl Walk<'_> {
     }
 }
 
-/// The path that was probably meant: the same name in another section, or a similar path.
+/// The path that was probably meant: the same with dots, the same name in another section, or a
+/// similar path.
 fn suggest_path(path: &str, keys: &[Key]) -> Option<String> {
+    if let Some(dotted) = keys.iter().find(|key| key.path.replace('.', "_") == path) {
+        return Some(format!("did you mean `{}`?", dotted.path));
+    }
     let name = path.rsplit('.').next().unwrap_or(path);
     let prefix = &path[..path.len() - name.len()];
     let same_section = keys

@@ -1,6 +1,8 @@
 //! Settings from the environment and from flags, sorted by what they concern.
 
 use super::diagnostic::{ConfigErrors, Diagnostic, Place};
+use super::engine_keys::ENGINE_KEYS;
+use super::key::Key;
 
 /// Variables that start with this are settings: `TICKWRIGHT__RISK__DAILY_LOSS=500`.
 pub const PREFIX: &str = "TICKWRIGHT__";
@@ -17,10 +19,14 @@ pub struct Override {
 }
 
 impl Override {
-    /// From a variable, if its name has the prefix.
+    /// From a variable, if its name has the prefix, or would be a setting's if its single
+    /// underscores were double: that one is no setting, and the error says which was meant.
     #[must_use]
     pub fn of_variable(variable: &str, text: &str) -> Option<Self> {
-        let path = variable.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
+        let path = match variable.strip_prefix(PREFIX) {
+            Some(name) => name.to_ascii_lowercase().replace("__", "."),
+            None => meant(variable)?,
+        };
         let place = Place::Environment { variable: variable.to_owned() };
         Some(Self { path, text: text.to_owned(), place })
     }
@@ -103,4 +109,11 @@ impl Override {
     pub fn is_flag(&self) -> bool {
         matches!(self.place, Place::Flag { .. })
     }
+}
+
+/// The name of a variable that lacks underscores, if a setting has it otherwise.
+fn meant(variable: &str) -> Option<String> {
+    let name = variable.strip_prefix(PREFIX.strip_suffix('_')?)?.to_ascii_lowercase();
+    let is_setting = |key: &Key| key.path.replace('.', "_") == name;
+    ENGINE_KEYS.iter().any(is_setting).then_some(name)
 }

@@ -46,7 +46,7 @@ pub struct Explanation {
     /// The causing event by value.
     pub cause_event: Option<Cause>,
     /// The chain of events that it belongs to.
-    pub correlation: Option<u64>,
+    pub correlation: Option<String>,
     /// The feed's sequence that the gate judged on.
     pub judged_on_sequence: Option<u64>,
     /// What each risk rule compared.
@@ -118,7 +118,7 @@ impl Explanation {
     fn take_intent(&mut self, number: u64, intent: IntentRecord) {
         self.client_order_id = Some(intent.client_order_id.to_string());
         self.asked = Some(asked(&intent.new));
-        self.correlation = Some(intent.correlation.0);
+        self.correlation = Some(intent.correlation.within(intent.order.epoch).to_string());
         self.judged_on_sequence = Some(intent.judged_on_sequence);
         let cause = cause_in_words(&intent.cause);
         self.push(None, intent.caused_at, "caused", cause.clone());
@@ -246,7 +246,7 @@ impl fmt::Display for Explanation {
         if let Some(asked) = &self.asked {
             writeln!(out, "  {asked}")?;
         }
-        if let (Some(sequence), Some(correlation)) = (self.judged_on_sequence, self.correlation) {
+        if let (Some(sequence), Some(correlation)) = (self.judged_on_sequence, &self.correlation) {
             writeln!(out, "  judged on market sequence {sequence}, correlation {correlation}")?;
         }
         writeln!(out)?;

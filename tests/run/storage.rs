@@ -13,9 +13,7 @@ use crate::support::{Desk, Venue, Within, compare};
 fn a_journal_that_cannot_grow_ends_the_process_and_loses_nothing() {
     let venue = Venue::start(20);
     let (url, told) = webhook();
-    let desk = Desk::at(&venue)
-        .with_busy_strategies()
-        .set(&format!("alerts.webhook_url={url}"));
+    let desk = Desk::at(&venue).with_busy_strategies().set(&format!("alerts.webhook_url={url}"));
     // A limit on the size of files, in blocks of 512 bytes; the signal that comes with it is
     // ignored, so that the write is refused as on a full disk.
     let script = "trap '' XFSZ; ulimit -f 1000; exec \"$@\"";

@@ -23,7 +23,8 @@ baked into text, so a script can rely on names and fields.
 - A field without a value is left out. Money, prices and quantities are decimal texts, so that no
   reader turns them into floats. Units stand last in a name (`age_ms`).
 - `correlation` is the same on every line that one market event caused, from the tick to the fill:
-  `grep '\"correlation\":\"…\"'` tells the story of an order.
+  `grep '\"correlation\":\"1790000000-23154\"'` tells the story of an order. It begins with the epoch, so
+  that no two runs share one; what no market event began is named after its order, `…-2.7`.
 - Lines about orders (`order.…`) are written by a thread of their own up to 10 ms after the event, in
   order among each other: a line of another part may stand before them.
 - A line is never waited for: when the disk is full or too slow, lines are dropped and counted, and

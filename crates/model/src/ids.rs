@@ -184,8 +184,45 @@ number_id! {
     TradeId(i64)
 }
 number_id! {
-    /// One cause and all that follows from it, from market event to fill.
+    /// One cause and all that follows from it, from market event to fill, within an epoch: the
+    /// count of the market event, or a name of its own ([`CorrelationId::own`]).
     CorrelationId(u64)
+}
+
+impl CorrelationId {
+    const OWN: u64 = 1 << 63;
+
+    /// A chain that no market event began, such as that of a timer: named after the order that it
+    /// leads to.
+    #[must_use]
+    pub const fn own(order: OrderId) -> Self {
+        Self(Self::OWN | (order.strategy.0 as u64) << 32 | order.number as u64)
+    }
+
+    /// Its name for people, the same in no two epochs: `1790000000-23154`, or with strategy and
+    /// number of the order, `1790000000-2.7`.
+    #[must_use]
+    pub const fn within(self, epoch: u32) -> Chain {
+        Chain { epoch, id: self }
+    }
+}
+
+/// A [`CorrelationId`] with the epoch that it counts in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chain {
+    epoch: u32,
+    id: CorrelationId,
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.0;
+        if id & CorrelationId::OWN == 0 {
+            return write!(out, "{}-{id}", self.epoch);
+        }
+        let (strategy, number) = (id << 1 >> 33, id & u64::from(u32::MAX));
+        write!(out, "{}-{strategy}.{number}", self.epoch)
+    }
 }
 
 /// What an order is for. Its letter stands last in the client order id, so that even a stranger

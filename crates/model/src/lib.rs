@@ -21,7 +21,7 @@ mod time;
 pub use amount::{Amount, AmountError};
 pub use fixed::{FixedError, Price, Quantity};
 pub use ids::{
-    Asset, ClientOrderId, CorrelationId, IdError, InstanceId, InstrumentId, OrderId, Role,
+    Asset, Chain, ClientOrderId, CorrelationId, IdError, InstanceId, InstrumentId, OrderId, Role,
     StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
 };
 pub use instrument::{

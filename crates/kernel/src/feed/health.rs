@@ -13,6 +13,8 @@ use super::protocol::{FeedProtocol, Stream};
 pub(super) struct Heard {
     pub at: Timestamp,
     pub is_stale: bool,
+    /// Whether it has ever spoken; until then `at` is since when it is expected to.
+    has_spoken: bool,
 }
 
 impl<P: FeedProtocol> FeedMachine<P> {
@@ -31,16 +33,19 @@ impl<P: FeedProtocol> FeedMachine<P> {
     /// Every stream is expected to speak from the start on, so that one that never does is
     /// noticed too.
     pub(super) fn expect_all(&mut self, wall: Timestamp) {
-        for index in 0..self.groups.len() {
-            self.expect_streams(index, wall);
+        for stream in self.groups.iter().flat_map(|group| &group.streams) {
+            self.heard.insert(*stream, Heard { at: wall, is_stale: false, has_spoken: false });
         }
+        self.look_for_stale_at = self.next_stale_at();
     }
 
-    /// The streams of a group are expected to speak from now on.
+    /// The streams of a group that never spoke are expected to from now on. The others grow no
+    /// younger by a new connection: what we know of the market is as old as it is.
     pub(super) fn expect_streams(&mut self, index: usize, wall: Timestamp) {
         for stream in &self.groups[index].streams {
-            let heard = self.heard.entry(*stream).or_insert(Heard { at: wall, is_stale: false });
-            heard.at = wall.max(heard.at);
+            if let Some(heard) = self.heard.get_mut(stream).filter(|heard| !heard.has_spoken) {
+                heard.at = wall;
+            }
         }
         self.look_for_stale_at = self.next_stale_at();
     }
@@ -53,7 +58,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         effects: &mut Vec<FeedEffect>,
     ) -> bool {
         let Some(heard) = self.heard.get_mut(&stream) else { return false };
-        heard.at = wall;
+        (heard.at, heard.has_spoken) = (wall, true);
         if std::mem::replace(&mut heard.is_stale, false) {
             effects.push(FeedEffect::Notice(FeedNotice::Recovered { stream }));
             let stale_at = wall.after(self.policy.stale_after(stream.kind));

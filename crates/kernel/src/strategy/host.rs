@@ -600,8 +600,7 @@ impl StrategyHost {
 fn own_chain(intent: &Intent) -> CorrelationId {
     match intent {
         Intent::Submit { order, .. } | Intent::Cancel { order } | Intent::Replace { order, .. } => {
-            let strategy = u64::from(order.strategy.0) << 32;
-            CorrelationId(1 << 63 | strategy | u64::from(order.number))
+            CorrelationId::own(*order)
         }
     }
 }

@@ -27,7 +27,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::codec;
 use super::merge::{self, Sources};
-use super::reader::{BUSY_TIMEOUT, io, room, open_to_read};
+use super::reader::{BUSY_TIMEOUT, io, open_to_read, room};
 use super::schema;
 
 /// Records copied between two looks at whether to stop.

@@ -30,7 +30,9 @@ pub(super) fn error_with_room(error: JournalError, path: &Path) -> JournalError 
     match room(path) {
         Ok(free) if free < FULL_BELOW_BYTES => {
             let shown = path.display();
-            JournalError::Io(format!("{reason}: the disk of {shown} is full, {free} bytes are free"))
+            JournalError::Io(format!(
+                "{reason}: the disk of {shown} is full, {free} bytes are free"
+            ))
         }
         Ok(_) | Err(_) => JournalError::Io(reason),
     }

@@ -51,6 +51,19 @@ fn a_stream_that_never_speaks_is_noticed_too() {
 }
 
 #[test]
+fn a_new_connection_makes_a_stream_no_younger() {
+    let mut desk = Desk::of(&[StreamKind::Quote], false);
+    for on in [Start, Opened(1), Text(1, "done 1"), Text(1, "quote 0 1"), Wait(7_000), Closed(1)] {
+        desk.on(on);
+    }
+    assert!(desk.on(Wait(1_000)).contains("open 2"));
+    desk.on(Opened(2));
+    assert!(desk.on(Text(2, "done 2")).contains("connected 2"));
+    assert_eq!(desk.on(Wait(1_999)), "");
+    assert!(desk.on(Wait(1)).contains("stale quote"));
+}
+
+#[test]
 fn a_drop_is_noticed_by_its_streams_limits() {
     let mut desk = Desk::of(&[StreamKind::Quote], false);
     for on in [Start, Opened(1), Text(1, "done 1"), Text(1, "quote 0 1"), Closed(1)] {

@@ -29,6 +29,9 @@ const PAIR_PATIENCE: Duration = Duration::from_secs(5);
 const MAY_EXIT: [i32; 1] = [6];
 /// Those on a full disk.
 const MAY_EXIT_ON_FULL_DISK: [i32; 2] = [6, 7];
+/// And where a byte on its way was another: a start whose key arrives as none is refused like one
+/// with a wrong key, since nobody can tell the two apart.
+const MAY_EXIT_ON_GARBLED: [i32; 2] = [6, 2];
 
 /// What came of a run.
 #[derive(Debug)]
@@ -225,7 +228,12 @@ impl<'a> Campaign<'a> {
             self.venue.control("delay?ms=0")?;
         }
         if let Some(code) = watch.ended {
-            let allowed: &[i32] = if is_disk_full { &MAY_EXIT_ON_FULL_DISK } else { &MAY_EXIT };
+            let is_garbled = plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::Garble(_)));
+            let allowed: &[i32] = match (is_disk_full, is_garbled) {
+                (true, _) => &MAY_EXIT_ON_FULL_DISK,
+                (false, true) => &MAY_EXIT_ON_GARBLED,
+                (false, false) => &MAY_EXIT,
+            };
             let is_stop = code == 0 && matches!(plan.aim, Aim::Shutdown(..));
             if !is_stop && !allowed.contains(&code) {
                 return Err(format!("the engine ended with code {code}").into());

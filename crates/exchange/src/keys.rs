@@ -5,7 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::pkcs8::spki::SubjectPublicKeyInfoRef;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use hmac::{Hmac, Mac as _};
 use rand::RngCore;
@@ -204,15 +205,22 @@ impl Credentials {
     pub fn generate(random: &mut impl RngCore) -> Self {
         let mut seed = [0; 32];
         random.fill_bytes(&mut seed);
-        let pem = SigningKey::from_bytes(&seed)
-            .to_pkcs8_pem(ed25519_dalek::pkcs8::spki::der::pem::LineEnding::LF)
-            .expect("a valid key always has a PEM form");
         Self {
             api_key: random_name(random),
             api_secret: random_name(random),
             ed25519_api_key: random_name(random),
-            ed25519_private_key_pem: pem.to_string(),
+            ed25519_private_key_pem: private_pem(seed),
         }
+    }
+
+    /// The same keys with the Ed25519 key in the form that every client reads. Text that is no
+    /// such key stays as it is, to be refused where it is used.
+    #[must_use]
+    pub fn in_common_form(mut self) -> Self {
+        if let Ok(key) = SigningKey::from_pkcs8_pem(&self.ed25519_private_key_pem) {
+            self.ed25519_private_key_pem = private_pem(key.to_bytes());
+        }
+        self
     }
 
     /// The exchange's half.
@@ -247,6 +255,15 @@ impl Credentials {
             .map_err(|_| KeyError::NotEd25519)?;
         Ok(BASE64.encode(key.sign(payload.as_bytes()).to_bytes()))
     }
+}
+
+/// The PEM text of a private key in PKCS#8 version 1, as `openssl genpkey` writes it: the public
+/// key that version 2 adds is what OpenSSL, and clients built on it, refuse to read.
+fn private_pem(seed: [u8; 32]) -> String {
+    KeypairBytes { secret_key: seed, public_key: None }
+        .to_pkcs8_pem(LineEnding::LF)
+        .expect("32 bytes always have a PEM form")
+        .to_string()
 }
 
 fn random_name(random: &mut impl RngCore) -> String {
@@ -322,5 +339,29 @@ mod tests {
         assert!(ed25519.verifies("a=1", &credentials.sign_ed25519("a=1").unwrap()));
         assert!(!hmac.verifies("a=2", &credentials.sign_hmac("a=1")));
         assert!(!format!("{credentials:?}").contains(&credentials.api_secret));
+    }
+
+    #[test]
+    fn private_keys_are_written_as_openssl_writes_them_and_both_versions_are_read() {
+        let seed = [7; 32];
+        let pem = private_pem(seed);
+        let lines: Vec<&str> = pem.lines().collect();
+        assert_eq!((lines[0], lines[2]), ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"));
+        let der = BASE64.decode(lines[1]).unwrap();
+        let (head, secret) = der.split_at(16);
+        let version_1 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        assert_eq!((head, secret), (version_1.as_slice(), seed.as_slice()));
+        let version_2 = SigningKey::from_bytes(&seed).to_pkcs8_pem(LineEnding::LF).unwrap();
+        assert_ne!(version_2.as_str(), pem);
+        let earlier = Credentials {
+            ed25519_private_key_pem: version_2.to_string(),
+            ..Credentials::generate(&mut Pcg64Mcg::seed_from_u64(7))
+        };
+        let signature = earlier.sign_ed25519("a=1").unwrap();
+        let now = earlier.in_common_form();
+        assert_eq!(now.ed25519_private_key_pem, pem);
+        assert_eq!(now.sign_ed25519("a=1").unwrap(), signature);
+        let [_, key] = now.to_api_keys().unwrap();
+        assert!(key.verifies("a=1", &signature));
     }
 }

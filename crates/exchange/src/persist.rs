@@ -176,12 +176,13 @@ impl Store {
                 let keys: KeyFile = serde_json::from_str(&text).map_err(|error| {
                     StoreError::Corrupt { path: path.clone(), line: 1, what: error.to_string() }
                 })?;
-                Ok(Credentials {
+                let credentials = Credentials {
                     api_key: keys.api_key,
                     api_secret: keys.api_secret,
                     ed25519_api_key: keys.ed25519_api_key,
                     ed25519_private_key_pem: keys.ed25519_private_key_pem,
-                })
+                };
+                Ok(credentials.in_common_form())
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let credentials = fresh_credentials();

@@ -17,10 +17,12 @@ use tickwright_exchange::machine::{
     AmendOrder, CancelOrder, DEFAULT_ACCOUNT, Exchange, OrderRef, Output, PlaceList, PlaceOrder,
     Record, UserEvent,
 };
+use tickwright_exchange::market::kline::{Kline, KlineInterval};
 use tickwright_exchange::orders::{SelfTradePrevention, Status};
 use tickwright_exchange::{ExchangeConfig, SyntheticConfig};
 
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn market(seed: u64) -> Exchange {
     let synthetic =
@@ -452,4 +454,111 @@ fn a_balance_is_reported_as_it_is() {
     assert_eq!(balance, Balance { free: "100012.5".parse().unwrap(), locked: Amount::ZERO });
     let too_much = exchange.deposit(DEFAULT_ACCOUNT, usdt, "-1000000".parse().unwrap(), START);
     assert_eq!(too_much.unwrap_err().code, -2010);
+}
+
+#[test]
+fn the_book_is_as_deep_as_anybody_asks_and_far_orders_trade() {
+    let mark = Duration::from_secs(60);
+    let untouched = market(3).flow_hash(mark);
+    let mut exchange = market(3);
+    let is_deep = |exchange: &Exchange| {
+        for instrument in exchange.instruments().iter() {
+            let market = exchange.market(instrument.id);
+            for side in [Side::Buy, Side::Sell] {
+                for limit in [100, 500, 1_000] {
+                    let levels = market.levels(side, limit);
+                    assert_eq!(levels.len(), limit, "{} {side:?}", instrument.symbol);
+                }
+                assert!(market.levels(side, 5_000).len() > 1_200);
+            }
+        }
+    };
+    is_deep(&exchange);
+    let outputs = run(&mut exchange, START.after(Duration::from_secs(120)));
+    is_deep(&exchange);
+    // Nobody of the flow reaches the far orders, and they make no noise.
+    let mut changes = 0;
+    for output in outputs {
+        match output {
+            Output::Trade { instrument, print } => {
+                let start = exchange.market(instrument).levels(Side::Buy, 1)[0].price.to_f64();
+                let away = (print.price.to_f64() / start - 1.0).abs();
+                assert!(away < 0.05, "{print:?}");
+            }
+            Output::Depth { diff, is_fast: true, .. } => {
+                changes = changes.max(diff.bids.len() + diff.asks.len());
+            }
+            Output::Depth { .. } | Output::Aggregate { .. } | Output::Quote { .. } => {}
+            Output::User { .. } => {}
+        }
+    }
+    assert!(changes < 400, "{changes} levels changed at once");
+    // Who buys up the near orders is served by the far ones.
+    let now = START.after(Duration::from_secs(120));
+    let usdt = Asset::new("USDT").unwrap();
+    exchange.deposit(DEFAULT_ACCOUNT, usdt, "10000000".parse().unwrap(), now).unwrap();
+    let best = exchange.market_of(symbol("BTCUSDT")).unwrap().best().ask.price.to_f64();
+    let quantity = OrderQuantity::Quote("3000000".parse().unwrap());
+    let order = PlaceOrder { quantity, ..order("BTCUSDT", Side::Buy, OrderKind::Market, "1") };
+    let placed = exchange.place(DEFAULT_ACCOUNT, &order, now).unwrap();
+    assert_eq!(placed.order.status, Status::Filled);
+    let worst = placed.trades.last().unwrap().price.to_f64();
+    assert!((1.05..1.25).contains(&(worst / best)), "{best} {worst}");
+    assert_eq!(exchange.flow_hash(mark), untouched);
+}
+
+#[test]
+fn a_market_has_a_past_that_ends_where_it_begins() {
+    let exchange = market(3);
+    for instrument in exchange.instruments().iter() {
+        let tape = &exchange.market(instrument.id).tape;
+        let klines = |name: &str, from: Option<Timestamp>, to: Timestamp, limit: usize| {
+            tape.klines(KlineInterval::parse(name).unwrap(), from, to, limit, 0)
+        };
+        for name in
+            ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d"]
+        {
+            let interval = KlineInterval::parse(name).unwrap();
+            let page = klines(name, None, START, 1_000);
+            assert_eq!(page.len(), 1_000, "{name}");
+            let is_next =
+                |pair: &[Kline]| pair[1].open_at == interval.next_open(pair[0].open_at, 0);
+            assert!(page.windows(2).all(is_next), "{name}");
+            let ids = |kline: &Kline| kline.trades.map(|(first, last)| last.0 - first.0 + 1);
+            let is_counted = |kline: &Kline| ids(kline).unwrap_or(0).unsigned_abs() == kline.count;
+            assert!(page.iter().all(is_counted), "{name}");
+        }
+        // Page by page from the oldest asked for, as clients page.
+        let from = START.before(Duration::from_secs(2_500 * 60));
+        let mut paged = klines("1m", Some(from), START, 1_000);
+        while let Some(last) = paged.last().filter(|last| last.open_at < START.before(MINUTE)) {
+            let next = last.open_at.after(MINUTE);
+            paged.extend(klines("1m", Some(next), START, 1_000));
+        }
+        assert!(paged.len() >= 2_500, "{}", paged.len());
+        // An hour is its minutes, a day its hours, across the beginning of the flow, too.
+        for (short, long, count) in [("1m", "1h", 20), ("1h", "1d", 30), ("15m", "4h", 100)] {
+            let long = KlineInterval::parse(long).unwrap();
+            for whole in tape.klines(long, None, START, count, 0) {
+                let end = long.next_open(whole.open_at, 0).before(Duration::from_nanos(1));
+                let parts = klines(short, Some(whole.open_at), end, 1_000);
+                let (high, low) = (
+                    parts.iter().map(|kline| kline.high).max(),
+                    parts.iter().map(|kline| kline.low).min(),
+                );
+                assert_eq!((high, low), (Some(whole.high), Some(whole.low)));
+                let edges = (parts[0].open, parts[parts.len() - 1].close);
+                assert_eq!(edges, (whole.open, whole.close));
+                let mut volume = Quantity::ZERO;
+                parts.iter().for_each(|kline| volume += kline.volume);
+                assert_eq!(volume, whole.volume);
+                assert_eq!(parts.iter().map(|kline| kline.count).sum::<u64>(), whole.count);
+            }
+        }
+        // The 24 hours of a ticker are 24 hours.
+        let day = tape.window(START, Duration::from_secs(86_400)).unwrap();
+        assert!(day.count > 20_000, "{}", day.count);
+        let (first, last) = day.trades.unwrap();
+        assert_eq!((last.0 - first.0 + 1).unsigned_abs(), day.count);
+    }
 }

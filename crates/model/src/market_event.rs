@@ -133,6 +133,8 @@ impl Interval {
     pub const SECOND: Self = Self(Duration::from_secs(1));
     /// One minute.
     pub const MINUTE: Self = Self(Duration::from_secs(60));
+    /// A quarter of an hour.
+    pub const QUARTER: Self = Self(Duration::from_secs(900));
     /// One hour.
     pub const HOUR: Self = Self(Duration::from_secs(3_600));
     /// One UTC day.

@@ -118,6 +118,11 @@ impl Agents {
         }
     }
 
+    /// The fair price now.
+    pub fn fair(&self) -> f64 {
+        self.latent.fair()
+    }
+
     /// When the next event is due, generating as far as needed.
     pub fn peek(&mut self) -> u64 {
         loop {

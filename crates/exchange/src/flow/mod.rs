@@ -141,6 +141,12 @@ impl Flow {
         self.next.peek().map(|Reverse((at, _))| *at)
     }
 
+    /// The fair price of a symbol, as its agents see it when the last event taken was due.
+    #[must_use]
+    pub fn fair(&self, symbol: usize) -> f64 {
+        self.agents[symbol].fair()
+    }
+
     /// Takes the next event.
     pub fn pop(&mut self) -> Option<FlowEvent> {
         let Reverse((_, symbol)) = self.next.pop()?;

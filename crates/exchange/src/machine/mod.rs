@@ -5,6 +5,7 @@
 
 mod amend;
 mod cancel;
+mod far;
 mod fee;
 mod lists;
 mod output;
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 use matching::{FeePolicy, Fees, MatchEvent, OrderKey, Owner, Submission};
 use model::{
-    Amount, Asset, Instrument, InstrumentId, Instruments, NewOrder, OrderKind, OrderQuantity,
-    Price, Side, Symbol, TimeInForce, Timestamp, TradeId, VenueId,
+    Amount, Asset, Instrument, InstrumentId, Instruments, Interval, NewOrder, OrderKind,
+    OrderQuantity, Price, Side, Symbol, TimeInForce, Timestamp, TradeId, VenueId,
 };
 use rust_decimal::Decimal;
 
@@ -31,9 +32,11 @@ use crate::config::{ExchangeConfig, SyntheticConfig};
 use crate::flow::{Action, Flow, FlowConfig, FlowEvent};
 use crate::keys::{ApiKey, Permissions};
 use crate::limits::{AddressLimits, LimitsConfig};
+use crate::market::past::Recipe;
 use crate::market::tape::Print;
 use crate::market::{Market, Reference};
 use crate::orders::MyTrade;
+use far::Far;
 use settle::Cause;
 
 pub use amend::AmendOrder;
@@ -58,6 +61,7 @@ struct Source {
     flow: Flow,
     config: FlowConfig,
     origin: Timestamp,
+    far: Far,
 }
 
 impl Source {
@@ -125,7 +129,18 @@ impl Exchange {
             volatility: market.volatility,
         };
         let origin = now.before(market.history + market.book_history);
-        exchange.source = Some(Source { flow: Flow::new(&flow), config: flow, origin });
+        for (place, symbol) in flow.symbols.iter().enumerate() {
+            exchange.markets[place].tape.set_past(Recipe {
+                flow: *symbol,
+                seed: market.seed,
+                volatility: market.volatility,
+                until: Interval::MINUTE.open_of(origin),
+                last_trade: TradeId(run * IDS_PER_RUN),
+            });
+        }
+        let book_from = u64::try_from(market.history.as_nanos()).unwrap_or(u64::MAX);
+        let far = Far::new(&flow.symbols, book_from);
+        exchange.source = Some(Source { flow: Flow::new(&flow), config: flow, origin, far });
         exchange.run_flow(now, false);
         exchange.discard_diffs();
         exchange
@@ -415,6 +430,7 @@ impl Exchange {
                 break;
             }
             let Some(event) = source.flow.pop() else { break };
+            self.follow_fair(at, &event);
             self.apply_flow(at, &event);
         }
     }

@@ -161,6 +161,35 @@ impl Kline {
     }
 }
 
+/// Klines of a longer length out of shorter ones in order of time.
+#[must_use]
+pub fn rolled_up(klines: &[Kline], interval: Interval) -> Vec<Kline> {
+    let mut made: Vec<Kline> = Vec::new();
+    for kline in klines {
+        let open_at = interval.open_of(kline.open_at);
+        match made.last_mut() {
+            Some(last) if last.open_at == open_at => last.merge(kline),
+            Some(_) | None => made.push(Kline { open_at, ..*kline }),
+        }
+    }
+    made
+}
+
+/// One kline from `from` on, out of klines in order of time; `None` without any.
+pub fn sum<'a>(from: Timestamp, mut klines: impl Iterator<Item = &'a Kline>) -> Option<Kline> {
+    let mut summary = *klines.next()?;
+    klines.for_each(|kline| summary.merge(kline));
+    summary.open_at = from;
+    Some(summary)
+}
+
+/// Klines that open in `[from, to)`.
+pub fn within(klines: &[Kline], from: Timestamp, to: Timestamp) -> &[Kline] {
+    let start = klines.partition_point(|kline| kline.open_at < from);
+    let end = klines.partition_point(|kline| kline.open_at < to);
+    &klines[start..end.max(start)]
+}
+
 /// Klines of one base length without holes, oldest dropped past a bound.
 #[derive(Clone, Debug)]
 pub struct KlineSeries {
@@ -223,14 +252,10 @@ impl KlineSeries {
         self.klines.front().map(|kline| kline.open_at)
     }
 
-    /// One kline over `[from, to)`; `None` without any base kline there.
+    /// Whether none was dropped yet.
     #[must_use]
-    pub fn summary(&self, from: Timestamp, to: Timestamp) -> Option<Kline> {
-        let mut klines = self.range(from, to);
-        let mut summary = *klines.next()?;
-        klines.for_each(|kline| summary.merge(kline));
-        summary.open_at = from;
-        Some(summary)
+    pub fn is_whole(&self) -> bool {
+        self.klines.len() < self.bound
     }
 }
 
@@ -257,7 +282,8 @@ mod tests {
         let all: Vec<_> = minutes.range(Timestamp::EPOCH, Timestamp::from_secs(600)).collect();
         assert_eq!(all.len(), 4);
         assert_eq!((all[1].open, all[1].count, all[1].trades), ("12".parse().unwrap(), 0, None));
-        let whole = minutes.summary(Timestamp::EPOCH, Timestamp::from_secs(600)).unwrap();
+        let all = minutes.range(Timestamp::EPOCH, Timestamp::from_secs(600));
+        let whole = sum(Timestamp::EPOCH, all).unwrap();
         assert_eq!(whole.trades, Some((TradeId(1), TradeId(3))));
         assert_eq!((whole.open, whole.close), ("10".parse().unwrap(), "8".parse().unwrap()));
         assert_eq!((whole.high, whole.low), ("12".parse().unwrap(), "8".parse().unwrap()));

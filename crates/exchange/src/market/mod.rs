@@ -1,6 +1,7 @@
 //! One symbol's market: the matcher, what has traded, and the public's view of the book.
 
 pub mod kline;
+pub mod past;
 pub mod published;
 pub mod record;
 pub mod source;

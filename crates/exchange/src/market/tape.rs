@@ -3,6 +3,7 @@
 //! Every list is bounded: the exchange runs for months. What is older than the bounds is not
 //! served any more, as a venue's memory ends somewhere too.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::AddAssign;
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use model::{Interval, Price, Quantity, Side, Timestamp, TradeId};
 
-use super::kline::{Kline, KlineInterval, KlineSeries};
+use super::kline::{self, Kline, KlineInterval, KlineSeries};
+use super::past::{Past, Recipe};
 
 /// Trades and aggregate trades kept.
 const TRADES_KEPT: usize = 20_000;
@@ -18,6 +20,10 @@ const TRADES_KEPT: usize = 20_000;
 const SECONDS_KEPT: usize = 7_200;
 /// Minutes kept as klines: ten days.
 const MINUTES_KEPT: usize = 14_400;
+/// Quarters of an hour kept as klines: a month. Hours: 550 days. Days: longer than anything runs.
+const QUARTERS_KEPT: usize = 2_976;
+const HOURS_KEPT: usize = 13_200;
+const DAYS_KEPT: usize = 5_000;
 
 /// An exact sum of price × quantity, in units of 10⁻¹⁶.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -96,7 +102,33 @@ pub struct Tape {
     aggregates: VecDeque<AggregateTrade>,
     seconds: KlineSeries,
     minutes: KlineSeries,
+    quarters: KlineSeries,
+    hours: KlineSeries,
+    days: KlineSeries,
+    /// What was before the first trade, made when it is first asked for.
+    recipe: Option<Recipe>,
+    past: OnceCell<Past>,
     next_aggregate_id: i64,
+}
+
+/// Klines of one length: those before the first trade, and those since. The last of the former
+/// and the first of the latter may be parts of the same one.
+#[derive(Clone, Copy)]
+struct Base<'a> {
+    past: &'a [Kline],
+    series: &'a KlineSeries,
+}
+
+impl Base<'_> {
+    fn first_open(&self) -> Option<Timestamp> {
+        self.past.first().map(|kline| kline.open_at).or_else(|| self.series.first_open())
+    }
+
+    /// One kline over `[from, to)`; `None` without any of this length there.
+    fn summary(&self, from: Timestamp, to: Timestamp) -> Option<Kline> {
+        let before = kline::within(self.past, from, to).iter();
+        kline::sum(from, before.chain(self.series.range(from, to)))
+    }
 }
 
 impl Tape {
@@ -108,8 +140,23 @@ impl Tape {
             aggregates: VecDeque::new(),
             seconds: KlineSeries::new(Interval::SECOND, SECONDS_KEPT),
             minutes: KlineSeries::new(Interval::MINUTE, MINUTES_KEPT),
+            quarters: KlineSeries::new(Interval::QUARTER, QUARTERS_KEPT),
+            hours: KlineSeries::new(Interval::HOUR, HOURS_KEPT),
+            days: KlineSeries::new(Interval::DAY, DAYS_KEPT),
+            recipe: None,
+            past: OnceCell::new(),
             next_aggregate_id: first_aggregate_id,
         }
+    }
+
+    /// Gives the tape a past, which goes before everything recorded.
+    pub fn set_past(&mut self, recipe: Recipe) {
+        self.recipe = Some(recipe);
+    }
+
+    const fn series_mut(&mut self) -> [&mut KlineSeries; 5] {
+        let Self { seconds, minutes, quarters, hours, days, .. } = self;
+        [seconds, minutes, quarters, hours, days]
     }
 
     /// Records the trades of one taker order, in order, and returns their aggregates.
@@ -117,8 +164,9 @@ impl Tape {
         let mut made: Vec<AggregateTrade> = Vec::new();
         for print in prints {
             self.trades.push_back(*print);
-            self.seconds.add(print);
-            self.minutes.add(print);
+            for series in self.series_mut() {
+                series.add(print);
+            }
             match made.last_mut() {
                 Some(last) if last.price == print.price => {
                     last.quantity += print.quantity;
@@ -196,12 +244,41 @@ impl Tape {
 
     /// Makes klines current: without trades they go on flat.
     pub fn roll(&mut self, now: Timestamp) {
-        self.seconds.roll(now);
-        self.minutes.roll(now);
+        for series in self.series_mut() {
+            series.roll(now);
+        }
     }
 
-    fn base(&self, interval: KlineInterval) -> &KlineSeries {
-        if interval.is_second() { &self.seconds } else { &self.minutes }
+    /// Klines of the longest length kept that an interval, on clocks so far ahead of UTC, can be
+    /// made of.
+    fn base(&self, interval: KlineInterval, offset_mins: i32) -> Base<'_> {
+        let is_made_of = |base: Interval| {
+            let secs = base.duration().as_secs();
+            let is_multiple = match interval {
+                KlineInterval::Fixed(interval) => interval.duration().as_secs() % secs == 0,
+                KlineInterval::Month => true,
+            };
+            is_multiple && (u64::from(offset_mins.unsigned_abs()) * 60) % secs == 0
+        };
+        let past = |part: fn(&Past) -> &[Kline], series: &KlineSeries| {
+            // Once klines were dropped between the two, the older ones are gone, too.
+            let recipe = self.recipe.as_ref().filter(|_| series.is_whole());
+            let past = recipe.map(|recipe| self.past.get_or_init(|| Past::new(recipe)));
+            past.map_or(&[][..], |past| part(past))
+        };
+        if interval.is_second() {
+            return Base { past: &[], series: &self.seconds };
+        }
+        let (past, series) = if is_made_of(Interval::DAY) {
+            (past(|past| &past.days, &self.days), &self.days)
+        } else if is_made_of(Interval::HOUR) {
+            (past(|past| &past.hours, &self.hours), &self.hours)
+        } else if is_made_of(Interval::QUARTER) {
+            (past(|past| &past.quarters, &self.quarters), &self.quarters)
+        } else {
+            (past(|past| &past.minutes, &self.minutes), &self.minutes)
+        };
+        Base { past, series }
     }
 
     /// The kline that opens at `open_at`.
@@ -213,7 +290,7 @@ impl Tape {
         offset_mins: i32,
     ) -> Option<Kline> {
         let end = interval.next_open(open_at, offset_mins);
-        self.base(interval).summary(open_at, end)
+        self.base(interval, offset_mins).summary(open_at, end)
     }
 
     /// Klines that open between two instants, both inclusive, with the venue's rule of which
@@ -227,7 +304,8 @@ impl Tape {
         limit: usize,
         offset_mins: i32,
     ) -> Vec<Kline> {
-        let Some(oldest) = self.base(interval).first_open() else { return Vec::new() };
+        let base = self.base(interval, offset_mins);
+        let Some(oldest) = base.first_open() else { return Vec::new() };
         let start = from.map_or(oldest, |from| from.max(oldest));
         let mut open = interval.open_of(start, offset_mins);
         if from.is_some() && open < start {
@@ -242,8 +320,9 @@ impl Tape {
         }
         let mut klines = Vec::new();
         while open <= to && (from.is_none() || klines.len() < limit) {
-            klines.extend(self.kline(interval, open, offset_mins));
-            open = interval.next_open(open, offset_mins);
+            let next = interval.next_open(open, offset_mins);
+            klines.extend(base.summary(open, next));
+            open = next;
         }
         let surplus = klines.len().saturating_sub(limit);
         klines.drain(..surplus);
@@ -255,9 +334,9 @@ impl Tape {
     #[must_use]
     pub fn window(&self, now: Timestamp, window: Duration) -> Option<Kline> {
         let end = now.after(Duration::from_nanos(1));
-        let series =
-            if window < Duration::from_secs(3_600) { &self.seconds } else { &self.minutes };
-        series.summary(now.before(window), end)
+        let interval =
+            if window < Interval::HOUR.duration() { Interval::SECOND } else { Interval::MINUTE };
+        self.base(KlineInterval::Fixed(interval), 0).summary(now.before(window), end)
     }
 
     /// Volume-weighted average price of the last minutes; the last price if nothing traded in

@@ -208,7 +208,8 @@ impl AddressLimits {
         usage
     }
 
-    /// Charges a request's weight, or refuses it.
+    /// Charges a request's weight. What is refused counts, too: who goes over the limit is
+    /// refused everything until the window ends.
     ///
     /// # Errors
     /// -1003 with 429, and with 418 after too many refusals that were not obeyed.
@@ -228,13 +229,13 @@ impl AddressLimits {
             usage.banned_until = None;
             usage.refusals = 0;
         }
-        usage.raw.count += 1;
+        if usage.weight.count == 0 {
+            usage.refusals = 0;
+        }
+        usage.raw.count = usage.raw.count.saturating_add(1);
+        usage.weight.count = usage.weight.count.saturating_add(weight);
         let is_over_raw = usage.raw.count > limits.raw_requests_per_5_mins;
-        if usage.weight.count + weight <= limits.weight_per_minute && !is_over_raw {
-            usage.weight.count += weight;
-            if usage.refusals > 0 && usage.weight.count == weight {
-                usage.refusals = 0;
-            }
+        if usage.weight.count <= limits.weight_per_minute && !is_over_raw {
             return Ok(());
         }
         usage.refusals += 1;
@@ -243,8 +244,11 @@ impl AddressLimits {
             usage.banned_until = Some(until);
             return Err(ApiError::banned(until.as_millis(), limits.ban.as_secs()));
         }
-        let window = if is_over_raw { &usage.raw } else { &usage.weight };
-        let wait = window.secs_left(now);
+        if is_over_raw {
+            let wait = usage.raw.secs_left(now);
+            return Err(ApiError::too_many_requests(limits.raw_requests_per_5_mins, wait));
+        }
+        let wait = usage.weight.secs_left(now);
         Err(ApiError::too_much_weight(limits.weight_per_minute, "1 MINUTE", wait))
     }
 
@@ -304,6 +308,7 @@ mod tests {
         assert_eq!(limits.charge(HERE, at, 6_000, &config), Ok(()));
         let refusal = limits.charge(HERE, at, 1, &config).unwrap_err();
         assert_eq!((refusal.status, refusal.code, refusal.retry_after_secs), (429, -1003, Some(1)));
+        assert_eq!(limits.used_weight(HERE, at), 6_001);
         let next_minute = Timestamp::from_secs(60);
         assert_eq!(limits.charge(HERE, next_minute, 6_000, &config), Ok(()));
         assert_eq!(limits.charge(HERE, next_minute, 1, &config).unwrap_err().status, 429);
@@ -312,6 +317,35 @@ mod tests {
         assert_eq!((ban.status, ban.retry_after_secs), (418, Some(120)));
         let after = next_minute.after(config.ban).after(Duration::from_secs(1));
         assert_eq!(limits.charge(HERE, after, 1, &config), Ok(()));
+    }
+
+    #[test]
+    fn after_a_refusal_even_what_would_have_fitted_is_refused_until_the_window_ends() {
+        let config = LimitsConfig::default();
+        let mut limits = AddressLimits::default();
+        let at = Timestamp::from_secs(30);
+        assert_eq!(limits.charge(HERE, at, 5_900, &config), Ok(()));
+        assert_eq!(limits.charge(HERE, at, 250, &config).unwrap_err().status, 429);
+        assert_eq!(limits.used_weight(HERE, at), 6_150);
+        let refusal = limits.charge(HERE, at, 1, &config).unwrap_err();
+        assert_eq!((refusal.status, refusal.retry_after_secs), (429, Some(30)));
+        assert_eq!(limits.charge(HERE, Timestamp::from_secs(60), 1, &config), Ok(()));
+        assert_eq!(limits.used_weight(HERE, Timestamp::from_secs(60)), 1);
+    }
+
+    #[test]
+    fn requests_are_counted_whatever_they_weigh() {
+        let config = LimitsConfig { raw_requests_per_5_mins: 2, ..LimitsConfig::default() };
+        let mut limits = AddressLimits::default();
+        let at = Timestamp::from_secs(290);
+        assert_eq!(limits.charge(HERE, at, 1, &config), Ok(()));
+        assert_eq!(limits.charge(HERE, at, 1, &config), Ok(()));
+        let refusal = limits.charge(HERE, at, 1, &config).unwrap_err();
+        assert_eq!(
+            (refusal.status, refusal.code, refusal.retry_after_secs),
+            (429, -1003, Some(10))
+        );
+        assert!(refusal.msg.contains("2 requests per 5 MINUTE"), "{}", refusal.msg);
     }
 
     #[test]

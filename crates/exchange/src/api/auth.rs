@@ -6,7 +6,7 @@ use model::Timestamp;
 use rust_decimal::Decimal;
 
 use super::error::ApiError;
-use super::params::{Params, instant};
+use super::params::{Params, instant, is_plain_decimal};
 use crate::keys;
 use crate::machine::Exchange;
 
@@ -38,6 +38,8 @@ pub enum Credential<'a> {
         /// What was signed.
         payload: &'a str,
     },
+    /// Nothing, on a connection where the key is a parameter.
+    Missing,
     /// A logged-on session.
     Session {
         /// The key's name.
@@ -48,7 +50,7 @@ pub enum Credential<'a> {
 /// Checks a caller. Returns its account.
 ///
 /// # Errors
-/// -2014, -1102, -1131, -1021, -2015, -1022, in this order.
+/// -1102, -2014, -1131, -1021, -2015, -1022, in this order.
 pub fn authorize(
     exchange: &Exchange,
     security: Security,
@@ -59,6 +61,7 @@ pub fn authorize(
     let (api_key, payload) = match credential {
         Credential::Signed { api_key, payload } => (api_key.unwrap_or(""), Some(payload)),
         Credential::Session { api_key } => (api_key, None),
+        Credential::Missing => return Err(ApiError::mandatory("apiKey")),
     };
     if !keys::is_well_formed(api_key) {
         return Err(ApiError::bad_key_format());
@@ -96,10 +99,9 @@ pub fn check_at_engine(params: &Params, now: Timestamp) -> Result<(), ApiError> 
 fn recv_window(params: &Params) -> Result<Duration, ApiError> {
     let Some(text) = params.text("recvWindow")? else { return Ok(RECV_WINDOW) };
     let legal = r"^([0-9]{1,5}|[0-9]{1,5}\.[0-9]{1,3})$";
-    let window = text
-        .parse::<Decimal>()
-        .ok()
-        .filter(|window| !window.is_sign_negative() && window.scale() <= 3)
+    let window = Some(text)
+        .filter(|text| is_plain_decimal(text, 5, 3))
+        .and_then(|text| text.parse::<Decimal>().ok())
         .ok_or_else(|| ApiError::illegal_characters("recvWindow", legal))?;
     if window > MAX_RECV_WINDOW {
         return Err(ApiError::recv_window_too_large());
@@ -186,6 +188,8 @@ mod tests {
         check("60000.001", Err(-1131));
         check("1.2345", Err(-1100));
         check("-1", Err(-1100));
+        check("5e3", Err(-1100));
+        check("%2B5000", Err(-1100));
     }
 
     #[test]

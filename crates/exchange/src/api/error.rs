@@ -69,6 +69,17 @@ impl ApiError {
         );
         Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
     }
+
+    /// -1003 with 429: too many requests, whatever they weigh.
+    #[must_use]
+    pub fn too_many_requests(limit: u32, retry_after_secs: u64) -> Self {
+        let msg = format!(
+            "Too many requests; current limit is {limit} requests per 5 MINUTE. Please use \
+             WebSocket Streams for live updates to avoid polling the API."
+        );
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
+    }
+
     /// -1003: more websockets opened than an address may.
     #[must_use]
     pub fn too_many_connections(limit: u32, retry_after_secs: u64) -> Self {

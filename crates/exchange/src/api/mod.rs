@@ -118,6 +118,7 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
     let key = match call.credential {
         Credential::Signed { api_key, .. } => api_key.unwrap_or(""),
         Credential::Session { api_key } => api_key,
+        Credential::Missing => "",
     };
     let request = Request { params, account, key, now, unit: call.unit };
     if let Err(error) = charged {

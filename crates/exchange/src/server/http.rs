@@ -60,7 +60,9 @@ async fn rest(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> R
     let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
     let endpoint = match table::route(parts.method.as_str(), &path) {
         Route::Endpoint(endpoint) => endpoint,
-        Route::WrongMethod => return Ok(json(405, "")),
+        Route::WrongMethod => {
+            return Ok(refuse(&ApiError { status: 405, ..ApiError::unsupported() }));
+        }
         Route::Gone => return Ok(refuse(&ApiError::no_listen_key())),
         Route::Unknown => return Ok(refuse(&ApiError::path_not_found(&path))),
     };

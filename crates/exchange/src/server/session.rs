@@ -175,8 +175,8 @@ impl Session {
     pub async fn close(&mut self, code: u16, reason: &str) -> Event {
         /// A reader that does not read can't be told good-bye.
         const PATIENCE: Duration = Duration::from_secs(2);
-        let frame =
-            CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from(reason.to_owned()) };
+        let reason = Utf8Bytes::from(fitting(reason).to_owned());
+        let frame = CloseFrame { code: CloseCode::from(code), reason };
         let _ = tokio::time::timeout(PATIENCE, async {
             // What was queued before comes first.
             while let Some(frame) =
@@ -190,5 +190,30 @@ impl Session {
         })
         .await;
         Event::Over
+    }
+}
+
+/// As much of a reason as a close frame has room for: a control frame's 125 bytes without the
+/// code's two (RFC 6455, 5.5).
+fn fitting(reason: &str) -> &str {
+    const MOST: usize = 123;
+    &reason[..reason.floor_char_boundary(MOST)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn a_reason_fits_into_a_close_frame_whatever_it_says() {
+        #[track_caller]
+        fn check(reason: &str, bytes: usize) {
+            assert_eq!(fitting(reason).len(), bytes);
+        }
+        check("IP banned", 9);
+        check(&"x".repeat(123), 123);
+        check(&"x".repeat(500), 123);
+        check(&"€".repeat(50), 123);
+        check(&"ü".repeat(100), 122);
     }
 }

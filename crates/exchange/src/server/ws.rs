@@ -75,7 +75,12 @@ pub fn upgrade(shared: &Arc<Shared>, address: IpAddr, mut request: Request<Incom
     {
         let (mut state, now) = shared.current();
         let limits = *state.exchange.limits();
-        if let Err(error) = state.exchange.address_limits.connect(address, now, &limits) {
+        let of_address = &mut state.exchange.address_limits;
+        let charged = of_address.connect(address, now, &limits).and_then(|()| match &kind {
+            Kind::Streams { .. } => Ok(()),
+            Kind::Api => of_address.charge(address, now, ws_api::CONNECT_WEIGHT, &limits),
+        });
+        if let Err(error) = charged {
             return refuse(&error);
         }
     }

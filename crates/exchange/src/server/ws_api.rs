@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::faults::{Failure, FailurePoint};
 use super::session::{Event, Session, Socket};
@@ -19,8 +19,9 @@ use crate::api::{Reply, TimeUnit};
 use crate::limits::{self, RateLimit};
 use crate::streams::hub::{ConnectionId, Ending, Form, Unsubscribe};
 
-/// Weight of connecting, and of the methods of this file.
-const CONNECT_WEIGHT: u32 = 2;
+/// Weight of connecting.
+pub const CONNECT_WEIGHT: u32 = 2;
+/// Weight of the methods of this file.
 const SESSION_WEIGHT: u32 = 2;
 
 /// A connection's session.
@@ -40,14 +41,49 @@ struct Logon {
     at: Timestamp,
 }
 
-/// A request's frame.
+/// A request's frame as it is sent.
 #[derive(Deserialize)]
-struct Frame<'a> {
+struct Sent<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
-    method: String,
+    #[serde(borrow, default)]
+    method: Option<&'a RawValue>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
+}
+
+/// A request's frame that is well formed.
+struct Frame<'a> {
+    id: &'a str,
+    method: String,
+    params: Option<&'a RawValue>,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// The refusal, with the id to answer it with.
+    fn read(text: &'a str) -> Result<Self, (&'a str, ApiError)> {
+        let sent: Sent<'_> =
+            serde_json::from_str(text).map_err(|_| ("null", ApiError::invalid_json()))?;
+        let id = sent.id.map_or("null", RawValue::get);
+        if !is_valid_id(id) {
+            return Err(("null", ApiError::illegal_characters("id", "^[a-zA-Z0-9-_]{1,36}$")));
+        }
+        let method = sent.method.and_then(|method| serde_json::from_str(method.get()).ok());
+        let method = method.ok_or_else(|| (id, ApiError::invalid_json()))?;
+        Ok(Self { id, method, params: sent.params })
+    }
+}
+
+/// Whether an id is a whole number, a text or null.
+fn is_valid_id(id: &str) -> bool {
+    match serde_json::from_str(id) {
+        Ok(Value::Null | Value::String(_)) => true,
+        Ok(Value::Number(number)) => number.is_i64() || number.is_u64(),
+        Ok(Value::Bool(_) | Value::Array(_) | Value::Object(_)) | Err(_) => false,
+    }
 }
 
 /// When a request arrived and when it is carried out, in venue time.
@@ -65,26 +101,20 @@ pub async fn serve(
     unit: TimeUnit,
     returns_limits: bool,
 ) {
-    let (mailbox, connected_at, refusal) = {
+    let (mailbox, connected_at) = {
         let (mut state, now) = shared.current();
-        let limits = *state.exchange.limits();
-        let charged = state.exchange.address_limits.charge(address, now, CONNECT_WEIGHT, &limits);
-        (state.hub.connect(unit, Form::Api), now, charged.err())
+        (state.hub.connect(unit, Form::Api), now)
     };
     let id = mailbox.id;
     let mut session = Session::new(&shared, socket, mailbox);
-    if let Some(refusal) = refusal {
-        session.close(1008, &refusal.msg).await;
-    } else {
-        let mut client = Client { id, address, unit, returns_limits, connected_at, logon: None };
-        loop {
-            match session.next().await {
-                Event::Over => break,
-                Event::Beat => {}
-                Event::Text(text) => {
-                    if !receive(&shared, &mut client, &text).await {
-                        break;
-                    }
+    let mut client = Client { id, address, unit, returns_limits, connected_at, logon: None };
+    loop {
+        match session.next().await {
+            Event::Over => break,
+            Event::Beat => {}
+            Event::Text(text) => {
+                if !receive(&shared, &mut client, &text).await {
+                    break;
                 }
             }
         }
@@ -94,12 +124,14 @@ pub async fn serve(
 
 /// Carries out one request. False when the connection must be cut.
 async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
-    let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
-        let answer = render("null", &Err(ApiError::invalid_json()), None);
-        let hub = &mut shared.lock().hub;
-        hub.send(client.id, answer.into());
-        hub.traffic.handled += 1;
-        return true;
+    let frame = match Frame::read(text) {
+        Ok(frame) => frame,
+        Err((id, error)) => {
+            let hub = &mut shared.lock().hub;
+            hub.send(client.id, render(id, &Err(error), None).into());
+            hub.traffic.handled += 1;
+            return true;
+        }
     };
     let (delay, failure, arrived_at) = {
         let mut state = shared.lock();
@@ -120,13 +152,17 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
         }
         (Some(Failure::Status(status)), _) => {
             let error = ApiError { status, ..ApiError::backend_timeout() };
-            let id = frame.id.map_or("null", RawValue::get);
-            state.hub.send(client.id, render(id, &Err(error), None).into());
+            state.hub.send(client.id, render(frame.id, &Err(error), None).into());
             true
         }
-        (None, Some(answer)) => {
-            let answer = state.faults.altered(&frame.method, answer);
-            state.hub.send(client.id, answer.into());
+        (None, Some(Answer { text, is_ban })) => {
+            let text = state.faults.altered(&frame.method, text);
+            state.hub.send(client.id, text.into());
+            if is_ban {
+                // What is queued is sent before the end.
+                let reason = "IP banned".to_owned();
+                state.hub.end_one(client.id, Ending::Close { code: 1008, reason });
+            }
             true
         }
         (None, None) => true,
@@ -136,13 +172,18 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
     goes_on
 }
 
-/// The answer's text. The events that the request caused are sent after it.
-fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Times) -> String {
-    let now = times.now;
-    let id = frame.id.map_or("null", RawValue::get);
+/// The answer to a request. The events that the request caused are sent after it.
+struct Answer {
+    text: String,
+    /// The address is banned: nothing is said on this connection after it.
+    is_ban: bool,
+}
+
+fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Times) -> Answer {
+    let (now, id) = (times.now, frame.id);
     let mut params = match Params::from_json(frame.params) {
         Ok(params) => params,
-        Err(error) => return render(id, &Err(error), None),
+        Err(error) => return Answer { text: render(id, &Err(error), None), is_ban: false },
     };
     params.mark_signed();
     let returns_limits =
@@ -154,10 +195,11 @@ fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Time
         }
         None => (session_method(state, client, &frame.method, &params, now), None),
     };
+    let is_ban = result.as_ref().is_err_and(|error| error.status == 418);
     let limits = returns_limits.then(|| rate_limits(state, client, counted, now));
     let retry_at = result.as_ref().err().and_then(|error| error.retry_after_secs);
     let result = result.map_err(|error| with_retry_data(error, retry_at, now, client.unit));
-    render(id, &result, limits.as_deref())
+    Answer { text: render(id, &result, limits.as_deref()), is_ban }
 }
 
 /// A refusal for a limit tells when to come back.
@@ -215,6 +257,7 @@ fn rate_limits(
 fn credential<'a>(client: &'a Client, params: &'a Params, payload: &'a str) -> Credential<'a> {
     match (&client.logon, params.peek("apiKey"), params.peek("signature")) {
         (Some(logon), None, None) => Credential::Session { api_key: &logon.api_key },
+        (_, None, _) => Credential::Missing,
         (_, api_key, _) => Credential::Signed { api_key, payload },
     }
 }
@@ -309,7 +352,10 @@ fn not_logged_on() -> ApiError {
 /// Checks an explicit key and signature.
 fn signed(state: &State, params: &Params, now: Timestamp) -> Result<u32, ApiError> {
     let payload = params.sorted_payload();
-    let credential = Credential::Signed { api_key: params.peek("apiKey"), payload: &payload };
+    let credential = match params.peek("apiKey") {
+        None => Credential::Missing,
+        api_key => Credential::Signed { api_key, payload: &payload },
+    };
     authorize(&state.exchange, Security::UserData, credential, params, now)
 }
 

@@ -1,10 +1,13 @@
 //! Rate limits.
 
+use futures_util::StreamExt;
+use serde_json::json;
 use tickwright_exchange::ExchangeConfig;
 use tickwright_exchange::limits::LimitsConfig;
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::common::{best, get, place, signed, start, venue_ms};
-use crate::{px, small};
+use crate::common::{Ws, best, get, http, place, signed, start, venue_ms};
+use crate::{has_names, px, small};
 
 /// Waits for a moment that is not near the end of a minute, where counts start again.
 async fn early_in_a_minute(handle: &tickwright_exchange::ExchangeHandle) {
@@ -59,6 +62,63 @@ async fn who_keeps_on_is_banned() {
     }
     assert_eq!(seen, [200, 200, 429, 429, 429, 418, 418]);
     assert_eq!(get(&handle, "/api/v3/ping").await.status, 418);
+}
+
+#[tokio::test]
+async fn a_refusal_counts_and_holds_until_the_window_ends() {
+    let limits = LimitsConfig { weight_per_minute: 120, ..LimitsConfig::default() };
+    let handle = start(ExchangeConfig { limits, ..small() }).await;
+    let mut ws = Ws::open(&handle, "/ws-api/v3").await;
+    early_in_a_minute(&handle).await;
+    let heavy = "/api/v3/depth?symbol=BTCUSDT&limit=1000";
+    while get(&handle, heavy).await.status == 200 {}
+    let refused = get(&handle, "/api/v3/ping").await;
+    refused.refused(429, -1003, "Too much request weight used; current limit is 120");
+    let used: i64 = refused.header("x-mbx-used-weight-1m").unwrap().parse().unwrap();
+    assert!(used > 120, "{used}");
+    let refused = ws.call("ping", json!({})).await;
+    assert_eq!((&refused["status"], &refused["error"]["code"]), (&json!(429), &json!(-1003)));
+    let data = &refused["error"]["data"];
+    let (now, until) = (data["serverTime"].as_i64().unwrap(), data["retryAfter"].as_i64().unwrap());
+    assert!((1..=60_000).contains(&(until - now)), "{refused}");
+    assert_eq!(refused["rateLimits"][0]["count"], used + 1);
+}
+
+#[tokio::test]
+async fn a_ban_is_told_on_an_open_websocket_and_ends_it() {
+    let limits =
+        LimitsConfig { weight_per_minute: 120, refusals_before_ban: 2, ..LimitsConfig::default() };
+    let handle = start(ExchangeConfig { limits, ..small() }).await;
+    let mut ws = Ws::open(&handle, "/ws-api/v3").await;
+    early_in_a_minute(&handle).await;
+    let heavy = "/api/v3/depth?symbol=BTCUSDT&limit=1000";
+    while get(&handle, heavy).await.status != 418 {}
+    let banned = ws.call("ping", json!({})).await;
+    has_names(&banned, "id status error rateLimits");
+    assert_eq!((&banned["status"], &banned["error"]["code"]), (&json!(418), &json!(-1003)));
+    let data = &banned["error"]["data"];
+    let (now, until) = (data["serverTime"].as_i64().unwrap(), data["retryAfter"].as_i64().unwrap());
+    assert!((100_000..=121_000).contains(&(until - now)), "{banned}");
+    let words = banned["error"]["msg"].as_str().unwrap();
+    assert!(words.starts_with("Way too much request weight used; IP banned until "), "{words}");
+    let last = tokio::time::timeout(std::time::Duration::from_secs(10), ws.0.next()).await;
+    match last.unwrap() {
+        Some(Ok(Message::Close(Some(frame)))) => {
+            assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1008, "IP banned"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // Nor is a new one let in.
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let headers = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", key),
+    ];
+    let refused = http(&handle, "GET", "/ws-api/v3", &headers, "").await;
+    refused.refused(418, -1003, "Way too much request weight used");
+    assert!(refused.header("retry-after").is_some());
 }
 
 #[tokio::test]

@@ -69,6 +69,28 @@ async fn wsapi_v3_prefix_and_unknown_method() {
     }
     ws.send("not json").await;
     assert_eq!(ws.json().await["error"]["code"], -1135);
+    for no_method in [json!({"id": 5}), json!({"id": 5, "method": 7})] {
+        ws.send(no_method.to_string()).await;
+        let refused = ws.json().await;
+        assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(5), &json!(-1135)));
+    }
+    for id in [json!(1.5), json!([1]), json!({}), json!(true)] {
+        ws.send(json!({"id": id, "method": "ping"}).to_string()).await;
+        let refused = ws.json().await;
+        assert_eq!((&refused["id"], &refused["status"]), (&Value::Null, &json!(400)), "{id}");
+        assert_eq!(refused["error"]["code"], -1100);
+    }
+}
+
+#[tokio::test]
+async fn what_must_be_signed_needs_a_key_or_a_session() {
+    let handle = exchange().await;
+    let mut ws = Ws::open(&handle, "/ws-api/v3").await;
+    let words = "Mandatory parameter 'apiKey' was not sent, was empty/null, or malformed.";
+    for method in ["account.status", "session.logon", "userDataStream.subscribe.signature"] {
+        let refused = ws.call(method, json!({"timestamp": venue_ms(&handle).await})).await;
+        assert_eq!(refused["error"], json!({"code": -1102, "msg": words}), "{method}");
+    }
 }
 
 #[tokio::test]

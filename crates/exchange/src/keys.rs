@@ -346,7 +346,10 @@ mod tests {
         let seed = [7; 32];
         let pem = private_pem(seed);
         let lines: Vec<&str> = pem.lines().collect();
-        assert_eq!((lines[0], lines[2]), ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"));
+        assert_eq!(
+            (lines[0], lines[2]),
+            ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
+        );
         let der = BASE64.decode(lines[1]).unwrap();
         let (head, secret) = der.split_at(16);
         let version_1 = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -120,6 +120,7 @@ async fn pairs_are_refused_in_the_venues_words() {
         ("SELL", stop("above", &above), limit("below", &below), -1197),
         ("BUY", target("above", &above), stop("below", &below), -1198),
         ("SELL", limit("above", &below), stop("below", &above), -2010),
+        ("SELL", format!("&aboveType=LIMIT&abovePrice={above}"), stop("below", &below), -1158),
     ];
     for (side, first, second, code) in cases {
         let params = format!("{base}&side={side}{first}{second}");
@@ -127,6 +128,8 @@ async fn pairs_are_refused_in_the_venues_words() {
     }
     let poor = sell_pair(bid).replace("quantity=0.01", "quantity=50");
     oco(&handle, &poor).await.refused(400, -2010, "insufficient balance");
+    let twice = format!("{}&aboveClientOrderId=one&belowClientOrderId=one", sell_pair(bid));
+    oco(&handle, &twice).await.refused(400, -2010, "Duplicate order sent.");
     assert_eq!(signed(&handle, "GET", "/api/v3/openOrders", "").await.ok(), json!([]));
 }
 

@@ -21,6 +21,8 @@ const COMMON: [&str; 5] = ["apiKey", "recvWindow", "returnRateLimits", "signatur
 struct Entry {
     name: String,
     value: String,
+    /// A number of JSON, which may be written as JSON allows: `1e-05`.
+    is_number: bool,
     is_read: Cell<bool>,
 }
 
@@ -31,17 +33,36 @@ pub struct Params {
     is_signed: bool,
 }
 
+/// Whether a text is digits, so many at most, with or without so many decimals.
+#[must_use]
+pub fn is_plain_decimal(text: &str, most_digits: usize, most_decimals: usize) -> bool {
+    let are_digits = |part: &str, most: usize| {
+        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match text.split_once('.') {
+        None => are_digits(text, most_digits),
+        Some((whole, decimals)) => {
+            are_digits(whole, most_digits) && are_digits(decimals, most_decimals)
+        }
+    }
+}
+
 /// A decimal as sent, with what its spelling says of its precision.
-fn decimal(name: &str, text: &str) -> Result<Decimal, ApiError> {
-    let legal = r"^([0-9]{1,20})(\.[0-9]{1,20})?$";
-    let parsed = if text.contains(['e', 'E']) {
-        Decimal::from_scientific(text).ok()
-    } else {
+fn decimal(entry: &Entry) -> Result<Decimal, ApiError> {
+    let text = entry.value.as_str();
+    let parsed = if is_plain_decimal(text, 20, 20) {
         text.parse::<Decimal>().ok()
+    } else if entry.is_number {
+        Decimal::from_scientific(text).or_else(|_| text.parse()).ok()
+    } else {
+        None
     };
     match parsed {
         Some(value) if !value.is_sign_negative() => Ok(value.normalize()),
-        Some(_) | None => Err(ApiError::illegal_characters(name, legal)),
+        Some(_) | None => {
+            let legal = r"^([0-9]{1,20})(\.[0-9]{1,20})?$";
+            Err(ApiError::illegal_characters(&entry.name, legal))
+        }
     }
 }
 
@@ -102,12 +123,16 @@ impl Params {
                 return Err(ApiError::duplicate_parameter());
             }
             params.push(name, value);
+            if let Some(entry) = params.entries.last_mut() {
+                entry.is_number =
+                    text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+            }
         }
         Ok(params)
     }
 
     fn push(&mut self, name: String, value: String) {
-        self.entries.push(Entry { name, value, is_read: Cell::new(false) });
+        self.entries.push(Entry { name, value, is_number: false, is_read: Cell::new(false) });
     }
 
     /// What a WebSocket request signs: every parameter but `signature`, sorted by name, joined
@@ -142,11 +167,15 @@ impl Params {
     /// # Errors
     /// -1105 if it was sent empty.
     pub fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        Ok(self.entry(name)?.map(|entry| entry.value.as_str()))
+    }
+
+    fn entry(&self, name: &str) -> Result<Option<&Entry>, ApiError> {
         let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
             return Ok(None);
         };
         entry.is_read.set(true);
-        if entry.value.is_empty() { Err(ApiError::empty(name)) } else { Ok(Some(&entry.value)) }
+        if entry.value.is_empty() { Err(ApiError::empty(name)) } else { Ok(Some(entry)) }
     }
 
     /// A mandatory text.
@@ -187,8 +216,8 @@ impl Params {
     /// # Errors
     /// -1100, or -1111 past eight decimals.
     pub fn quantity(&self, name: &str) -> Result<Option<Quantity>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let value = decimal(name, text)?;
+        let Some(entry) = self.entry(name)? else { return Ok(None) };
+        let value = decimal(entry)?;
         Quantity::from_decimal(value).map(Some).map_err(|error| precision(name, error))
     }
 
@@ -197,8 +226,8 @@ impl Params {
     /// # Errors
     /// -1100, or -1111 past eight decimals.
     pub fn price(&self, name: &str) -> Result<Option<Price>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let value = decimal(name, text)?;
+        let Some(entry) = self.entry(name)? else { return Ok(None) };
+        let value = decimal(entry)?;
         Price::from_decimal(value).map(Some).map_err(|error| precision(name, error))
     }
 
@@ -214,17 +243,17 @@ impl Params {
     /// The mandatory `symbol`, in the spelling sent.
     ///
     /// # Errors
-    /// -1102 if missing, -1121 if it can't be a symbol.
+    /// -1102 if missing, -1100 for characters that no symbol has, -1121 if it can't be a symbol.
     pub fn symbol(&self) -> Result<Symbol, ApiError> {
-        parse_symbol(self.required_text("symbol")?)
+        legal_symbol(self.required_text("symbol")?)
     }
 
     /// The optional `symbol`.
     ///
     /// # Errors
-    /// -1121 if it can't be a symbol.
+    /// -1100 for characters that no symbol has, -1121 if it can't be a symbol.
     pub fn optional_symbol(&self) -> Result<Option<Symbol>, ApiError> {
-        self.text("symbol")?.map(parse_symbol).transpose()
+        self.text("symbol")?.map(legal_symbol).transpose()
     }
 
     /// The optional `symbols`: a JSON array of names.
@@ -284,7 +313,10 @@ impl Params {
         let read = self
             .entries
             .iter()
-            .filter(|entry| entry.is_read.get() || COMMON.contains(&entry.name.as_str()))
+            .filter(|entry| {
+                let is_common = self.is_signed && COMMON.contains(&entry.name.as_str());
+                entry.is_read.get() || is_common
+            })
             .count();
         if read == sent {
             Ok(())
@@ -309,6 +341,20 @@ pub fn instant(value: i64) -> Timestamp {
 
 fn parse_symbol(text: &str) -> Result<Symbol, ApiError> {
     Symbol::new(text).map_err(|_| ApiError::bad_symbol())
+}
+
+/// Names outside of ASCII are legal, too: the venue lists some.
+fn legal_symbol(text: &str) -> Result<Symbol, ApiError> {
+    let is_legal = |letter: char| {
+        !letter.is_ascii()
+            || letter.is_ascii_uppercase()
+            || letter.is_ascii_digit()
+            || "-_.".contains(letter)
+    };
+    if text.chars().count() > 20 || !text.chars().all(is_legal) {
+        return Err(ApiError::illegal_characters("symbol", "^[A-Z0-9-_.]{1,20}$"));
+    }
+    parse_symbol(text)
 }
 
 fn precision(name: &str, error: model::FixedError) -> ApiError {
@@ -388,6 +434,15 @@ mod tests {
             "price=0.10&quantity=1e-05&returnRateLimits=false&symbol=１&symbols=[\"A\",\"B\"]"
         );
         assert_eq!(params.quantity("quantity").unwrap(), Some("0.00001".parse().unwrap()));
+        let quantity = |text: &str| json(text).quantity("q").map_err(|error| error.code);
+        for number in ["0.001", "1e-3", "1E-3", "0.1e-2"] {
+            assert_eq!(
+                quantity(&format!(r#"{{"q":{number}}}"#)),
+                Ok(Some("0.001".parse().unwrap()))
+            );
+        }
+        assert_eq!(quantity(r#"{"q":"1e-3"}"#), Err(-1100), "text is read as REST reads it");
+        assert_eq!(quantity(r#"{"q":-1}"#), Err(-1100));
     }
 
     #[test]
@@ -401,7 +456,16 @@ mod tests {
         }
         check("", |params| params.symbol().map(drop), -1102, "'symbol'");
         check("symbol=", |params| params.symbol().map(drop), -1105, "'symbol'");
-        check("symbol=A%20B", |params| params.symbol().map(drop), -1121, "Invalid symbol.");
+        let symbol = |params: &Params| params.symbol().map(drop);
+        let legal = "parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'.";
+        for illegal in ["A%20B", "btcusdt", "BTC/USDT", "ABCDEFGHIJKLMNOPQRSTU"] {
+            check(&format!("symbol={illegal}"), symbol, -1100, legal);
+        }
+        for written in ["1e-3", "1E-3", "%2B0.001", "1.", ".001", "0x1", "1_0", "%201"] {
+            let legal = r"parameter 'q'; legal range is '^([0-9]{1,20})(\.[0-9]{1,20})?$'.";
+            check(&format!("q={written}"), |params| params.quantity("q").map(drop), -1100, legal);
+            check(&format!("q={written}"), |params| params.price("q").map(drop), -1100, legal);
+        }
         check("q=abc", |params| params.quantity("q").map(drop), -1100, "'q'");
         check("q=-1", |params| params.quantity("q").map(drop), -1100, "'q'");
         check("q=0.123456789", |params| params.quantity("q").map(drop), -1111, "precision");
@@ -416,6 +480,7 @@ mod tests {
             "multiple times",
         );
         check("foo=1", Params::finish, -1101, "expected '0' and received '1'");
+        check("timestamp=1", Params::finish, -1101, "expected '0' and received '1'");
     }
 
     #[test]

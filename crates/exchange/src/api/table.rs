@@ -221,6 +221,8 @@ pub enum Route {
 /// Finds a REST endpoint.
 #[must_use]
 pub fn route(method: &str, path: &str) -> Route {
+    // A HEAD is a GET whose answer is not sent.
+    let method = if method == "HEAD" { "GET" } else { method };
     let mut is_known = false;
     for endpoint in ENDPOINTS {
         if let Some((endpoint_method, endpoint_path)) = endpoint.rest
@@ -268,6 +270,7 @@ mod tests {
     #[test]
     fn routes_are_found() {
         assert!(matches!(route("GET", "/api/v3/ping"), Route::Endpoint(_)));
+        assert!(matches!(route("HEAD", "/api/v3/ping"), Route::Endpoint(_)));
         assert!(matches!(route("POST", "/api/v3/ping"), Route::WrongMethod));
         assert!(matches!(route("POST", "/api/v3/userDataStream"), Route::Gone));
         assert!(matches!(route("GET", "/api/v1/ping"), Route::Unknown));

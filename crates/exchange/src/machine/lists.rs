@@ -113,6 +113,14 @@ impl Exchange {
             self.check_filters(order, now)?;
             self.check_client_id(account, order)?;
         }
+        let orders: Vec<&PlaceOrder> = request.working.iter().chain(&request.legs).collect();
+        let is_repeated = |(place, order): (usize, &&PlaceOrder)| {
+            let id = order.client_id;
+            id.is_some() && orders[..place].iter().any(|earlier| earlier.client_id == id)
+        };
+        if orders.iter().enumerate().any(is_repeated) {
+            return Err(ApiError::duplicate_order());
+        }
         let lists = self.account(account).orders.lists_from(i64::MIN);
         let open_lists = lists.filter(|list| !list.is_done);
         if request.client_id.is_some_and(|id| open_lists.clone().any(|list| list.client_id == id)) {

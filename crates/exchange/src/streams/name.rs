@@ -149,6 +149,7 @@ impl StreamKey {
     #[must_use]
     pub fn parse(name: &str, instruments: &Instruments) -> Option<Self> {
         if let Some(all) = name.strip_prefix('!') {
+            let all = all.strip_suffix("@1000ms").unwrap_or(all);
             let kind = match all.strip_suffix("@arr")? {
                 "miniTicker" => StreamKind::AllMiniTickers,
                 other => {
@@ -240,6 +241,8 @@ mod tests {
         ] {
             check(&format!("btcusdt@{kind}"), true);
         }
+        let alias = StreamKey::parse("!miniTicker@arr@1000ms", &instruments);
+        assert_eq!(alias, StreamKey::parse("!miniTicker@arr", &instruments));
         check("!miniTicker@arr", true);
         check("!ticker_1d@arr", true);
         for unknown in [

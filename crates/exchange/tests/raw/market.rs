@@ -24,6 +24,14 @@ async fn time() {
 }
 
 #[tokio::test]
+async fn a_head_is_a_get_without_its_body_and_other_methods_are_refused() {
+    let handle = exchange().await;
+    let head = http(&handle, "HEAD", "/api/v3/ping", &[], "").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    http(&handle, "POST", "/api/v3/ping", &[], "").await.refused(405, -1020, "not supported");
+}
+
+#[tokio::test]
 async fn time_microsecond_header() {
     let handle = exchange().await;
     for (value, digits) in

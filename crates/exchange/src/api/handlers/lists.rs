@@ -152,6 +152,12 @@ fn read_pair(
     prefixes: [&'static str; 2],
     quantity: &'static str,
 ) -> Result<Vec<PlaceOrder>, ApiError> {
+    // A kind that no pair takes is refused before what else the leg lacks.
+    for prefix in prefixes {
+        if matches!(params.peek(&format!("{prefix}Type")), Some("LIMIT" | "MARKET")) {
+            return Err(ApiError::bad_pair(-1158));
+        }
+    }
     let above = read_leg(params, symbol, side, prefixes[0], quantity)?;
     let below = read_leg(params, symbol, side, prefixes[1], quantity)?;
     let is_limit = |order: &PlaceOrder| matches!(order.kind, OrderKind::LimitMaker { .. });

@@ -179,7 +179,7 @@ async fn the_websocket_api_answers_and_refuses() {
     assert_eq!(depth["result"]["bids"].as_array().unwrap().len(), 5);
     assert_eq!(ws.call("nope", json!({})).await["status"], 400);
     let order = json!({"symbol": "BTCUSDT", "timestamp": 1});
-    assert_eq!(ws.call("order.status", order).await["error"]["code"], -2014);
+    assert_eq!(ws.call("order.status", order).await["error"]["code"], -1102);
     let at = venue_ms(&handle).await;
     let mut params = sign_ed25519(&handle.credentials, json!({}), at);
     params["recvWindow"] = 6_000.into();

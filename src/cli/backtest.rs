@@ -16,14 +16,20 @@ pub struct BacktestArgs {
 
     /// Write the report here: one HTML file, or JSON if the name ends in .json. The same run under
     /// twice and three times the costs, and the latency, goes with it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::value::report_file)]
     pub report: Option<PathBuf>,
+
+    /// Give figures also where the sample is too small to carry them: fewer than 30 daily returns,
+    /// or 20 closed trades. The report says that it was so
+    #[arg(long)]
+    pub force_figures: bool,
 
     /// Write orders, fills and equity to this directory, as CSV and as Parquet
     #[arg(long, value_name = "DIR")]
     pub export: Option<PathBuf>,
 
-    /// Print one JSON object
+    /// Print one JSON object. `orders` are those sent to the venue; what the risk gate denied is
+    /// counted apart, by rule under `denials`
     #[arg(long)]
     pub json: bool,
 }

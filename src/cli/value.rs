@@ -74,8 +74,8 @@ pub fn symbol(text: &str) -> Result<model::Symbol, String> {
     model::Symbol::new(&text.to_ascii_uppercase()).map_err(|error| error.to_string())
 }
 
-/// Reads an instant: `2024-08-08`, `2024-08-08T23:54:14`, the same with a fraction or a `Z`
-/// (always UTC), or a unix time in milliseconds.
+/// Reads an instant: `2024-08-08`, `2024-08-08T23:54:14`, the same with a fraction, in UTC or with
+/// its offset (`Z`, `+02:00`), or a unix time in milliseconds.
 ///
 /// # Errors
 /// A sentence for the user.
@@ -84,13 +84,47 @@ pub fn instant(text: &str) -> Result<model::Timestamp, String> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() > 8 {
         return text.parse().map(model::Timestamp::from_millis).map_err(|_| refuse());
     }
-    let (date, time) = match text.trim_end_matches('Z').split_once(['T', ' ']) {
-        Some((date, time)) => (date, time),
-        None => (text, "00:00:00"),
+    let (date, time, ahead) = match text.split_once(['T', ' ']) {
+        Some((date, time)) => {
+            let (time, ahead) = offset_of(time).ok_or_else(refuse)?;
+            (date, time, ahead)
+        }
+        None => (text, "00:00:00", 0),
     };
     let days = days_of(date).ok_or_else(refuse)?;
     let nanos = nanos_of(time).ok_or_else(refuse)?;
-    Ok(model::Timestamp::from_nanos(days * 86_400_000_000_000 + nanos))
+    Ok(model::Timestamp::from_nanos(days * 86_400_000_000_000 + nanos - ahead))
+}
+
+/// A time without its offset, and how many nanoseconds the offset is ahead of UTC.
+fn offset_of(time: &str) -> Option<(&str, i64)> {
+    if let Some(time) = time.strip_suffix('Z') {
+        return Some((time, 0));
+    }
+    let Some(at) = time.find(['+', '-']) else { return Some((time, 0)) };
+    let (hours, minutes) = time[at + 1..].split_once(':')?;
+    let two = |text: &str| {
+        let is_two = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|_| is_two)
+    };
+    let (hours, minutes) = (two(hours)?, two(minutes)?);
+    if hours > 14 || minutes > 59 {
+        return None;
+    }
+    let ahead = (hours * 60 + minutes) * 60_000_000_000;
+    Some((&time[..at], if time[at..].starts_with('-') { -ahead } else { ahead }))
+}
+
+/// Reads the name of a report's file.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn report_file(text: &str) -> Result<std::path::PathBuf, String> {
+    let path = std::path::PathBuf::from(text);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm" | "json") => Ok(path),
+        Some(_) | None => Err("expected a name that ends in .html or .json".to_owned()),
+    }
 }
 
 /// Days since the epoch of `year-month-day`, after Howard Hinnant's "chrono-compatible low-level
@@ -143,10 +177,20 @@ mod tests {
         check("1970-01-01", Some("1970-01-01T00:00:00.000000Z"));
         check("2024-02-29T23:59:59.5Z", Some("2024-02-29T23:59:59.500000Z"));
         check("2000-03-01 07:30", Some("2000-03-01T07:30:00.000000Z"));
+        check("2024-01-01T02:00:00+02:00", Some("2024-01-01T00:00:00.000000Z"));
+        check("2023-12-31 20:30:00.5-03:30", Some("2024-01-01T00:00:00.500000Z"));
         check("1723161253937", Some("2024-08-08T23:54:13.937000Z"));
-        for wrong in
-            ["", "2023-02-29", "2024-13-01", "2024-1", "2024-01-01T25:00", "tomorrow", "-5"]
-        {
+        for wrong in [
+            "",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-1",
+            "2024-01-01T25:00",
+            "tomorrow",
+            "-5",
+            "2024-01-01T00:00+2",
+            "2024-01-01T00:00+15:00",
+        ] {
             check(wrong, None);
         }
     }

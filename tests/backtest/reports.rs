@@ -48,6 +48,71 @@ fn by_default_orders_cost_time_and_money() {
 }
 
 #[test]
+fn orders_are_those_that_were_sent_and_denials_name_their_rule() {
+    let rig = Rig::new(20_000, 10);
+    let settings = ["--set", "risk.max_orders_per_10s=1", "--report", "report.json"];
+    let shown = rig.backtest(&settings);
+    let report: Value = serde_json::from_str(&rig.read("report.json")).unwrap();
+    assert!(shown["orders"].as_u64().unwrap() > 0);
+    assert_eq!(shown["orders"], report["counts"]["orders"]);
+    assert_eq!(shown["denied"], report["counts"]["denied"]);
+    assert_eq!(shown["denials"], report["denials"]);
+    let by_rule = shown["denials"].as_object().unwrap();
+    let sum: u64 = by_rule.values().map(|count| count.as_u64().unwrap()).sum();
+    assert!(sum > 0 && shown["denied"] == sum, "{by_rule:?}");
+
+    let none = rig.backtest(&["--set", "risk.max_order_notional=1"]);
+    assert_eq!(none["orders"], 0);
+    let warnings = none["warnings"].as_array().unwrap();
+    let says = |text: &Value| text.as_str().unwrap().contains("every order was denied");
+    assert!(warnings.iter().any(says), "{warnings:?}");
+}
+
+#[test]
+fn what_protects_a_position_is_exported_as_it_was_sent() {
+    let rig = Rig::new(5_000, 13);
+    let strategy = rig.read("cross.toml") + "\n[protection]\nstop_loss_bps = 300\n";
+    rig.write("cross.toml", &strategy);
+    rig.backtest(&["--set", "limits=false", "--export", "out"]);
+    let orders = rig.read("out/orders.csv");
+    let column =
+        |name| orders.lines().next().unwrap().split(',').position(|it| it == name).unwrap();
+    let [role, side, kind, stop] = ["role", "side", "type", "stop_price"].map(column);
+    let sent: Vec<Vec<&str>> = (orders.lines())
+        .filter(|line| line.contains(",submitted,"))
+        .map(|line| line.split(',').collect())
+        .collect();
+    assert!(sent.iter().all(|cells| !cells[role].is_empty() && !cells[kind].is_empty()));
+    let stops: Vec<_> = sent.iter().filter(|cells| cells[role] == "protective").collect();
+    assert!(!stops.is_empty(), "{orders}");
+    for cells in stops {
+        assert_eq!(cells[side], "sell", "{cells:?}");
+        assert!(cells[stop].parse::<f64>().unwrap() > 0.0, "{cells:?}");
+    }
+}
+
+#[test]
+fn figures_can_be_forced() {
+    // A few closed trades, too few for a win rate.
+    let rig = Rig::new(500, 11);
+    for (flags, forced) in [(&[] as &[&str], false), (&["--force-figures"], true)] {
+        rig.backtest(&[&["--report", "report.json"], flags].concat());
+        let report: Value = serde_json::from_str(&rig.read("report.json")).unwrap();
+        assert_eq!(report["sample_rule"] == "forced", forced);
+        assert_eq!(report["trades"]["win_rate"].is_number(), forced, "{}", report["trades"]);
+    }
+}
+
+#[test]
+fn a_report_is_a_page_or_json() {
+    let rig = Rig::new(10, 12);
+    let arguments = ["--strategy", "cross.toml", "--data", "trades.csv", "--report", "report.pdf"];
+    let (code, said) = rig.run("backtest", &arguments);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains(".html or .json"), "{said}");
+}
+
+#[test]
 fn a_part_of_the_data_can_be_run() {
     let rig = Rig::new(20_000, 9);
     let whole = rig.backtest(&["--set", "fill=last"]);

@@ -85,15 +85,28 @@ impl Recorder {
         }
     }
 
+    /// Adds a warning that the report shows first.
+    pub fn warn(&mut self, text: &str) {
+        match &mut self.builder {
+            Some(builder) => builder.warn(text),
+            None => self.identity.warnings.push(text.to_owned()),
+        }
+    }
+
     /// The report of the run, which has processed so many events; `None` if it never began.
     #[must_use]
-    pub fn finish(self, events: u64, scenarios: Vec<CostScenario>) -> Option<RunReport> {
+    pub fn finish(
+        self,
+        events: u64,
+        scenarios: Vec<CostScenario>,
+        rule: SampleRule,
+    ) -> Option<RunReport> {
         let mut builder = self.builder?;
         builder.count_events(events);
         for scenario in scenarios {
             builder.add_cost_scenario(scenario);
         }
-        Some(builder.finish(SampleRule::Enforced))
+        Some(builder.finish(rule))
     }
 
     fn begin(&mut self, machines: &Machines) {
@@ -215,10 +228,7 @@ impl Watcher for Recorder {
             | CascadeOutput::BalanceMoved { .. }
             | CascadeOutput::ExternalFilled { .. } => return Ok(()),
         };
-        match &mut self.builder {
-            Some(builder) => builder.warn(&warning),
-            None => self.identity.warnings.push(warning),
-        }
+        self.warn(&warning);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! What a run comes to, counted while it goes: a few numbers, however long it is.
 
+use std::collections::BTreeMap;
+
 use kernel::cascade::CascadeOutput;
 use kernel::messages::Intent;
 use kernel::portfolio::Portfolio;
@@ -8,12 +10,15 @@ use model::{Amount, Asset, Fill, Instrument, Instruments, OrderEvent, OrderEvent
 /// Counts of orders and fills, and the fees.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
-    /// Orders that strategies asked for, those that replace another among them.
+    /// Orders sent to the venue, past the gate: those that replace another and those that protect
+    /// a position among them.
     pub orders: u64,
     /// Cancels that strategies asked for.
     pub cancels: u64,
-    /// Orders that risk denied.
+    /// Orders that risk denied. They were not sent.
     pub denied: u64,
+    /// The same by the rule that denied them.
+    pub denials: BTreeMap<String, u64>,
     /// Orders that the venue refused.
     pub rejected: u64,
     /// Executions.
@@ -29,7 +34,7 @@ impl Tally {
     pub fn count(&mut self, output: &CascadeOutput, portfolio: &Portfolio) {
         match output {
             CascadeOutput::Intended(wanted) => match wanted.intent {
-                Intent::Submit { .. } | Intent::Replace { .. } => self.orders += 1,
+                Intent::Submit { .. } | Intent::Replace { .. } => {}
                 Intent::Cancel { .. } => self.cancels += 1,
             },
             CascadeOutput::Order { event, fee_in_quote, .. } => {
@@ -50,16 +55,37 @@ impl Tally {
         }
     }
 
+    fn count_denial(&mut self, rule: &str) {
+        self.denied += 1;
+        match self.denials.get_mut(rule) {
+            Some(count) => *count += 1,
+            None => {
+                self.denials.insert(rule.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Why the result says little: nothing that strategies wanted was ever sent.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        if self.denied == 0 || self.orders > 0 {
+            return None;
+        }
+        let rules = self.denials.iter().map(|(rule, count)| format!("{rule} {count} times"));
+        let rules: Vec<String> = rules.collect();
+        Some(format!("every order was denied by the risk gate: {}", rules.join(", ")))
+    }
+
     fn count_event(&mut self, event: &OrderEvent, fee_in_quote: Amount, portfolio: &Portfolio) {
         match &event.kind {
-            OrderEventKind::Denied { .. } => self.denied += 1,
+            OrderEventKind::Submitted { .. } => self.orders += 1,
+            OrderEventKind::Denied { reason } => self.count_denial(&reason.rule),
             OrderEventKind::Rejected { .. } => self.rejected += 1,
             OrderEventKind::Filled { fill, .. } => {
                 self.fills += 1;
                 self.fees += fee_in_currency(fill, fee_in_quote, portfolio);
             }
-            OrderEventKind::Submitted { .. }
-            | OrderEventKind::Accepted { .. }
+            OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
             | OrderEventKind::Completed
             | OrderEventKind::Canceled { .. }

@@ -93,7 +93,7 @@ fn figures(report: &RunReport) -> Table {
             ),
         ),
         ("canceled", format::count(counts.canceled)),
-        ("denied", format::count(counts.denied)),
+        ("denied", denied(report)),
         ("rejected", format::count(counts.rejected)),
         ("fees", money.plain(report.activity.fees)),
     ];
@@ -103,6 +103,18 @@ fn figures(report: &RunReport) -> Table {
         table.row(vec![Cell::plain(name), Cell::signed(text, sign)]);
     }
     table
+}
+
+/// How many, and by which rules.
+fn denied(report: &RunReport) -> String {
+    let mut text = format::count(report.counts.denied);
+    let rules = report.denials.iter();
+    let rules = rules.map(|(rule, count)| format!("{} {}", visible(rule), format::count(*count)));
+    let rules: Vec<String> = rules.collect();
+    if !rules.is_empty() {
+        text += &format!(" (by {})", rules.join(", "));
+    }
+    text
 }
 
 fn strategies(report: &RunReport) -> Table {

@@ -16,6 +16,7 @@ use backtest::run::{Run, RunError};
 use backtest::source::{EventSource, SourceError, Span};
 use kernel::strategy::StrategyEntry;
 use model::{MarketEvent, Timestamp};
+use report::metrics::SampleRule;
 
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::{Exit, Failure};
@@ -65,14 +66,16 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let run = drive(Span::until(source, to), run, scenarios.as_ref(), &mut timing)?;
     let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
     let shown = show::Shown::of(&plan, &run, timing);
-    let events = run.events();
+    let (events, warning) = (run.events(), run.tally().warning());
     let (recorder, export) = run.into_watcher();
     let exported = export.map_or(Ok(()), CsvExport::finish);
     exported.map_err(|error| Failure::new(Exit::Storage, error))?;
     args.export.as_deref().map_or(Ok(()), parquet::write)?;
-    let report = recorder.and_then(|recorder| {
+    let rule = if args.force_figures { SampleRule::Forced } else { SampleRule::Enforced };
+    let report = recorder.and_then(|mut recorder| {
+        warning.iter().for_each(|warning| recorder.warn(warning));
         let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
-        recorder.finish(events, scenarios)
+        recorder.finish(events, scenarios, rule)
     });
     if let (Some(path), Some(report)) = (&args.report, &report) {
         reporting::write(path, report)?;

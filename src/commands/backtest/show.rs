@@ -34,7 +34,7 @@ impl Shown {
             currency: plan.run.currency,
             cash: plan.run.balances.iter().map(|(_, amount)| *amount).sum(),
             profit: run.profit(),
-            warnings: plan.warnings.clone(),
+            warnings: plan.warnings.iter().cloned().chain(run.tally().warning()).collect(),
             timing,
         }
     }
@@ -68,6 +68,7 @@ impl Shown {
             "orders": self.tally.orders,
             "cancels": self.tally.cancels,
             "denied": self.tally.denied,
+            "denials": self.tally.denials,
             "rejected": self.tally.rejected,
             "fills": self.tally.fills,
             "fees": self.tally.fees.to_string(),

@@ -1,8 +1,9 @@
 //! Tables of typed columns, written as CSV, as JSON lines or as Parquet, a batch of rows at a time.
 //!
 //! Exact numbers stay exact: a mantissa is a decimal in all three. In Parquet instants are
-//! `TIMESTAMP(NANOS, UTC)` and mantissas `DECIMAL(18, s)`, both on 64-bit integers, which pandas,
-//! polars and DuckDB read as what they are; pages are compressed with Snappy.
+//! `TIMESTAMP(NANOS, UTC)` and mantissas `DECIMAL(18, s)`, both on 64-bit integers, and money
+//! that may be any `DECIMAL(38, 18)`, which pandas, polars and DuckDB read as what they are; pages
+//! are compressed with Snappy.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,7 +13,10 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use parquet::basic::Compression;
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType,
+    Int64Type,
+};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -25,6 +29,37 @@ const GROUP_ROWS: usize = 1 << 17;
 /// The largest mantissa of a decimal of 18 digits.
 const MAX_MANTISSA: u64 = 999_999_999_999_999_999;
 
+/// Decimals of [`ColumnType::Exact`].
+pub const EXACT_SCALE: u32 = 18;
+/// The largest mantissa of a decimal of 38 digits.
+const MAX_EXACT: u128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
+
+/// A decimal text as a mantissa of [`EXACT_SCALE`] decimals; `None` if it is none, or does not fit.
+#[must_use]
+pub fn exact(text: &str) -> Option<i128> {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, behind) = digits.split_once('.').unwrap_or((digits, ""));
+    let behind = behind.trim_end_matches('0');
+    let missing = EXACT_SCALE.checked_sub(u32::try_from(behind.len()).ok()?)?;
+    let is_number =
+        !whole.is_empty() && [whole, behind].concat().bytes().all(|b| b.is_ascii_digit());
+    let number: i128 = [whole, behind].concat().parse().ok().filter(|_| is_number)?;
+    let mantissa = number.checked_mul(10_i128.checked_pow(missing)?)?;
+    (mantissa.unsigned_abs() <= MAX_EXACT).then_some(sign * mantissa)
+}
+
+/// The shortest text of such a mantissa.
+fn exact_text(mantissa: i128) -> String {
+    let one = 10_u128.pow(EXACT_SCALE);
+    let (whole, behind) = (mantissa.unsigned_abs() / one, mantissa.unsigned_abs() % one);
+    let sign = if mantissa < 0 { "-" } else { "" };
+    let behind = format!("{behind:018}");
+    match behind.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        behind => format!("{sign}{whole}.{behind}"),
+    }
+}
+
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ColumnType {
@@ -36,6 +71,9 @@ pub enum ColumnType {
     Float,
     /// An exact decimal, or nothing: mantissas at this exponent.
     Decimal(i8),
+    /// The same for any amount of money, or nothing: 38 digits, [`EXACT_SCALE`] of them behind the
+    /// point, whatever the values.
+    Exact,
     /// An instant.
     Instant,
     /// True or false.
@@ -53,6 +91,8 @@ pub enum Cell {
     Float(f64),
     /// The mantissa of a decimal.
     Decimal(i64),
+    /// A mantissa of [`EXACT_SCALE`] decimals.
+    Exact(i128),
     /// An instant.
     Instant(Timestamp),
     /// True or false.
@@ -252,6 +292,9 @@ fn parquet_writer(
                 let scale = exponent.min(&0).unsigned_abs();
                 format!("OPTIONAL INT64 {name} (DECIMAL(18,{scale}))")
             }
+            ColumnType::Exact => {
+                format!("OPTIONAL FIXED_LEN_BYTE_ARRAY(16) {name} (DECIMAL(38,{EXACT_SCALE}))")
+            }
             ColumnType::Instant => format!("REQUIRED INT64 {name} (TIMESTAMP(NANOS,true))"),
             ColumnType::Truth => format!("REQUIRED BOOLEAN {name}"),
         };
@@ -321,6 +364,14 @@ fn write_group(
                     cells().filter_map(|cell| as_integer(cell, *exponent)).collect();
                 column.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
             }
+            ColumnType::Exact => {
+                let values: Vec<FixedLenByteArray> = cells().filter_map(as_exact).collect();
+                column.typed::<FixedLenByteArrayType>().write_batch(
+                    &values,
+                    Some(&levels),
+                    None,
+                )?;
+            }
             ColumnType::Instant => {
                 let values: Vec<i64> = cells().filter_map(|cell| as_integer(cell, 0)).collect();
                 column.typed::<Int64Type>().write_batch(&values, None, None)?;
@@ -339,8 +390,23 @@ fn as_text(cell: &Cell) -> Option<ByteArray> {
         Cell::Integer(_)
         | Cell::Float(_)
         | Cell::Decimal(_)
+        | Cell::Exact(_)
         | Cell::Instant(_)
         | Cell::Truth(_) => None,
+    }
+}
+
+/// Most significant byte first, as Parquet wants it.
+fn as_exact(cell: &Cell) -> Option<FixedLenByteArray> {
+    match cell {
+        Cell::Exact(mantissa) => Some(ByteArray::from(mantissa.to_be_bytes().to_vec()).into()),
+        Cell::Text(_)
+        | Cell::Integer(_)
+        | Cell::Float(_)
+        | Cell::Decimal(_)
+        | Cell::Instant(_)
+        | Cell::Truth(_)
+        | Cell::Missing => None,
     }
 }
 
@@ -350,6 +416,7 @@ fn as_float(cell: &Cell) -> Option<f64> {
         Cell::Text(_)
         | Cell::Integer(_)
         | Cell::Decimal(_)
+        | Cell::Exact(_)
         | Cell::Instant(_)
         | Cell::Truth(_)
         | Cell::Missing => None,
@@ -361,7 +428,7 @@ fn as_integer(cell: &Cell, exponent: i8) -> Option<i64> {
         Cell::Integer(value) => Some(*value),
         Cell::Decimal(mantissa) => shifted(*mantissa, exponent),
         Cell::Instant(at) => Some(at.as_nanos()),
-        Cell::Text(_) | Cell::Float(_) | Cell::Truth(_) | Cell::Missing => None,
+        Cell::Text(_) | Cell::Float(_) | Cell::Exact(_) | Cell::Truth(_) | Cell::Missing => None,
     }
 }
 
@@ -378,6 +445,7 @@ fn csv_line(columns: &[(String, ColumnType)], row: &[Cell], line: &mut String) {
             Cell::Integer(_)
             | Cell::Float(_)
             | Cell::Decimal(_)
+            | Cell::Exact(_)
             | Cell::Instant(_)
             | Cell::Truth(_)
             | Cell::Missing => push_plain(cell, *column_type, line),
@@ -393,7 +461,7 @@ fn json_line(columns: &[(String, ColumnType)], row: &[Cell], line: &mut String) 
             Cell::Text(text) => line.push_str(&serde_json::Value::from(text.as_str()).to_string()),
             Cell::Missing => line.push_str("null"),
             // Exact, and as the venue itself writes them: in quotes.
-            Cell::Decimal(_) | Cell::Instant(_) => {
+            Cell::Decimal(_) | Cell::Exact(_) | Cell::Instant(_) => {
                 line.push('"');
                 push_plain(cell, *column_type, line);
                 line.push('"');
@@ -416,6 +484,7 @@ fn push_plain(cell: &Cell, column_type: ColumnType, line: &mut String) {
                 if let ColumnType::Decimal(exponent) = column_type { exponent } else { 0 };
             write!(line, "{}", decimal::text(*mantissa, exponent))
         }
+        Cell::Exact(mantissa) => write!(line, "{}", exact_text(*mantissa)),
         Cell::Instant(at) => push_instant(*at, line),
         Cell::Text(_) | Cell::Missing => Ok(()),
     };
@@ -428,5 +497,31 @@ fn push_instant(at: Timestamp, line: &mut String) -> std::fmt::Result {
     match nanos {
         0 => write!(line, "{text}"),
         _ => write!(line, "{}{nanos:03}Z", text.trim_end_matches('Z')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_keep_their_digits() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<&str>) {
+            assert_eq!(exact(text).map(exact_text).as_deref(), expected, "{text}");
+        }
+        check("0", Some("0"));
+        check("-0.5", Some("-0.5"));
+        check("100000.0000000000000001", Some("100000.0000000000000001"));
+        check("1.500000000000000000000", Some("1.5"));
+        check(
+            "99999999999999999999.999999999999999999",
+            Some("99999999999999999999.999999999999999999"),
+        );
+        check("100000000000000000000", None);
+        check("0.1234567890123456789", None);
+        for wrong in ["", "-", ".5", "1e5", "+1", "1.-5", "x"] {
+            check(wrong, None);
+        }
     }
 }

@@ -8,7 +8,7 @@ mod indicators;
 
 use std::path::{Path, PathBuf};
 
-use model::Interval;
+use model::{Interval, Timestamp};
 use serde::Serialize;
 use store::catalog::{
     AggTrade, Exponents, Kind, Kline, LevelChange, Quote, Record, Series, SeriesKey, Trade,
@@ -18,7 +18,7 @@ use crate::bars::{BarBuilder, Print};
 use crate::decimal::float;
 use crate::evenness::{Evenness, EvennessScores};
 use crate::merged::{MergeError, Merged};
-use crate::table::{Cell, ColumnType, Format, TableError, TableWriter};
+use crate::table::{Cell, ColumnType, Format, TableError, TableWriter, exact};
 use crate::verify::{nanos, remove_doubles};
 use crate::{Meter, parallel};
 pub use indicators::{Indicators, Values};
@@ -65,6 +65,9 @@ pub struct Analysis {
     pub first_at: String,
     /// The last one.
     pub last_at: String,
+    /// The same two, for a table.
+    #[serde(skip)]
+    span: [Timestamp; 2],
     /// Values at the last bar.
     #[serde(flatten)]
     pub last: Values,
@@ -107,6 +110,7 @@ fn analyze_one(series: &Series, options: &AnalyzeOptions, meter: &Meter) -> Anal
             volume: String::new(),
             first_at: first_at.to_string(),
             last_at: last_at.to_string(),
+            span: [first_at, last_at],
             last: Values::default(),
             evenness: Evenness::default(),
             error: None,
@@ -255,10 +259,12 @@ fn volume_text(sum: i128, exponents: Exponents) -> String {
 pub fn write_table(path: &Path, format: Format, analyses: &[Analysis]) -> Result<(), TableError> {
     let text = ["market", "symbol", "kind", "interval"].map(|name| (name, ColumnType::Text));
     let counts = ["rows", "bars", "trades", "late_trades"].map(|name| (name, ColumnType::Integer));
-    let texts = ["volume", "first_at", "last_at"].map(|name| (name, ColumnType::Text));
+    let volume = [("volume", ColumnType::Exact)];
+    let span = ["first_at", "last_at"].map(|name| (name, ColumnType::Instant));
     let values = Values::default().named().map(|(name, _)| (name, ColumnType::Float));
     let scores = ["linear", "continuity", "exponential"].map(|name| (name, ColumnType::Float));
-    let columns = text.into_iter().chain(counts).chain(texts).chain(values).chain(scores);
+    let columns = text.into_iter().chain(counts).chain(volume).chain(span);
+    let columns = columns.chain(values).chain(scores);
     let columns = columns.map(|(name, of)| (name.to_owned(), of)).collect();
     let mut table = TableWriter::create(path, format, columns)?;
     for one in analyses {
@@ -272,10 +278,9 @@ pub fn write_table(path: &Path, format: Format, analyses: &[Analysis]) -> Result
             integer(one.bars),
             integer(one.trades),
             integer(one.late_trades),
-            Cell::Text(one.volume.clone()),
-            Cell::Text(one.first_at.clone()),
-            Cell::Text(one.last_at.clone()),
+            exact(&one.volume).map_or(Cell::Missing, Cell::Exact),
         ];
+        cells.extend(one.span.map(Cell::Instant));
         cells.extend(one.last.named().map(|(_, value)| Cell::from(value)));
         let Evenness { linear, continuity, exponential } = one.evenness;
         cells.extend([linear, continuity, exponential].map(Cell::from));

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use kernel::messages::SubmitIntent;
 use kernel::strategy::Indicator;
-use model::{Amount, Fill, OrderEvent, OrderEventKind, OrderQuantity, StrategyId, Timestamp};
+use model::{
+    Amount, Fill, NewOrder, OrderEvent, OrderEventKind, OrderQuantity, StrategyId, Timestamp,
+};
 
 use crate::plan::{Machines, RunPlan};
 use crate::run::{WatchError, Watcher};
@@ -78,9 +80,7 @@ impl CsvExport {
         let name = &self.strategies[usize::from(wanted.strategy.0)];
         let symbol = machines.risk().portfolio().instruments().get(new.instrument).symbol;
         let (at, order) = (wanted.caused_at.as_nanos(), wanted.intent.order());
-        let role = format!("{:?}", new.role).to_lowercase();
-        let (side, kind) = (new.side.name(), new.kind.name());
-        let (price, stop) = (cell(new.kind.limit_price()), cell(new.kind.stop_price()));
+        let ([role, side, kind, stop], price) = (terms_of(new), cell(new.kind.limit_price()));
         let quantity = match new.quantity {
             OrderQuantity::Base(quantity) => cell(Some(quantity)),
             OrderQuantity::Quote(_) => String::new(),
@@ -132,9 +132,13 @@ impl CsvExport {
         }
         let (what, reason) = words(&event.kind);
         let reason = reason.replace(['"', '\n'], "'");
-        let (price, quantity) = match &event.kind {
-            // As it was sent, rounded.
-            OrderEventKind::Submitted { quantity, price } => (cell(*price), cell(*quantity)),
+        let terms = match &event.kind {
+            // As it was sent, rounded. What protects a position was decided by nobody before.
+            OrderEventKind::Submitted { quantity, price } => {
+                let new = machines.execution().placed(event.order);
+                let [role, side, kind, stop] = new.map(terms_of).unwrap_or_default();
+                format!("{role},{side},{kind},{},{stop},{}", cell(*price), cell(*quantity))
+            }
             OrderEventKind::Denied { .. }
             | OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
@@ -145,13 +149,16 @@ impl CsvExport {
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
             | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => (String::new(), String::new()),
+            | OrderEventKind::Absent => ",,,,,".to_owned(),
         };
-        writeln!(
-            self.orders,
-            "{at},{name},{symbol},{order},{what},,,,{price},,{quantity},\"{reason}\""
-        )
+        writeln!(self.orders, "{at},{name},{symbol},{order},{what},{terms},\"{reason}\"")
     }
+}
+
+/// Role, side, type and stop price.
+fn terms_of(new: &NewOrder) -> [String; 4] {
+    let (side, kind) = (new.side.name().to_owned(), new.kind.name().to_owned());
+    [format!("{:?}", new.role).to_lowercase(), side, kind, cell(new.kind.stop_price())]
 }
 
 /// Nothing for none.

@@ -244,6 +244,12 @@ impl ExecutionMachine {
         self.working.iter().filter_map(|id| self.orders.get(id)).map(|o| (o.id, o.status))
     }
 
+    /// What was placed under an id, if it is remembered: final orders are for a while.
+    #[must_use]
+    pub fn placed(&self, order: OrderId) -> Option<&model::NewOrder> {
+        self.orders.get(&order).map(|order| &order.new)
+    }
+
     /// How many orders of a scope are not final.
     #[must_use]
     pub fn working_in(&self, scope: CancelScope) -> usize {

@@ -53,7 +53,7 @@ fn each_run_is_what_a_backtest_gives() {
     let table = rig.read("out/sweep.csv");
     let mut lines = table.lines();
     let head = lines.next().unwrap();
-    assert!(head.starts_with("window,fast,slow,profit,return,Sharpe"), "{head}");
+    assert!(head.starts_with("window,fast,slow,profit,return,sharpe_"), "{head}");
     let (mut ran, mut refused, mut best) = (0, 0, f64::MIN);
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
@@ -73,6 +73,8 @@ fn each_run_is_what_a_backtest_gives() {
             .map(|field| single[field].as_str().unwrap().parse::<rust_decimal::Decimal>().unwrap());
         assert_eq!((end - start).normalize().to_string(), cells[3], "{line}");
         assert_eq!(single["fills"].to_string(), cells[8], "{line}");
+        let numbers = cells[3..12].iter().filter(|cell| !cell.is_empty());
+        assert!(numbers.clone().all(|cell| cell.parse::<f64>().is_ok()), "{line}");
     }
     assert_eq!((ran, refused), (8, 1));
     assert_eq!(result["best"]["figure"].as_f64().unwrap(), best);

@@ -18,6 +18,8 @@ pub struct SweepTable {
     pub figure: String,
     /// Names of the other columns.
     pub columns: Vec<String>,
+    /// Names of the columns of numbers in the CSV file.
+    pub value_columns: Vec<String>,
     /// One run each, in the order of the sweep.
     pub rows: Vec<SweepRow>,
     /// What came of the best on the time after it, window by window; empty without a walk forward.
@@ -35,6 +37,8 @@ pub struct SweepRow {
     pub figure: Option<f64>,
     /// The other columns; empty for a run that was refused.
     pub cells: Vec<String>,
+    /// The same as bare numbers with all their digits.
+    pub values: Vec<String>,
     /// Why there was no run.
     pub refused: Option<String>,
 }
@@ -65,18 +69,19 @@ impl SweepTable {
         places
     }
 
-    /// Every run as CSV, in the order of the sweep.
+    /// Every run as CSV, in the order of the sweep: numbers only, and nothing rounded.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let mut head: Vec<&str> = vec!["window"];
         head.extend(self.axes.iter().map(String::as_str));
-        head.extend(self.columns.iter().map(String::as_str));
+        head.extend(self.value_columns.iter().map(String::as_str));
         head.push("refused");
         let mut out = csv_line(head.into_iter());
         for row in &self.rows {
             let window = row.window.map(|window| window.to_string()).unwrap_or_default();
             let blank = String::new();
-            let cells = (0..self.columns.len()).map(|at| row.cells.get(at).unwrap_or(&blank));
+            let values = 0..self.value_columns.len();
+            let cells = values.map(|at| row.values.get(at).unwrap_or(&blank));
             let refused = row.refused.as_ref().unwrap_or(&blank);
             let cells = [&window].into_iter().chain(&row.point).chain(cells).chain([refused]);
             out.push_str(&csv_line(cells.map(String::as_str)));
@@ -217,7 +222,8 @@ mod tests {
         let cells = figure.map(|figure| vec![shown(figure)]).unwrap_or_default();
         let refused = figure.is_none().then(|| "fast, not below slow".to_owned());
         let point = vec![fast.to_owned(), slow.to_owned()];
-        SweepRow { window: None, point, figure, cells, refused }
+        let values = figure.map(|figure| vec![figure.to_string()]).unwrap_or_default();
+        SweepRow { window: None, point, figure, cells, values, refused }
     }
 
     fn table() -> SweepTable {
@@ -225,6 +231,7 @@ mod tests {
             axes: vec!["fast".to_owned(), "slow".to_owned()],
             figure: "profit".to_owned(),
             columns: vec!["profit".to_owned()],
+            value_columns: vec!["profit".to_owned()],
             rows: vec![
                 row("5", "20", Some(-3.0)),
                 row("20", "20", None),
@@ -247,8 +254,8 @@ mod tests {
 
     #[test]
     fn csv_has_every_run() {
-        let expected = "window,fast,slow,profit,refused\n,5,20,-3.000,\n\
-                        ,20,20,,\"fast, not below slow\"\n,5,30,12.50,\n,10,30,12.50,\n";
+        let expected = "window,fast,slow,profit,refused\n,5,20,-3,\n\
+                        ,20,20,,\"fast, not below slow\"\n,5,30,12.5,\n,10,30,12.5,\n";
         assert_eq!(table().to_csv(), expected);
     }
 

@@ -57,6 +57,10 @@ pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
     let mut ledger = Ledger::open(&args.out, &header)?;
     let threads = args.threads.or_else(|| std::thread::available_parallelism().ok());
     let threads = threads.map_or(1, NonZero::get);
+    if !args.json {
+        let out = args.out.display();
+        eprintln!("results go to {out}: if interrupted, the same command goes on from there");
+    }
     let began = Instant::now();
     let known = ledger.known();
     let trained = run_jobs(&field, &trainings(&field), threads, args.json, &mut ledger)?;
@@ -260,6 +264,23 @@ fn cells(outcome: &Outcome) -> Vec<String> {
         outcome.orders.to_string(),
         outcome.fills.to_string(),
         (outcome.denied + outcome.rejected).to_string(),
+        outcome.fees.to_string(),
+    ]
+}
+
+/// The same with all their digits, for the CSV file.
+fn values(outcome: &Outcome) -> Vec<String> {
+    // No minus before nothing.
+    let number = |value: f64| (value + 0.0).to_string();
+    vec![
+        outcome.profit.to_string(),
+        number(outcome.total_return),
+        outcome.sharpe.map_or_else(String::new, number),
+        number(outcome.max_drawdown),
+        outcome.orders.to_string(),
+        outcome.fills.to_string(),
+        outcome.denied.to_string(),
+        outcome.rejected.to_string(),
         outcome.fees.to_string(),
     ]
 }

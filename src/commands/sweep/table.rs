@@ -8,7 +8,7 @@ use report::metrics::deflated_sharpe;
 use report::sweep::{SweepRow, SweepTable, WalkRow, selection_warning};
 
 use super::ledger::Entry;
-use super::{Field, Job, cells};
+use super::{Field, Job, cells, values};
 use crate::cli::sweep::{Best, SweepArgs};
 use crate::cli::{Exit, Failure};
 
@@ -20,6 +20,20 @@ fn columns(sampling: Sampling) -> Vec<String> {
     };
     let names = ["max drawdown", "orders", "fills", "not placed", "fees"].map(str::to_owned);
     ["profit".to_owned(), "return".to_owned(), sharpe].into_iter().chain(names).collect()
+}
+
+/// The same in the CSV file. Fractions are fractions there; the Sharpe ratio's column names its
+/// convention, the drawdown's whose closes it is of.
+fn value_columns(sampling: Sampling) -> Vec<String> {
+    let name = sampling.name();
+    let sharpe = match sampling.is_daily() {
+        true => "sharpe_daily_utc_365".to_owned(),
+        false => format!("sharpe_{name}_returns_not_annualised"),
+    };
+    let drawdown = format!("max_drawdown_{name}_closes");
+    let before = ["profit", "return"].map(str::to_owned);
+    let after = ["orders", "fills", "denied", "rejected", "fees"].map(str::to_owned);
+    before.into_iter().chain([sharpe, drawdown]).chain(after).collect()
 }
 
 /// What a sweep has come to.
@@ -79,6 +93,7 @@ impl Swept<'_> {
                 Best::Calmar => "return over max drawdown".to_owned(),
             },
             columns: columns(self.field.sampling),
+            value_columns: value_columns(self.field.sampling),
             rows: rows.collect(),
             walk: self.walk(),
         }
@@ -91,6 +106,7 @@ impl Swept<'_> {
             point: self.field.points[point].values.clone(),
             figure: outcome.and_then(|outcome| figure(outcome, self.args.best)),
             cells: outcome.map(cells).unwrap_or_default(),
+            values: outcome.map(values).unwrap_or_default(),
             refused: match entry {
                 Entry::Ran(_) => None,
                 Entry::Refused(reason) => Some(reason.clone()),

@@ -60,11 +60,11 @@ impl Sampling {
 pub struct Outcome {
     /// Market events of the span.
     pub events: u64,
-    /// Orders that strategies asked for.
+    /// Orders sent to the venue.
     pub orders: u64,
-    /// Of these, denied by risk.
+    /// Orders denied by risk, which were not sent.
     pub denied: u64,
-    /// Of these, refused by the venue.
+    /// Of those sent, refused by the venue.
     pub rejected: u64,
     /// Executions.
     pub fills: u64,
@@ -76,8 +76,9 @@ pub struct Outcome {
     pub total_return: f64,
     /// Deepest fall of the sampled equity below its peak, as a fraction of the peak.
     pub max_drawdown: f64,
-    /// Mean over deviation of the sampled returns: of daily ones times √365, of shorter ones as it
-    /// is, for these carry no annual figure. `None` for fewer than thirty, or where they do not vary.
+    /// Mean over deviation of the sampled returns: of those from one daily UTC close to the next
+    /// times √365, as the report's; of shorter ones as it is, for these carry no annual figure.
+    /// `None` for fewer than thirty, or where they do not vary.
     pub sharpe: Option<f64>,
     /// The same, not annualised, with the moments that the deflated ratio needs.
     pub sample: Option<[f64; 3]>,
@@ -162,8 +163,10 @@ pub fn run_over(
     run.drive(&mut source)?;
     let (events, tally, profit) = (run.events(), run.tally().clone(), run.profit());
     let equity = run.into_watcher().equity;
+    // The first sample is the start, which is no close of a day.
+    let closes = &equity[usize::from(sampling.is_daily()).min(equity.len())..];
     let returns: Vec<f64> =
-        equity.windows(2).map(|pair| pair[1] / pair[0] - 1.0).filter(|r| r.is_finite()).collect();
+        closes.windows(2).map(|pair| pair[1] / pair[0] - 1.0).filter(|r| r.is_finite()).collect();
     let sample = SharpeSample::of(&returns).filter(|_| returns.len() >= MIN_RETURNS);
     let scale = if sampling.is_daily() { DAYS_OF_YEAR.sqrt() } else { 1.0 };
     let total_return = if start > 0.0 { profit.to_f64() / start } else { 0.0 };

@@ -186,6 +186,7 @@ mod tests {
             point: vec![fast.to_owned(), slow.to_owned()],
             figure,
             cells: vec!["<b>".to_owned()],
+            values: Vec::new(),
             refused: None,
         };
         let table = SweepTable {

@@ -87,7 +87,7 @@ fn legend(out: &mut String, report: &RunReport, holding: bool) {
     }
     out.push_str(concat!(
         r#"<span><svg viewBox="0 0 18 10" aria-hidden="true"><path class="loss" d="M0,5H18"/>"#,
-        "</svg>fall from the peak, marked at every sample</span></div>"
+        "</svg>fall from the peak, marked at every event</span></div>"
     ));
 }
 

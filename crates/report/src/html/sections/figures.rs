@@ -90,11 +90,8 @@ fn equity_group(out: &mut String, report: &RunReport) {
         .figure("average drawdown, daily closes", &figures.average_drawdown, format::percent)
         .row("longest drawdown, daily closes", &format::duration(daily.longest_ns))
         .row("average drawdown lasted", &format::duration(daily.average_duration_ns))
-        .figure("maximum drawdown, every sample", &figures.max_drawdown_marked, format::percent)
-        .row(
-            "longest drawdown, every sample",
-            &format::duration(history.marked_drawdown.longest_ns),
-        )
+        .figure("maximum drawdown, every event", &figures.max_drawdown_marked, format::percent)
+        .row("longest drawdown, every event", &format::duration(history.marked_drawdown.longest_ns))
         .figure("best day", &figures.best_day, format::signed_percent)
         .figure("worst day", &figures.worst_day, format::signed_percent)
         .row("daily returns", &format::count(figures.daily_returns as u64));

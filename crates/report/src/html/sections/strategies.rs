@@ -146,7 +146,7 @@ fn methods_in_words(report: &RunReport) -> String {
         )
     };
     format!(
-        "{what} Fees are included. Profit counts what is still held at the last price; drawdown is marked at every sample."
+        "{what} Fees are included. Profit counts what is still held at the last price; drawdown is marked at every event."
     )
 }
 

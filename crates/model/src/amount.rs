@@ -261,7 +261,8 @@ impl Sub for Amount {
 impl Neg for Amount {
     type Output = Self;
     fn neg(self) -> Self {
-        Self(-self.0)
+        // Nothing has no sign.
+        if self.0.is_zero() { Self(Decimal::ZERO) } else { Self(-self.0) }
     }
 }
 

@@ -68,6 +68,12 @@ fn with_sign(text: String) -> String {
     }
 }
 
+/// No minus before what was rounded to zero.
+fn signless_zero(text: &str) -> &str {
+    let is_zero = !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    if is_zero { text.trim_start_matches('-') } else { text }
+}
+
 /// Commas between thousands of the whole part.
 fn grouped(text: &str) -> String {
     let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
@@ -95,7 +101,7 @@ pub(crate) fn number(value: f64, decimals: usize) -> String {
     if value.abs() >= 1e15 {
         return format!("{value:.2e}");
     }
-    grouped(&format!("{value:.decimals$}"))
+    grouped(signless_zero(&format!("{value:.decimals$}")))
 }
 
 /// `12,345`.

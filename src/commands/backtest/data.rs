@@ -98,6 +98,13 @@ fn look_at(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Part, Fai
     let lines = first_lines(path).map_err(|error| Failure::new(Exit::Usage, error))?;
     let shown = path.display();
     let kind = detect(path, &lines).ok_or_else(|| {
+        if lines.len() == 1 && lines[0].split(',').count() >= 6 && !lines[0].contains(['{', '[']) {
+            let message = format!(
+                "{shown}: one row alone does not tell how long a kline is: say so in the file's \
+                 name, such as BTCUSDT-1m-2025-10-04.csv"
+            );
+            return Failure::new(Exit::Usage, message);
+        }
         let message = format!(
             "{shown}: neither trades nor aggTrades nor klines; a capture goes through \
              `tickwright data import` first"

@@ -113,9 +113,13 @@ fn describe(text: &mut String, check: &SeriesCheck, defect: Defect) {
     largest.sort_by_key(|finding| std::cmp::Reverse(finding.count));
     largest.truncate(SHOWN);
     largest.sort_by_key(|finding| finding.from);
+    let more = stretches.saturating_sub(largest.len() as u64);
     let second = |at: Timestamp| at.to_string()[..19].replace('T', " ");
     for Finding { from, to, count, detail, .. } in largest {
         let (from, to) = (second(*from), second(*to));
         let _ = writeln!(text, "    {from} to {to}: {count} {detail}");
+    }
+    if more > 0 {
+        let _ = writeln!(text, "    and {more} more, of which none is larger");
     }
 }

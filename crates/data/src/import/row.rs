@@ -49,7 +49,9 @@ pub fn number(text: &str, measure: Measure, exponents: Exponents) -> Result<i64,
     match mantissa(text, exponent) {
         Ok(mantissa) => Ok(mantissa),
         Err(DecimalError::TooLarge) => {
-            let next = EXPONENTS.into_iter().find(|next| *next > exponent);
+            // One that fits nowhere must not make the others less exact.
+            let fits = |next: &i8| *next > exponent && mantissa(text, *next).is_ok();
+            let next = EXPONENTS.into_iter().find(fits);
             let next = next.ok_or_else(|| refuse(DecimalError::TooLarge))?;
             Err(Refused::At(match measure {
                 Measure::Price => Exponents { price: next, ..exponents },

@@ -175,7 +175,7 @@ impl EquityTracker {
         let fall = self.marked.push(at, self.last_equity);
         history.daily.push(at, self.last_equity);
         history.curve.push(at, self.last_equity);
-        history.underwater.push(at, -fall);
+        history.underwater.push(at, 0.0 - fall);
     }
 
     /// Equity at the last sample.

@@ -45,8 +45,10 @@ pub struct ClosedTrade {
     /// Base quantity entered.
     pub quantity: Quantity,
     /// Notional of the entries.
+    #[serde(rename = "entry_notional", alias = "entry")]
     pub entry: Amount,
     /// Notional of the exits.
+    #[serde(rename = "exit_notional", alias = "exit")]
     pub exit: Amount,
     /// What is left of it after fees.
     pub profit: Amount,

@@ -261,7 +261,7 @@ struct Ways<'a> {
 fn cost(answers: &Answers) -> String {
     let (requests, weight) = (answers.requests, answers.weight);
     let plural = if requests == 1 { "" } else { "s" };
-    format!("{requests} request{plural} of weight {weight} in all")
+    format!("{requests} request{plural} (weight {weight})")
 }
 
 /// A bar on standard error, and none where no person watches.

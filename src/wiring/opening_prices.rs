@@ -4,6 +4,7 @@
 //! account or by a strategy that is not there any more, would count at its cost or as nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use binance::decode::{BookTickerRow, parse};
 use binance::encode::{Call, SYMBOLS_PER_REQUEST, batches, split};
@@ -13,9 +14,20 @@ use model::{InstrumentId, Instruments, Price, Timestamp};
 use super::rest::{RestError, SignedRest};
 use super::site::{INVALID_SYMBOL, Site};
 
-/// The middle of the book of every instrument that the venue lists and that has one. Nobody waits
-/// for these prices: where they can't be had, the log says so.
+/// How long a start waits for these prices: it can do without.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The middle of the book of every instrument that the venue lists and that has one. Where they
+/// can't be had in time, the log says so.
 pub async fn opening_prices(site: &Site, instruments: &Instruments) -> Vec<(InstrumentId, Price)> {
+    tokio::time::timeout(PATIENCE, ask(site, instruments)).await.unwrap_or_else(|_| {
+        let reason = format!("no answer within {} s", PATIENCE.as_secs());
+        log_event!(INSTRUMENT_PRICES_UNREAD, reason = %reason);
+        Vec::new()
+    })
+}
+
+async fn ask(site: &Site, instruments: &Instruments) -> Vec<(InstrumentId, Price)> {
     let symbols: Vec<&str> = instruments.iter().map(|one| one.symbol.as_str()).collect();
     let mut waiting: VecDeque<_> = batches(&symbols, SYMBOLS_PER_REQUEST).into();
     let mut prices = Vec::with_capacity(symbols.len());

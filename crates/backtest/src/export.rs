@@ -123,8 +123,7 @@ impl CsvExport {
         let (order, at) = (event.order, event.received_at.as_nanos());
         if let OrderEventKind::Filled { fill, .. } = &event.kind {
             let Fill { side, price, quantity, fee, fee_asset, liquidity, event_at, .. } = fill;
-            let (at, side) = (event_at.as_nanos(), format!("{side:?}").to_lowercase());
-            let liquidity = format!("{liquidity:?}").to_lowercase();
+            let (at, side, liquidity) = (event_at.as_nanos(), side.name(), liquidity.name());
             return writeln!(
                 self.fills,
                 "{at},{name},{symbol},{order},{side},{price},{quantity},{fee},{fee_asset},{liquidity}"
@@ -157,8 +156,9 @@ impl CsvExport {
 
 /// Role, side, type and stop price.
 fn terms_of(new: &NewOrder) -> [String; 4] {
-    let (side, kind) = (new.side.name().to_owned(), new.kind.name().to_owned());
-    [format!("{:?}", new.role).to_lowercase(), side, kind, cell(new.kind.stop_price())]
+    let named = [new.role.name(), new.side.name(), new.kind.name()];
+    let [role, side, kind] = named.map(str::to_owned);
+    [role, side, kind, cell(new.kind.stop_price())]
 }
 
 /// Nothing for none.
@@ -175,7 +175,7 @@ fn words(kind: &OrderEventKind) -> (&'static str, String) {
         OrderEventKind::Triggered => ("triggered", String::new()),
         OrderEventKind::Filled { .. } => ("filled", String::new()),
         OrderEventKind::Completed => ("completed", String::new()),
-        OrderEventKind::Canceled { reason } => ("canceled", format!("{reason:?}").to_lowercase()),
+        OrderEventKind::Canceled { reason } => ("canceled", reason.name().to_owned()),
         OrderEventKind::Expired { reason, .. } => ("expired", reason.clone()),
         OrderEventKind::Rejected { reason } => ("rejected", reason.message.clone()),
         OrderEventKind::CancelRejected { reason } => ("cancel_rejected", reason.message.clone()),

@@ -239,6 +239,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Entry, Self::Exit, Self::Protective];
+
+    /// Stable lower-case name for files that others read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Entry => "entry",
+            Self::Exit => "exit",
+            Self::Protective => "protective",
+        }
+    }
+
     /// The role's letter in a client order id.
     #[must_use]
     pub const fn letter(self) -> char {

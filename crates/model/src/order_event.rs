@@ -17,6 +17,17 @@ pub enum Liquidity {
     Taker,
 }
 
+impl Liquidity {
+    /// Stable lower-case name for files that others read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Maker => "maker",
+            Self::Taker => "taker",
+        }
+    }
+}
+
 /// What makes a fill the same fill. The venue identity and account are the ledger's; with
 /// self-trades two fills of ours share a trade id, so the order belongs to the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -84,6 +95,22 @@ pub enum CancelReason {
     Engine,
     /// The venue or another session of the account ended it.
     Venue,
+}
+
+impl CancelReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Requested, Self::Replaced, Self::Engine, Self::Venue];
+
+    /// Stable lower-case name for files that others read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Replaced => "replaced",
+            Self::Engine => "engine",
+            Self::Venue => "venue",
+        }
+    }
 }
 
 /// What happened. Denied is our risk, Rejected is the venue.

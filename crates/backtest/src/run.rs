@@ -347,6 +347,25 @@ impl<W: Watcher> Run<W> {
         !self.bars.is_idle() || histories.into_iter().any(|past| past.warm_up != WarmUp::None)
     }
 
+    /// Lets a strategy in that the machines hold back, at an instant between the events taken so
+    /// far and the next, after this history.
+    ///
+    /// # Errors
+    /// See [`RunError`]: the run is over.
+    pub fn admit(
+        &mut self,
+        strategy: StrategyId,
+        at: Timestamp,
+        history: &[MarketEvent],
+    ) -> Result<(), RunError> {
+        self.machines.advance(at, &mut self.outputs)?;
+        for event in history {
+            self.machines.warm_up(strategy, event.clone(), &mut self.outputs)?;
+        }
+        self.machines.admit(strategy, at, &mut self.outputs)?;
+        self.note()
+    }
+
     /// Takes everything that a source has, and ends.
     ///
     /// # Errors
@@ -488,6 +507,15 @@ impl<W: Watcher> Run<W> {
             self.history.iter_mut().flatten().for_each(|history| history.keep(event));
             return Ok(false);
         }
+        self.begin_at(now)?;
+        Ok(true)
+    }
+
+    /// Begins the run, at the latest with its first event.
+    ///
+    /// # Errors
+    /// See [`RunError`]: the run is over.
+    pub fn begin_at(&mut self, now: Timestamp) -> Result<(), RunError> {
         for (strategy, past) in self.history.take().into_iter().flatten().flat_map(History::release)
         {
             self.machines.warm_up(strategy, past, &mut self.outputs)?;
@@ -497,8 +525,7 @@ impl<W: Watcher> Run<W> {
         if self.publishes {
             self.note_indicators()?;
         }
-        self.note()?;
-        Ok(true)
+        self.note()
     }
 
     fn note(&mut self) -> Result<(), RunError> {

@@ -89,6 +89,8 @@ struct ForHost {
 struct Seat {
     host: StrategyHost,
     is_started: bool,
+    /// It waits to be let in.
+    is_held: bool,
     /// It failed: it gets nothing more and is in quarantine.
     has_failed: bool,
 }
@@ -130,7 +132,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     /// A loop around its machines. Nothing happens before [`Self::start`].
     #[must_use]
     pub fn new(parts: CascadeParts<V, J>) -> Self {
-        let seat = |host| Seat { host, is_started: false, has_failed: false };
+        let seat = |host| Seat { host, is_started: false, is_held: false, has_failed: false };
         Self {
             seats: parts.hosts.into_iter().map(seat).collect(),
             risk: parts.risk,
@@ -216,6 +218,29 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         self.settle(out)?;
         self.step_risk(RiskInput::Wake, out);
         self.settle(out)?;
+        self.tell_hosts(None, out)
+    }
+
+    /// Keeps the strategies from starting until each is let in. Before [`Self::start`].
+    pub fn hold_strategies(&mut self) {
+        self.seats.iter_mut().for_each(|seat| seat.is_held = true);
+    }
+
+    /// Lets a strategy in that was held back: it starts now, or once the way to the venue is open.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn admit(
+        &mut self,
+        strategy: StrategyId,
+        now: Timestamp,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        self.advance(now, out)?;
+        for seat in self.seats.iter_mut().filter(|seat| seat.host.strategy() == strategy) {
+            seat.is_held = false;
+        }
+        self.are_linked = false;
         self.tell_hosts(None, out)
     }
 
@@ -688,6 +713,7 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
     ) -> Result<(), JournalError> {
         let seat = &mut self.seats[index];
         let input = match (seat.is_started, self.is_live) {
+            (false, true) if seat.is_held => return Ok(()),
             (false, true) => {
                 seat.is_started = true;
                 HostInput::Start

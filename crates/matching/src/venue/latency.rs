@@ -53,7 +53,9 @@ impl MeasuredLatency {
         (!taken.is_empty()).then(|| Self(taken.into()))
     }
 
-    fn at(&self, now: Timestamp) -> Duration {
+    /// How long what is sent at an instant takes.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Duration {
         let later = self.0.partition_point(|(at, _)| *at < now);
         let around = later.saturating_sub(1)..(later + 1).min(self.0.len());
         let nearest =
@@ -95,6 +97,15 @@ impl Way {
     /// Goes by what was measured instead.
     pub(super) fn go_by(&mut self, measured: MeasuredLatency) {
         self.takes = Takes::As(measured);
+    }
+
+    /// How soon what is sent now can arrive at the earliest.
+    pub(super) fn shortest(&self, now: Timestamp) -> Duration {
+        match &self.takes {
+            Takes::Always(takes) => *takes,
+            Takes::Between(least, _) => Duration::from_micros(*least),
+            Takes::As(measured) => measured.at(now).max(super::sweep::RECEIVED_WITHIN),
+        }
     }
 
     /// When what is sent now arrives.

@@ -8,6 +8,7 @@ mod account;
 mod history;
 mod latency;
 mod pairs;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::{
 use account::Account;
 use history::{History, VenueOrder};
 use latency::Way;
+use sweep::Sweep;
 
 /// The one account of this venue.
 const ACCOUNT: Owner = Owner(1);
@@ -106,6 +108,8 @@ pub struct LocalVenue {
     /// market does to open orders within one latency.
     answers: VecDeque<(Timestamp, VenueEvent)>,
     matched: Vec<MatchEvent>,
+    /// What one taker brings an order of ours, until all of it is here.
+    swept: Option<Sweep>,
     /// Legs of pairs whose other leg has begun: they end as soon as that is told.
     outdone: Vec<VenueOrderId>,
 }
@@ -136,6 +140,7 @@ impl LocalVenue {
             commands: VecDeque::new(),
             answers: VecDeque::new(),
             matched: Vec::new(),
+            swept: None,
             outdone: Vec::new(),
         }
     }
@@ -297,6 +302,7 @@ impl LocalVenue {
 
     /// A command is at the venue.
     fn act(&mut self, now: Timestamp, action: VenueAction) {
+        self.release();
         match action {
             VenueAction::Submit { client_order_id, new } => {
                 self.submit(now, client_order_id, new);
@@ -445,12 +451,7 @@ impl LocalVenue {
         }
         matched.clear();
         self.matched = matched;
-        self.end_outdone(now, instrument);
-        let balances = self.account.take_changed();
-        if !balances.is_empty() {
-            self.answer(now, VenueEvent::BalancesChanged { balances, event_at: now });
-            self.share_free_quote();
-        }
+        self.finish_booking(now, instrument);
     }
 
     /// A stop or target that buys at the market may cost more than its stop price says: what is
@@ -594,8 +595,14 @@ impl LocalVenue {
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) {
         let instrument = event.instrument();
         self.markets[usize::from(instrument.0)].on_market(now, event, &mut self.matched);
-        if !self.matched.is_empty() {
+        if self.matched.is_empty() {
+            return;
+        }
+        if matches!(event, MarketEvent::Bar(_)) {
+            self.release();
             self.book_matched(now, instrument);
+        } else {
+            self.take_swept(now, event);
         }
     }
 }
@@ -660,6 +667,9 @@ impl Venue for LocalVenue {
     fn step(&mut self, now: Moment, input: VenueInput<'_>, effects: &mut Vec<VenueEffect>) {
         let now = now.venue;
         self.receive(now);
+        if self.swept.as_ref().is_some_and(|sweep| sweep.until <= now) {
+            self.release();
+        }
         match input {
             VenueInput::Start => effects.push(VenueEffect::Event(VenueEvent::Connected)),
             VenueInput::Command(command) => self.send(now, command.into_action(), effects),
@@ -672,7 +682,7 @@ impl Venue for LocalVenue {
 
     #[inline]
     fn observe(&mut self, now: Moment, event: &MarketEvent, effects: &mut Vec<VenueEffect>) {
-        if self.commands.is_empty() && self.answers.is_empty() {
+        if self.commands.is_empty() && self.answers.is_empty() && self.swept.is_none() {
             self.on_market(now.venue, event);
             if !self.answers.is_empty() {
                 self.deliver(now.venue, effects);
@@ -684,11 +694,18 @@ impl Venue for LocalVenue {
 
     #[inline]
     fn wake_at(&self) -> Option<Wake> {
-        match (self.commands.front(), self.answers.front()) {
+        let earliest = match (self.commands.front(), self.answers.front()) {
             (None, None) => None,
-            (Some((at, _)), None) | (None, Some((at, _))) => Some(Wake::Venue(*at)),
-            (Some((arrival, _)), Some((delivery, _))) => Some(Wake::Venue(*arrival.min(delivery))),
-        }
+            (Some((at, _)), None) | (None, Some((at, _))) => Some(*at),
+            (Some((arrival, _)), Some((delivery, _))) => Some(*arrival.min(delivery)),
+        };
+        let earliest = match &self.swept {
+            None => earliest,
+            Some(Sweep { until, .. }) => {
+                Some(earliest.map_or(*until, |earliest| earliest.min(*until)))
+            }
+        };
+        earliest.map(Wake::Venue)
     }
 }
 

@@ -626,3 +626,114 @@ fn balances_are_the_sum_of_fills() {
         assert!(fills > 200, "{fills} fills");
     }
 }
+
+/// An event of the market, and when it was received: a trade of `instant`, or an ask.
+#[derive(Clone, Copy)]
+enum Heard {
+    Sold(i64, &'static str, &'static str),
+    Ask(&'static str, &'static str),
+}
+
+#[test]
+fn what_one_taker_brings_is_one_fill() {
+    use Heard::{Ask, Sold};
+    /// What a buy of 2 at 100.5 is told, which is alone there: quantity, fee and instant of fills.
+    #[track_caller]
+    fn check(label: &str, latency: i64, heard: &[(i64, Heard)], expected: &[(&str, &str, i64)]) {
+        let micros = u64::try_from(latency).unwrap() * 1_000;
+        let mut venue = venue(LatencyModel::Constant { micros }, fees("0.001", "0.002"));
+        let mut effects = Vec::new();
+        let mut update = 1;
+        venue.on_market(at(0), &quote(at(0), update, ("100", "2"), ("101", "3")));
+        let new = order("buy 2 @ 100.5 gtc");
+        venue.act(at(0), VenueAction::Submit { client_order_id: name(1), new });
+        let wake = |venue: &mut LocalVenue, until: i64, effects: &mut Vec<VenueEffect>| {
+            while let Some(Wake::Venue(due)) =
+                venue.wake_at().filter(|wake| matches!(wake, Wake::Venue(due) if *due <= at(until)))
+            {
+                venue.step(Moment::same(due), VenueInput::Wake, effects);
+            }
+        };
+        for (received, heard) in heard {
+            wake(&mut venue, *received, &mut effects);
+            update += 1;
+            let event = match heard {
+                Sold(instant, price, quantity) => {
+                    let sold = trade(at(*instant), px(price), qty(quantity), Side::Sell);
+                    match sold {
+                        MarketEvent::Trade(sold) => {
+                            MarketEvent::Trade(model::Trade { received_at: at(*received), ..sold })
+                        }
+                        other => other,
+                    }
+                }
+                Ask(price, quantity) => {
+                    quote(at(*received), update, ("99", "1"), (price, quantity))
+                }
+            };
+            venue.step(Moment::same(at(*received)), VenueInput::Market(&event), &mut effects);
+        }
+        wake(&mut venue, 10_000, &mut effects);
+        let told: Vec<(String, String, i64)> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                VenueEffect::Event(VenueEvent::Filled { fill, .. }) => Some(*fill),
+                _ => None,
+            })
+            .map(|fill| {
+                let after = fill.event_at.nanos_since(at(0)) / 1_000_000;
+                (fill.quantity.to_string(), fill.fee.to_string(), after)
+            })
+            .collect();
+        let told: Vec<(&str, &str, i64)> =
+            told.iter().map(|(q, fee, after)| (q.as_str(), fee.as_str(), *after)).collect();
+        assert_eq!(told, expected, "{label}");
+        // Nothing is booked twice, nothing forgotten.
+        let bought: Amount = expected.iter().map(|(q, fee, _)| amount(q) - amount(fee)).sum();
+        let held = venue.account.get(asset("BTC"));
+        assert_eq!(held.free, amount("5") + bought, "{label}");
+    }
+    let one = [(40, Sold(40, "100.5", "0.5")), (41, Sold(40, "100.5", "0.7"))];
+    let all = "0.0012";
+    check("one taker", 25, &one, &[("1.20000000", all, 40)]);
+    check("no latency", 0, &one, &[("0.50000000", "0.0005", 40), ("0.70000000", "0.0007", 41)]);
+    let through = [(40, Sold(40, "100.5", "0.5")), (41, Sold(40, "100.2", "0.7"))];
+    check("through levels", 25, &through, &[("1.20000000", all, 40)]);
+    let two = [(40, Sold(40, "100.5", "0.5")), (41, Sold(41, "100.5", "0.7"))];
+    let apart = [("0.50000000", "0.0005", 40), ("0.70000000", "0.0007", 41)];
+    check("two instants", 25, &two, &apart);
+    let back = [(40, Sold(40, "100.2", "0.5")), (41, Sold(40, "100.5", "0.7"))];
+    check("a better price is another's", 25, &back, &apart);
+    let whole = [(40, Sold(40, "100.5", "1.5")), (41, Sold(40, "100.5", "1.5"))];
+    check("no more than it wants", 25, &whole, &[("2.00000000", "0.002", 40)]);
+    let late = [(40, Sold(40, "100.5", "0.5")), (70, Sold(40, "100.5", "0.7"))];
+    let told = [("0.50000000", "0.0005", 40), ("0.70000000", "0.0007", 70)];
+    check("told already", 25, &late, &told);
+    let left = [(40, Sold(40, "100.5", "0.5")), (41, Ask("100.3", "0.7"))];
+    check("what it leaves on the book", 25, &left, &[("1.20000000", all, 40)]);
+    let first = [(40, Ask("100.3", "0.5")), (41, Sold(40, "100.5", "0.7"))];
+    check("the book first", 25, &first, &[("1.20000000", all, 40)]);
+    let others = [(40, Sold(40, "100.5", "0.5")), (46, Ask("100.3", "0.7"))];
+    let told = [("0.50000000", "0.0005", 40), ("0.70000000", "0.0007", 46)];
+    check("another order's", 25, &others, &told);
+}
+
+#[test]
+fn a_fill_that_waits_is_told_before_anything_that_comes_later() {
+    let mut venue = venue(LatencyModel::Constant { micros: 25_000 }, Fees::NONE);
+    let mut effects = Vec::new();
+    venue.on_market(at(0), &quote(at(0), 1, ("100", "2"), ("101", "3")));
+    let new = order("buy 2 @ 100.5 gtc");
+    venue.act(at(0), VenueAction::Submit { client_order_id: name(1), new });
+    venue.on_market(at(40), &trade(at(40), px("100.5"), qty("0.5"), Side::Sell));
+    venue.act(at(41), VenueAction::Cancel { instrument: BTC, client_order_id: name(1) });
+    venue.deliver(at(100), &mut effects);
+    let fills = effects.iter().position(|effect| {
+        matches!(effect, VenueEffect::Event(VenueEvent::Filled { fill, .. }) if fill.event_at == at(40))
+    });
+    let canceled = effects.iter().position(|effect| {
+        matches!(effect, VenueEffect::Event(VenueEvent::OrderChanged(order))
+            if order.status == OrderStatus::Canceled && order.executed_quantity == qty("0.5"))
+    });
+    assert!(fills.unwrap() < canceled.unwrap(), "{effects:?}");
+}

@@ -9,6 +9,7 @@
 
 mod check;
 mod consistency;
+mod decisive;
 mod diagnostic;
 mod document;
 mod engine;

@@ -1,5 +1,6 @@
 //! From files, environment and flags to a checked configuration, or to all of its errors.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kernel::parameters::{ParameterError, ParameterSet, Parameters};
@@ -7,6 +8,7 @@ use kernel::strategy::StrategyEntry;
 use toml::de::{DeTable, DeValue};
 
 use super::consistency::{self, Purpose};
+use super::decisive;
 use super::diagnostic::{ConfigErrors, Diagnostic, Place};
 use super::engine::EngineConfig;
 use super::engine_keys::ENGINE_KEYS;
@@ -28,6 +30,8 @@ pub struct Config {
     pub strategies: Vec<StrategyConfig>,
     /// Changes when any setting changes.
     pub hash: ConfigHash,
+    /// The settings that decide what is traded, by key.
+    pub decisive: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -87,8 +91,10 @@ fn resolve(
     ConfigErrors::unless_empty(diagnostics)?;
 
     let hash = ConfigHash::of(&merged, strategies.iter().map(|resolved| &resolved.merged));
+    let by_id = strategies.iter().map(|resolved| (resolved.config.id.as_str(), &resolved.merged));
+    let decisive = decisive::settings(&merged, by_id);
     let strategies = strategies.into_iter().map(|resolved| resolved.config).collect();
-    Ok(Config { engine, strategies, hash })
+    Ok(Config { engine, strategies, hash, decisive })
 }
 
 fn engine_layers(

@@ -204,6 +204,7 @@ fn foundation(
         now: assembly.clock.now(),
         fees,
         opening_prices: assembly.opening_prices.clone(),
+        settings: assembly.config.decisive.clone(),
         feed: None,
         venue: None,
     }

@@ -1,5 +1,6 @@
 //! The machines of a run: built alike for the actors, and for a replay that has none.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub struct Foundation {
     /// did not ask.
     #[serde(default)]
     pub opening_prices: Vec<(InstrumentId, Price)>,
+    /// The settings that decide what is traded, by key; none in recordings of builds that did not
+    /// write them down.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// What the feed was made of; nothing in recordings of builds that did not write it down.
     #[serde(default)]
     pub feed: Option<FeedSetup>,

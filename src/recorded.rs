@@ -4,6 +4,9 @@
 //! synchronised and bars closed as they were in the run, and every event has the instant at which
 //! the run received it. What belongs here: reading. What does not: what is run over it.
 
+mod interruptions;
+mod seats;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,10 +15,16 @@ use binance::BinanceFeed;
 use kernel::feed::{FeedEffect, FeedMachine};
 use kernel::replay::{Delivered, FeedDelivered, HostDelivered};
 use kernel::wire::Moment;
-use model::{Bar, InstrumentId, Interval, MarketEvent, Timestamp, Trade, TradeId};
+use model::{Bar, InstrumentId, Interval, MarketEvent, StrategyId, Timestamp, Trade, TradeId};
 use store::deliveries::DeliveryReader;
 
 use crate::wiring::{FeedSetup, Foundation};
+
+pub use interruptions::{InterruptedBy, Interruption};
+pub use seats::RecordedSeat;
+
+use interruptions::Interruptions;
+use seats::Seats;
 
 /// A recorded run, looked through once.
 #[derive(Debug)]
@@ -28,6 +37,10 @@ pub struct RecordedRun {
     pub from: Timestamp,
     /// When its first strategy stopped, or its last input came.
     pub to: Timestamp,
+    /// How its strategies began, in the order in which they did.
+    pub seats: Vec<RecordedSeat>,
+    /// When it could not trade as it wished, oldest first.
+    pub interruptions: Vec<Interruption>,
     /// History that its strategies were warmed up with.
     past: Vec<MarketEvent>,
 }
@@ -47,6 +60,9 @@ impl RecordedRun {
         let recorded = foundation.feed.clone();
         let mut feed = recorded
             .ok_or_else(|| unusable("recorded by a build that can't be read as history"))?;
+        if foundation.fees.len() != foundation.instruments.len() {
+            return Err(unusable("it does not say what each instrument's fills cost"));
+        }
         // Matching goes by the whole book, whether or not the run's strategies looked at it.
         feed.policy.publish_depth = true;
         let mut outline = Outline::new(feed.build(&foundation));
@@ -57,7 +73,17 @@ impl RecordedRun {
         let to =
             outline.to.unwrap_or_else(|| outline.last.after(std::time::Duration::from_nanos(1)));
         let past = outline.past(foundation.now.venue.min(from));
-        Ok(Self { directory: directory.to_owned(), foundation, feed, from, to, past })
+        let Outline { seats, interruptions, .. } = outline;
+        Ok(Self {
+            directory: directory.to_owned(),
+            foundation,
+            feed,
+            from,
+            to,
+            seats: seats.into_started(),
+            interruptions: interruptions.into_all(),
+            past,
+        })
     }
 
     /// Its directory.
@@ -89,14 +115,28 @@ impl RecordedRun {
     /// # Errors
     /// See [`SourceError`].
     pub fn events(&self) -> Result<RecordedEvents, SourceError> {
+        let received = self.received()?;
+        Ok(RecordedEvents {
+            past: self.past.clone(),
+            news: News::after(&self.past),
+            has_begun: false,
+            ..received
+        })
+    }
+
+    /// What was received, all of it and nothing else.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub fn received(&self) -> Result<RecordedEvents, SourceError> {
         let (reader, _) = DeliveryReader::open::<Foundation>(&self.directory)?;
         Ok(RecordedEvents {
             reader,
             feed: self.feed.build(&self.foundation),
             effects: Vec::new(),
-            past: self.past.clone(),
-            news: News::after(&self.past),
-            has_begun: false,
+            past: Vec::new(),
+            news: News::default(),
+            has_begun: true,
         })
     }
 }
@@ -108,6 +148,8 @@ struct Outline {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     last: Timestamp,
+    seats: Seats,
+    interruptions: Interruptions,
     /// Each once, however many strategies asked for it.
     bars: BTreeMap<(InstrumentId, Interval, Timestamp), Bar>,
     trades: BTreeMap<(InstrumentId, TradeId), Trade>,
@@ -121,6 +163,8 @@ impl Outline {
             from: None,
             to: None,
             last: Timestamp::EPOCH,
+            seats: Seats::default(),
+            interruptions: Interruptions::default(),
             bars: BTreeMap::new(),
             trades: BTreeMap::new(),
         }
@@ -128,21 +172,25 @@ impl Outline {
 
     fn take(&mut self, now: Moment, input: Delivered) {
         self.last = self.last.max(now.venue);
+        self.interruptions.take(now.venue, &input);
         match input {
             // What the feed fetches later is for strategies that start anew.
             Delivered::Feed(input) if self.from.is_none() => self.take_feed(now, input),
-            Delivered::Strategy(_, HostDelivered::Start) => {
-                self.from.get_or_insert(now.venue);
-            }
-            Delivered::Strategy(_, HostDelivered::Stop) => {
-                self.to.get_or_insert(now.venue);
-            }
+            Delivered::Strategy(strategy, input) => self.take_host(now.venue, strategy, input),
             Delivered::Feed(_)
             | Delivered::Risk(_)
             | Delivered::Execution(_)
-            | Delivered::Venue(_)
-            | Delivered::Strategy(..) => {}
+            | Delivered::Venue(_) => {}
         }
+    }
+
+    fn take_host(&mut self, now: Timestamp, strategy: StrategyId, input: HostDelivered) {
+        if input == HostDelivered::Start {
+            self.from.get_or_insert(now);
+        } else if input == HostDelivered::Stop {
+            self.to.get_or_insert(now);
+        }
+        self.seats.take(strategy, now, input);
     }
 
     fn take_feed(&mut self, now: Moment, input: FeedDelivered) {
@@ -164,9 +212,9 @@ impl Outline {
     }
 
     /// The history, received before anything else.
-    fn past(self, received_at: Timestamp) -> Vec<MarketEvent> {
-        let bars = self.bars.into_values().map(|bar| Bar { received_at, ..bar });
-        let trades = self.trades.into_values().map(|trade| Trade { received_at, ..trade });
+    fn past(&self, received_at: Timestamp) -> Vec<MarketEvent> {
+        let bars = self.bars.values().map(|bar| Bar { received_at, ..*bar });
+        let trades = self.trades.values().map(|trade| Trade { received_at, ..*trade });
         bars.map(MarketEvent::Bar).chain(trades.map(MarketEvent::Trade)).collect()
     }
 }
@@ -185,7 +233,7 @@ fn step(
 }
 
 /// What the history has already is passed over when the stream has it too.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct News {
     bars: BTreeMap<(InstrumentId, Interval), Timestamp>,
     trades: BTreeMap<InstrumentId, TradeId>,

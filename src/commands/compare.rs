@@ -1,5 +1,6 @@
 //! `tickwright compare`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kernel::strategy::StrategyEntry;
@@ -14,7 +15,7 @@ use crate::compare::{
 use crate::config::{Config, Override};
 use crate::inspect::only_journal;
 use crate::recorded::RecordedRun;
-use crate::wiring::newest_recording;
+use crate::wiring::{Foundation, newest_recording, recordings_directory};
 
 /// How many differences are shown unless all are asked for.
 const SHOWN: usize = 10;
@@ -24,11 +25,10 @@ const SHOWN: usize = 10;
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &CompareArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
-    let config = args.config.load(Vec::new(), kinds)?;
-    // `run --state-dir` is a setting too.
+    // As by `run --state-dir`.
     let directory = Override::of_flag("RUN", "state_dir", args.run.to_string_lossy());
-    let hashes = [config.hash, args.config.load(vec![directory], kinds)?.hash];
-    let comparison = compared(args, &config, &hashes.map(|hash| hash.to_string()), kinds)?;
+    let config = args.config.load(vec![directory], kinds)?;
+    let comparison = compared(args, &config, kinds)?;
     if args.json {
         println!("{}", serde_json::to_string(&comparison).expect("plain values"));
     } else {
@@ -40,20 +40,17 @@ pub fn execute(args: &CompareArgs, kinds: &'static [StrategyEntry]) -> Result<Ex
 fn compared(
     args: &CompareArgs,
     config: &Config,
-    hashes: &[String],
     kinds: &'static [StrategyEntry],
 ) -> Result<Comparison, Failure> {
-    let recorded = RecordedRun::open(&recording(args)?).map_err(|error| unreadable(&error))?;
+    let recorded =
+        RecordedRun::open(&recording(args, config)?).map_err(|error| unreadable(&error))?;
     let journal = match &args.journal {
         Some(journal) => journal.clone(),
         None => only_journal(&args.run)?,
     };
     let run = orders_of_journal(&JournalReader::open(&journal)?, &recorded)?;
     let run = look(&recorded, run).map_err(|error| unreadable(&error))?;
-    let mut warnings = Vec::new();
-    if !hashes.contains(&recorded.foundation.config_hash) {
-        warnings.push("the settings are not all those of the run".to_owned());
-    }
+    let warnings = set_otherwise(config, &recorded.foundation);
     let (orders, names) = match &args.backtest {
         Some(directory) => {
             let instruments = &recorded.foundation.instruments;
@@ -75,8 +72,26 @@ fn compared(
     Ok(Comparison { warnings, models: names, ..comparison })
 }
 
-fn recording(args: &CompareArgs) -> Result<PathBuf, Failure> {
-    let directory = args.run.join("recordings");
+/// Which settings that decide what is traded are not those of the run.
+fn set_otherwise(config: &Config, run: &Foundation) -> Vec<String> {
+    if run.settings.is_empty() {
+        let is_same = run.config_hash == config.hash.to_string();
+        let text = "the recording does not tell its settings: these may be others";
+        return if is_same { Vec::new() } else { vec![text.to_owned()] };
+    }
+    let keys: BTreeSet<&String> = run.settings.keys().chain(config.decisive.keys()).collect();
+    let differs = |key: &&String| run.settings.get(*key) != config.decisive.get(*key);
+    let told = |key: &String| {
+        let of = |settings: &BTreeMap<String, String>| {
+            settings.get(key).map_or("not set".to_owned(), |value| format!("`{value}`"))
+        };
+        format!("{key} is {}, in the run {}", of(&config.decisive), of(&run.settings))
+    };
+    keys.into_iter().filter(differs).map(told).collect()
+}
+
+fn recording(args: &CompareArgs, config: &Config) -> Result<PathBuf, Failure> {
+    let directory = recordings_directory(config);
     let found = args.recording.clone().or_else(|| newest_recording(&directory));
     found.ok_or_else(|| nothing_recorded(&directory))
 }

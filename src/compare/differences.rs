@@ -1,13 +1,15 @@
 //! What differs between an order and its counterpart, and why as far as both records tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use model::{Price, Quantity, Symbol, Timestamp};
+use model::{CancelReason, Level, Price, Quantity, Symbol, Timestamp};
 use serde::Serialize;
 
 use super::market::Sight;
 use super::orders::{OrderRecord, Outcome};
 use super::pairs::Pair;
+use crate::recorded::Interruption;
 
 /// The orders of one side, each with its market.
 pub struct Side<'a> {
@@ -21,6 +23,8 @@ pub struct Side<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Because {
+    /// The run could not trade as it wished.
+    Halt,
     /// The strategy held something else by then, after an order that was filled differently.
     Position,
     /// The other side's earlier order was still working, or gone already.
@@ -29,7 +33,7 @@ pub enum Because {
     Gate,
     /// The venue refused or ended it on one side.
     Venue,
-    /// It rested, and did not fare alike in the queue.
+    /// It rested where something was traded, and was not served alike.
     Queue,
     /// It was taken back before, or after, what filled it on the other side.
     CancelTime,
@@ -46,6 +50,7 @@ impl Because {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Halt => "halt",
             Self::Position => "position",
             Self::WorkingOrder => "working order",
             Self::Gate => "gate",
@@ -74,10 +79,40 @@ pub struct Difference {
     pub explanation: String,
 }
 
+/// What kept the run from trading.
+#[derive(Clone, Copy)]
+pub struct Halts<'a> {
+    /// Oldest first.
+    pub interruptions: &'a [Interruption],
+    /// The run's strategies, by number.
+    pub strategies: &'a [String],
+}
+
+impl Halts<'_> {
+    /// The first that kept an order like this from being traded at some time of a span.
+    fn of(&self, order: &OrderRecord, from: Timestamp, to: Timestamp) -> Option<&Interruption> {
+        let strategy = self.strategies.iter().position(|name| *name == order.strategy)?;
+        let strategy = model::StrategyId(u16::try_from(strategy).ok()?);
+        self.interruptions.iter().find(|interruption| {
+            interruption.concerns(strategy, order.instrument, order.role)
+                && interruption.is_within(from, to)
+        })
+    }
+}
+
 /// Every pair that differs.
-pub fn find(sides: &[Side<'_>; 2], pairs: &[Pair]) -> Vec<Difference> {
+pub fn find(sides: &[Side<'_>; 2], pairs: &[Pair], halts: Halts<'_>) -> Vec<Difference> {
     let books = [Positions::of(sides[0].orders), Positions::of(sides[1].orders)];
-    let mut finding = Finding { sides, books, culprits: BTreeMap::new() };
+    let alone = |own: fn(&Pair) -> Option<usize>, other: fn(&Pair) -> Option<usize>| {
+        let alone = pairs.iter().filter(|pair| other(pair).is_none());
+        alone.filter_map(own).collect::<BTreeSet<usize>>()
+    };
+    let alone = [
+        alone(|pair| pair.run, |pair| pair.backtest),
+        alone(|pair| pair.backtest, |pair| pair.run),
+    ];
+    let (culprits, last_apart) = (BTreeMap::new(), BTreeMap::new());
+    let mut finding = Finding { sides, books, halts, alone, culprits, last_apart };
     pairs.iter().filter_map(|pair| finding.look_at(*pair)).collect()
 }
 
@@ -116,8 +151,13 @@ impl<'a> Positions<'a> {
 struct Finding<'a> {
     sides: &'a [Side<'a>; 2],
     books: [Positions<'a>; 2],
+    halts: Halts<'a>,
+    /// Places of the orders of each side that have no counterpart.
+    alone: [BTreeSet<usize>; 2],
     /// The first order that made positions differ, while they do.
     culprits: BTreeMap<Line<'a>, &'a str>,
+    /// The last order that both decided, and by how many nanoseconds the backtest was later.
+    last_apart: BTreeMap<Line<'a>, (&'a str, i64)>,
 }
 
 impl<'a> Finding<'a> {
@@ -133,7 +173,11 @@ impl<'a> Finding<'a> {
             self.culprits.remove(&line);
         }
         let what = match (run, backtest) {
-            (Some((run, _)), Some((backtest, _))) => what_differs(run, backtest),
+            (Some((run, _)), Some((backtest, _))) => {
+                let apart = backtest.caused_at.nanos_since(run.caused_at);
+                self.last_apart.insert(line, (run.order.as_str(), apart));
+                what_differs(run, backtest)
+            }
             (Some(_), None) => vec!["only in the run".to_owned()],
             (None, Some(_)) => vec!["only in the backtest".to_owned()],
             (None, None) => return None,
@@ -184,6 +228,9 @@ impl<'a> Finding<'a> {
         (backtest, backtest_sight): (&OrderRecord, &Sight),
         held: (i128, i128),
     ) -> (Because, String) {
+        if let Some(told) = self.halted(run) {
+            return told;
+        }
         if let Some(told) = refused(run, backtest) {
             return told;
         }
@@ -191,24 +238,26 @@ impl<'a> Finding<'a> {
             if held.0 != held.1 {
                 return self.other_position(run, held);
             }
-            if let Some(told) = other_market(run, run_sight, backtest, backtest_sight) {
-                return told;
-            }
+            return other_market(run, run_sight, backtest, backtest_sight).unwrap_or_else(|| {
+                let text = "decided otherwise on the same market, holding the same".to_owned();
+                (Because::Unknown, text)
+            });
         }
         if run.has_taken() || backtest.has_taken() || run.price.is_none() {
             return met_market(run, run_sight, backtest, backtest_sight);
         }
-        if let Some(told) = taken_back(run, backtest) {
-            return told;
-        }
-        let Sight { traded_at, traded_beyond, .. } = run_sight;
-        let text = format!(
-            "while it rested in the run, {traded_at} traded at its price and {traded_beyond} beyond \
-             it; filled {} and in the backtest {}",
-            run.filled(),
-            backtest.filled()
-        );
-        (Because::Queue, text)
+        taken_back(run, backtest)
+            .or_else(|| not_there_yet(run, backtest))
+            .unwrap_or_else(|| in_the_queue(run, run_sight, backtest, backtest_sight))
+    }
+
+    /// An order of the run that the engine took back when trading stopped.
+    fn halted(&self, run: &OrderRecord) -> Option<(Because, String)> {
+        let by_engine = matches!(run.outcome, Outcome::Canceled(CancelReason::Engine));
+        let ended_at = run.ended_at.filter(|_| by_engine && run.submitted_at.is_some())?;
+        let halt = self.halts.of(run, run.caused_at, ended_at)?;
+        let text = format!("the engine took it back: {} from {}", halt.by.name(), halt.from);
+        Some((Because::Halt, text))
     }
 
     fn other_position(&self, order: &OrderRecord, held: (i128, i128)) -> (Because, String) {
@@ -229,6 +278,13 @@ impl<'a> Finding<'a> {
         other_name: &str,
         held: (i128, i128),
     ) -> (Because, String) {
+        if other == 0
+            && let Some(halt) = self.halts.of(order, order.caused_at, order.caused_at)
+        {
+            let until = halt.to.map_or(String::new(), |to| format!(" to {to}"));
+            let text = format!("in the run {}, from {}{until}", halt.by.name(), halt.from);
+            return (Because::Halt, text);
+        }
         if held.0 != held.1 {
             return self.other_position(order, held);
         }
@@ -253,24 +309,49 @@ impl<'a> Finding<'a> {
                 );
                 (Because::WorkingOrder, text)
             }
-            (Some(_), Some(_)) | (None, None) => {
-                let near = nearest(self.sides[other].orders, order);
-                let text = near.map_or_else(
-                    || format!("the {other_name} has no such order at all"),
-                    |near| {
-                        let apart_ms = near.caused_at.nanos_since(at) / 1_000_000;
-                        format!(
-                            "the {other_name} decided the nearest of the kind, {}, {apart_ms:+} ms \
-                             from it",
-                            near.order
-                        )
-                    },
+            (Some(_), Some(_)) | (None, None) => self.at_another_time(order, other, other_name),
+        }
+    }
+
+    /// The other side decided the like at another instant, or has not kept time with this one since
+    /// an earlier order.
+    fn at_another_time(
+        &self,
+        order: &OrderRecord,
+        other: usize,
+        other_name: &str,
+    ) -> (Because, String) {
+        let orders = self.sides[other].orders;
+        if let Some(near) = nearest(orders, &self.alone[other], order) {
+            let apart_ms = near.caused_at.nanos_since(order.caused_at) / 1_000_000;
+            let text = format!(
+                "the {other_name} decided the like, {}, {apart_ms:+} ms from it",
+                near.order
+            );
+            return (Because::DecisionTime, text);
+        }
+        let line = (order.strategy.as_str(), order.symbol);
+        match self.last_apart.get(&line) {
+            Some((last, apart)) if apart.unsigned_abs() >= KEPT_TIME => {
+                let text = format!(
+                    "the backtest decided the last order of both, {last}, {:+.1} ms from the run, \
+                     and what goes by a timer goes on from there",
+                    *apart as f64 / 1e6
                 );
                 (Because::DecisionTime, text)
+            }
+            Some(_) | None => {
+                let text = format!("nothing tells why the {other_name} has none");
+                (Because::Unknown, text)
             }
         }
     }
 }
+
+/// Decisions that are nearer than this are at the same time, in nanoseconds.
+const KEPT_TIME: u64 = 1_000_000;
+/// Orders without a counterpart that are farther apart are nothing to each other.
+const LIKE_WITHIN: Duration = Duration::from_secs(10);
 
 type Found<'a> = Option<(&'a OrderRecord, &'a Sight)>;
 
@@ -373,7 +454,56 @@ fn met_market(
         paid(run, run_sight),
         paid(backtest, backtest_sight)
     );
-    (Because::Latency, text)
+    match (run_sight.met, backtest_sight.met) {
+        (Some(one), Some(other)) if one != other => {
+            let text = format!("{text}; the market was {}, then {}", best(one), best(other));
+            (Because::Latency, text)
+        }
+        (Some(_), Some(_)) => (Because::Unknown, format!("{text}; the best prices were the same")),
+        (None, _) | (_, None) => (Because::Unknown, text),
+    }
+}
+
+fn best([bid, ask]: [Level; 2]) -> String {
+    format!("{} × {} / {} × {}", bid.price, bid.quantity, ask.price, ask.quantity)
+}
+
+/// What filled it on one side came before it had arrived on the other.
+fn not_there_yet(run: &OrderRecord, backtest: &OrderRecord) -> Option<(Because, String)> {
+    let told = |(late, late_name): (&OrderRecord, &str), (filled, name): (&OrderRecord, &str)| {
+        let (there_at, fill) = (late.answered_at?, filled.fills.first()?);
+        (late.filled() < filled.filled() && fill.at < there_at).then(|| {
+            let text = format!(
+                "in the {name} it was filled at {}; in the {late_name} its arrival was told at \
+                 {there_at}",
+                fill.at
+            );
+            (Because::Latency, text)
+        })
+    };
+    told((backtest, "backtest"), (run, "run"))
+        .or_else(|| told((run, "run"), (backtest, "backtest")))
+}
+
+/// It rested on both sides, at the same price and for as long as it mattered.
+fn in_the_queue(
+    run: &OrderRecord,
+    run_sight: &Sight,
+    backtest: &OrderRecord,
+    backtest_sight: &Sight,
+) -> (Because, String) {
+    let traded = |sight: &Sight| {
+        format!("{} traded at its price and {} beyond it", sight.traded_at, sight.traded_beyond)
+    };
+    let text = format!(
+        "while it rested in the run, {}, in the backtest {}; filled {} and in the backtest {}",
+        traded(run_sight),
+        traded(backtest_sight),
+        run.filled(),
+        backtest.filled()
+    );
+    let has_queued = run_sight.traded_at.is_positive() || backtest_sight.traded_at.is_positive();
+    (if has_queued { Because::Queue } else { Because::Unknown }, text)
 }
 
 /// One side took it back before what filled it on the other.
@@ -417,11 +547,21 @@ fn is_of_the_kind(order: &OrderRecord, like: &OrderRecord) -> bool {
     order.strategy == like.strategy && order.symbol == like.symbol && order.side == like.side
 }
 
-fn nearest<'a>(orders: &'a [OrderRecord], like: &OrderRecord) -> Option<&'a OrderRecord> {
-    let place = orders.partition_point(|order| order.caused_at < like.caused_at);
-    let before = orders[..place].iter().rev().take(LOOKED_BACK);
-    let after = orders[place..].iter().take(LOOKED_BACK);
-    let of_kind = |order: &&OrderRecord| is_of_the_kind(order, like);
-    let near = before.filter(of_kind).take(1).chain(after.filter(of_kind).take(1));
-    near.min_by_key(|order| order.caused_at.nanos_since(like.caused_at).unsigned_abs())
+/// The nearest order like this one among some.
+fn nearest<'a>(
+    orders: &'a [OrderRecord],
+    among: &BTreeSet<usize>,
+    like: &OrderRecord,
+) -> Option<&'a OrderRecord> {
+    let at = orders.partition_point(|order| order.caused_at < like.caused_at);
+    let apart = |order: &OrderRecord| order.caused_at.nanos_since(like.caused_at).unsigned_abs();
+    let is_near = |order: &&OrderRecord| u128::from(apart(order)) <= LIKE_WITHIN.as_nanos();
+    let is_like = |order: &&OrderRecord| is_of_the_kind(order, like) && order.kind == like.kind;
+    let order = |place: &usize| &orders[*place];
+    let before = among.range(..at).rev().map(order).take_while(is_near).find(is_like);
+    let after = among.range(at..).map(order).take_while(is_near).find(is_like);
+    before.into_iter().chain(after).min_by_key(|order| apart(order))
 }
+
+#[cfg(test)]
+mod tests;

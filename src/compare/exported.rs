@@ -139,17 +139,20 @@ impl Reading<'_> {
             }
             "denied" => Outcome::Denied(reason()?),
             "completed" => Outcome::Filled,
-            "canceled" => Outcome::Canceled(match reason()?.as_str() {
-                "requested" => CancelReason::Requested,
-                "replaced" => CancelReason::Replaced,
-                "engine" => CancelReason::Engine,
-                "venue" => CancelReason::Venue,
-                other => return Err(format!("`{other}` is no reason of a cancel")),
-            }),
+            "canceled" => {
+                let named = reason()?;
+                let known = CancelReason::ALL.into_iter().find(|known| known.name() == named);
+                let unknown = || format!("`{named}` is no reason of a cancel");
+                Outcome::Canceled(known.ok_or_else(unknown)?)
+            }
             "expired" => Outcome::Expired(reason()?),
             "rejected" => Outcome::Rejected(reason()?),
             "absent" => Outcome::Absent,
-            "triggered" | "cancel_rejected" | "outcome_unknown" => return Ok(()),
+            "outcome_unknown" => {
+                record.was_unknown = true;
+                return Ok(());
+            }
+            "triggered" | "cancel_rejected" => return Ok(()),
             other => return Err(format!("`{other}` is no event of an order")),
         };
         record.outcome = outcome;
@@ -190,6 +193,11 @@ impl Reading<'_> {
     }
 }
 
+fn role(text: &str) -> Result<Role, String> {
+    let known = Role::ALL.into_iter().find(|known| known.name() == text);
+    known.ok_or_else(|| format!("`{text}` is no role"))
+}
+
 fn wanted(
     row: &Row<'_>,
     order: String,
@@ -204,17 +212,13 @@ fn wanted(
         instrument,
         side: row.side()?,
         kind: row.text("type")?.to_owned(),
-        role: match row.text("role")? {
-            "entry" => Role::Entry,
-            "exit" => Role::Exit,
-            "protective" => Role::Protective,
-            other => return Err(format!("`{other}` is no role")),
-        },
+        role: role(row.text("role")?)?,
         price: row.maybe("price")?,
         stop_price: row.maybe("stop_price")?,
         quantity: row.maybe("quantity")?,
         caused_at,
         is_replacement: false,
+        was_unknown: false,
         cancel_at: None,
         submitted_at: None,
         answered_at: None,

@@ -1,6 +1,6 @@
 //! Figures of both sides, for all orders and by strategy and symbol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{Amount, Asset, Instruments, Liquidity, Symbol};
@@ -24,7 +24,9 @@ pub struct Figures {
     pub filled_orders: usize,
     /// Executions.
     pub fills: usize,
-    /// Executed quantity of ordered quantity, of orders by base quantity; weighted by price.
+    /// Executed quantity of ordered quantity, of orders by base quantity; weighted by price. Like
+    /// every figure that is weighted by worth, none for orders in several quote assets, whose worth
+    /// can't be added.
     pub fill_rate: Option<f64>,
     /// Share of what was executed that rested.
     pub maker_share: Option<f64>,
@@ -105,7 +107,10 @@ fn figures(
     let (mut answers, mut first_fills) = (Vec::new(), Vec::new());
     let mut fees = 0.0;
     let own = side.orders.iter().zip(side.sights).filter(|(order, _)| is_own(order));
+    let mut quotes: BTreeSet<Asset> = BTreeSet::new();
     for (order, sight) in own {
+        let quote = instruments.get(order.instrument).quote;
+        quotes.insert(quote);
         if !order.was_sent() {
             figures.denied += 1;
             continue;
@@ -123,7 +128,6 @@ fn figures(
             notional += worth;
             rested += if fill.liquidity == Liquidity::Maker { worth } else { 0.0 };
             fees += fill.fee_in_quote.to_f64();
-            let quote = instruments.get(order.instrument).quote;
             *figures.fees.entry(quote).or_insert(Amount::ZERO) += fill.fee_in_quote;
         }
         if let Some(bps) = slippage_bps(order, sight) {
@@ -133,11 +137,13 @@ fn figures(
         answers.extend(trip(order));
         first_fills.extend(order.fills.first().map(|fill| fill.at.since(order.caused_at)));
     }
-    figures.fill_rate = ratio(executed, ordered);
-    figures.maker_share = ratio(rested, notional);
-    figures.taker_slippage_bps = takers.value();
-    figures.maker_slippage_bps = makers.value();
-    figures.fee_bps = ratio(fees * 10_000.0, notional);
+    if quotes.len() <= 1 {
+        figures.fill_rate = ratio(executed, ordered);
+        figures.maker_share = ratio(rested, notional);
+        figures.taker_slippage_bps = takers.value();
+        figures.maker_slippage_bps = makers.value();
+        figures.fee_bps = ratio(fees * 10_000.0, notional);
+    }
     figures.answer_ms = quantile(&mut answers, 0.5).map(|trip| trip.as_secs_f64() * 1e3);
     figures.first_fill_s = quantile(&mut first_fills, 0.5).map(|time| time.as_secs_f64());
     figures
@@ -207,5 +213,47 @@ fn fill_times(
         median_ms: quantile(&mut times, 0.5).map(ms),
         p90_ms: quantile(&mut times, 0.9).map(ms),
         median_price_bps: prices.get(prices.len().saturating_sub(1) / 2).copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{InstrumentId, NewOrder, Price, Quantity, Side as OrderSide, Timestamp};
+
+    use super::*;
+    use crate::compare::orders::Execution;
+    use crate::compare::testing::instruments;
+
+    fn bought(instrument: u16, quote: &str, fee: &str) -> OrderRecord {
+        let at = Timestamp::from_millis(1);
+        let new = NewOrder::market(InstrumentId(instrument), OrderSide::Buy, Quantity::ONE);
+        let symbol = Symbol::new(&format!("BTC{quote}")).unwrap();
+        let wanted = OrderRecord::wanted(quote.to_owned(), "a", symbol, &new, at);
+        let fill = Execution {
+            at,
+            price: Price::from_units(100 * 100_000_000),
+            quantity: Quantity::ONE,
+            liquidity: Liquidity::Taker,
+            trade: None,
+            fee_in_quote: fee.parse().unwrap(),
+        };
+        OrderRecord { fills: vec![fill], outcome: Outcome::Filled, ..wanted }
+    }
+
+    #[test]
+    fn worth_in_several_quote_assets_is_not_added() {
+        let instruments = instruments(&["USDT", "EUR"]);
+        let orders = [bought(0, "USDT", "0.1"), bought(1, "EUR", "0.3")];
+        let last = Some(Price::from_units(100 * 100_000_000));
+        let sights = [Sight { last, ..Sight::default() }; 2];
+        let side = || Side { orders: &orders, sights: &sights };
+        let groups = groups(&[side(), side()], &[], &instruments);
+        let told: Vec<(usize, Option<f64>, Option<f64>, usize)> = groups
+            .iter()
+            .map(|group| &group.run)
+            .map(|run| (run.fills, run.fee_bps, run.fill_rate, run.fees.len()))
+            .collect();
+        let (whole, usdt, eur) = (Some(1.0), Some(10.0), Some(30.0));
+        assert_eq!(told, [(2, None, None, 2), (1, eur, whole, 1), (1, usdt, whole, 1)]);
     }
 }

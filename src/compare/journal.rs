@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel::journal::{JournalError, Record};
-use model::{Amount, FillKey, OrderEventKind, OrderId, Timestamp};
+use model::{Amount, FillKey, OrderEventKind, OrderId};
 use store::journal::JournalReader;
 
 use super::orders::{OrderRecord, Orders};
@@ -22,7 +22,7 @@ pub fn orders(
     let (epoch, instruments) = (foundation.epoch, &*foundation.instruments);
     let ledger = journal.ledger()?;
     let mut orders = Orders::default();
-    let mut fills: BTreeMap<FillKey, (OrderId, Timestamp)> = BTreeMap::new();
+    let mut fills: BTreeMap<FillKey, OrderId> = BTreeMap::new();
     journal.replay_after(0, &mut |_, record| match record {
         Record::OrderIntended(intent) if intent.order.epoch == epoch => {
             if (recorded.from..recorded.to).contains(&intent.caused_at) {
@@ -37,14 +37,14 @@ pub fn orders(
                 return;
             }
             if let OrderEventKind::Filled { fill, .. } = &event.kind {
-                fills.insert(fill.key, (event.order, fill.event_at));
+                fills.insert(fill.key, event.order);
             }
             orders.change(&event, instruments, Amount::ZERO);
         }
         Record::CancelIntended { order, at, .. } => orders.cancel(order, at),
         Record::FeeValued { key, in_quote } => {
-            if let Some((order, at)) = fills.get(&key) {
-                orders.value_fee(*order, *at, in_quote);
+            if let Some(order) = fills.get(&key) {
+                orders.value_fee(*order, key.trade, in_quote);
             }
         }
         Record::OrderIntended(_)

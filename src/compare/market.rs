@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backtest::source::{EventSource, SourceError};
-use model::{InstrumentId, MarketEvent, Price, Quantity, Side, Timestamp, Trade};
+use model::{InstrumentId, Level, MarketEvent, Price, Quantity, Side, Timestamp, Trade};
 use serde::Serialize;
 
 use super::orders::OrderRecord;
@@ -18,6 +18,8 @@ pub struct Sight {
     pub ask: Option<Price>,
     /// Last price.
     pub last: Option<Price>,
+    /// Best bid and ask when the venue's first word of it, or its first fill, was due.
+    pub met: Option<[Level; 2]>,
     /// Traded at its limit while it worked, by those who could have met it.
     pub traded_at: Quantity,
     /// Traded beyond its limit while it worked.
@@ -37,9 +39,15 @@ impl Sight {
 
 #[derive(Clone, Copy, Default)]
 struct Newest {
-    bid: Option<Price>,
-    ask: Option<Price>,
+    best: Option<[Level; 2]>,
     last: Option<Price>,
+}
+
+impl Newest {
+    fn sight(&self) -> Sight {
+        let price = |side: usize| self.best.map(|best| best[side].price);
+        Sight { bid: price(0), ask: price(1), last: self.last, ..Sight::default() }
+    }
 }
 
 /// The markets of orders, and how long the news of them took.
@@ -49,6 +57,12 @@ pub struct Looked {
     pub sights: Vec<Sight>,
     /// Median time from a trade to its receipt.
     pub feed_lag: Duration,
+}
+
+/// When an order met the market, as far as the records tell: at its first fill, or by its answer.
+fn met_at(order: &OrderRecord) -> Option<Timestamp> {
+    let first_fill = order.fills.first().map(|fill| fill.at);
+    first_fill.into_iter().chain(order.answered_at).min()
 }
 
 /// So many trades tell how long news takes.
@@ -61,6 +75,7 @@ pub fn look(mut source: impl EventSource, orders: &[OrderRecord]) -> Result<Look
         sights: vec![Sight::default(); orders.len()],
         next: 0,
         working: Vec::new(),
+        coming: Vec::new(),
         newest: BTreeMap::new(),
         lags: Vec::new(),
     };
@@ -84,6 +99,8 @@ struct Looking<'a> {
     sights: Vec<Sight>,
     next: usize,
     working: Vec<usize>,
+    /// Those that the venue has not answered yet.
+    coming: Vec<usize>,
     newest: BTreeMap<InstrumentId, Newest>,
     lags: Vec<Duration>,
 }
@@ -95,24 +112,33 @@ impl Looking<'_> {
         Looked { sights: self.sights, feed_lag }
     }
 
-    /// Orders that were caused before an event that is not taken yet.
+    /// Orders that were caused, or arrived, before an event that is not taken yet.
     fn see_orders_before(&mut self, at: Timestamp) {
         while let Some(order) = self.orders.get(self.next).filter(|order| order.caused_at < at) {
-            let Newest { bid, ask, last } =
-                self.newest.get(&order.instrument).copied().unwrap_or_default();
-            self.sights[self.next] = Sight { bid, ask, last, ..Sight::default() };
+            let newest = self.newest.get(&order.instrument).copied().unwrap_or_default();
+            self.sights[self.next] = newest.sight();
+            self.coming.push(self.next);
             if order.price.is_some() && order.was_sent() {
                 self.working.push(self.next);
             }
             self.next += 1;
         }
+        let (orders, sights, newest) = (self.orders, &mut self.sights, &self.newest);
+        self.coming.retain(|place| {
+            let order = &orders[*place];
+            let is_there = met_at(order).is_some_and(|met_at| met_at < at);
+            if is_there {
+                sights[*place].met = newest.get(&order.instrument).and_then(|it| it.best);
+            }
+            !is_there && order.ended_at.is_none_or(|ended_at| ended_at >= at)
+        });
     }
 
     fn take(&mut self, event: &MarketEvent) {
         let newest = self.newest.entry(event.instrument()).or_default();
         match event {
             MarketEvent::Quote(quote) => {
-                (newest.bid, newest.ask) = (Some(quote.bid.price), Some(quote.ask.price));
+                newest.best = Some([quote.bid, quote.ask]);
             }
             MarketEvent::Trade(trade) => {
                 newest.last = Some(trade.price);

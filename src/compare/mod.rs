@@ -15,6 +15,8 @@ mod orders;
 mod pairs;
 mod rerun;
 mod show;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ pub use journal::orders as orders_of_journal;
 pub use orders::{Execution, OrderRecord, Outcome};
 pub use rerun::{Latency, Rerun, RerunError, rerun};
 
-use crate::recorded::RecordedRun;
+use crate::recorded::{Interruption, RecordedRun};
 
 /// Both sides, compared.
 #[derive(Debug, Serialize)]
@@ -46,6 +48,8 @@ pub struct Comparison {
     pub feed_lag_ms: f64,
     /// All orders together, then by strategy and symbol.
     pub groups: Vec<Group>,
+    /// When the run could not trade as it wished.
+    pub interruptions: Vec<Interruption>,
     /// How many orders have a counterpart that fared as they did.
     pub alike: usize,
     /// Orders that have none, or one that fared otherwise; oldest first.
@@ -68,7 +72,7 @@ pub struct Looked {
 /// # Errors
 /// When the recording can't be read.
 pub fn look(recorded: &RecordedRun, orders: Vec<OrderRecord>) -> Result<Looked, SourceError> {
-    let source = Span::until(recorded.events()?, recorded.to);
+    let source = Span::until(recorded.received()?, recorded.to);
     let market::Looked { sights, feed_lag } = market::look(source, &orders)?;
     Ok(Looked { orders, sights, feed_lag })
 }
@@ -85,8 +89,13 @@ pub fn compare(
     let sides = [run, backtest]
         .map(|side| differences::Side { orders: &side.orders, sights: &side.sights });
     let pairs = pairs::pair(&run.orders, &backtest.orders, within);
-    let differences = differences::find(&sides, &pairs);
+    let halts = differences::Halts {
+        interruptions: &recorded.interruptions,
+        strategies: recorded.foundation.ledger.strategies(),
+    };
+    let differences = differences::find(&sides, &pairs, halts);
     let groups = figures::groups(&sides, &pairs, &recorded.foundation.instruments);
+    let in_span = |halt: &Interruption| halt.is_within(recorded.from, recorded.to);
     Comparison {
         from: recorded.from,
         to: recorded.to,
@@ -94,6 +103,7 @@ pub fn compare(
         models: Vec::new(),
         feed_lag_ms: run.feed_lag.as_secs_f64() * 1e3,
         groups,
+        interruptions: recorded.interruptions.iter().copied().filter(in_span).collect(),
         alike: pairs.len() - differences.len(),
         differences,
     }

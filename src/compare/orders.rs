@@ -76,6 +76,8 @@ pub struct OrderRecord {
     pub caused_at: Timestamp,
     /// Whether it waited until the order that it replaced was gone.
     pub is_replacement: bool,
+    /// Whether an answer about it was lost.
+    pub was_unknown: bool,
     /// When it was decided to take it back.
     pub cancel_at: Option<Timestamp>,
     /// When it was handed to the connection.
@@ -116,6 +118,7 @@ impl OrderRecord {
             },
             caused_at,
             is_replacement: false,
+            was_unknown: false,
             cancel_at: None,
             submitted_at: None,
             answered_at: None,
@@ -172,9 +175,15 @@ impl Orders {
         replaces: Option<OrderId>,
         caused_at: Timestamp,
     ) {
-        let symbol = instruments.get(new.instrument).symbol;
+        let instrument = instruments.get(new.instrument);
+        let symbol = instrument.symbol;
         let record = OrderRecord::wanted(order.to_string(), strategy, symbol, new, caused_at);
-        self.0.insert(order, OrderRecord { is_replacement: replaces.is_some(), ..record });
+        // As it would be sent: one that never was is then like one that was.
+        let rounded = |quantity| instrument.quantise_quantity(&new.kind, quantity);
+        let quantity = record.quantity.map(rounded);
+        let price = record.price.map(|price| instrument.quantise_price(new.side, price));
+        let is_replacement = replaces.is_some();
+        self.0.insert(order, OrderRecord { quantity, price, is_replacement, ..record });
         if let Some(replaced) = replaces {
             self.cancel(replaced, caused_at);
         }
@@ -220,16 +229,16 @@ impl Orders {
                 record.answered_at.get_or_insert(at);
             }
             OrderEventKind::Absent => end(Outcome::Absent),
-            OrderEventKind::Triggered
-            | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown => {}
+            OrderEventKind::OutcomeUnknown => record.was_unknown = true,
+            OrderEventKind::Triggered | OrderEventKind::CancelRejected { .. } => {}
         }
     }
 
     /// What a fee in a third asset was worth, told after its fill.
-    pub fn value_fee(&mut self, order: OrderId, at: Timestamp, in_quote: Amount) {
+    pub fn value_fee(&mut self, order: OrderId, trade: TradeId, in_quote: Amount) {
         let Some(record) = self.0.get_mut(&order) else { return };
-        if let Some(fill) = record.fills.iter_mut().rev().find(|fill| fill.at == at) {
+        let mut fills = record.fills.iter_mut();
+        if let Some(fill) = fills.find(|fill| fill.trade == Some(trade)) {
             fill.fee_in_quote = in_quote;
         }
     }
@@ -252,5 +261,52 @@ fn execution(fill: &Fill, instruments: &Instruments, third: Amount) -> Execution
         liquidity: fill.liquidity,
         trade: Some(fill.key.trade),
         fee_in_quote: fee_in_quote(fill, instrument, third),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{FillKey, Side, VenueOrderId};
+
+    use super::*;
+    use crate::compare::testing::{base_order, instruments};
+
+    #[test]
+    fn a_fee_is_valued_by_its_fill_and_not_by_its_time() {
+        let instruments = instruments(&["USDT"]);
+        let (id, at) = (base_order(1), Timestamp::from_millis(5));
+        let new = NewOrder::market(InstrumentId(0), Side::Buy, Quantity::ONE);
+        let mut orders = Orders::default();
+        orders.want(id, "a", &instruments, &new, None, at);
+        for trade in [7, 8] {
+            let venue_order = VenueOrderId(1);
+            let fill = Fill {
+                key: FillKey { instrument: InstrumentId(0), trade: TradeId(trade), venue_order },
+                side: Side::Buy,
+                price: Price::from_units(100),
+                quantity: Quantity::ONE,
+                fee: Amount::ZERO,
+                fee_asset: model::Asset::new("BNB").unwrap(),
+                liquidity: Liquidity::Taker,
+                event_at: at,
+            };
+            let (cumulative_quantity, complete) = (Quantity::ONE, false);
+            let kind = OrderEventKind::Filled { fill, cumulative_quantity, complete };
+            let event = OrderEvent {
+                order: id,
+                instrument: InstrumentId(0),
+                correlation: model::CorrelationId(0),
+                received_at: at,
+                kind,
+            };
+            orders.change(&event, &instruments, Amount::ZERO);
+        }
+        let amount = |text: &str| text.parse::<Amount>().unwrap();
+        orders.value_fee(id, TradeId(7), amount("0.1"));
+        orders.value_fee(id, TradeId(8), amount("0.2"));
+        orders.value_fee(id, TradeId(9), amount("0.4"));
+        let records = orders.into_records();
+        let fees: Vec<Amount> = records[0].fills.iter().map(|fill| fill.fee_in_quote).collect();
+        assert_eq!(fees, [amount("0.1"), amount("0.2")]);
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use backtest::plan::Machines;
 use backtest::run::{Run, RunError, WatchError, Watcher};
-use backtest::source::{SourceError, Span};
+use backtest::source::{EventSource, SourceError, Span};
 use kernel::cascade::{Cascade, CascadeParts, Unjournaled};
 use kernel::messages::SubmitIntent;
 use kernel::orders::ExecutionPolicy;
 use kernel::strategy::{StrategyEntry, StrategyHost};
-use matching::{Fees, LocalVenueModels, MeasuredLatency, RecordedOwn};
+use kernel::wire::Moment;
+use matching::{LocalVenueModels, MeasuredLatency, RecordedOwn};
 use model::{
     Amount, Instrument, Instruments, Liquidity, OrderEvent, OrderEventKind, Quantity, StrategyId,
     Timestamp,
@@ -21,7 +22,7 @@ use super::orders::{OrderRecord, Orders, Outcome};
 use crate::cli::Failure;
 use crate::config::{Config, Mode};
 use crate::recorded::RecordedRun;
-use crate::wiring::{BuiltMachines, build_machines, local_venue, model_names};
+use crate::wiring::{BuiltMachines, Foundation, build_machines, local_venue, model_names};
 
 /// How long orders take in the backtest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,20 +87,47 @@ pub fn rerun(
     // Paper orders were never on the market.
     let is_on_market = config.engine.mode != Mode::Paper;
     let own = if is_on_market { run.orders.as_slice() } else { &[] };
-    let machines = machines(recorded, config, models, measured, own, kinds)?;
+    let foundation = begun_early(&recorded.foundation);
+    let machines = machines(recorded, &foundation, config, models, measured, own, kinds)?;
     let strategies = recorded.foundation.ledger.strategies().to_vec();
     let instruments = Arc::clone(&recorded.foundation.instruments);
     let feed_lag = run.feed_lag;
     let notes = Notes { orders: Orders::default(), strategies, instruments, feed_lag };
-    let mut run = Run::of(machines, recorded.from, recorded.bars(), notes);
-    let mut source = Span::until(recorded.events()?, recorded.to);
-    run.drive(&mut source)?;
+    // From the first event on, so that the venue has the book and risk the prices when strategies
+    // start.
+    let mut run = Run::of(machines, Timestamp::EPOCH, recorded.bars(), notes);
+    run.begin_at(foundation.now.venue)?;
+    drive(&mut run, recorded)?;
     let models = vec![
         format!("latency: {taken}"),
         format!("queue: {}", names.queue),
         format!("fills: {}", names.fills),
     ];
     Ok(Rerun { orders: run.into_watcher().orders.into_records(), models })
+}
+
+/// Feeds what was received, and lets each strategy in when it began in the run.
+fn drive(run: &mut Run<Notes>, recorded: &RecordedRun) -> Result<(), RerunError> {
+    let mut source = Span::until(recorded.received()?, recorded.to);
+    let mut waiting = recorded.seats.iter().peekable();
+    let mut batch = Vec::new();
+    loop {
+        batch.clear();
+        source.read(&mut batch)?;
+        if batch.is_empty() {
+            return Ok(run.end()?);
+        }
+        let mut rest = batch.as_slice();
+        while let Some(seat) = waiting.peek()
+            && let Some(next) = rest.iter().position(|it| it.received_at() >= seat.started_at)
+        {
+            let (before, after) = rest.split_at(next);
+            run.feed(before)?;
+            run.admit(seat.strategy, seat.started_at, &seat.warm_up)?;
+            (rest, _) = (after, waiting.next());
+        }
+        run.feed(rest)?;
+    }
 }
 
 /// How long the run's orders and cancels took, to the venue and back. The venue of a backtest goes
@@ -113,6 +141,11 @@ fn measured(run: &Looked) -> Option<[MeasuredLatency; 2]> {
         from.push((sent.after(half), half.saturating_sub(run.feed_lag)));
     };
     for order in &run.orders {
+        // How long it took to find out about a lost answer says nothing of the way, and all that
+        // came later would queue behind it.
+        if order.was_unknown {
+            continue;
+        }
         if let (Some(submitted), Some(answered)) = (order.submitted_at, order.answered_at) {
             // A replacement waited for the cancel, and does so again.
             let decided = if order.is_replacement { submitted } else { order.caused_at };
@@ -127,15 +160,24 @@ fn measured(run: &Looked) -> Option<[MeasuredLatency; 2]> {
     Some([MeasuredLatency::new(to)?, MeasuredLatency::new(from)?])
 }
 
+/// The run had reconciled with its venue when its strategies started. The venue within answers
+/// after a latency: so it is asked earlier.
+fn begun_early(foundation: &Foundation) -> Foundation {
+    const BEFORE: Duration = Duration::from_secs(2);
+    let Moment { venue, wall } = foundation.now;
+    let now = Moment { venue: venue.before(BEFORE), wall: wall.before(BEFORE) };
+    Foundation { now, ..foundation.clone() }
+}
+
 fn machines(
     recorded: &RecordedRun,
+    foundation: &Foundation,
     config: &Config,
     models: LocalVenueModels,
     measured: Option<[MeasuredLatency; 2]>,
     own: &[OrderRecord],
     kinds: &[StrategyEntry],
 ) -> Result<Machines, RerunError> {
-    let foundation = &recorded.foundation;
     // A venue within the process: no order is ever on its way without its knowing.
     let mut config = config.clone();
     config.engine.mode = Mode::Paper;
@@ -145,19 +187,16 @@ fn machines(
     for seat in seats {
         let machine = (seat.factory)(&foundation.instruments)
             .map_err(|error| RerunError::Build(error.to_string()))?;
-        hosts.push(StrategyHost::new(machine, seat.setup));
+        let mut host = StrategyHost::new(machine, seat.setup);
+        let recorded = recorded.seats.iter().find(|recorded| recorded.strategy == host.strategy());
+        if let Some(snapshot) = recorded.and_then(|recorded| recorded.snapshot.clone()) {
+            // A strategy that can't use it goes on without, as it did in the run.
+            let _ = host.restore(snapshot);
+        }
+        hosts.push(host);
     }
-    let settings = &config.engine.backtest;
-    let configured = |instrument: &Instrument| {
-        let own = settings.symbols.iter().find(|own| own.symbol == instrument.symbol);
-        let maker = own.and_then(|own| own.maker_fee).unwrap_or(settings.maker_fee);
-        let taker = own.and_then(|own| own.taker_fee).unwrap_or(settings.taker_fee);
-        Fees { maker, taker, policy: matching::FeePolicy::ReceivedAsset }
-    };
-    let fees = |instrument: &Instrument| {
-        let recorded = foundation.fees.get(usize::from(instrument.id.0));
-        recorded.copied().unwrap_or_else(|| configured(instrument))
-    };
+    // One for each instrument, as was seen to when the recording was opened.
+    let fees = |instrument: &Instrument| foundation.fees[usize::from(instrument.id.0)];
     let (instruments, ledger) = (&foundation.instruments, &foundation.ledger);
     let now = foundation.now.venue;
     let (venue, _, _) = local_venue(models, instruments, ledger, foundation.epoch, fees, now);
@@ -169,7 +208,10 @@ fn machines(
         Some([to, from]) => venue.with_measured_latency(to, from),
         None => venue,
     };
-    Ok(Cascade::new(CascadeParts { hosts, risk, execution, venue, journal: Unjournaled }))
+    let parts = CascadeParts { hosts, risk, execution, venue, journal: Unjournaled };
+    let mut machines = Cascade::new(parts);
+    machines.hold_strategies();
+    Ok(machines)
 }
 
 /// What the recording shows of an order; nothing of one that never reached the venue.
@@ -232,5 +274,40 @@ impl Watcher for Notes {
         }
         self.orders.change(&event, &self.instruments, fee_in_quote);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{InstrumentId, NewOrder, Side, Symbol};
+
+    use super::*;
+
+    fn ms(at: i64) -> Timestamp {
+        Timestamp::from_millis(at)
+    }
+
+    /// An order that was decided, sent a millisecond later, and answered after so long.
+    fn order(at: i64, answered_after: i64, was_unknown: bool) -> OrderRecord {
+        let new = NewOrder::market(InstrumentId(0), Side::Buy, Quantity::ONE);
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        let wanted = OrderRecord::wanted(at.to_string(), "a", symbol, &new, ms(at));
+        let (submitted_at, answered_at) = (Some(ms(at + 1)), Some(ms(at + 1 + answered_after)));
+        OrderRecord { submitted_at, answered_at, was_unknown, ..wanted }
+    }
+
+    #[test]
+    fn a_lost_answer_does_not_tell_how_long_the_way_is() {
+        let way = |orders: Vec<OrderRecord>| {
+            let looked = Looked { orders, sights: Vec::new(), feed_lag: Duration::ZERO };
+            measured(&looked).map(|[to, from]| {
+                [to.at(ms(2_000)), from.at(ms(12_000))].map(|way| way.as_millis())
+            })
+        };
+        let slow = order(2_000, 20_000, false);
+        assert_eq!(way(vec![order(1_000, 10, false), slow]), Some([10_001, 10_000]));
+        let lost = order(2_000, 20_000, true);
+        assert_eq!(way(vec![order(1_000, 10, false), lost.clone()]), Some([6, 5]));
+        assert_eq!(way(vec![lost]), None);
     }
 }

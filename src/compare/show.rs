@@ -27,8 +27,17 @@ pub struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { from, to, warnings, models, feed_lag_ms, groups, alike, differences } =
-            self.comparison;
+        let Comparison {
+            from,
+            to,
+            warnings,
+            models,
+            feed_lag_ms,
+            groups,
+            interruptions,
+            alike,
+            differences,
+        } = self.comparison;
         for warning in warnings {
             writeln!(out, "warning: {warning}")?;
         }
@@ -37,6 +46,10 @@ impl fmt::Display for Shown<'_> {
             writeln!(out, "  {model}")?;
         }
         writeln!(out, "  trades were received {feed_lag_ms:.1} ms after they happened (median)")?;
+        for halt in interruptions {
+            let until = halt.to.map_or_else(|| "the end".to_owned(), |to| to.to_string());
+            writeln!(out, "  from {} to {until} {}", halt.from, halt.by.name())?;
+        }
         for group in groups {
             // One strategy in one symbol is all there is.
             if group.strategy.is_some() && groups.len() <= 2 {
@@ -170,7 +183,7 @@ fn in_words(order: &OrderRecord) -> String {
     let end = match &order.outcome {
         Outcome::Filled => return words,
         Outcome::Open => ", open at the end".to_owned(),
-        Outcome::Canceled(reason) => format!(", canceled ({reason:?})").to_lowercase(),
+        Outcome::Canceled(reason) => format!(", canceled ({})", reason.name()),
         Outcome::Denied(rule) => format!(", denied by {rule}"),
         Outcome::Rejected(reason) => format!(", rejected: {reason}"),
         Outcome::Expired(reason) => format!(", expired: {reason}"),

@@ -144,8 +144,13 @@ impl Desk {
 
     /// Adds a strategy with a file of its own.
     pub fn with(self, kind: &str, symbol: &str, parameters: &str) -> Self {
+        self.with_symbols(kind, &[symbol], parameters)
+    }
+
+    /// The same for one that trades several.
+    pub fn with_symbols(self, kind: &str, symbols: &[&str], parameters: &str) -> Self {
         let text = format!(
-            "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\ncapital = \"10000\"\n\
+            "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = {symbols:?}\ncapital = \"10000\"\n\
              [parameters]\n{parameters}\n"
         );
         std::fs::write(self.path().join(format!("strategies/{kind}.toml")), text).unwrap();

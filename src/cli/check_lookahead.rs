@@ -30,7 +30,8 @@ pub struct CheckLookaheadArgs {
 const HELP: &str = "\
 Runs the strategies over the whole history, and again over parts that end earlier: what was decided
 before a cut must be decided again without what lies behind it. Also run twice, the same must come
-out; and no event of the data may be known before it happened. Exit code 5 if anything differs.
+out; and no event of the data may be known before it happened. Exit code 5 if anything differs,
+or if nothing was decided.
 
 With more history to warm up with (two, four, eight times what the strategies ask for) decisions
 should hardly change: where they do, the warm-up is too short. Without --from, trading then begins

@@ -49,7 +49,8 @@ struct Findings {
 
 impl Findings {
     fn is_clean(&self) -> bool {
-        self.ahead.is_empty() && !self.is_unsteady && self.early.0 == 0
+        // A check of nothing shows nothing.
+        self.decisions > 0 && self.ahead.is_empty() && !self.is_unsteady && self.early.0 == 0
     }
 }
 
@@ -117,6 +118,7 @@ fn print(findings: &Findings) {
         );
     }
     match ahead.first() {
+        None if *decisions == 0 => println!("nothing was decided: nothing could be checked"),
         None => println!("no decision depends on what comes after it"),
         Some(LookAhead { cut, whole, part }) => {
             println!("look ahead: decisions differ at {} of {cuts} cuts", ahead.len());
@@ -143,7 +145,7 @@ fn shown(decision: Option<Decision>) -> String {
     let Some(Decision { at, order, new, .. }) = decision else { return "nothing".to_owned() };
     match new {
         Some(new) => {
-            format!("{at} {:?} {:?} {:?} (order {order})", new.side, new.kind, new.quantity)
+            format!("{at} {} {:?} {:?} (order {order})", new.side.name(), new.kind, new.quantity)
         }
         None => format!("{at} cancel of order {order}"),
     }

@@ -130,3 +130,12 @@ fn the_built_in_strategies_look_at_nothing_ahead() {
     assert_eq!(found["same_twice"], true);
     assert_eq!(found["warm_up"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_check_of_no_decision_is_no_proof() {
+    // Fewer trades than the averages want.
+    let rig = Rig::new(20, 25);
+    let arguments = ["--strategy", "cross.toml", "--data", "trades.csv", "--set", "limits=false"];
+    let (code, said) = rig.run("check-lookahead", &arguments);
+    assert!(code == 5 && said.contains("nothing could be checked"), "{code} {said}");
+}

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use market::OrderBook;
 use model::{
     Bar, DepthUpdate, Instrument, Level, MarketEvent, Price, Quantity, Quote, Side, Timestamp,
-    Trade,
+    Trade, TradeId,
 };
 
 pub use config::RecordedModels;
@@ -69,6 +69,9 @@ pub struct Recorded {
     /// What the recording shows of ourselves.
     own: OwnOrders,
 }
+
+/// What a point of a bar has instead of the number of a trade.
+const BAR_POINT: TradeId = TradeId(i64::MIN);
 
 /// What sorts a side's prices best first.
 const fn rank(side: Side, price: Price) -> i64 {
@@ -356,9 +359,14 @@ impl Recorded {
         }
     }
 
+    /// A trade, or a point of a bar, is the newest price.
+    const fn see(&mut self, trade: &Trade) {
+        self.has_trades |= trade.id.0 != BAR_POINT.0;
+        self.last_price = Some(trade.price);
+    }
+
     /// Lets resting orders take what a trade brought them.
     fn on_trade(&mut self, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        self.last_price = Some(trade.price);
         desk.print(trade.price);
         let ours = if self.own.is_idle() { None } else { self.own.has_rested(trade.id) };
         // What we took ourselves serves nobody.
@@ -526,14 +534,32 @@ impl Matcher<Recorded> {
     /// over.
     #[inline]
     pub fn on_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
+        if let MarketEvent::Bar(bar) = event {
+            for point in self.walk(bar) {
+                self.pass(now, &MarketEvent::Trade(point), out);
+                self.fire_triggers(out);
+            }
+            return;
+        }
+        self.pass(now, event, out);
+        if matches!(event, MarketEvent::Trade(_)) {
+            self.fire_triggers(out);
+        }
+    }
+
+    /// Takes what happened on the market as [`Self::on_market`] does, but leaves the waiting
+    /// orders that it reaches to [`Self::fire_next`]: for a caller whose orders depend on each
+    /// other, and who must take back one before another fires. A bar must be taken point by point
+    /// of its [`Self::walk`].
+    #[inline]
+    pub fn pass(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         self.desk.now = now;
         if let MarketEvent::Trade(trade) = event
             && self.desk.orders.is_empty()
             && self.liquidity.own.is_idle()
         {
             // Nobody rests, waits or follows.
-            self.liquidity.has_trades = true;
-            self.liquidity.last_price = Some(trade.price);
+            self.liquidity.see(trade);
             self.desk.last_price = Some(trade.price);
         } else {
             self.meet_market(now, event, out);
@@ -546,10 +572,10 @@ impl Matcher<Recorded> {
         }
         match event {
             MarketEvent::Trade(trade) => {
-                self.liquidity.has_trades = true;
-                self.on_trade(trade, out);
+                self.liquidity.see(trade);
+                self.liquidity.on_trade(trade, &mut self.desk, out);
+                self.observe(out);
             }
-            MarketEvent::Bar(bar) if !self.liquidity.has_trades => self.on_bar(bar, out),
             MarketEvent::Bar(_) | MarketEvent::Book(_) => {}
             MarketEvent::Quote(quote) => {
                 self.liquidity.on_quote(now, quote);
@@ -568,30 +594,26 @@ impl Matcher<Recorded> {
         self.liquidity.displayed()
     }
 
-    fn on_trade(&mut self, trade: &Trade, out: &mut Vec<MatchEvent>) {
-        self.liquidity.on_trade(trade, &mut self.desk, out);
-        self.observe(out);
-        self.fire_triggers(out);
-    }
-
-    /// A bar on top of levels tells the last price and nothing of who was served.
-    fn on_bar(&mut self, bar: &Bar, out: &mut Vec<MatchEvent>) {
-        for price in [bar.open, bar.low, bar.high, bar.close] {
-            let trade = Trade {
-                instrument: bar.instrument,
-                id: model::TradeId(0),
-                price,
-                quantity: if self.liquidity.has_levels() {
-                    Quantity::ZERO
-                } else {
-                    Quantity::from_units(bar.volume.units() / 4)
-                },
-                aggressor: Side::Buy,
-                event_at: bar.close_at(),
-                received_at: bar.received_at,
-            };
-            self.on_trade(&trade, out);
-        }
+    /// The points that a bar is walked by, each like a trade: none once trades have come. A bar on
+    /// top of levels tells the last price and nothing of who was served.
+    pub fn walk(&self, bar: &Bar) -> impl Iterator<Item = Trade> + use<> {
+        let quantity = if self.liquidity.has_levels() {
+            Quantity::ZERO
+        } else {
+            Quantity::from_units(bar.volume.units() / 4)
+        };
+        let point = |price, event_at, received_at, instrument| Trade {
+            instrument,
+            id: BAR_POINT,
+            price,
+            quantity,
+            aggressor: Side::Buy,
+            event_at,
+            received_at,
+        };
+        let points = [bar.open, bar.low, bar.high, bar.close]
+            .map(|price| point(price, bar.close_at(), bar.received_at, bar.instrument));
+        points.into_iter().take(if self.liquidity.has_trades { 0 } else { points.len() })
     }
 }
 

@@ -15,7 +15,8 @@ struct Entry {
     is_touched: bool,
 }
 
-/// Balances by asset. Neither part of one is ever negative.
+/// Balances by asset. Neither part of one is ever negative, whatever the market does: that is
+/// checked at every change.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
     /// In the order of their names: a handful.
@@ -60,10 +61,15 @@ impl Account {
         true
     }
 
+    /// Gives back what [`Self::lock`] has set aside.
+    ///
+    /// # Panics
+    /// When that was less: a bug, after which no figure of the account could be trusted.
     pub(super) fn unlock(&mut self, asset: Asset, amount: Amount) {
         let balance = self.entry(asset);
         balance.locked -= amount;
         balance.free += amount;
+        assert!(!balance.locked.is_negative(), "{asset}: unlocked {amount} more than was locked");
     }
 
     pub(super) fn credit(&mut self, asset: Asset, amount: Amount) {
@@ -71,8 +77,14 @@ impl Account {
     }
 
     /// Takes from what is free; the caller has locked and unlocked enough for it.
+    ///
+    /// # Panics
+    /// When there is less: a bug, after which no figure of the account could be trusted.
     pub(super) fn debit(&mut self, asset: Asset, amount: Amount) {
-        self.entry(asset).free -= amount;
+        let balance = self.entry(asset);
+        balance.free -= amount;
+        let free = balance.free;
+        assert!(!free.is_negative(), "{asset}: {amount} was spent, which leaves {free}");
     }
 
     /// Every asset that was ever held.

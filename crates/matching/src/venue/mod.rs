@@ -594,15 +594,40 @@ impl LocalVenue {
     #[inline]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) {
         let instrument = event.instrument();
-        self.markets[usize::from(instrument.0)].on_market(now, event, &mut self.matched);
-        if self.matched.is_empty() {
+        let place = usize::from(instrument.0);
+        if let MarketEvent::Bar(bar) = event {
+            // The points of a bar are no takers' trades.
+            self.release();
+            for point in self.market(instrument).walk(bar) {
+                let point = MarketEvent::Trade(point);
+                self.markets[place].pass(now, &point, &mut self.matched);
+                if !self.matched.is_empty() {
+                    self.book_matched(now, instrument);
+                }
+                self.fire_all(now, instrument);
+            }
             return;
         }
-        if matches!(event, MarketEvent::Bar(_)) {
+        self.markets[place].pass(now, event, &mut self.matched);
+        if !self.matched.is_empty() {
+            self.take_swept(now, event);
+        }
+        if matches!(event, MarketEvent::Trade(_)) {
+            self.fire_all(now, instrument);
+        }
+    }
+
+    /// What one thing does to orders is booked before the next: of a pair only one leg may begin,
+    /// and what a fill spends is gone for the next.
+    #[inline]
+    fn fire_all(&mut self, now: Timestamp, instrument: InstrumentId) {
+        let place = usize::from(instrument.0);
+        if self.markets[place].open_orders() == 0 {
+            return;
+        }
+        while self.markets[place].fire_next(now, &mut self.matched) {
             self.release();
             self.book_matched(now, instrument);
-        } else {
-            self.take_swept(now, event);
         }
     }
 }

@@ -88,6 +88,12 @@ impl Scene {
         self.venue.step(now, VenueInput::Market(event), &mut self.effects);
     }
 
+    fn wait_until(&mut self, millis: i64) {
+        self.now = at(millis);
+        self.effects.clear();
+        self.venue.step(Moment::same(self.now), VenueInput::Wake, &mut self.effects);
+    }
+
     fn quote(&mut self, bid: (&str, &str), ask: (&str, &str)) {
         self.orders += 1000;
         let id = i64::try_from(self.orders).unwrap();
@@ -736,4 +742,122 @@ fn a_fill_that_waits_is_told_before_anything_that_comes_later() {
             if order.status == OrderStatus::Canceled && order.executed_quantity == qty("0.5"))
     });
     assert!(fills.unwrap() < canceled.unwrap(), "{effects:?}");
+}
+
+fn bar(now: Timestamp, [open, high, low, close]: [&str; 4], volume: &str) -> MarketEvent {
+    MarketEvent::Bar(model::Bar {
+        instrument: BTC,
+        interval: model::Interval::MINUTE,
+        open_at: now.before(Duration::from_mins(1)),
+        open: px(open),
+        high: px(high),
+        low: px(low),
+        close: px(close),
+        volume: qty(volume),
+        quote_volume: Amount::ZERO,
+        taker_buy_volume: Quantity::ZERO,
+        trade_count: 4,
+        received_at: now,
+    })
+}
+
+/// One bar reaches both the stop at 99 and the target at 103: the low comes first, and only the
+/// stop sells.
+#[test]
+fn a_bar_that_reaches_both_orders_of_a_pair_sells_once() {
+    #[track_caller]
+    fn check(latency: i64, cancels: bool, held: &str) {
+        let micros = u64::try_from(latency * 1_000).unwrap();
+        let mut scene = Scene {
+            venue: venue(LatencyModel::Constant { micros }, Fees::NONE),
+            effects: Vec::new(),
+            now: at(0),
+            orders: 0,
+        };
+        scene.market(&bar(at(0), ["101", "101", "101", "101"], "1000"));
+        let names = pair(&mut scene, "sell 5 stop 99", "sell 5 @ 103 maker");
+        scene.wait_until(59_990);
+        if cancels {
+            // Still on its way when the bar comes.
+            scene.cancel(names[1]);
+        }
+        scene.now = at(60_000);
+        scene.market(&bar(scene.now, ["101", "120", "90", "101"], "1000"));
+        scene.wait_until(61_000);
+        assert_eq!(scene.holds(), held, "latency {latency}, cancels {cancels}");
+        assert_eq!(scene.venue.history.open().count(), 0);
+    }
+    let sold = "USDT 1449.9 0 BTC 0 0";
+    check(0, false, sold);
+    check(25, false, sold);
+    check(25, true, sold);
+    check(0, true, "USDT 1000 0 BTC 5 0");
+}
+
+/// Whatever the market does, and however late commands come, an account never owes anything: it
+/// says so itself, and ends the run.
+#[test]
+fn no_market_of_bars_or_trades_makes_an_account_owe() {
+    for seed in 0..16 {
+        let mut random = Pcg64::seed_from_u64(seed);
+        let mut charged = fees("0.0007", "0.001");
+        if seed % 2 == 0 {
+            charged.policy = FeePolicy::Quote;
+        }
+        let latency = if seed % 4 < 2 { LatencyModel::NONE } else { LatencyModel::default() };
+        let venue = venue(latency, charged);
+        let mut scene = Scene { venue, effects: Vec::new(), now: at(0), orders: 0 };
+        let (mut fills, mut names) = (0, Vec::new());
+        let (mut usdt, mut btc) = (amount("1000"), amount("5"));
+        for step in 1..2_000_i64 {
+            scene.now = at(step * 40);
+            let price = |random: &mut Pcg64| format!("{}.5", random.random_range(94..107));
+            match random.random_range(0..8) {
+                0..=2 if seed % 3 == 0 => {
+                    let side = if random.random() { Side::Buy } else { Side::Sell };
+                    scene.trade(&price(&mut random), "7.5", side);
+                }
+                0..=2 => {
+                    let mut points = [0; 4].map(|_| price(&mut random));
+                    let [open, high, low, close] = &mut points;
+                    (*high, *low) = ("107.5".to_owned(), "93.5".to_owned());
+                    let points = [&*open, &*high, &*low, &*close].map(String::as_str);
+                    let bar = bar(scene.now, points, "70");
+                    scene.market(&bar);
+                }
+                3 | 4 => {
+                    let size = format!("{}.5", random.random_range(0..4));
+                    let (stop, target) = match random.random_range(0..4) {
+                        0 => ("sell Q stop 95", "sell Q @ 106 maker"),
+                        1 => ("sell Q stop 97 @ 96 gtc", "sell Q target 105"),
+                        2 => ("buy Q stop 106", "buy Q @ 95 maker"),
+                        _ => ("buy Q stop 105", "buy Q target 96 @ 96.5 gtc"),
+                    };
+                    let (stop, target) = (stop.replace('Q', &size), target.replace('Q', &size));
+                    names.extend(pair(&mut scene, &stop, &target));
+                }
+                5 if !names.is_empty() => {
+                    let name = names.swap_remove(random.random_range(0..names.len()));
+                    scene.cancel(name);
+                }
+                _ => {
+                    let side = if random.random() { "buy" } else { "sell" };
+                    let size = format!("{}.5", random.random_range(0..6));
+                    let end = ["market", "@ 100.3 gtc", "@ 99 ioc", "@ 101 fok", "stop 102"];
+                    let end = end[random.random_range(0..end.len())];
+                    names.push(scene.submit(&format!("{side} {size} {end}")));
+                }
+            }
+            for effect in &scene.effects {
+                let VenueEffect::Event(VenueEvent::Filled { fill, .. }) = effect else { continue };
+                let sign = Decimal::from(fill.side.sign());
+                btc += Amount::from(fill.quantity).checked_mul(sign).unwrap();
+                usdt -= notional(fill.price, fill.quantity).checked_mul(sign).unwrap();
+                *(if fill.fee_asset == asset("BTC") { &mut btc } else { &mut usdt }) -= fill.fee;
+                assert!(!btc.is_negative() && !usdt.is_negative(), "seed {seed} step {step}");
+                fills += 1;
+            }
+        }
+        assert!(fills > 100, "seed {seed}: {fills} fills");
+    }
 }

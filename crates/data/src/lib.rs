@@ -7,7 +7,6 @@
 pub mod analyze;
 pub mod bars;
 pub mod date;
-pub mod decimal;
 pub mod evenness;
 pub mod export;
 pub mod fetch;
@@ -21,3 +20,4 @@ pub mod verify;
 
 pub use merged::MergeError;
 pub use meter::Meter;
+pub use store::decimal;

@@ -53,6 +53,40 @@ fn import_into(catalog: &Catalog, files: &[PathBuf]) {
     }
 }
 
+/// What a backtest reads directly and what an import takes: the same rows, by the same rules.
+#[test]
+fn the_direct_reader_and_the_import_take_the_same_rows() {
+    #[track_caller]
+    fn check(row: &str, is_taken: bool) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("BTCUSDT-trades.csv");
+        let first = "1,100.5,1.5,150.75,1700000001000,true";
+        let text = format!("id,price,qty,quote_qty,time_ms,is_buyer_maker\n{first}\n{row}\n");
+        std::fs::write(&path, text).unwrap();
+        let catalog = Catalog::new(&directory.path().join("catalog"));
+        let paths = std::slice::from_ref(&path);
+        let reports = import(&catalog, paths, &ImportOptions::default(), 1, &Meter::default());
+        assert_eq!((reports[0].kept, reports[0].refused == 0), (1 + u64::from(is_taken), is_taken));
+        let direct: Vec<_> = store::archive::Trades::open(&path).unwrap().collect();
+        assert_eq!(direct.len(), 2, "{row}");
+        assert_eq!(direct[1].is_ok(), is_taken, "{row}: {:?}", direct[1]);
+    }
+    check("2,100.5,1.5,150.75,1700000002000,false", true);
+    check("2,1.005e2,1e-8,150.75,1700000002000,SELL", true);
+    check("2,100.5,1.5,150.75,1700000002000,b", true);
+    for price in ["0", "-5", "NaN", "inf", "", "+100.5", "0x10", "1e-9", "100.500000000000000001"] {
+        check(&format!("2,{price},1.5,150.75,1700000002000,true"), false);
+    }
+    for quantity in ["0", "-1", "0.000000001"] {
+        check(&format!("2,100.5,{quantity},150.75,1700000002000,true"), false);
+    }
+    for (at, maker) in [("", "true"), ("-5", "true"), ("1700000002000", "yes")] {
+        check(&format!("2,100.5,1.5,150.75,{at},{maker}"), false);
+    }
+    check("x,100.5,1.5,150.75,1700000002000,true", false);
+    check("2,100.5,1.5,150.75,1700000002000", false);
+}
+
 #[test]
 fn what_is_exported_comes_back_as_it_was() {
     for format in [Format::Csv, Format::Parquet] {

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod catalog;
+pub mod decimal;
 pub mod deliveries;
 mod instant;
 pub mod journal;

@@ -112,7 +112,18 @@ fn drive<S: EventSource>(
 }
 
 pub(super) fn unreadable(error: &SourceError) -> Failure {
-    Failure::new(Exit::Storage, error)
+    match error {
+        SourceError::File(store::SourceError::Malformed { .. }) => {
+            let hint = "`tickwright data import` takes the other rows, and lists those it refuses";
+            Failure::new(Exit::Usage, format!("{error} ({hint})"))
+        }
+        SourceError::Unusable { .. } => Failure::new(Exit::Usage, error),
+        SourceError::File(
+            store::SourceError::Io { .. }
+            | store::SourceError::CutOff { .. }
+            | store::SourceError::Zip { .. },
+        ) => Failure::new(Exit::Storage, error),
+    }
 }
 
 pub(super) fn broken(error: RunError) -> Failure {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::{Interval, Timestamp};
+use store::archive::{Impossible, check_aggregate, check_prices, check_trade};
 use store::catalog::{ABSENT, AggTrade, Exponents, Kind, Kline, Trade};
 
 use super::csv::{Field, Layout, TimeUnit};
@@ -24,6 +25,12 @@ pub enum Refused {
 impl From<String> for Refused {
     fn from(reason: String) -> Self {
         Self::Because(reason)
+    }
+}
+
+impl From<Impossible> for Refused {
+    fn from(reason: Impossible) -> Self {
+        Self::Because(reason.to_string())
     }
 }
 
@@ -155,41 +162,28 @@ impl RowReader {
 
 /// From "is buyer maker", or from the taker's side itself.
 fn is_buyer_maker(cell: &str) -> Result<bool, Refused> {
-    match cell.to_ascii_lowercase().as_str() {
-        "true" | "1" | "sell" | "s" => Ok(true),
-        "false" | "0" | "buy" | "b" => Ok(false),
-        _ => Err(Refused::Because(format!("`{cell}` is neither a truth nor a side"))),
-    }
+    let refuse = || Refused::Because(format!("`{cell}` is neither a truth nor a side"));
+    store::archive::is_buyer_maker(cell).ok_or_else(refuse)
 }
 
 /// A trade has a price and a quantity.
 pub fn checked_trade(trade: Trade) -> Result<Trade, Refused> {
-    if trade.price <= 0 || trade.quantity <= 0 {
-        return Err("a trade without a price or quantity above zero".to_owned().into());
-    }
+    check_trade(trade.price, trade.quantity)?;
     Ok(trade)
 }
 
 /// An aggregate has a price, a quantity, and trades.
 pub fn checked_aggregate(trade: AggTrade) -> Result<AggTrade, Refused> {
-    if trade.price <= 0 || trade.quantity <= 0 {
-        return Err("an aggregate without a price or quantity above zero".to_owned().into());
-    }
-    if trade.first_trade_id > trade.last_trade_id {
-        return Err("an aggregate whose first trade is after its last".to_owned().into());
-    }
+    let trades = (trade.first_trade_id, trade.last_trade_id);
+    check_aggregate(trade.price, trade.quantity, trades)?;
     Ok(trade)
 }
 
 /// The prices of a candle agree with each other, and no volume is negative.
 pub fn checked_kline(kline: Kline) -> Result<Kline, Refused> {
-    let Kline { open, high, low, close, .. } = kline;
-    let is_within = |price: i64| (low..=high).contains(&price);
-    if low <= 0 || !is_within(open) || !is_within(close) {
-        return Err("prices that contradict each other".to_owned().into());
-    }
+    check_prices([kline.open, kline.high, kline.low, kline.close])?;
     if kline.close_at < kline.open_at {
-        return Err("a close before the open".to_owned().into());
+        return Err(Impossible::Close.into());
     }
     let others = [
         kline.quote_volume,
@@ -198,7 +192,7 @@ pub fn checked_kline(kline: Kline) -> Result<Kline, Refused> {
         kline.taker_buy_quote_volume,
     ];
     if kline.volume < 0 || others.iter().any(|value| *value < ABSENT) {
-        return Err("a negative volume".to_owned().into());
+        return Err(Impossible::Volume.into());
     }
     Ok(kline)
 }

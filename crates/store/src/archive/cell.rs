@@ -2,6 +2,8 @@
 
 use model::{AmountError, FixedError};
 
+use super::possible::Impossible;
+
 /// Why a line is no row.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CellError {
@@ -32,6 +34,9 @@ pub enum CellError {
     /// No side.
     #[error("`{0}` says neither whether the buyer was the maker nor a side")]
     Aggressor(String),
+    /// Each cell can be read, and together they say something that can't be.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
     /// Far more columns than any of these files has.
     #[error("{0} columns: not a file of this kind")]
     TooWide(usize),

@@ -8,17 +8,19 @@
 //!
 //! With a header the columns are found by their names, whatever their order. Times are in
 //! milliseconds (the archive before 2025), microseconds or nanoseconds, told by their digits;
-//! truth is `true`, `True` or `1`. Files are plain, gzip, or one in a zip. They are read a line
+//! truth is `true`, `1`, or the taker's side `sell`, in small letters or large. Files are plain, gzip, or one in a zip. They are read a line
 //! at a time.
 
 mod cell;
 mod columns;
+mod possible;
 mod row;
 
 use std::marker::PhantomData;
 use std::path::Path;
 
-pub use row::{AggregateTrade, ArchiveTrade, Kline};
+pub use possible::{Impossible, check_aggregate, check_prices, check_trade};
+pub use row::{AggregateTrade, ArchiveTrade, Kline, is_buyer_maker};
 
 use crate::source::{Lines, SourceError};
 use columns::Columns;

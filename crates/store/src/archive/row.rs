@@ -1,10 +1,15 @@
 //! The rows.
 
-use model::{Amount, FixedError, Price, Quantity, Side, Timestamp, TradeId};
+use model::{Amount, Price, Quantity, Side, Timestamp, TradeId};
 
 use super::cell::CellError;
 use super::columns::{Cells, Column};
+use super::possible::{Impossible, check_aggregate, check_prices, check_trade};
+use crate::decimal::mantissa;
 use crate::instant::parse_instant;
+
+/// What prices and quantities count: ten to this.
+const UNITS: i8 = -8;
 
 /// A candle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,7 +110,7 @@ impl Row for Kline {
     fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [open_at, open, high, low, close, volume, close_at, quote, count, buy, buy_quote] =
             *cells;
-        Ok(Self {
+        let row = Self {
             open_at: instant(open_at)?,
             open: price(open)?,
             high: price(high)?,
@@ -117,7 +122,19 @@ impl Row for Kline {
             trade_count: given(count, number)?,
             taker_buy_volume: given(buy, quantity)?,
             taker_buy_quote_volume: given(buy_quote, amount)?,
-        })
+        };
+        check_prices([row.open, row.high, row.low, row.close].map(Price::units))?;
+        if row.close_at.is_some_and(|close_at| close_at < row.open_at) {
+            return Err(Impossible::Close.into());
+        }
+        let volumes = [Some(row.volume), row.taker_buy_volume];
+        let amounts = [row.quote_volume, row.taker_buy_quote_volume];
+        if volumes.iter().flatten().any(|volume| *volume < Quantity::ZERO)
+            || amounts.iter().flatten().any(|amount| amount.is_negative())
+        {
+            return Err(Impossible::Volume.into());
+        }
+        Ok(row)
     }
 }
 
@@ -132,13 +149,15 @@ impl Row for ArchiveTrade {
 
     fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [id, at_price, amount, at, maker, ..] = *cells;
-        Ok(Self {
+        let row = Self {
             id: TradeId(number(id)?),
             price: price(at_price)?,
             quantity: quantity(amount)?,
             event_at: instant(at)?,
             aggressor: aggressor(maker)?,
-        })
+        };
+        check_trade(row.price.units(), row.quantity.units())?;
+        Ok(row)
     }
 }
 
@@ -155,7 +174,7 @@ impl Row for AggregateTrade {
 
     fn read(cells: &Cells<'_>) -> Result<Self, CellError> {
         let [id, at_price, amount, first, last, at, maker, ..] = *cells;
-        Ok(Self {
+        let row = Self {
             id: number(id)?,
             price: price(at_price)?,
             quantity: quantity(amount)?,
@@ -163,7 +182,10 @@ impl Row for AggregateTrade {
             last: TradeId(number(last)?),
             event_at: instant(at)?,
             aggressor: aggressor(maker)?,
-        })
+        };
+        let (price, quantity) = (row.price.units(), row.quantity.units());
+        check_aggregate(price, quantity, (row.first.0, row.last.0))?;
+        Ok(row)
     }
 }
 
@@ -175,16 +197,24 @@ fn given<T>(
     if cell.is_empty() { Ok(None) } else { read(cell).map(Some) }
 }
 
-fn fixed(what: &'static str, cell: &str, source: FixedError) -> CellError {
-    CellError::Fixed { what, cell: cell.to_owned(), source }
+/// Reads `-?digits[.digits]` in one go, and with an exponent as [`mantissa`] does.
+fn units(what: &'static str, cell: &str) -> Result<i64, CellError> {
+    match Price::parse(cell.as_bytes()) {
+        Ok(price) => Ok(price.units()),
+        Err(source) => mantissa(cell, UNITS).map_err(|_| CellError::Fixed {
+            what,
+            cell: cell.to_owned(),
+            source,
+        }),
+    }
 }
 
 fn price(cell: &str) -> Result<Price, CellError> {
-    Price::parse(cell.as_bytes()).map_err(|source| fixed("price", cell, source))
+    units("price", cell).map(Price::from_units)
 }
 
 fn quantity(cell: &str) -> Result<Quantity, CellError> {
-    Quantity::parse(cell.as_bytes()).map_err(|source| fixed("quantity", cell, source))
+    units("quantity", cell).map(Quantity::from_units)
 }
 
 fn amount(cell: &str) -> Result<Amount, CellError> {
@@ -199,11 +229,20 @@ fn number<N: std::str::FromStr>(cell: &str) -> Result<N, CellError> {
     cell.parse().map_err(|_| CellError::Whole(cell.to_owned()))
 }
 
-/// From "is buyer maker", or from the taker's side itself.
 fn aggressor(cell: &str) -> Result<Side, CellError> {
-    match cell {
-        "true" | "True" | "TRUE" | "1" | "sell" | "SELL" => Ok(Side::Sell),
-        "false" | "False" | "FALSE" | "0" | "buy" | "BUY" => Ok(Side::Buy),
-        _ => Err(CellError::Aggressor(cell.to_owned())),
+    let is_buyer_maker =
+        is_buyer_maker(cell).ok_or_else(|| CellError::Aggressor(cell.to_owned()))?;
+    Ok(if is_buyer_maker { Side::Sell } else { Side::Buy })
+}
+
+/// Whether the buyer was the maker: from that, or from the side of the taker. `None` for any other
+/// word.
+#[must_use]
+pub fn is_buyer_maker(cell: &str) -> Option<bool> {
+    let is_one_of = |words: [&str; 4]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    if is_one_of(["true", "1", "sell", "s"]) {
+        Some(true)
+    } else {
+        is_one_of(["false", "0", "buy", "b"]).then_some(false)
     }
 }

@@ -7,6 +7,7 @@ use backtest::bias::{Decision, Decisions, EarlyEvent, LookAhead, compare, cuts, 
 use backtest::bias::{difference, early_events};
 use backtest::plan::RunPlan;
 use backtest::run::RunError;
+use backtest::source::OrderNotes;
 use backtest::sweep::{Span, run_all};
 use backtest::tape::Tape;
 use kernel::strategy::StrategyEntry;
@@ -63,8 +64,10 @@ pub fn execute(args: &CheckLookaheadArgs, kinds: &[StrategyEntry]) -> Result<Exi
         load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
     let found = data::find(&args.history, &config)?;
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?.run;
-    let mut source = found.open(&plan.instruments).map_err(|error| unreadable(&error))?;
+    let notes = OrderNotes::default();
+    let mut source = found.open(&plan.instruments, &notes).map_err(|error| unreadable(&error))?;
     let tape = Tape::read(&mut source).map_err(|error| unreadable(&error))?;
+    notes.sentences().iter().for_each(|text| eprintln!("warning: {text}"));
     let given = found.given_bars(&plan.instruments);
     let (first, last) =
         tape.span().ok_or_else(|| Failure::new(Exit::Usage, "the data hold no event"))?;

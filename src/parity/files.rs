@@ -3,7 +3,7 @@
 use actors::lockstep::Happened;
 use backtest::plan::{Machines, RunPlan, StrategyPlan};
 use backtest::run::{Run, WatchError, Watcher};
-use backtest::source::{EventSource, Merged, Span, of_series};
+use backtest::source::{EventSource, Merged, OrderNotes, Span, of_series};
 use data::Meter;
 use data::import::{ImportOptions, import};
 use kernel::messages::SubmitIntent;
@@ -72,7 +72,7 @@ fn open(
         let Some(instrument) = instruments.by_symbol(series.key.symbol.as_str()) else { continue };
         match series.key.kind {
             Kind::Trades | Kind::Quotes | Kind::Depth => {
-                sources.push(of_series(&series, instrument.id));
+                sources.push(of_series(&series, instrument.id, &OrderNotes::default()));
             }
             // The engine builds its own.
             Kind::AggTrades | Kind::Klines => {}

@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use backtest::source::{
-    ArchiveKind, ArchiveSource, EventSource, Merged, SourceError, detect, of_series,
+    ArchiveKind, ArchiveSource, EventSource, InOrder, Merged, OrderNotes, SourceError, detect,
+    of_series, rows_of_series,
 };
 use exchange::symbols::split_name;
 use model::{Instrument, InstrumentId, Instruments, Interval, Symbol, Timestamp};
@@ -40,7 +41,28 @@ enum Part {
     Run(Box<RecordedRun>),
 }
 
+/// What a file or a series tells: of two with the same content each may have what the other has.
+type Content = (Symbol, Kind, Option<Interval>);
+
 impl Part {
+    /// `None` for what has an order of its own: changes of a book, and recorded runs.
+    fn content(&self) -> Option<Content> {
+        match self {
+            Self::File { kind, symbol, .. } => Some(match kind {
+                ArchiveKind::Trades => (*symbol, Kind::Trades, None),
+                ArchiveKind::AggregateTrades => (*symbol, Kind::AggTrades, None),
+                ArchiveKind::Klines(interval) => (*symbol, Kind::Klines, Some(*interval)),
+            }),
+            Self::Series(series) => match series.key.kind {
+                Kind::Depth => None,
+                kind @ (Kind::Trades | Kind::AggTrades | Kind::Klines | Kind::Quotes) => {
+                    Some((series.key.symbol, kind, series.key.interval))
+                }
+            },
+            Self::Run(_) => None,
+        }
+    }
+
     fn symbols(&self) -> Vec<Symbol> {
         match self {
             Self::File { symbol, .. } => vec![*symbol],
@@ -269,22 +291,65 @@ impl Found {
         series.collect()
     }
 
-    /// Everything as one stream of events.
+    /// Everything as one stream of events. What is wrong with its order is noted while it is read.
     ///
     /// # Errors
     /// See [`SourceError`].
-    pub fn open(&self, instruments: &Instruments) -> Result<Merged, SourceError> {
+    pub fn open(
+        &self,
+        instruments: &Instruments,
+        notes: &OrderNotes,
+    ) -> Result<Merged, SourceError> {
         let mut sources: Vec<Box<dyn EventSource>> = Vec::new();
+        let mut grouped: Vec<Content> = Vec::new();
         for part in &self.parts {
-            sources.push(match part {
-                Part::File { path, kind, symbol } => {
-                    Box::new(ArchiveSource::open(path, *kind, id_of(instruments, *symbol))?)
+            let content = part.content();
+            match (content, part) {
+                (Some(content), _) if grouped.contains(&content) => {}
+                (Some(content), _) => {
+                    grouped.push(content);
+                    sources.push(self.open_group(content, instruments, notes)?);
                 }
-                Part::Series(series) => of_series(series, id_of(instruments, series.key.symbol)),
-                Part::Run(run) => Box::new(run.events()?),
-            });
+                (None, Part::Series(series)) => {
+                    let id = id_of(instruments, series.key.symbol);
+                    sources.push(of_series(series, id, notes));
+                }
+                (None, Part::Run(run)) => sources.push(Box::new(run.events()?)),
+                (None, Part::File { .. }) => unreachable!("a file has rows of one kind"),
+            }
         }
         Ok(Merged::new(sources))
+    }
+
+    /// All files and series that say the same kind of thing of one instrument, as one.
+    fn open_group(
+        &self,
+        content: Content,
+        instruments: &Instruments,
+        notes: &OrderNotes,
+    ) -> Result<Box<dyn EventSource>, SourceError> {
+        let parts = self.parts.iter().filter(|part| part.content() == Some(content));
+        let mut sources: Vec<Box<dyn EventSource>> = Vec::new();
+        let mut names = Vec::new();
+        for part in parts {
+            names.push(part.name());
+            match part {
+                Part::File { path, kind, symbol } => {
+                    let id = id_of(instruments, *symbol);
+                    sources.push(Box::new(ArchiveSource::open(path, *kind, id)?));
+                }
+                Part::Series(series) => {
+                    let id = id_of(instruments, series.key.symbol);
+                    sources.push(rows_of_series(series, id));
+                }
+                Part::Run(_) => unreachable!("a recorded run has no content of its own"),
+            }
+        }
+        let name = match names.as_slice() {
+            [first, .., last] => format!("{first} to {last}"),
+            _ => names.concat(),
+        };
+        Ok(Box::new(InOrder::new(&name, Merged::new(sources), notes)))
     }
 }
 

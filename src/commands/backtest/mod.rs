@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use backtest::export::CsvExport;
 use backtest::record::Recorder;
 use backtest::run::{Run, RunError};
-use backtest::source::{EventSource, SourceError, Span};
+use backtest::source::{EventSource, OrderNotes, SourceError, Span};
 use kernel::strategy::StrategyEntry;
 use model::{MarketEvent, Timestamp};
 use report::metrics::SampleRule;
@@ -47,7 +47,8 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let opening = Instant::now();
     let found = data::find(&args.history, &config)?;
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?;
-    let source = found.open(&plan.run.instruments).map_err(|error| unreadable(&error))?;
+    let notes = OrderNotes::default();
+    let source = found.open(&plan.run.instruments, &notes).map_err(|error| unreadable(&error))?;
     timing.load += opening.elapsed();
     let from = args.history.from.unwrap_or(found.begins_at());
     let given = found.given_bars(&plan.run.instruments);
@@ -65,7 +66,7 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let to = args.history.to.unwrap_or(Timestamp::MAX);
     let run = drive(Span::until(source, to), run, scenarios.as_ref(), &mut timing)?;
     let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
-    let shown = show::Shown::of(&plan, &run, timing);
+    let shown = show::Shown::of(&plan, &run, &notes, timing);
     let (events, warning) = (run.events(), run.tally().warning());
     let (recorder, export) = run.into_watcher();
     let exported = export.map_or(Ok(()), CsvExport::finish);
@@ -74,6 +75,7 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let rule = if args.force_figures { SampleRule::Forced } else { SampleRule::Enforced };
     let report = recorder.and_then(|mut recorder| {
         warning.iter().for_each(|warning| recorder.warn(warning));
+        notes.sentences().iter().for_each(|text| recorder.warn(text));
         let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
         recorder.finish(events, scenarios, rule)
     });
@@ -117,8 +119,11 @@ pub(super) fn unreadable(error: &SourceError) -> Failure {
             let hint = "`tickwright data import` takes the other rows, and lists those it refuses";
             Failure::new(Exit::Usage, format!("{error} ({hint})"))
         }
-        SourceError::Unusable { .. } => Failure::new(Exit::Usage, error),
-        SourceError::File(
+        SourceError::Unusable { .. } | SourceError::Disorder { .. } => {
+            Failure::new(Exit::Usage, error)
+        }
+        SourceError::Catalog { .. }
+        | SourceError::File(
             store::SourceError::Io { .. }
             | store::SourceError::CutOff { .. }
             | store::SourceError::Zip { .. },

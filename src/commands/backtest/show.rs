@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use backtest::run::{Run, Watcher};
+use backtest::source::OrderNotes;
 use backtest::tally::Tally;
 use model::{Amount, Asset};
 use report::run::RunReport;
@@ -22,19 +23,34 @@ pub struct Shown {
     pub cash: Amount,
     profit: Amount,
     warnings: Vec<String>,
+    rows_sorted: u64,
+    rows_passed_over: u64,
     timing: Timing,
 }
 
 impl Shown {
     /// Of a run that is over.
-    pub fn of<W: Watcher>(plan: &Planned, run: &Run<W>, timing: Timing) -> Self {
+    pub fn of<W: Watcher>(
+        plan: &Planned,
+        run: &Run<W>,
+        notes: &OrderNotes,
+        timing: Timing,
+    ) -> Self {
         Self {
             events: run.events(),
             tally: run.tally().clone(),
             currency: plan.run.currency,
             cash: plan.run.balances.iter().map(|(_, amount)| *amount).sum(),
             profit: run.profit(),
-            warnings: plan.warnings.iter().cloned().chain(run.tally().warning()).collect(),
+            warnings: plan
+                .warnings
+                .iter()
+                .cloned()
+                .chain(notes.sentences())
+                .chain(run.tally().warning())
+                .collect(),
+            rows_sorted: notes.sorted(),
+            rows_passed_over: notes.passed_over(),
             timing,
         }
     }
@@ -75,6 +91,8 @@ impl Shown {
             "currency": self.currency,
             "equity_start": self.cash.to_string(),
             "equity_end": (self.cash + self.profit).to_string(),
+            "rows_sorted": self.rows_sorted,
+            "rows_passed_over": self.rows_passed_over,
             "warnings": self.warnings,
             "timing": {
                 "load_s": self.timing.load.as_secs_f64(),

@@ -8,6 +8,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use backtest::plan::RunPlan;
+use backtest::source::OrderNotes;
 use backtest::sweep::{Outcome, Sampling, Span, Window, run_all, run_over, walk_forward};
 use backtest::tape::Tape;
 use kernel::strategy::StrategyEntry;
@@ -31,6 +32,8 @@ struct Field {
     sampling: Sampling,
     points: Vec<Point>,
     windows: Vec<Window>,
+    /// What was wrong with the data.
+    warnings: Vec<String>,
 }
 
 /// One run to be done: which settings, over which span.
@@ -106,7 +109,8 @@ fn field(
 ) -> Result<Field, Failure> {
     let planned = plan::build(config, args.history.symbol, found, kinds)?;
     let instruments = &planned.run.instruments;
-    let mut source = found.open(instruments).map_err(|error| unreadable(&error))?;
+    let notes = OrderNotes::default();
+    let mut source = found.open(instruments, &notes).map_err(|error| unreadable(&error))?;
     let tape = Tape::read(&mut source).map_err(|error| unreadable(&error))?;
     let (first, last) =
         tape.span().ok_or_else(|| Failure::new(Exit::Usage, "the data hold no event"))?;
@@ -131,7 +135,8 @@ fn field(
     let compared = windows.first().map_or(whole, |window| window.train);
     let sampling = Sampling::for_span(compared.to.since(compared.from));
     let given = found.given_bars(instruments);
-    Ok(Field { tape, whole, given, sampling, points, windows })
+    let warnings = notes.sentences();
+    Ok(Field { tape, whole, given, sampling, points, windows, warnings })
 }
 
 /// Every combination on the whole span, or on what each window trains on.

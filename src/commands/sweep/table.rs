@@ -137,9 +137,10 @@ impl Swept<'_> {
     }
 
     fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.field.warnings.clone();
         let outcomes: Vec<&Outcome> = self.trained.iter().filter_map(Entry::outcome).collect();
         if outcomes.len() < 2 {
-            return Vec::new();
+            return warnings;
         }
         let ratios: Vec<f64> =
             outcomes.iter().filter_map(|outcome| Some(outcome.sample?[0])).collect();
@@ -148,7 +149,8 @@ impl Swept<'_> {
         let deflated =
             best.and_then(Outcome::sharpe_sample).map(|sample| deflated_sharpe(&sample, &ratios));
         let returns = self.field.sampling.name();
-        vec![selection_warning(outcomes.len(), deflated.as_ref(), returns)]
+        warnings.push(selection_warning(outcomes.len(), deflated.as_ref(), returns));
+        warnings
     }
 }
 

@@ -1,17 +1,18 @@
 //! Series of a catalog.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{
     Amount, Bar, DepthUpdate, InstrumentId, Interval, Level, MarketEvent, Price, Quantity, Quote,
-    Side, Trade, TradeId,
+    Side, Timestamp, Trade, TradeId,
 };
 use store::catalog::{
     ABSENT, AggTrade, CatalogError, Exponents, Kind, Kline, LevelChange, Quote as QuoteRow, Range,
-    Series, SeriesReader, Trade as TradeRow,
+    SegmentInfo, Series, SeriesReader, Trade as TradeRow,
 };
 
-use super::{EventSource, SourceError};
+use super::{EventSource, Merged, SourceError};
 
 /// The rows of one series.
 #[derive(Debug)]
@@ -23,16 +24,12 @@ enum Rows {
     Depth(SeriesReader<LevelChange>),
 }
 
-/// One series of a catalog as events of an instrument. Rows whose number or instant is not above
-/// the one before, where segments overlap, are passed over and counted.
+/// One series of a catalog as events of an instrument: its rows, segment after segment.
 #[derive(Debug)]
 pub struct CatalogSource {
     name: String,
     instrument: InstrumentId,
     rows: Rows,
-    /// Number of the last trade, update or opening instant.
-    last: i64,
-    passed_over: u64,
     /// Levels of an update that is not complete yet.
     bids: Vec<Level>,
     asks: Vec<Level>,
@@ -55,21 +52,71 @@ impl CatalogSource {
             Kind::Quotes => Rows::Quotes(series.read(Range::ALL)),
             Kind::Depth => Rows::Depth(series.read(Range::ALL)),
         };
-        Self {
-            name: series.key.to_string(),
-            instrument,
-            rows,
-            last: i64::MIN,
-            passed_over: 0,
-            bids: Vec::new(),
-            asks: Vec::new(),
+        Self { name: series.key.to_string(), instrument, rows, bids: Vec::new(), asks: Vec::new() }
+    }
+}
+
+/// The segments of a series in the order of time, those that overlap merged. Changes of a book
+/// come segment after segment: [`super::BookInStep`] knows what to do with them.
+pub(super) struct Segments {
+    instrument: InstrumentId,
+    /// Each of segments that overlap, the last one first.
+    apart: Vec<Series>,
+    open: Option<Merged>,
+}
+
+impl Segments {
+    pub(super) fn new(series: &Series, instrument: InstrumentId) -> Self {
+        let mut apart: Vec<Series> = Vec::new();
+        let mut end = Timestamp::from_nanos(i64::MIN);
+        for (path, info) in &series.segments {
+            let segment = (path.clone(), info.clone());
+            match apart.last_mut() {
+                Some(last) if series.key.kind == Kind::Depth || info.first_at <= end => {
+                    last.segments.push(segment);
+                }
+                Some(_) | None => {
+                    apart.push(Series { key: series.key.clone(), segments: vec![segment] });
+                }
+            }
+            end = end.max(info.last_at);
         }
+        apart.reverse();
+        Self { instrument, apart, open: None }
     }
 
-    /// Rows that were passed over so far.
-    #[must_use]
-    pub const fn passed_over(&self) -> u64 {
-        self.passed_over
+    fn begin(&self, series: Series) -> Merged {
+        let open = |series: &Series| -> Box<dyn EventSource> {
+            Box::new(CatalogSource::open(series, self.instrument))
+        };
+        if series.key.kind == Kind::Depth {
+            return Merged::new(vec![open(&series)]);
+        }
+        let of_one = |segment: &(PathBuf, SegmentInfo)| {
+            open(&Series { key: series.key.clone(), segments: vec![segment.clone()] })
+        };
+        Merged::new(series.segments.iter().map(of_one).collect())
+    }
+}
+
+impl EventSource for Segments {
+    fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError> {
+        let before = batch.len();
+        while batch.len() == before {
+            match &mut self.open {
+                Some(open) => {
+                    open.read(batch)?;
+                    if batch.len() == before {
+                        self.open = None;
+                    }
+                }
+                None => match self.apart.pop() {
+                    Some(series) => self.open = Some(self.begin(series)),
+                    None => return Ok(()),
+                },
+            }
+        }
+        Ok(())
     }
 }
 
@@ -85,23 +132,20 @@ impl CatalogSource {
     /// Appends the events of the next block; false after the last.
     fn read_block(&mut self, batch: &mut Vec<MarketEvent>) -> Result<bool, SourceError> {
         let (id, name) = (self.instrument, &self.name);
-        let mut order = Order { last: &mut self.last, passed_over: &mut self.passed_over };
         match &mut self.rows {
             Rows::Trades(rows) => {
                 let Some((exponents, rows)) = next(rows.next_block(), name)? else {
                     return Ok(false);
                 };
                 let units = Units::of(exponents, name)?;
-                let rows = rows.iter().filter(|row| order.is_next(row.id));
-                batch.extend(rows.map(|row| trade(id, row, units)));
+                batch.extend(rows.iter().map(|row| trade(id, row, units)));
             }
             Rows::AggTrades(rows) => {
                 let Some((exponents, rows)) = next(rows.next_block(), name)? else {
                     return Ok(false);
                 };
                 let units = Units::of(exponents, name)?;
-                let rows = rows.iter().filter(|row| order.is_next(row.last_trade_id));
-                batch.extend(rows.map(|row| aggregate(id, row, units)));
+                batch.extend(rows.iter().map(|row| aggregate(id, row, units)));
             }
             Rows::Klines(rows, interval) => {
                 let interval = *interval;
@@ -109,16 +153,14 @@ impl CatalogSource {
                     return Ok(false);
                 };
                 let units = Units::of(exponents, name)?;
-                let rows = rows.iter().filter(|row| order.is_next(row.open_at.as_nanos()));
-                batch.extend(rows.map(|row| bar(id, interval, row, units, exponents)));
+                batch.extend(rows.iter().map(|row| bar(id, interval, row, units, exponents)));
             }
             Rows::Quotes(rows) => {
                 let Some((exponents, rows)) = next(rows.next_block(), name)? else {
                     return Ok(false);
                 };
                 let units = Units::of(exponents, name)?;
-                let rows = rows.iter().filter(|row| order.is_next(row.update_id));
-                batch.extend(rows.map(|row| quote(id, row, units)));
+                batch.extend(rows.iter().map(|row| quote(id, row, units)));
             }
             Rows::Depth(rows) => {
                 let Some((exponents, rows)) = next(rows.next_block(), name)? else {
@@ -156,26 +198,7 @@ fn next<'a, R>(
     block: Result<Block<'a, R>, CatalogError>,
     name: &str,
 ) -> Result<Block<'a, R>, SourceError> {
-    block
-        .map_err(|error| SourceError::Unusable { name: name.to_owned(), reason: error.to_string() })
-}
-
-/// What was read last, and what did not follow it.
-struct Order<'a> {
-    last: &'a mut i64,
-    passed_over: &'a mut u64,
-}
-
-impl Order<'_> {
-    fn is_next(&mut self, number: i64) -> bool {
-        let is_next = number > *self.last;
-        if is_next {
-            *self.last = number;
-        } else {
-            *self.passed_over += 1;
-        }
-        is_next
-    }
+    block.map_err(|source| SourceError::Catalog { name: name.to_owned(), source })
 }
 
 /// What mantissas are multiplied by to become units of ours.

@@ -8,15 +8,18 @@ mod archive;
 mod book;
 mod catalog;
 mod merge;
+mod order;
 mod span;
 
-use model::{InstrumentId, MarketEvent};
-use store::catalog::{Kind, Series};
+use model::{InstrumentId, MarketEvent, Timestamp};
+use store::catalog::{CatalogError, Kind, Series};
 
 pub use archive::{ArchiveKind, ArchiveSource, detect};
 pub use book::BookInStep;
 pub use catalog::CatalogSource;
+use catalog::Segments;
 pub use merge::Merged;
+pub use order::{InOrder, OrderNotes};
 pub use span::Span;
 
 /// About how many events a source appends at a time: what a batch of them takes stays in the
@@ -29,6 +32,14 @@ pub enum SourceError {
     /// A file can't be read.
     #[error(transparent)]
     File(#[from] store::SourceError),
+    /// A series of a catalog can't be read.
+    #[error("{name}: {source}")]
+    Catalog {
+        /// The series.
+        name: String,
+        /// Why.
+        source: CatalogError,
+    },
     /// It can be read, and makes no sense.
     #[error("{name}: {reason}")]
     Unusable {
@@ -36,6 +47,19 @@ pub enum SourceError {
         name: String,
         /// Why.
         reason: String,
+    },
+    /// Events that are too far out of the order of time to be sorted on the way.
+    #[error(
+        "{name} is not in the order of time: an event of {at} comes after one of {after}. Sort it, \
+         or import it into a catalog and let `tickwright data verify --mend` sort that"
+    )]
+    Disorder {
+        /// The file or series.
+        name: String,
+        /// The event that comes too late.
+        at: Timestamp,
+        /// What a run would have been fed with before it.
+        after: Timestamp,
     },
 }
 
@@ -49,14 +73,27 @@ pub trait EventSource: Send {
     fn read(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), SourceError>;
 }
 
-/// The events of a series of a catalog; changes of a book in step with its snapshots.
+/// The events of a series of a catalog, in order and each once; changes of a book in step with its
+/// snapshots.
 #[must_use]
-pub fn of_series(series: &Series, instrument: InstrumentId) -> Box<dyn EventSource> {
-    let source = CatalogSource::open(series, instrument);
+pub fn of_series(
+    series: &Series,
+    instrument: InstrumentId,
+    notes: &OrderNotes,
+) -> Box<dyn EventSource> {
+    let source = rows_of_series(series, instrument);
     match series.key.kind {
         Kind::Depth => Box::new(BookInStep::new(source)),
-        Kind::Trades | Kind::AggTrades | Kind::Klines | Kind::Quotes => Box::new(source),
+        Kind::Trades | Kind::AggTrades | Kind::Klines | Kind::Quotes => {
+            Box::new(InOrder::new(&series.key.to_string(), source, notes))
+        }
     }
+}
+
+/// The rows of a series in its own order, but for segments that overlap: those are merged.
+#[must_use]
+pub fn rows_of_series(series: &Series, instrument: InstrumentId) -> Box<dyn EventSource> {
+    Box::new(Segments::new(series, instrument))
 }
 
 impl<S: EventSource + ?Sized> EventSource for Box<S> {

@@ -3,12 +3,13 @@
 use std::num::NonZero;
 use std::time::Duration;
 
+use ::data::parallel::run_all;
 use backtest::bias::{Decision, Decisions, EarlyEvent, LookAhead, compare, cuts, decisions};
 use backtest::bias::{difference, early_events};
 use backtest::plan::RunPlan;
 use backtest::run::RunError;
 use backtest::source::OrderNotes;
-use backtest::sweep::{Span, run_all};
+use backtest::sweep::Span;
 use backtest::tape::Tape;
 use kernel::strategy::StrategyEntry;
 use model::{InstrumentId, Interval, Timestamp};

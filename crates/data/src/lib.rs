@@ -1,7 +1,8 @@
 //! Market history: files of every kind into the catalog, what is wrong with it, what it says, and
 //! how it gets here.
 //!
-//! What belongs here: import, checks and mending, statistics, downloads. What does not: the
+//! What belongs here: import, checks and mending, statistics, downloads, and the threads that work
+//! on many histories, or over one history many times. What does not: the
 //! catalog's files (`store`), a command line, a terminal, and anything that trades.
 
 pub mod analyze;
@@ -13,7 +14,7 @@ pub mod fetch;
 pub mod import;
 mod merged;
 mod meter;
-mod parallel;
+pub mod parallel;
 pub mod record;
 pub mod table;
 pub mod verify;

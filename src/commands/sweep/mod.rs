@@ -7,9 +7,10 @@ mod table;
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
+use ::data::parallel::run_all;
 use backtest::plan::RunPlan;
 use backtest::source::OrderNotes;
-use backtest::sweep::{Outcome, Sampling, Span, Window, run_all, run_over, walk_forward};
+use backtest::sweep::{Outcome, Sampling, Span, Window, run_over, walk_forward};
 use backtest::tape::Tape;
 use kernel::strategy::StrategyEntry;
 use model::{InstrumentId, Interval, Timestamp};

@@ -26,11 +26,13 @@ pub(crate) struct Ladder {
     /// Never empty ones; worst level first, best last.
     chunks: Vec<Vec<Entry>>,
     count: usize,
+    /// The chunk that was changed last: of one update, each level lies near the one before.
+    near: usize,
 }
 
 impl Ladder {
     pub(crate) const fn new(side: Side) -> Self {
-        Self { side, bounds: Vec::new(), chunks: Vec::new(), count: 0 }
+        Self { side, bounds: Vec::new(), chunks: Vec::new(), count: 0, near: 0 }
     }
 
     /// Sorts prices worst first, best last.
@@ -77,6 +79,11 @@ impl Ladder {
 
     /// The chunk that holds a rank or would hold it; `None` while there is no chunk.
     fn chunk_of(&self, rank: i64) -> Option<usize> {
+        let is_near = self.bounds.get(self.near).is_some_and(|bound| *bound <= rank)
+            && self.bounds.get(self.near + 1).is_none_or(|bound| rank < *bound);
+        if is_near {
+            return Some(self.near);
+        }
         self.bounds.partition_point(|bound| *bound <= rank).checked_sub(1)
     }
 
@@ -91,6 +98,7 @@ impl Ladder {
             }
             return Quantity::ZERO;
         };
+        self.near = chunk;
         let entries = &mut self.chunks[chunk];
         let place = entries.partition_point(|other| other.rank < entry.rank);
         match entries.get_mut(place) {

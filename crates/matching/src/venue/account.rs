@@ -72,19 +72,23 @@ impl Account {
         assert!(!balance.locked.is_negative(), "{asset}: unlocked {amount} more than was locked");
     }
 
-    pub(super) fn credit(&mut self, asset: Asset, amount: Amount) {
-        self.entry(asset).free += amount;
-    }
-
-    /// Takes from what is free; the caller has locked and unlocked enough for it.
+    /// Takes what was paid, and frees what is left of what was locked for it.
     ///
     /// # Panics
     /// When there is less: a bug, after which no figure of the account could be trusted.
-    pub(super) fn debit(&mut self, asset: Asset, amount: Amount) {
+    pub(super) fn pay(&mut self, asset: Asset, locked: Amount, paid: Amount) {
         let balance = self.entry(asset);
-        balance.free -= amount;
-        let free = balance.free;
-        assert!(!free.is_negative(), "{asset}: {amount} was spent, which leaves {free}");
+        balance.locked -= locked;
+        balance.free += locked - paid;
+        let (free, left) = (balance.free, balance.locked);
+        assert!(
+            !free.is_negative() && !left.is_negative(),
+            "{asset}: {paid} was spent of {locked}, which leaves {free} and {left} locked"
+        );
+    }
+
+    pub(super) fn credit(&mut self, asset: Asset, amount: Amount) {
+        self.entry(asset).free += amount;
     }
 
     /// Every asset that was ever held.

@@ -107,6 +107,8 @@ pub struct LocalVenue {
     /// Answers on their way, in order of arrival. Bounded as the commands are, and by what the
     /// market does to open orders within one latency.
     answers: VecDeque<(Timestamp, VenueEvent)>,
+    /// Answers that have arrived already, before all that are on their way.
+    arrived: Vec<VenueEffect>,
     matched: Vec<MatchEvent>,
     /// What one taker brings an order of ours, until all of it is here.
     swept: Option<Sweep>,
@@ -139,6 +141,7 @@ impl LocalVenue {
             from_venue: Way::new(models.latency, 1),
             commands: VecDeque::new(),
             answers: VecDeque::new(),
+            arrived: Vec::new(),
             matched: Vec::new(),
             swept: None,
             outdone: Vec::new(),
@@ -222,12 +225,13 @@ impl LocalVenue {
                 restored.status = OrderStatus::PartiallyFilled;
             }
         }
-        let answered = self.answers.len();
+        let answered = (self.answers.len(), self.arrived.len());
         let has_traded = self.matched.iter().any(|event| matches!(event, MatchEvent::Traded(_)));
         self.book_matched(now, order.new.instrument);
         if !has_traded {
             // It is where it was: there is nothing to tell.
-            self.answers.truncate(answered);
+            self.answers.truncate(answered.0);
+            self.arrived.truncate(answered.1);
         }
         Ok(())
     }
@@ -281,7 +285,11 @@ impl LocalVenue {
     #[inline]
     fn answer(&mut self, now: Timestamp, event: VenueEvent) {
         let at = self.from_venue.arrival(now);
-        self.answers.push_back((at, event));
+        if at <= now && self.answers.is_empty() {
+            self.arrived.push(VenueEffect::Event(event));
+        } else {
+            self.answers.push_back((at, event));
+        }
     }
 
     /// Lets every command arrive whose time has come.
@@ -294,10 +302,12 @@ impl LocalVenue {
     }
 
     fn deliver(&mut self, now: Timestamp, effects: &mut Vec<VenueEffect>) {
-        // They arrive in the order of their way.
-        let due = self.answers.partition_point(|(at, _)| *at <= now);
-        let arrived = self.answers.drain(..due);
-        effects.extend(arrived.map(|(_, event)| VenueEffect::Event(event)));
+        effects.append(&mut self.arrived);
+        while self.answers.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, event)) = self.answers.pop_front()
+        {
+            effects.push(VenueEffect::Event(event));
+        }
     }
 
     /// A command is at the venue.
@@ -569,8 +579,7 @@ impl LocalVenue {
         order.locked -= unlocked;
         order.executed += trade.quantity;
         let name = order.client_order_id;
-        self.account.unlock(pays, unlocked);
-        self.account.debit(pays, debit);
+        self.account.pay(pays, unlocked, debit);
         self.account.credit(receives, credit);
         let fill = Fill {
             key: FillKey { instrument, trade: trade.id, venue_order: id },
@@ -709,8 +718,8 @@ impl Venue for LocalVenue {
     fn observe(&mut self, now: Moment, event: &MarketEvent, effects: &mut Vec<VenueEffect>) {
         if self.commands.is_empty() && self.answers.is_empty() && self.swept.is_none() {
             self.on_market(now.venue, event);
-            if !self.answers.is_empty() {
-                self.deliver(now.venue, effects);
+            if !self.arrived.is_empty() {
+                effects.append(&mut self.arrived);
             }
         } else {
             self.step(now, VenueInput::Market(event), effects);

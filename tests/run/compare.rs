@@ -159,7 +159,12 @@ fn queue_check(seed: u32, speed: u32, fills: usize) -> QueueCheck {
     let apart_ms = ["median_ms", "p90_ms"].map(|name| times[name].as_f64().unwrap());
     let (fills, orders) = (both("fills"), both("filled_orders"));
     let check = QueueCheck { seed, fills, orders, apart_ms };
-    eprintln!("{:+.1} % fills: {check:?}", check.surplus() * 100.0);
+    let (more, [median, most]) = (check.surplus() * 100.0, check.apart_ms);
+    eprintln!(
+        "seed {}: {more:+.1} % fills, run and backtest {:?}, orders with fills {:?}, first fills \
+         {median} ms apart at the median, {most} at nine tenths",
+        check.seed, check.fills, check.orders
+    );
     check
 }
 

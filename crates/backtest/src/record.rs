@@ -109,14 +109,6 @@ impl Recorder {
         Some(builder.finish(rule))
     }
 
-    /// Adds a warning that the report shows first.
-    pub fn warn(&mut self, text: &str) {
-        match &mut self.builder {
-            Some(builder) => builder.warn(text),
-            None => self.identity.warnings.push(text.to_owned()),
-        }
-    }
-
     fn begin(&mut self, machines: &Machines) {
         let now = machines.now();
         let portfolio = machines.risk().portfolio();

@@ -11,6 +11,7 @@ pub mod date;
 pub mod evenness;
 pub mod export;
 pub mod fetch;
+mod float;
 pub mod import;
 mod merged;
 mod meter;

@@ -1,3 +1,5 @@
+//! Each reason by the evidence for it.
+
 use std::time::Duration;
 
 use model::{Amount, InstrumentId, Liquidity, NewOrder, Side as OrderSide, StrategyId, Symbol};

@@ -15,8 +15,8 @@ use store::catalog::{
 };
 
 use crate::bars::{BarBuilder, Print};
-use crate::decimal::float;
 use crate::evenness::{Evenness, EvennessScores};
+use crate::float::float;
 use crate::merged::{MergeError, Merged};
 use crate::table::{Cell, ColumnType, Format, TableError, TableWriter, exact};
 use crate::verify::{nanos, remove_doubles};

@@ -5,7 +5,7 @@ use store::catalog::{AggTrade, Exponents, Kline, LevelChange, Quote, Record, Tra
 
 use super::finding::{Defect, Findings};
 use super::nanos;
-use crate::decimal::float;
+use crate::float::float;
 
 /// A record that can be checked against the one before it.
 pub trait Examine: Record {

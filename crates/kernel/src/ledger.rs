@@ -189,12 +189,19 @@ pub struct Ledger {
     records: u64,
     fills_booked: u64,
     fills_repeated: u64,
+    newest_fill_at: Timestamp,
 }
 
 impl Ledger {
     /// Counts up whenever a record's effect or the stored form changes: a stored ledger of
     /// another version is not gone on from, the journal is replayed instead.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
+
+    /// The venue's time of the newest fill that is booked; the epoch's beginning without one.
+    #[must_use]
+    pub const fn newest_fill_at(&self) -> Timestamp {
+        self.newest_fill_at
+    }
 
     /// The last start; `None` for a ledger that was never used.
     #[must_use]

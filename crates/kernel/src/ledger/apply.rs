@@ -247,6 +247,7 @@ impl Ledger {
         };
         self.fills.entry(id).or_default().insert(&fill.key);
         self.fills_booked += 1;
+        self.newest_fill_at = self.newest_fill_at.max(fill.event_at);
         Ok(true)
     }
 

@@ -61,10 +61,11 @@ pub(super) struct Balances {
 }
 
 impl Balances {
-    pub const fn new(expected: BTreeMap<Asset, Amount>) -> Self {
+    /// What was booked before this start, the newest of it at an instant of the venue's time.
+    pub const fn new(expected: BTreeMap<Asset, Amount>, newest_at: Timestamp) -> Self {
         Self {
             expected,
-            newest_at: Timestamp::EPOCH,
+            newest_at,
             read: BTreeMap::new(),
             read_at: Timestamp::EPOCH,
             stale_since: None,
@@ -246,7 +247,7 @@ mod tests {
     #[track_caller]
     fn check(name: &str, steps: &[On]) -> Balances {
         let opening = [(asset("BTC"), amount("2")), (asset("USDT"), amount("1000"))];
-        let mut balances = Balances::new(opening.into());
+        let mut balances = Balances::new(opening.into(), Timestamp::EPOCH);
         let instruments = instruments();
         for (number, step) in steps.iter().enumerate() {
             let read = |balances: &mut Balances, btc: &str, usdt: &str, as_of| {
@@ -341,7 +342,7 @@ mod tests {
     #[test]
     fn what_is_booked_after_the_account_was_read_is_no_difference() {
         let opening = [(asset("BTC"), amount("2")), (asset("USDT"), amount("1000"))];
-        let mut balances = Balances::new(opening.into());
+        let mut balances = Balances::new(opening.into(), Timestamp::EPOCH);
         // A fill on its way when the account is read; it is booked, and another one after it.
         let held = [("BTC", "3"), ("USDT", "900")].map(|(name, free)| {
             let (asset, free) = (asset(name), amount(free));
@@ -364,5 +365,27 @@ mod tests {
             pauses.push(check("surplus", &steps).pause(spacing).map(|pause| pause.as_secs()));
         }
         assert_eq!(pauses, [Some(2), Some(4), Some(8), None]);
+    }
+
+    /// What was booked before a restart is behind it as well.
+    #[test]
+    fn figures_that_lag_behind_the_last_run_are_known_to() {
+        let opening = [(asset("BTC"), amount("3")), (asset("USDT"), amount("900"))];
+        let mut balances = Balances::new(opening.into(), Timestamp::from_secs(10));
+        let mut look = |at: i64, btc: &str, usdt: &str, as_of: i64| {
+            let held = [("BTC", btc), ("USDT", usdt)].map(|(name, total)| {
+                let free = amount(total);
+                Balance { asset: asset(name), free, locked: Amount::ZERO }
+            });
+            balances.on_read(&held, &instruments(), Timestamp::from_secs(as_of));
+            balances.end_look(Timestamp::from_secs(at)).len()
+        };
+        for at in [11, 13, 17, 25, 41, 60] {
+            assert_eq!(look(at, "2", "1000", 9), 0, "at {at}");
+        }
+        assert_eq!(look(61, "3", "900", 10), 0);
+        // The same figures of now are a difference.
+        let told: Vec<usize> = [62, 64, 68, 76].map(|at| look(at, "2", "1000", at)).to_vec();
+        assert_eq!(told, [0, 0, 0, 2]);
     }
 }

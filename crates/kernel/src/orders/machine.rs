@@ -99,7 +99,9 @@ impl ExecutionMachine {
             halted: BTreeSet::new(),
             newly_halted: Vec::new(),
             reconcile: Reconcile::default(),
-            balances: restored.balances.map(Balances::new),
+            balances: restored
+                .balances
+                .map(|balances| Balances::new(balances, restored.newest_fill_at)),
             reads: Reads::default(),
             budget: Budget::default(),
             gate_open: true,

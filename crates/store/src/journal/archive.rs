@@ -30,8 +30,23 @@ use super::merge::{self, Sources};
 use super::reader::{BUSY_TIMEOUT, io, open_to_read, room};
 use super::schema;
 
-/// Records copied between two looks at whether to stop.
-const LOOK_EVERY: usize = 1_024;
+/// Records read at a time; between two pages the thread looks whether it is to stop, and nobody is
+/// kept from anything.
+const PAGE: u64 = 1_024;
+
+/// Some records: after one, up to another.
+#[derive(Clone, Copy)]
+struct Page {
+    after: u64,
+    last: u64,
+}
+
+fn pages(after: u64, last: u64) -> impl Iterator<Item = Page> {
+    let starts = std::iter::successors(Some(after), |start| start.checked_add(PAGE));
+    starts
+        .take_while(move |start| *start < last)
+        .map(move |start| Page { after: start, last: last.min(start.saturating_add(PAGE)) })
+}
 
 /// What an archive did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,28 +154,35 @@ pub(super) fn prepare(
     after: Duration,
     stop: &AtomicBool,
 ) -> Result<Option<Prepared>, JournalError> {
+    // Never one long transaction: SQLite's log could not start over as long as it lasts. What is
+    // read here changes only through what this round gives the writer.
     let connection = open_to_read(journal)?;
-    let snapshot = connection.unchecked_transaction().map_err(io)?;
     let archives = open_files(journal)?;
-    let sources = Sources { journal: &snapshot, archives: &archives };
-    let base = Base::read(&snapshot)?;
-    let Some(span) = Span::find(&snapshot, base.number, after)? else { return Ok(None) };
-    check_room(&snapshot, journal, span.last)?;
+    let sources = Sources { journal: &connection, archives: &archives };
+    let base = Base::read(&connection)?;
+    let Some(span) = Span::find(&connection, base.number, after)? else { return Ok(None) };
+    check_room(&connection, journal, span.last)?;
     let mut ledger = match base.ledger {
         Some(ledger) => ledger,
         None => merge::fold(&sources, Ledger::default(), base.number)?,
     };
     let mut is_stopped = || stop.load(Ordering::Relaxed);
-    merge::replay(&snapshot, base.number, span.last, |number, record| {
-        if number.is_multiple_of(LOOK_EVERY as u64) && is_stopped() {
+    for page in pages(base.number, span.last) {
+        let end = page.last;
+        merge::replay(&connection, page.after, end, |number, record| {
+            merge::apply(&mut ledger, number, &record)
+        })?;
+        if ledger.records() < end {
+            return Err(merge::missing(ledger.records() + 1, "the journal ends before it"));
+        }
+        if is_stopped() {
             return Err(io("stopped"));
         }
-        merge::apply(&mut ledger, number, &record)
-    })?;
+    }
     let kept: Vec<String> =
         ledger.open_orders().map(|order| order.intent.order.to_string()).collect();
     let file = directory(journal).join(format!("{}.sqlite", span.month));
-    let numbers = copy(&snapshot, &file, span.last, &kept, &mut is_stopped)?;
+    let numbers = copy(&connection, &file, span.last, &kept, &mut is_stopped)?;
     let body = serde_json::to_string(&ledger).map_err(io)?;
     Ok(Some(Prepared { file, base: span.last, ledger: body, numbers }))
 }
@@ -279,38 +301,11 @@ fn copy(
         copy_names(from, &into, table)?;
     }
     let mut numbers = Vec::new();
-    {
-        let mut rows = from
-            .prepare(
-                "SELECT number, kind, subject, status, body, checksum FROM record
-                 WHERE number <= ?1 ORDER BY number",
-            )
-            .map_err(io)?;
-        let mut rows = rows.query([i64::try_from(last).map_err(io)?]).map_err(io)?;
-        let mut insert = into
-            .prepare("INSERT OR IGNORE INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-            .map_err(io)?;
-        while let Some(row) = rows.next().map_err(io)? {
-            let (number, _) = merge::decode(row).map_err(|(number, reason)| {
-                JournalError::Corrupt { number: number.unwrap_or(last), reason }
-            })?;
-            let number = i64::try_from(number).map_err(io)?;
-            let subject: Option<String> = row.get(2).map_err(io)?;
-            if subject.as_ref().is_some_and(|subject| kept.contains(subject)) {
-                continue;
-            }
-            let (kind, status): (String, Option<String>) =
-                (row.get(1).map_err(io)?, row.get(3).map_err(io)?);
-            let (body, checksum): (String, u32) =
-                (row.get(4).map_err(io)?, row.get(5).map_err(io)?);
-            let inserted = insert.execute((number, kind, subject, status, body, checksum));
-            if inserted.map_err(io)? == 0 {
-                check_same(&into, number, checksum, file)?;
-            }
-            numbers.push(number);
-            if numbers.len().is_multiple_of(LOOK_EVERY) && is_stopped() {
-                return Err(io("stopped"));
-            }
+    // What stays of orders that were archived before may be as old as any.
+    for page in pages(0, last) {
+        copy_page(from, &into, page, kept, &mut numbers, file)?;
+        if is_stopped() {
+            return Err(io("stopped"));
         }
     }
     into.commit().map_err(io)?;
@@ -318,6 +313,48 @@ fn copy(
     drop(archive);
     sync_directories(file)?;
     Ok(numbers)
+}
+
+/// Copies the records of a page.
+fn copy_page(
+    from: &Connection,
+    into: &Connection,
+    page: Page,
+    kept: &[String],
+    numbers: &mut Vec<i64>,
+    file: &Path,
+) -> Result<(), JournalError> {
+    let mut rows = from
+        .prepare_cached(
+            "SELECT number, kind, subject, status, body, checksum FROM record
+             WHERE number > ?1 AND number <= ?2 ORDER BY number",
+        )
+        .map_err(io)?;
+    let bounds = [i64::try_from(page.after).map_err(io)?, i64::try_from(page.last).map_err(io)?];
+    let mut rows = rows.query(bounds).map_err(io)?;
+    let mut insert = into
+        .prepare_cached("INSERT OR IGNORE INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        .map_err(io)?;
+    while let Some(row) = rows.next().map_err(io)? {
+        let (number, _) = merge::decode(row).map_err(|(number, reason)| JournalError::Corrupt {
+            number: number.unwrap_or(page.last),
+            reason,
+        })?;
+        let number = i64::try_from(number).map_err(io)?;
+        let subject: Option<String> = row.get(2).map_err(io)?;
+        if subject.as_ref().is_some_and(|subject| kept.contains(subject)) {
+            continue;
+        }
+        let (kind, status): (String, Option<String>) =
+            (row.get(1).map_err(io)?, row.get(3).map_err(io)?);
+        let (body, checksum): (String, u32) = (row.get(4).map_err(io)?, row.get(5).map_err(io)?);
+        let inserted = insert.execute((number, kind, subject, status, body, checksum));
+        if inserted.map_err(io)? == 0 {
+            check_same(into, number, checksum, file)?;
+        }
+        numbers.push(number);
+    }
+    Ok(())
 }
 
 /// A record that is in the archive already must be the one that is to be copied: the journal's own
@@ -341,7 +378,7 @@ fn check_same(
 
 /// Opens a file of the archive. A new one gets its name when it is whole: whoever only reads could
 /// not repair what a kill leaves of one that is being laid out.
-fn create(file: &Path) -> Result<Connection, JournalError> {
+pub(super) fn create(file: &Path) -> Result<Connection, JournalError> {
     let describe = |error: &dyn std::fmt::Display| io(format!("{}: {error}", file.display()));
     if !file.exists() {
         let directory = file.parent().expect("an archive's file stands in its directory");
@@ -361,8 +398,14 @@ fn create(file: &Path) -> Result<Connection, JournalError> {
     }
     let mut archive = open_to_write(file)?;
     schema::migrate(&mut archive)?;
+    archive.execute_batch(INTENTS).map_err(|error| describe(&error))?;
     Ok(archive)
 }
+
+/// No order waits for a file of the archive: here intents have an index too, so that an order that
+/// is not in a file is not looked for in all of it.
+const INTENTS: &str = "CREATE INDEX IF NOT EXISTS record_intent ON record (subject)
+    WHERE subject IS NOT NULL AND kind = 'order_intended'";
 
 fn open_to_write(file: &Path) -> Result<Connection, JournalError> {
     let describe = |error: rusqlite::Error| io(format!("{}: {error}", file.display()));
@@ -461,5 +504,48 @@ impl Drop for Archiver {
         self.stop.store(true, Ordering::Relaxed);
         self.answer = None;
         self.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::journal::{Durability, Journal, Persist, Record};
+    use model::Amount;
+
+    use super::*;
+    use crate::journal::{Level, SqliteJournal};
+
+    #[test]
+    fn the_log_can_start_over_while_records_are_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.sqlite");
+        let mut journal = SqliteJournal::open(&path, Level::Process).unwrap();
+        let count = 3 * PAGE + 7;
+        let record = |number: u64| Record::EquitySampled {
+            strategy: None,
+            equity: Amount::ONE,
+            capital: Amount::ONE,
+            at: Timestamp::from_secs(number.cast_signed()),
+        };
+        let persist = |number| Persist {
+            sequence: number,
+            record: record(number),
+            durability: Durability::Committed,
+        };
+        journal.append(&(1..=count).map(persist).collect::<Vec<_>>()).unwrap();
+        let other = Connection::open(&path).unwrap();
+        let mut looks = 0;
+        let mut look = || {
+            looks += 1;
+            let is_busy: i64 =
+                other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+            assert_eq!(is_busy, 0, "a reader keeps the log");
+            false
+        };
+        let from = open_to_read(&path).unwrap();
+        let file = super::directory(&path).join("1970-01.sqlite");
+        let numbers = copy(&from, &file, count, &[], &mut look).unwrap();
+        assert_eq!((numbers.len() as u64, looks), (count, 4));
+        assert!(numbers.is_sorted(), "in order");
     }
 }

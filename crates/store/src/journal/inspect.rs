@@ -8,7 +8,7 @@ use model::{InstrumentId, OrderId, StrategyId};
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use super::reader::{JournalReader, io};
+use super::reader::{JournalReader, io, pinned};
 
 /// Which records to show: those that meet every condition that is there.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -163,8 +163,11 @@ impl JournalReader {
         let snapshot = self.snapshot()?;
         // Positions are no list of records: what is held is held now.
         let archives = if view == View::Positions { Vec::new() } else { self.archives()? };
+        // As they are now, after the journal: what is in neither was never there, and what moves from
+        // here on is in both.
+        let archives: Vec<_> = archives.iter().map(pinned).collect::<Result<_, _>>()?;
         for (place, file) in archives.iter().enumerate() {
-            let later = archives[place + 1..].iter().chain([&*snapshot]);
+            let later = archives[place + 1..].iter().chain([&snapshot]).map(|known| &**known);
             let elsewhere = numbers_up_to(later, newest(file)?)?;
             view_of(file, view, &mut |names, cells| match cells.first() {
                 Some(Cell::Integer(number)) if elsewhere.contains(number) => Ok(()),

@@ -54,6 +54,14 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
+/// A database as it is now. It is read at once: until a transaction has read something, what
+/// others write still shows in it.
+pub(super) fn pinned(connection: &Connection) -> Result<Transaction<'_>, JournalError> {
+    let snapshot = connection.unchecked_transaction().map_err(io)?;
+    newest_number(&snapshot)?;
+    Ok(snapshot)
+}
+
 /// What a full check found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
@@ -130,7 +138,7 @@ impl JournalReader {
 
     /// The database as it is now, whatever the writer and the archive do meanwhile.
     pub(super) fn snapshot(&self) -> Result<Transaction<'_>, JournalError> {
-        self.connection.unchecked_transaction().map_err(io)
+        pinned(&self.connection)
     }
 
     /// The archive's files, to be read.
@@ -259,6 +267,11 @@ fn check_rest(journal: &Connection, base: u64) -> Result<(), JournalError> {
     Ok(())
 }
 
+/// In a file of the archive an index leads to it.
+const INTENT_BEFORE: &str = "SELECT number FROM record
+    WHERE number < ?2 AND kind = 'order_intended' AND subject = ?1 AND subject IS NOT NULL
+    ORDER BY number DESC LIMIT 1";
+
 /// The records of one order in one database, each checked.
 fn records_of(connection: &Connection, subject: &str) -> Result<Vec<(u64, Record)>, JournalError> {
     let mut statement = connection
@@ -271,13 +284,7 @@ fn records_of(connection: &Connection, subject: &str) -> Result<Vec<(u64, Record
     let mut numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(io)?;
     // Intents are in no index: this one stands shortly before what follows from it.
     let before = numbers.first().copied().unwrap_or(i64::MAX);
-    let intent = connection.query_row(
-        "SELECT number FROM record
-         WHERE number < ?2 AND kind = 'order_intended' AND subject = ?1
-         ORDER BY number DESC LIMIT 1",
-        (subject, before),
-        |row| row.get(0),
-    );
+    let intent = connection.query_row(INTENT_BEFORE, (subject, before), |row| row.get(0));
     if let Some(intent) = intent.optional().map_err(io)? {
         numbers.insert(0, intent);
     }
@@ -379,4 +386,34 @@ fn projected_positions(connection: &Connection) -> Result<Vec<(u16, u16, String)
         .map_err(io)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     rows.map_err(io)?.collect::<Result<_, _>>().map_err(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::archive::create;
+
+    #[test]
+    fn an_intent_is_found_by_index_in_the_archive() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = create(&directory.path().join("2026-10.sqlite")).unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {INTENT_BEFORE}");
+        let plan: String = archive.query_row(&plan, ("1-0-1", i64::MAX), |row| row.get(3)).unwrap();
+        assert!(plan.contains("INDEX record_intent (subject=? AND rowid<?)"), "{plan}");
+    }
+
+    #[test]
+    fn a_snapshot_is_of_the_instant_that_it_is_taken_at() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.sqlite");
+        let mut writer = Connection::open(&path).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+        schema::migrate(&mut writer).unwrap();
+        let reader = JournalReader::open(&path).unwrap();
+        let snapshot = reader.snapshot().unwrap();
+        writer.execute("INSERT INTO record VALUES (1, 'kind', NULL, NULL, '{}', 0)", []).unwrap();
+        assert_eq!(newest_number(&snapshot).unwrap(), 0);
+        drop(snapshot);
+        assert_eq!(newest_number(&reader.snapshot().unwrap()).unwrap(), 1);
+    }
 }

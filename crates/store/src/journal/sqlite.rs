@@ -9,6 +9,7 @@ use kernel::journal::{Durability, Journal, JournalAhead, JournalError, Persist, 
 use kernel::ledger::{Applied, Ledger};
 use model::{InstrumentId, StrategyId};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::ahead::{self, AheadWriter};
 use super::archive::{ArchiveTold, Archiver, Prepared, TellArchive};
@@ -81,6 +82,12 @@ impl std::fmt::Debug for Archive {
     }
 }
 
+/// Whether the log stays as it is when the last connection closes, or moves to the database.
+fn leave_log(connection: &Connection, stays: bool) -> Result<(), rusqlite::Error> {
+    let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(setting, stays).map(|_| ())
+}
+
 impl SqliteJournal {
     /// Opens or creates a journal, brings its schema up to date, reads it, and writes into it
     /// what was only ahead of it.
@@ -91,6 +98,8 @@ impl SqliteJournal {
     pub fn open(path: &Path, level: Level) -> Result<Self, JournalError> {
         let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
         let mut connection = Connection::open(path).map_err(describe)?;
+        // What turns out to be damaged is left as it was found.
+        leave_log(&connection, true).map_err(describe)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
         schema::version(&connection)?;
         connection
@@ -106,6 +115,7 @@ impl SqliteJournal {
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
         let Loaded { ledger, snapshot } = load(&connection, path)?;
+        leave_log(&connection, false).map_err(describe)?;
         if level == Level::Power {
             reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         }

@@ -74,13 +74,21 @@ fn written(dir: &TempDir, records: &[Record]) -> SqliteJournal {
 
 /// Lets the journal move what is older than `days`, until nothing is left to do.
 fn archive(journal: SqliteJournal, days: u64) -> (SqliteJournal, Vec<ArchiveTold>) {
+    archive_until_quiet(journal, days, Duration::from_millis(1_500))
+}
+
+fn archive_until_quiet(
+    journal: SqliteJournal,
+    days: u64,
+    quiet: Duration,
+) -> (SqliteJournal, Vec<ArchiveTold>) {
     let (tell, told) = mpsc::channel();
     let after = Duration::from_secs(days * u64::from(DAY));
     let mut journal = journal.archiving(after, Box::new(move |it| tell.send(it).unwrap()));
     let mut all = Vec::new();
     // A round begins as soon as the one before is told.
     let mut quiet_since = Instant::now();
-    while quiet_since.elapsed() < Duration::from_millis(1_500) {
+    while quiet_since.elapsed() < quiet {
         if journal.maintain().unwrap() {
             quiet_since = Instant::now();
         }
@@ -333,4 +341,29 @@ fn run_and_kill(path: &Path, delay: Duration) -> (u64, usize) {
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap()
+}
+
+/// Whoever reads while records move to the archive sees each of them once.
+#[test]
+fn a_view_that_is_read_while_records_move_has_each_row_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = written(&dir, &history());
+    let (journal, told) = archive(journal, 60);
+    assert!(!told.is_empty());
+    let reader = JournalReader::open(&file(&dir)).unwrap();
+    let expected = rows_of(&reader, View::Fills);
+    let mut journal = Some(journal);
+    let mut rows = Vec::new();
+    let mut each = |names: &[String], cells: &[Cell]| -> Result<(), JournalError> {
+        rows.push(format!("{names:?} {cells:?}"));
+        if let Some(journal) = journal.take() {
+            // A round that finds a reader at its file waits for it for a while.
+            let (_, told) = archive_until_quiet(journal, 20, Duration::from_secs(12));
+            assert!(!told.is_empty(), "records moved meanwhile");
+        }
+        Ok(())
+    };
+    reader.view(View::Fills, &mut each).unwrap();
+    rows.sort();
+    assert_eq!(rows, expected);
 }

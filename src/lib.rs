@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod logging;
 pub mod parity;
 pub mod prices;
+pub mod read_only;
 pub mod recorded;
 pub mod wiring;
 

@@ -64,6 +64,14 @@ pub struct ApiSources {
     pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
     /// The onlooker's last orders and fills.
     pub recent: watch::Receiver<Arc<Recent>>,
+    /// What is told while there is no snapshot.
+    pub instead: watch::Receiver<Value>,
+}
+
+/// What is told until the first snapshot is there.
+#[must_use]
+pub fn starting() -> Value {
+    json!({"healthy": false, "problems": ["the engine is starting"]})
 }
 
 /// One path of the API.
@@ -238,8 +246,7 @@ fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<B
         return respond_json(StatusCode::NOT_FOUND, &body);
     };
     let Some(snapshot) = sources.snapshot.borrow().clone() else {
-        let body = json!({"healthy": false, "problems": ["the engine is starting"]});
-        return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
+        return respond_json(StatusCode::SERVICE_UNAVAILABLE, &sources.instead.borrow());
     };
     let recent = Arc::clone(&sources.recent.borrow());
     let healthy = path != "/health" || snapshot.is_healthy;

@@ -16,8 +16,10 @@ use actix::MailboxError;
 use events::log_event;
 use kernel::protection::{ClosingPlan, PlannedCancel, PlannedClose};
 use kernel::risk::{Authority, TradingState};
+use kernel::venue::Balance;
 use model::{
     ClientOrderId, InstanceId, Instruments, Price, Quantity, Role, Side, StrategyId, Symbol,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -88,6 +90,11 @@ pub enum ControlAnswer {
         /// How things are.
         status: ControlStatus,
     },
+    /// The engine is up to be looked at, and nothing else.
+    ReadOnly {
+        /// What there is to see.
+        standing: ReadOnlyStanding,
+    },
     /// It was not done.
     Refused {
         /// Why, and what to do about it.
@@ -114,6 +121,46 @@ pub struct ControlStatus {
     pub positions: Vec<ShownPosition>,
     /// Positions of protected strategies without an order at the venue that protects them.
     pub unprotected: Vec<ShownUncovered>,
+}
+
+/// How things are with an engine whose journal is damaged: the venue's word alone.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReadOnlyStanding {
+    /// The engine's process.
+    pub process: u32,
+    /// Always `halted`.
+    pub trading_state: String,
+    /// Never.
+    pub healthy: bool,
+    /// The damage, and what keeps the venue from being read if something does.
+    pub problems: Vec<String>,
+    /// When the venue was read; nothing before.
+    pub read_at: Option<Timestamp>,
+    /// What the account holds.
+    pub balances: Vec<Balance>,
+    /// Every open order of the account.
+    pub open_orders: Vec<ShownOpenOrder>,
+    /// Entries that were taken back by command.
+    pub canceled: usize,
+}
+
+/// An open order, as the venue tells it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShownOpenOrder {
+    /// What it trades.
+    pub symbol: String,
+    /// Its name on the wire.
+    pub client_order_id: String,
+    /// Buy or sell, by the venue's name.
+    pub side: String,
+    /// Its price, if it has one.
+    pub price: Option<Price>,
+    /// How much it wants.
+    pub quantity: Option<Quantity>,
+    /// How much of it was executed.
+    pub executed: Option<Quantity>,
+    /// Whether this installation has placed it.
+    pub is_ours: bool,
 }
 
 /// A position.
@@ -223,6 +270,12 @@ pub struct ControlParts {
     pub kill_switch: PathBuf,
 }
 
+/// Whoever answers an operator.
+pub trait Answering: Clone + Send + Sync + 'static {
+    /// Does what is asked for, or says why not.
+    fn answer(&self, request: ControlRequest) -> impl Future<Output = ControlAnswer> + Send;
+}
+
 /// A socket that is served until this is dropped.
 #[derive(Debug)]
 pub struct ControlSocket {
@@ -240,7 +293,7 @@ impl Drop for ControlSocket {
 ///
 /// # Errors
 /// When the socket can't be made.
-pub fn listen(directory: &Path, parts: ControlParts) -> Result<ControlSocket, ControlError> {
+pub fn listen(directory: &Path, answering: impl Answering) -> Result<ControlSocket, ControlError> {
     let path = directory.join(SOCKET);
     let failed = |source| ControlError { path: path.clone(), source };
     // A process that was killed has left it. The directory is locked: it is nobody's.
@@ -255,28 +308,28 @@ pub fn listen(directory: &Path, parts: ControlParts) -> Result<ControlSocket, Co
     let runtime = runtime.map_err(failed)?;
     std::thread::Builder::new()
         .name("control".to_owned())
-        .spawn(move || runtime.block_on(serve(listener, parts)))
+        .spawn(move || runtime.block_on(serve(listener, answering)))
         .map_err(failed)?;
     log_event!(CONTROL_STARTED, path = %path.display());
     Ok(ControlSocket { path })
 }
 
-async fn serve(listener: std::os::unix::net::UnixListener, parts: ControlParts) {
+async fn serve(listener: std::os::unix::net::UnixListener, answering: impl Answering) {
     let listener = UnixListener::from_std(listener).expect("set to non-blocking before");
     let places = Arc::new(Semaphore::new(CONNECTIONS_BOUND));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let parts = parts.clone();
+        let answering = answering.clone();
         tokio::spawn(async move {
             // A client that goes away is no event.
-            let _ = converse(stream, &parts).await;
+            let _ = converse(stream, &answering).await;
             drop(place);
         });
     }
 }
 
-async fn converse(stream: UnixStream, parts: &ControlParts) -> io::Result<()> {
+async fn converse(stream: UnixStream, answering: &impl Answering) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -287,7 +340,7 @@ async fn converse(stream: UnixStream, parts: &ControlParts) -> io::Result<()> {
             return Ok(());
         }
         let answer = match serde_json::from_str(&line) {
-            Ok(request) => parts.answer(request).await,
+            Ok(request) => answering.answer(request).await,
             Err(error) => ControlAnswer::Refused { reason: format!("that is no command: {error}") },
         };
         let mut text = serde_json::to_string(&answer).expect("plain keys and finite numbers");
@@ -316,7 +369,7 @@ impl From<Refusal> for ControlAnswer {
     }
 }
 
-impl ControlParts {
+impl Answering for ControlParts {
     async fn answer(&self, request: ControlRequest) -> ControlAnswer {
         let done = match request {
             ControlRequest::Halt { reason } => self.change(TradingState::Halted, reason).await,
@@ -334,7 +387,9 @@ impl ControlParts {
             Err(refusal) => refusal.into(),
         }
     }
+}
 
+impl ControlParts {
     async fn resume(&self, reason: Option<String>) -> Result<(), Refusal> {
         if self.kill_switch.try_exists().unwrap_or(true) {
             return Err(Refusal::KillSwitch(self.kill_switch.clone()));

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use actors::control::{
-    ControlAnswer, ControlRequest, ControlStatus, SOCKET, ShownClose, ShownPlan, ShownPosition,
+    ControlAnswer, ControlRequest, ControlStatus, ReadOnlyStanding, SOCKET, ShownClose,
+    ShownOpenOrder, ShownPlan, ShownPosition,
 };
 use kernel::strategy::StrategyEntry;
 use store::state_dir::write_atomically;
@@ -40,7 +41,7 @@ pub fn halt(args: &HaltArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
         Err(failure) => return Err(failure),
     };
     let request = ControlRequest::Halt { reason: args.reason.clone() };
-    show(&args.target, &engine.done(&request)?)
+    report(&args.target, &mut engine, &request)
 }
 
 /// A start is halted while the file is there.
@@ -59,7 +60,7 @@ fn make_kill_switch(directory: &Path, reason: Option<&str>) -> Result<PathBuf, F
 pub fn reduce_only(args: &ReduceOnlyArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let request = ControlRequest::ReduceOnly { reason: args.reason.clone() };
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    show(&args.target, &engine.done(&request)?)
+    report(&args.target, &mut engine, &request)
 }
 
 /// Runs `resume`.
@@ -69,7 +70,7 @@ pub fn reduce_only(args: &ReduceOnlyArgs, kinds: &[StrategyEntry]) -> Result<Exi
 pub fn resume(args: &ResumeArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let request = ControlRequest::Resume { reason: args.reason.clone() };
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    show(&args.target, &engine.done(&request)?)
+    report(&args.target, &mut engine, &request)
 }
 
 /// Runs `status`.
@@ -78,7 +79,7 @@ pub fn resume(args: &ResumeArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
 /// With the exit code of what failed.
 pub fn status(args: &StatusArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    show(&args.target, &engine.done(&ControlRequest::Status)?)
+    report(&args.target, &mut engine, &ControlRequest::Status)
 }
 
 /// Runs `flatten`.
@@ -93,7 +94,7 @@ pub fn flatten(args: &FlattenArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fail
     let (plan, mut status) = match engine.ask(&request)? {
         ControlAnswer::Plan { plan, status } => (plan, status),
         ControlAnswer::Refused { reason } => return Err(Failure::new(Exit::Partial, reason)),
-        ControlAnswer::Done { .. } => return Err(odd()),
+        ControlAnswer::Done { .. } | ControlAnswer::ReadOnly { .. } => return Err(odd()),
     };
     if !args.target.json {
         show_plan(&plan, dry_run);
@@ -150,6 +151,45 @@ fn show_plan(plan: &ShownPlan, dry_run: bool) {
     if plan.cancels.is_empty() && plan.closes.is_empty() {
         println!("nothing to do: no orders and no positions");
     }
+}
+
+/// Asks, and shows how things are then.
+fn report(
+    target: &TargetArgs,
+    engine: &mut Engine,
+    request: &ControlRequest,
+) -> Result<Exit, Failure> {
+    match engine.ask(request)? {
+        ControlAnswer::Done { status } => show(target, &status),
+        ControlAnswer::ReadOnly { standing } => Ok(show_read_only(target, &standing)),
+        ControlAnswer::Refused { reason } => Err(Failure::new(Exit::Partial, reason)),
+        ControlAnswer::Plan { .. } => Err(odd()),
+    }
+}
+
+fn show_read_only(target: &TargetArgs, standing: &ReadOnlyStanding) -> Exit {
+    if target.json {
+        print_json(standing);
+        return Exit::Halted;
+    }
+    println!("process {}, read-only, nothing is traded", standing.process);
+    for problem in &standing.problems {
+        println!("{problem}");
+    }
+    for balance in &standing.balances {
+        println!("the account has {} {}, {} locked", balance.free, balance.asset, balance.locked);
+    }
+    for order in &standing.open_orders {
+        let ShownOpenOrder { symbol, client_order_id, side, .. } = order;
+        let amount = order.quantity.map(|quantity| quantity.to_string()).unwrap_or_default();
+        let price = order.price.map(|price| format!(" at {price}")).unwrap_or_default();
+        let whose = if order.is_ours { "ours" } else { "not ours" };
+        println!("open: {side} {amount} {symbol}{price}, {client_order_id} ({whose})");
+    }
+    if standing.canceled > 0 {
+        println!("{} entries were canceled by command", standing.canceled);
+    }
+    Exit::Halted
 }
 
 fn show(target: &TargetArgs, status: &ControlStatus) -> Result<Exit, Failure> {
@@ -215,7 +255,7 @@ impl Engine {
         match self.ask(request)? {
             ControlAnswer::Done { status } => Ok(status),
             ControlAnswer::Refused { reason } => Err(Failure::new(Exit::Partial, reason)),
-            ControlAnswer::Plan { .. } => Err(odd()),
+            ControlAnswer::Plan { .. } | ControlAnswer::ReadOnly { .. } => Err(odd()),
         }
     }
 }

@@ -27,10 +27,11 @@ use crate::cli::{Exit, Failure};
 use crate::config::{AlertsConfig, Config, Mode};
 use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
+use crate::read_only::{self, Damaged};
 use crate::wiring::{
     Alerter, Assembly, ExchangeInfoError, FeeRates, Foundation, Onlooker, OnlookerThread,
-    OpenedLedger, RecordingThread, Running, Site, assemble, check_key_rights, keep_rules,
-    lock_account, opening_prices,
+    OpenError, OpenedLedger, RecordingThread, Running, Site, assemble, check_key_rights,
+    keep_rules, lock_account, opening_prices,
 };
 
 /// How often a venue with a clock of its own is asked for it.
@@ -117,7 +118,14 @@ async fn run(
             return Ok(Exit::Ok);
         }
         // Given up in the middle, it has not traded yet: nothing is awaited after the actors start.
-        session = Session::start(config, kinds, state_dir, log, false) => session?,
+        session = Session::start(config, kinds, state_dir, log, false) => session,
+    };
+    let session = match session {
+        Ok(session) => session,
+        Err(StartError::Failed(failure)) => return Err(failure),
+        Err(StartError::Damaged(damaged)) => {
+            return read_only::stay(config, state_dir, *damaged, stop.asked()).await;
+        }
     };
     let reason = tokio::select! {
         biased;
@@ -217,6 +225,44 @@ async fn watch_halt_signal(session: &Session, mut signal: Signal) {
     }
 }
 
+/// Why no engine runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its journal is damaged: it can only be looked at.
+    #[error("{}: {}", _0.path.display(), _0.reason)]
+    Damaged(Box<Damaged>),
+    /// Something else.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl StartError {
+    fn of(
+        error: OpenError,
+        site: Arc<Site>,
+        clock: Clock,
+        listener: Option<ApiListener>,
+        account: Option<Lock>,
+    ) -> Self {
+        match error {
+            OpenError::Failed(failure) => Self::Failed(failure),
+            OpenError::Damaged { path, reason } => {
+                let damaged = Damaged { path, reason, site, clock, listener, account };
+                Self::Damaged(Box::new(damaged))
+            }
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Failed(failure) => failure,
+            damaged @ StartError::Damaged(_) => Self::new(Exit::Storage, damaged),
+        }
+    }
+}
+
 /// A running engine with everything around it.
 pub struct Session {
     /// The engine's parts.
@@ -250,7 +296,7 @@ impl Session {
         state_dir: &StateDir,
         log: &LogGuard,
         keeps_record: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, StartError> {
         let listener = listen_for_api(config)?;
         let clock = Clock::system();
         let started_at = clock.wall();
@@ -275,7 +321,11 @@ impl Session {
         let info = info.map_err(|error| name_files(config, error))?;
         let fees = FeeRates::read(config, &site, &symbols).await?;
         let now = clock.now().venue;
-        let mut opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await?;
+        let opened = OpenedLedger::open(config, state_dir, &site, &info, now, took).await;
+        let mut opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Err(StartError::of(error, site, clock, listener, account)),
+        };
         opened.compare(&site, now).await?;
         log_event!(
             ENGINE_STARTED,
@@ -320,12 +370,7 @@ impl Session {
         let onlooker = onlooker.expect("the system gives a thread to a process that just began");
         let control = serve_control(state_dir, &running)?;
         let snapshot = start_monitor(config, &running, &clock, log);
-        if let Some(listener) = listener {
-            let token = read_token(config)?;
-            let sources = ApiSources { token, snapshot: snapshot.clone(), recent };
-            let served = listener.serve(sources);
-            served.map_err(|error| Failure::new(Exit::Internal, error))?;
-        }
+        serve_api(config, listener, &snapshot, recent)?;
         let beating = guard::publish(state_dir.path(), state_dir.instance(), snapshot.clone());
         beating.map_err(|error| Failure::new(Exit::Internal, error))?;
         let monitor_once = monitor_once(config, &running, &clock);
@@ -539,7 +584,20 @@ fn serve_control(state_dir: &StateDir, running: &Running) -> Result<ControlSocke
     served.map_err(|error| Failure::new(Exit::Usage, error))
 }
 
-fn read_token(config: &Config) -> Result<Option<ReadToken>, Failure> {
+fn serve_api(
+    config: &Config,
+    listener: Option<ApiListener>,
+    snapshot: &watch::Receiver<Option<Arc<actors::monitor::Snapshot>>>,
+    recent: watch::Receiver<Arc<actors::api::Recent>>,
+) -> Result<(), Failure> {
+    let Some(listener) = listener else { return Ok(()) };
+    let (token, snapshot) = (read_token(config)?, snapshot.clone());
+    let instead = watch::channel(actors::api::starting()).1;
+    let served = listener.serve(ApiSources { token, snapshot, recent, instead });
+    served.map(|_| ()).map_err(|error| Failure::new(Exit::Internal, error))
+}
+
+pub(crate) fn read_token(config: &Config) -> Result<Option<ReadToken>, Failure> {
     let token = config.engine.api.read_token().transpose();
     let token = token.map_err(|error| Failure::new(Exit::Usage, error))?;
     Ok(token.map(|token| ReadToken::new(token.expose_secret())))

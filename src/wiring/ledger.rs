@@ -1,6 +1,7 @@
 //! The ledger of a run: journal opened and replayed, this start written down, numbers given to
 //! instruments and strategies.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,11 +74,37 @@ impl From<JournalError> for Failure {
     }
 }
 
+/// Why there is no ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A record of the journal cannot be read, or makes its own replay panic: at every start, until
+    /// somebody has looked at it.
+    #[error("{}: {reason}", path.display())]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// The record, and what is wrong with it.
+        reason: String,
+    },
+    /// Something else.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Failed(failure) => failure,
+            damaged @ OpenError::Damaged { .. } => Self::new(Exit::Storage, damaged),
+        }
+    }
+}
+
 impl OpenedLedger<SqliteJournal> {
     /// Opens the ledger of a venue and writes this start into it.
     ///
     /// # Errors
-    /// With the exit code of what failed.
+    /// See [`OpenError`].
     pub async fn open(
         config: &Config,
         state_dir: &StateDir,
@@ -85,15 +112,21 @@ impl OpenedLedger<SqliteJournal> {
         info: &ExchangeInfo,
         now: Timestamp,
         took: impl Fn() -> u64,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, OpenError> {
         let path = state_dir.journal_path(&site.identity);
         let level = match config.engine.journal.durability {
             DurabilityLevel::Power => Level::Power,
             DurabilityLevel::Process => Level::Process,
         };
         // A record that makes its replay panic is named, and does not end the process before that.
-        let journal = guarded(|| SqliteJournal::open(&path, level))
-            .map_err(|panic| Failure::new(Exit::Internal, panic))??;
+        let journal = match guarded(|| SqliteJournal::open(&path, level)) {
+            Ok(Ok(journal)) => journal,
+            Ok(Err(error @ JournalError::Corrupt { .. })) => {
+                return Err(OpenError::Damaged { path, reason: error.to_string() });
+            }
+            Ok(Err(error)) => return Err(OpenError::Failed(error.into())),
+            Err(panic) => return Err(OpenError::Damaged { path, reason: panic }),
+        };
         let durability = match level {
             Level::Power => "power",
             Level::Process => "process",
@@ -108,7 +141,7 @@ impl OpenedLedger<SqliteJournal> {
             took_ms = took()
         );
         let journal = archiving(journal, config.engine.journal.archive_after_days);
-        Self::begin(journal, config, state_dir, site, info, now).await
+        Ok(Self::begin(journal, config, state_dir, site, info, now).await?)
     }
 }
 

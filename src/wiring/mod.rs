@@ -30,7 +30,7 @@ pub use compare::compare;
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;
-pub use ledger::{LedgerJournal, OpenedLedger};
+pub use ledger::{LedgerJournal, OpenError, OpenedLedger};
 pub use machines::{BuiltMachines, FeedSetup, Foundation, build_machines};
 pub use onlooker::{Onlooker, OnlookerThread, RunRecord};
 pub use opening_prices::opening_prices;

@@ -16,6 +16,7 @@ mod bad_input;
 mod compare;
 mod connections;
 mod control;
+mod damage;
 mod guard;
 mod healthy;
 mod live;

@@ -59,6 +59,9 @@ ENGINE_STOPPING = "engine.stopping" INFO [reason]
 ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
     "The last line of a process that ended on its own terms.",
     "Look up an exit code other than 0 in docs/CLI.md.";
+ENGINE_READ_ONLY = "engine.read_only" ERROR [reason]
+    "The journal is damaged, or a record of it makes its replay panic. The engine is up to be looked at: `status` and the API show the account and its open orders. No order leaves and nothing is written into the journal; again every minute.",
+    "docs/JOURNAL.md#damage. `tickwright halt` takes this installation's entries back; a guard does it by itself.";
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us market_lag_ms events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
     "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `market_lag_ms` how much longer than usual trades are on their way to the gate's sight: past `risk.stale_after_ms` no entry passes; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";

@@ -100,7 +100,7 @@ pub async fn stay(
         reason = stopped => reason,
         never = desk.serve(asked) => match never {},
     };
-    log_event!(ENGINE_STOPPED, reason = %reason, exit_code = Exit::Storage.code());
+    log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = Exit::Storage.code());
     Ok(Exit::Storage)
 }
 
@@ -117,7 +117,10 @@ struct Door(mpsc::Sender<Asked>);
 
 impl Answering for Door {
     async fn answer(&self, request: ControlRequest) -> ControlAnswer {
-        let ended = || ControlAnswer::Refused { reason: "the engine is ending".to_owned() };
+        let ended = || ControlAnswer::Refused {
+            reason: "the engine is ending".to_owned(),
+            is_usage: false,
+        };
         let (answer, answered) = oneshot::channel();
         if self.0.send((request, answer)).await.is_err() {
             return ended();
@@ -166,7 +169,10 @@ impl Desk {
                 match sweep(&self.site, self.instance).await {
                     Ok(swept) => self.standing.canceled += swept.canceled,
                     Err(failure) => {
-                        return ControlAnswer::Refused { reason: failure.to_string() };
+                        return ControlAnswer::Refused {
+                            reason: failure.to_string(),
+                            is_usage: false,
+                        };
                     }
                 }
                 self.look().await;
@@ -176,7 +182,7 @@ impl Desk {
             | ControlRequest::Flatten { .. } => {
                 let problem = &self.standing.problems[0];
                 let reason = format!("the engine is read-only: {problem}");
-                return ControlAnswer::Refused { reason };
+                return ControlAnswer::Refused { reason, is_usage: false };
             }
         }
         ControlAnswer::ReadOnly { standing: self.standing.clone() }

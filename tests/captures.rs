@@ -83,3 +83,37 @@ fn captures_arrive_whole_and_their_books_agree() {
         check(capture);
     }
 }
+
+/// Runs `feed` on a file with this name and text.
+fn feed_on(name: &str, text: &[u8], arguments: &[&str]) -> (i32, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwright"));
+    command.arg("feed").args(arguments).args(["--for", "20s", "--replay"]).arg(path);
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// What can't be counted is refused at once, and what is not whole has a remark.
+#[test]
+fn what_is_no_whole_capture_is_said_to_be_none() {
+    #[track_caller]
+    fn check(name: &str, text: &[u8], arguments: &[&str], code: i32, says: &str) {
+        let (found, errors) = feed_on(name, text, arguments);
+        assert_eq!(found, code, "{name}: {errors}");
+        assert!(errors.contains(says), "{name}: {errors}");
+    }
+    let row = b"1,60000.00,0.01,1,1,1759536000000000,true,true\n";
+    check("BTCUSDT-aggTrades-2025-10-04.csv", row, &[], 2, "BTCUSDT come from a table");
+    let klines = b"1722000000000,10,12,9,11,7\n";
+    check("kl1m_BTCUSDT_2024.csv", klines, &[], 2, "BTCUSDT come from a table");
+    let trade = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161253000,"s":"BTCUSDT","t":1,"p":"60000.00","q":"0.01","T":1723161253000,"m":true,"M":true}}"#;
+    let lines = format!("1723161253000000000 {trade}\n");
+    check("capture.txt", lines.as_bytes(), &["ETHUSDT"], 2, "of these symbols");
+    check("capture.txt", lines.as_bytes(), &[], 5, "nothing was compared");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, lines.repeat(400).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    check("capture.gz", &packed[..packed.len() - 6], &[], 5, "capture.gz is cut off");
+}

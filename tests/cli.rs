@@ -97,7 +97,12 @@ fn logs_summary() {
     assert!(err.contains("missing.log"), "{err}");
     let line = "{\"at\":\"2026-01-01T00:00:00.000000Z\",\"event\":\"order.denied\",\
                 \"strategy\":\"a\",\"symbol\":\"BTCUSDT\"}\n";
+    let start = "{\"at\":\"2026-01-01T00:00:00.000000Z\",\"event\":\"journal.replayed\",\
+                 \"positions\":0}\n";
     std::fs::write(directory.path().join("a.log"), line).unwrap();
+    let (out, _) = check(&["logs", "summary", "a.log"], directory.path(), 5);
+    assert!(out.contains("incomplete: what a held of BTCUSDT"), "{out}");
+    std::fs::write(directory.path().join("a.log"), format!("{start}{line}")).unwrap();
     let (out, _) = check(&["logs", "summary", "a.log"], directory.path(), 0);
     assert!(out.contains("1 denied"), "{out}");
     let (out, _) = check(&["logs", "summary", "a.log", "--json"], directory.path(), 0);

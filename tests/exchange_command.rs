@@ -141,4 +141,7 @@ fn what_cannot_be_served_is_refused_with_its_reason() {
     let script = directory.path().join("faults");
     std::fs::write(&script, "0 drop_websockets\nsoon silence\n").unwrap();
     check(&["--faults", script.to_str().unwrap()], 2, "line 2");
+    std::fs::write(&script, "0 drop_websockets\n\n5 drop_sockets\n").unwrap();
+    let words = "line 3: there is no request `drop_sockets`";
+    check(&["--faults", script.to_str().unwrap()], 2, words);
 }

@@ -178,6 +178,8 @@ fn records_are_shown_by_filter() {
     check(directory, " --after 4 --strategy grid", &order);
     let (_, errors) = run(directory, "journal show --symbol BTCUSDT", 2);
     assert!(errors.contains("SOLUSDT"), "{errors}");
+    let (_, said) = run(directory, "journal show --kind nope", 2);
+    assert!(said.contains("no kind `nope`: there are epoch_started, "), "{said}");
     let (said, _) = run(directory, "journal show --kind order_sent", 0);
     assert!(said.contains("order_sent") && said.contains("1790000000-0-1"), "{said}");
 }

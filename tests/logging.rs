@@ -159,9 +159,152 @@ fn intend(order_id: &str, strategy: &str, symbol: &str) {
     );
 }
 
+/// A start with a journal that holds so many positions.
+fn begin(ledger: &str, positions: u64) {
+    log_event!(JOURNAL_OPENED, path = "journal", durability = "process", ledger = ledger);
+    log_event!(
+        JOURNAL_REPLAYED,
+        records = 1,
+        orders = 0,
+        fills = 1,
+        positions = positions,
+        took_ms = 1
+    );
+}
+
+/// What the journal holds of BTCUSDT at a start.
+fn restore(strategy: &str, quantity: &str, cost: &str, realised: &str, fees: &str) {
+    log_event!(
+        POSITION_RESTORED,
+        strategy = strategy,
+        symbol = "BTCUSDT",
+        base = "BTC",
+        quote = "USDT",
+        quantity = quantity,
+        cost = cost,
+        realised = realised,
+        fees = fees
+    );
+}
+
+/// The summary of what a scenario logs.
+fn summary_of(scenario: impl FnOnce()) -> Summary {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.log");
+    logged(&options(&file), scenario);
+    Summary::of_file(&file).unwrap()
+}
+
+/// Killed after a sale reached the journal and before its line was written.
+#[test]
+fn a_fill_without_a_line_is_in_the_profit_from_the_next_start_on() {
+    let summary = summary_of(|| {
+        begin("sim:a", 0);
+        intend("o1", "a", "BTCUSDT");
+        Fill { remaining: "0", ..BUY }.log();
+        intend("o2", "a", "BTCUSDT");
+        intend("o3", "a", "BTCUSDT");
+        // Sold for 130 less 0.13, told by nobody; o2 has ended with it.
+        begin("sim:a", 1);
+        restore("a", "0", "0", "29.77", "0.23");
+        log_event!(
+            ORDER_RESTORED,
+            order_id = "o3",
+            strategy = "a",
+            symbol = "BTCUSDT",
+            side = "buy",
+            quantity = "2",
+            filled_quantity = "0",
+            state = "unknown"
+        );
+        Fill { order: "o3", trade: 7, remaining: "0", ..BUY }.log();
+    });
+    let money = |text: &str| text.parse::<Amount>().unwrap();
+    let [row] = &summary.strategies[..] else { panic!("{:?}", summary.strategies) };
+    assert_eq!((row.fills, row.orders), (2, 3));
+    assert_eq!((row.realised, row.position), (Some(money("29.77")), "1".parse().unwrap()));
+    assert_eq!(row.fees, money("0.33"));
+    // What is held cost 100.1 and is worth 100.
+    assert_eq!(summary.profit["USDT"], money("29.67"));
+    assert_eq!(summary.incomplete, Vec::<String>::new());
+    assert!(summary.notes[0].starts_with("1 positions were corrected"), "{:?}", summary.notes);
+    let orders = summary.orders;
+    assert_eq!((orders.filled, orders.ended_unseen, orders.working), (2, 1, 0));
+}
+
+/// The journal had not taken it when the process was killed: it is told again, and counts once.
+#[test]
+fn a_fill_that_is_told_again_after_a_start_counts_once() {
+    let summary = summary_of(|| {
+        begin("sim:a", 0);
+        BUY.log();
+        begin("sim:a", 0);
+        BUY.log();
+        log_event!(ENGINE_STOPPED, reason = "SIGTERM", exit_code = 0);
+    });
+    assert_eq!((summary.fills, summary.strategies[0].position), (1, "1".parse().unwrap()));
+    assert_eq!(summary.profit["USDT"], "-0.1".parse().unwrap());
+    assert_eq!((summary.incomplete.len(), summary.notes.len()), (0, 0), "{summary}");
+}
+
+/// Another exchange counts its trades from the beginning again.
+#[test]
+fn ledgers_are_kept_apart() {
+    let summary = summary_of(|| {
+        begin("sim:a", 0);
+        BUY.log();
+        begin("sim:b", 0);
+        BUY.log();
+    });
+    assert_eq!(summary.fills, 2);
+    assert_eq!(summary.profit["USDT"], "-0.2".parse().unwrap());
+}
+
+#[test]
+fn what_is_not_known_exactly_has_no_total() {
+    #[track_caller]
+    fn check(expected: &str, scenario: fn()) {
+        let summary = summary_of(scenario);
+        let told = &summary.incomplete;
+        assert!(told.iter().any(|reason| reason.contains(expected)), "{told:?}");
+        assert_eq!(summary.profit, std::collections::BTreeMap::new());
+        assert!(!summary.to_string().contains("USDT\n"), "{summary}");
+        assert!(summary.to_string().contains("not known exactly"), "{summary}");
+    }
+    check("before the first line of the log", || BUY.log());
+    check("1 positions that a start of sim:a was to name are missing", || begin("sim:a", 1));
+    check("no line has a price", || {
+        begin("sim:a", 1);
+        restore("a", "1", "100", "0", "0");
+    });
+    check("lines are lost", || {
+        begin("sim:a", 0);
+        BUY.log();
+        log_event!(LOG_DROPPED, lines = 3, write_errors = 0);
+    });
+    check("before the first line of the log", || {
+        begin("sim:a", 0);
+        Fill { side: "sell", ..BUY }.log();
+    });
+}
+
+/// What was lost before it is made good by a start.
+#[test]
+fn a_start_makes_good_what_was_lost() {
+    let summary = summary_of(|| {
+        BUY.log();
+        log_event!(LOG_DROPPED, lines = 3, write_errors = 0);
+        begin("sim:a", 1);
+        restore("a", "0", "0", "5", "1");
+    });
+    assert_eq!(summary.profit["USDT"], "5".parse().unwrap());
+    assert_eq!(summary.incomplete, Vec::<String>::new());
+}
+
 /// Two fills of one order, one of them logged twice, and a sale in another file; a base fee, a fee
 /// in a third asset; a cancel, a reject, a denial, an unknown; a sale of something never bought.
 fn a_day() {
+    begin("sim:a", 0);
     intend("o1", "a", "BTCUSDT");
     BUY.log();
     BUY.log();
@@ -257,10 +400,11 @@ fn a_summary_is_rebuilt_from_the_log_alone() {
     assert_eq!(b.position, "1.998".parse().unwrap());
     assert_eq!(b.unrealised, money("-0.2"));
     assert_eq!((c.realised, c.unrealised), (None, None));
-    assert_eq!(summary.profit["USDT"], money("29.48").unwrap());
+    assert_eq!(summary.profit.len(), 0, "c sold what nobody saw it buy");
 
     let shown = summary.to_string();
-    assert!(shown.contains("profit after fees: 29.48 USDT"), "{shown}");
+    let reason = "incomplete: what c held of BTCUSDT before the first line of the log is not known";
+    assert!(shown.contains(reason), "{shown}");
     assert!(shown.contains("5 intended, 3 filled, 1 canceled"), "{shown}");
 }
 

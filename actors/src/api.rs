@@ -5,7 +5,9 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use events::log_event;
@@ -13,10 +15,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::monitor::Snapshot;
 
@@ -78,6 +81,8 @@ pub fn starting() -> Value {
 struct Route {
     path: &'static str,
     summary: &'static str,
+    /// Whether `limit` says how much of it is wanted.
+    is_list: bool,
     answer: fn(&Snapshot, &Recent) -> Value,
 }
 
@@ -86,11 +91,13 @@ const ROUTES: [Route; 8] = [
     Route {
         path: "/health",
         summary: "200 while everything makes progress, else 503, with the problems",
+        is_list: false,
         answer: |snapshot, _| json!({"healthy": snapshot.is_healthy, "problems": snapshot.problems}),
     },
     Route {
         path: "/heartbeat",
         summary: "a count that grows while risk and execution answer: what `guard` hears",
+        is_list: false,
         answer: |snapshot, _| {
             let process = std::process::id();
             json!({"instance": snapshot.instance, "process": process, "beats": snapshot.beats})
@@ -99,31 +106,37 @@ const ROUTES: [Route; 8] = [
     Route {
         path: "/status",
         summary: "everything about the engine",
+        is_list: false,
         answer: |snapshot, _| json!(snapshot),
     },
     Route {
         path: "/prices",
         summary: "last price of each symbol",
+        is_list: true,
         answer: |snapshot, _| json!(snapshot.prices),
     },
     Route {
         path: "/strategies",
         summary: "each strategy: stage, capital, equity, open orders",
+        is_list: true,
         answer: |snapshot, _| json!(snapshot.strategies),
     },
     Route {
         path: "/orders",
-        summary: "the latest orders with their states, newest first",
+        summary: "the latest orders with their states, newest first; limit=N gives N of them",
+        is_list: true,
         answer: |_, recent| json!(recent.orders),
     },
     Route {
         path: "/fills",
-        summary: "the latest fills, newest first",
+        summary: "the latest fills, newest first; limit=N gives N of them",
+        is_list: true,
         answer: |_, recent| json!(recent.fills),
     },
     Route {
         path: "/positions",
         summary: "what each strategy holds",
+        is_list: true,
         answer: |snapshot, _| json!(snapshot.positions),
     },
 ];
@@ -187,7 +200,7 @@ impl ApiListener {
         let runtime = runtime.map_err(&failed)?;
         std::thread::Builder::new()
             .name("api".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, sources)))
+            .spawn(move || runtime.block_on(serve(listener, sources, PATIENCE)))
             .map_err(&failed)?;
         log_event!(API_STARTED, url = %format!("http://{address}"));
         Ok(address)
@@ -196,33 +209,73 @@ impl ApiListener {
 
 /// Most connections at once; one more waits in the system's queue.
 const CONNECTIONS_BOUND: usize = 64;
+/// How long accepting rests after the system refused, for want of open files for example.
+const REST_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-async fn serve(listener: std::net::TcpListener, sources: ApiSources) {
+/// How long a connection may be held, so that no client keeps the others out.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For the whole head of a request, counted from the connect or from the last answer.
+    head: Duration,
+    /// For a connection; the answer that is under way is finished after that.
+    connection: Duration,
+    /// For that answer.
+    answer: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(5),
+    connection: Duration::from_secs(60),
+    answer: Duration::from_secs(5),
+};
+
+async fn serve(listener: std::net::TcpListener, sources: ApiSources, patience: Patience) {
     let listener = TcpListener::from_std(listener).expect("set to non-blocking before");
     let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_BOUND));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(REST_AFTER_REFUSAL).await;
+            continue;
+        };
         let sources = sources.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let response = respond(&request, &sources);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            // A client that goes away is no event.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .header_read_timeout(None)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            converse(stream, sources, patience).await;
             drop(place);
         });
     }
 }
 
+/// Answers on one connection until the client is done, too slow, or its time is up.
+async fn converse(stream: TcpStream, sources: ApiSources, patience: Patience) {
+    let service = service_fn(move |request| {
+        let response = respond(&request, &sources);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut connection = pin!(
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    tokio::select! {
+        biased;
+        // A client that goes away is no event.
+        _ = &mut connection => return,
+        () = sleep(patience.connection) => connection.as_mut().graceful_shutdown(),
+    }
+    // Nor is one that does not read its answer.
+    let _ = timeout(patience.answer, connection).await;
+}
+
 fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET {
-        let body = json!({"error": "only GET is allowed: this API does not change anything"});
-        return respond_json(StatusCode::METHOD_NOT_ALLOWED, &body);
+    // Of an answer to HEAD only the head is sent.
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let body = json!({"error": "only GET and HEAD are allowed: this API changes nothing"});
+        let mut refused = respond_json(StatusCode::METHOD_NOT_ALLOWED, &body);
+        let allowed = header::HeaderValue::from_static("GET, HEAD");
+        refused.headers_mut().insert(header::ALLOW, allowed);
+        return refused;
     }
     if let Some(token) = &sources.token
         && !shows(request, token)
@@ -245,18 +298,51 @@ fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<B
         let body = json!({"error": "no such path: / lists them all"});
         return respond_json(StatusCode::NOT_FOUND, &body);
     };
+    let limit = match limit_of(route, request.uri().query()) {
+        Ok(limit) => limit,
+        Err(reason) => return respond_json(StatusCode::BAD_REQUEST, &json!({"error": reason})),
+    };
     let Some(snapshot) = sources.snapshot.borrow().clone() else {
         return respond_json(StatusCode::SERVICE_UNAVAILABLE, &sources.instead.borrow());
     };
     let recent = Arc::clone(&sources.recent.borrow());
     let healthy = path != "/health" || snapshot.is_healthy;
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    respond_json(status, &(route.answer)(&snapshot, &recent))
+    let mut answer = (route.answer)(&snapshot, &recent);
+    if let (Some(limit), Some(list)) = (limit, answer.as_array_mut()) {
+        list.truncate(limit);
+    }
+    respond_json(status, &answer)
 }
+
+/// How many entries are wanted; nothing for all. What is not understood is refused, so that nobody
+/// takes a whole list for a part of it.
+fn limit_of(route: &Route, query: Option<&str>) -> Result<Option<usize>, String> {
+    let parameters = query.unwrap_or_default().split('&').filter(|text| !text.is_empty());
+    let mut limit = None;
+    for parameter in parameters {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if !(route.is_list && name == "limit") {
+            let known = if route.is_list { "limit is the only one" } else { "it takes none" };
+            return Err(format!("{} has no parameter {name}: {known}", route.path));
+        }
+        let wanted = value.parse::<usize>().ok().filter(|wanted| *wanted > 0 && limit.is_none());
+        let wanted = wanted.ok_or_else(|| format!("limit={value}: give one whole number from 1"));
+        limit = Some(wanted?);
+    }
+    Ok(limit)
+}
+
+/// What stands before the token.
+const BEARER: &[u8] = b"Bearer ";
 
 fn shows(request: &Request<Incoming>, token: &ReadToken) -> bool {
     let shown = request.headers().get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
-    shown.and_then(|value| value.strip_prefix(b"Bearer ")).is_some_and(|shown| token.is(shown))
+    let Some((scheme, shown)) = shown.and_then(|value| value.split_at_checked(BEARER.len())) else {
+        return false;
+    };
+    // RFC 9110, section 11.1: the name of the scheme is the same in any case.
+    scheme.eq_ignore_ascii_case(BEARER) && token.is(shown.trim_ascii_start())
 }
 
 fn respond_json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
@@ -270,6 +356,111 @@ fn respond_json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::io::{Read as _, Write as _};
+    use std::time::Instant;
+
+    const SHORT: Patience = Patience {
+        head: Duration::from_millis(300),
+        connection: Duration::from_secs(2),
+        answer: Duration::from_millis(300),
+    };
+
+    /// An API of an engine that has just started.
+    fn served(token: Option<&str>) -> SocketAddr {
+        let token = token.map(ReadToken::new);
+        let ApiListener { listener, address } =
+            ApiListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        std::thread::spawn(move || {
+            let (_, snapshot) = watch::channel(None);
+            let (_, recent) = watch::channel(Arc::new(Recent::default()));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let (_, instead) = watch::channel(starting());
+            let sources = ApiSources { token, snapshot, recent, instead };
+            runtime.unwrap().block_on(serve(listener, sources, SHORT));
+        });
+        address
+    }
+
+    fn connect(address: SocketAddr) -> std::net::TcpStream {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    }
+
+    /// The head and the body of an answer to a request line with further headers.
+    fn ask(address: SocketAddr, request: &str) -> (String, String) {
+        let mut stream = connect(address);
+        let text = format!("{request}\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    #[test]
+    fn whoever_says_nothing_keeps_nobody_out() {
+        let address = served(None);
+        let began = Instant::now();
+        let mut held: Vec<_> = (0..2 * CONNECTIONS_BOUND).map(|_| connect(address)).collect();
+        for (number, stream) in held.iter_mut().enumerate() {
+            // Some say nothing, others never come to an end; who is let go may find out here.
+            let _ = match number % 2 {
+                0 => Ok(()),
+                _ => stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "),
+            };
+        }
+        let (head, _) = ask(address, "GET / HTTP/1.1");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        // Two rounds of silence are waited out; the rest is room for a busy machine.
+        assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_connection_ends_when_its_time_is_up() {
+        let mut stream = connect(served(None));
+        let began = Instant::now();
+        let mut bytes = [0; 4_096];
+        loop {
+            let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            if asked.is_err() || !matches!(stream.read(&mut bytes), Ok(1..)) {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(25), "still open");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(began.elapsed() + Duration::from_millis(100) > SHORT.connection);
+    }
+
+    #[test]
+    fn requests_are_answered_by_the_rules_of_http() {
+        #[track_caller]
+        fn check(address: SocketAddr, request: &str, status: &str, says: &str) {
+            let (head, body) = ask(address, request);
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {head}");
+            assert!(body.contains(says), "{request}: {body}");
+        }
+        let open = served(None);
+        check(open, "GET / HTTP/1.1", "200", "/health");
+        check(open, "POST / HTTP/1.1", "405", "changes nothing");
+        check(open, "GET /nowhere HTTP/1.1", "404", "no such path");
+        check(open, "GET /orders?limit=5 HTTP/1.1", "503", "is starting");
+        check(open, "GET /orders?limit=-1 HTTP/1.1", "400", "limit=-1");
+        check(open, "GET /orders?limit=0 HTTP/1.1", "400", "limit=0");
+        check(open, "GET /fills?limit=1&limit=2 HTTP/1.1", "400", "limit=2");
+        check(open, "GET /fills?limits=1 HTTP/1.1", "400", "/fills has no parameter limits");
+        check(open, "GET /health?limit=1 HTTP/1.1", "400", "it takes none");
+        let (head, body) = ask(open, "HEAD / HTTP/1.1");
+        assert!(head.starts_with("HTTP/1.1 200 ") && body.is_empty(), "{head} {body}");
+        let closed = served(Some("battery"));
+        let shown = |scheme: &str| format!("GET / HTTP/1.1\r\nAuthorization: {scheme} battery");
+        check(closed, "GET / HTTP/1.1", "401", "read token");
+        check(closed, &shown("Basic"), "401", "read token");
+        check(closed, &shown("Bearer"), "200", "/health");
+        check(closed, &shown("bearer"), "200", "/health");
+        check(closed, &shown("BEARER "), "200", "/health");
+    }
 
     #[test]
     fn a_token_is_itself_and_nothing_else() {

@@ -99,6 +99,9 @@ pub enum ControlAnswer {
     Refused {
         /// Why, and what to do about it.
         reason: String,
+        /// Whether it was asked for wrongly: it would be refused at any time.
+        #[serde(default)]
+        is_usage: bool,
     },
 }
 
@@ -268,6 +271,8 @@ pub struct ControlParts {
     pub strategies: Arc<[String]>,
     /// The file that halts while it is there.
     pub kill_switch: PathBuf,
+    /// Assets of which the account held something else at the start than was booked.
+    pub unreconciled: Vec<String>,
 }
 
 /// Whoever answers an operator.
@@ -341,7 +346,10 @@ async fn converse(stream: UnixStream, answering: &impl Answering) -> io::Result<
         }
         let answer = match serde_json::from_str(&line) {
             Ok(request) => answering.answer(request).await,
-            Err(error) => ControlAnswer::Refused { reason: format!("that is no command: {error}") },
+            Err(error) => ControlAnswer::Refused {
+                reason: format!("that is no command: {error}"),
+                is_usage: true,
+            },
         };
         let mut text = serde_json::to_string(&answer).expect("plain keys and finite numbers");
         text.push('\n');
@@ -358,6 +366,13 @@ enum Refusal {
     /// The file that halts is still there.
     #[error("{} exists: remove it first", .0.display())]
     KillSwitch(PathBuf),
+    /// The start found that the account does not hold what was booked.
+    #[error(
+        "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`; \
+         when the account is right, stop the engine, `tickwright reconcile --accept`, start it again \
+         and resume", .0.join(", ")
+    )]
+    Unreconciled(Vec<String>),
     /// No strategy has that name.
     #[error("no strategy {name}: this ledger knows {}", known.join(", "))]
     UnknownStrategy { name: String, known: Arc<[String]> },
@@ -365,7 +380,8 @@ enum Refusal {
 
 impl From<Refusal> for ControlAnswer {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused { reason: refusal.to_string() }
+        let is_usage = matches!(refusal, Refusal::UnknownStrategy { .. });
+        Self::Refused { reason: refusal.to_string(), is_usage }
     }
 }
 
@@ -393,6 +409,9 @@ impl ControlParts {
     async fn resume(&self, reason: Option<String>) -> Result<(), Refusal> {
         if self.kill_switch.try_exists().unwrap_or(true) {
             return Err(Refusal::KillSwitch(self.kill_switch.clone()));
+        }
+        if !self.unreconciled.is_empty() {
+            return Err(Refusal::Unreconciled(self.unreconciled.clone()));
         }
         self.change(TradingState::Active, reason).await
     }

@@ -1,7 +1,7 @@
 //! The log lines of orders, written where onlookers are told of every order (see
 //! [`crate::observe`]), so that no order waits for its own line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use events::log_event;
@@ -16,15 +16,21 @@ struct Label {
     client_order_id: ClientOrderId,
     quantity: Option<Quantity>,
     filled: Quantity,
+    has_ended: bool,
 }
 
-/// Writes the lines, and remembers what they need of orders that are not final.
+/// So many orders that ended are remembered for the line of a fill that is told late.
+const ENDED_BOUND: usize = 1_024;
+
+/// Writes the lines, and remembers what they need of orders that are not final, and of the last
+/// that are.
 #[derive(Debug)]
 pub struct OrderLog {
     instance: InstanceId,
     instruments: Arc<Instruments>,
     strategies: Arc<[String]>,
     labels: BTreeMap<OrderId, Label>,
+    ended: VecDeque<OrderId>,
 }
 
 impl OrderLog {
@@ -35,7 +41,7 @@ impl OrderLog {
         instruments: Arc<Instruments>,
         strategies: Arc<[String]>,
     ) -> Self {
-        Self { instance, instruments, strategies, labels: BTreeMap::new() }
+        Self { instance, instruments, strategies, labels: BTreeMap::new(), ended: VecDeque::new() }
     }
 
     /// An order that was working when the process began.
@@ -48,7 +54,7 @@ impl OrderLog {
     ) {
         let client_order_id = order.to_client_order_id(self.instance, role);
         let quantity = base_quantity(quantity);
-        self.labels.insert(order, Label { client_order_id, quantity, filled });
+        self.labels.insert(order, Label { client_order_id, quantity, filled, has_ended: false });
     }
 
     fn strategy(&self, id: StrategyId) -> &str {
@@ -113,7 +119,7 @@ impl OrderLog {
                     label.filled = *cumulative_quantity;
                 }
                 if *complete {
-                    self.labels.remove(&event.order);
+                    self.end(event.order);
                 }
             }
             kind @ (OrderEventKind::Denied { .. }
@@ -127,11 +133,29 @@ impl OrderLog {
             | OrderEventKind::CancelRejected { .. }
             | OrderEventKind::OutcomeUnknown
             | OrderEventKind::Absent) => {
+                if label.has_ended {
+                    return;
+                }
                 line.write(kind, label.filled);
                 if ends(kind) {
-                    self.labels.remove(&event.order);
+                    self.end(event.order);
                 }
             }
+        }
+    }
+
+    /// The order keeps its label for a while: a fill outranks the belief that it ended.
+    fn end(&mut self, order: OrderId) {
+        let Some(label) = self.labels.get_mut(&order) else { return };
+        if label.has_ended {
+            return;
+        }
+        label.has_ended = true;
+        self.ended.push_back(order);
+        if self.ended.len() > ENDED_BOUND
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.labels.remove(&oldest);
         }
     }
 

@@ -183,13 +183,24 @@ impl RiskActor {
         reason: String,
     ) {
         let (from_name, to_name) = (from.name(), to.name());
-        log_event!(
-            RISK_STATE_CHANGED,
-            from = from_name,
-            to = to_name,
-            rule = rule,
-            reason = %reason
-        );
+        if to == TradingState::Active {
+            // Only an operator resumes.
+            log_event!(
+                RISK_STATE_CHANGED as INFO,
+                from = from_name,
+                to = to_name,
+                rule = rule,
+                reason = %reason
+            );
+        } else {
+            log_event!(
+                RISK_STATE_CHANGED,
+                from = from_name,
+                to = to_name,
+                rule = rule,
+                reason = %reason
+            );
+        }
         let at = self.parts.clock.now().venue;
         let record = Record::TradingStateChanged { state: to, reason: reason.clone(), at };
         self.write(record, Durability::Synced);

@@ -1,10 +1,12 @@
 //! Arguments of `api`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::ConfigArgs;
+use super::run::engine_overrides;
 use crate::config::Override;
 
 /// Arguments of `api`.
@@ -22,6 +24,14 @@ pub struct ApiArgs {
     /// The port, instead of `api.port` in the file; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+
+    /// What is real, instead of `mode` in the file
+    #[arg(long, value_name = "sim|paper|live")]
+    mode: Option<String>,
+
+    /// Where journal, lock and logs live, instead of `state_dir` in the file
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 
     /// Trade with real money: needed besides `mode = "live"`
     #[arg(long)]
@@ -43,6 +53,7 @@ impl ApiArgs {
         let bind = self.bind.map(|bind| Override::of_flag("--bind", "api.bind", bind.to_string()));
         let port = self.port.map(|port| Override::of_flag("--port", "api.port", port.to_string()));
         let on = Override::of_flag("api", "api.enabled", "true");
-        bind.into_iter().chain(port).chain([on]).collect()
+        let engine = engine_overrides(self.mode.as_deref(), self.state_dir.as_deref());
+        engine.into_iter().chain(bind).chain(port).chain([on]).collect()
     }
 }

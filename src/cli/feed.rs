@@ -33,7 +33,8 @@ const HELP: &str = "\
 Starts the simulated exchange on a recording, connects the engine's own feed to it over a real
 websocket, and counts what arrives: frames, trades, quotes, book updates, gaps. At every book update
 the best bid and ask are compared with the newest quote that is not newer than the book. The exit
-code is 0 only if nothing is missing and every comparison agrees.
+code is 0 only if the recording is whole, nothing is missing, something was compared and every
+comparison agrees; it is 5 otherwise. Tables of trades or klines have no frames and are refused.
 
 Examples:
   tickwright feed --replay capture.gz

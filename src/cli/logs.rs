@@ -26,7 +26,9 @@ pub struct SummaryArgs {
 
 const SUMMARY_HELP: &str = "\
 Counts orders by what became of them, and books every `order.filled` at average cost, by strategy
-and symbol. It needs nothing but the log: no journal, no venue.
+and symbol, from what each start of the engine says that its journal held. It needs nothing but the
+log: no journal, no venue. Profit counts from the beginning of the journal. When it is not known
+exactly, for want of lines, the summary says why, prints none, and the exit code is 5.
 
 Examples:
   tickwright logs summary state/logs/tickwright.log

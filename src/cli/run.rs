@@ -1,6 +1,6 @@
 //! Arguments of `run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -42,10 +42,15 @@ impl RunArgs {
     /// The settings that these flags make.
     #[must_use]
     pub fn overrides(&self) -> Vec<Override> {
-        let mode = self.mode.as_ref().map(|mode| Override::of_flag("--mode", "mode", mode));
-        let directory = self.state_dir.as_ref().map(|directory| {
-            Override::of_flag("--state-dir", "state_dir", directory.to_string_lossy())
-        });
-        mode.into_iter().chain(directory).collect()
+        engine_overrides(self.mode.as_deref(), self.state_dir.as_deref())
     }
+}
+
+/// The settings that flags of every command that starts the engine make.
+pub(super) fn engine_overrides(mode: Option<&str>, state_dir: Option<&Path>) -> Vec<Override> {
+    let mode = mode.map(|mode| Override::of_flag("--mode", "mode", mode));
+    let directory = state_dir.map(|directory| {
+        Override::of_flag("--state-dir", "state_dir", directory.to_string_lossy())
+    });
+    mode.into_iter().chain(directory).collect()
 }

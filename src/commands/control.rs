@@ -1,7 +1,7 @@
 //! `tickwright halt | reduce-only | resume | flatten | status`: one question to a running engine
 //! through its socket.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use crate::cli::{Exit, Failure};
 
 /// How long the engine may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long it may take with a halt before the file that halts is made as well.
+const HALT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a flattening is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The file that halts while it is there.
@@ -40,8 +42,16 @@ pub fn halt(args: &HaltArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    engine.wait_for_answers(HALT_TIMEOUT)?;
     let request = ControlRequest::Halt { reason: args.reason.clone() };
-    report(&args.target, &mut engine, &request)
+    let reported = report(&args.target, &mut engine, &request);
+    if !engine.is_silent {
+        return reported;
+    }
+    // Whoever wants a halt wants it whatever hangs: the file is looked at apart from this.
+    let path = make_kill_switch(&directory, args.reason.as_deref())?;
+    let made = format!("{} was made as well: remove it before `resume`", path.display());
+    reported.map_err(|failure| Failure::new(Exit::Partial, format!("{failure}\n{made}")))
 }
 
 /// A start is halted while the file is there.
@@ -93,7 +103,7 @@ pub fn flatten(args: &FlattenArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fail
     let request = ControlRequest::Flatten { strategy, max_slippage_bps, dry_run };
     let (plan, mut status) = match engine.ask(&request)? {
         ControlAnswer::Plan { plan, status } => (plan, status),
-        ControlAnswer::Refused { reason } => return Err(Failure::new(Exit::Partial, reason)),
+        ControlAnswer::Refused { reason, is_usage } => return Err(refused(reason, is_usage)),
         ControlAnswer::Done { .. } | ControlAnswer::ReadOnly { .. } => return Err(odd()),
     };
     if !args.target.json {
@@ -162,7 +172,7 @@ fn report(
     match engine.ask(request)? {
         ControlAnswer::Done { status } => show(target, &status),
         ControlAnswer::ReadOnly { standing } => Ok(show_read_only(target, &standing)),
-        ControlAnswer::Refused { reason } => Err(Failure::new(Exit::Partial, reason)),
+        ControlAnswer::Refused { reason, is_usage } => Err(refused(reason, is_usage)),
         ControlAnswer::Plan { .. } => Err(odd()),
     }
 }
@@ -216,6 +226,10 @@ fn print_json(value: &impl serde::Serialize) {
     println!("{}", serde_json::to_string(value).expect("plain keys and finite numbers"));
 }
 
+fn refused(reason: String, is_usage: bool) -> Failure {
+    Failure::new(if is_usage { Exit::Usage } else { Exit::Partial }, reason)
+}
+
 fn odd() -> Failure {
     Failure::new(Exit::Internal, "the engine answered something else: is it of this version?")
 }
@@ -224,6 +238,9 @@ fn odd() -> Failure {
 struct Engine {
     stream: BufReader<UnixStream>,
     directory: PathBuf,
+    timeout: Duration,
+    /// It took a request and did not answer in time.
+    is_silent: bool,
 }
 
 impl Engine {
@@ -232,10 +249,33 @@ impl Engine {
         let connected = UnixStream::connect(&path).and_then(|stream| {
             stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
             stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-            Ok(stream)
+            Ok(BufReader::new(stream))
         });
         let stream = connected.map_err(|error| not_running(directory, &error))?;
-        Ok(Self { stream: BufReader::new(stream), directory: directory.to_owned() })
+        let (directory, timeout) = (directory.to_owned(), ANSWER_TIMEOUT);
+        Ok(Self { stream, directory, timeout, is_silent: false })
+    }
+
+    fn wait_for_answers(&mut self, timeout: Duration) -> Result<(), Failure> {
+        self.timeout = timeout;
+        let set = self.stream.get_ref().set_read_timeout(Some(timeout));
+        set.map_err(|error| Failure::new(Exit::Internal, error))
+    }
+
+    /// It took the request, or the connection, and says nothing: hung, stopped, or very busy.
+    fn silent(&mut self) -> Failure {
+        self.is_silent = true;
+        let beat = crate::guard::last_beat(&self.directory);
+        let process =
+            beat.map_or("its process".to_owned(), |beat| format!("process {}", beat.process));
+        let message = format!(
+            "{process} holds {} and did not answer in {} s; the command may still take effect. \
+             To halt without an answer: make {}, or send SIGUSR1 to {process}",
+            self.directory.join(SOCKET).display(),
+            self.timeout.as_secs(),
+            self.directory.join(KILL_SWITCH).display()
+        );
+        Failure::new(Exit::NotRunning, message)
     }
 
     fn ask(&mut self, request: &ControlRequest) -> Result<ControlAnswer, Failure> {
@@ -247,6 +287,9 @@ impl Engine {
         match answered {
             Ok(0) => Err(Failure::new(Exit::NotRunning, "the engine ended before it answered")),
             Ok(_) => serde_json::from_str(&line).map_err(|_| odd()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(self.silent())
+            }
             Err(error) => Err(not_running(&self.directory, &error)),
         }
     }
@@ -254,7 +297,7 @@ impl Engine {
     fn done(&mut self, request: &ControlRequest) -> Result<ControlStatus, Failure> {
         match self.ask(request)? {
             ControlAnswer::Done { status } => Ok(status),
-            ControlAnswer::Refused { reason } => Err(Failure::new(Exit::Partial, reason)),
+            ControlAnswer::Refused { reason, is_usage } => Err(refused(reason, is_usage)),
             ControlAnswer::Plan { .. } | ControlAnswer::ReadOnly { .. } => Err(odd()),
         }
     }

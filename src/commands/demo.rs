@@ -1,6 +1,8 @@
 //! `tickwright demo`: a few minutes of simulated market, checked and reported.
 
+use std::fs::OpenOptions;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ use crate::cli::demo::DemoArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Override};
 use crate::demo::{
-    Checked, HELP, Key, Keyboard, Material, Progress, Samples, build_report, check_against_venue,
+    Checked, HELP, Key, Keyboard, Material, Progress, Recoveries, Samples, build_report,
+    check_against_venue,
 };
 use crate::wiring::RunRecord;
 
@@ -34,6 +37,7 @@ const FLOW_MARK_BEFORE_END: Duration = Duration::from_secs(5);
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &DemoArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
+    refuse_unwritable(&args.report)?;
     let directory = tempfile::tempdir().map_err(|error| Failure::new(Exit::Storage, error))?;
     let config = args.config.load_or_embedded(overrides(args, directory.path()), kinds)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
@@ -42,6 +46,21 @@ pub fn execute(args: &DemoArgs, kinds: &'static [StrategyEntry]) -> Result<Exit,
     let result = actix::System::new().block_on(run(args, &config, kinds, &state_dir, &log));
     log.flush(Duration::from_secs(2));
     result
+}
+
+/// Minutes of market are not spent on a report that can't be written.
+fn refuse_unwritable(report: &Path) -> Result<(), Failure> {
+    let was_there = report.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(report);
+    opened.map_err(|error| {
+        let message = format!("{}: {error}: name another file with --report", report.display());
+        Failure::new(Exit::Storage, message)
+    })?;
+    if !was_there {
+        // It is made again with the report in it.
+        let _ = std::fs::remove_file(report);
+    }
+    Ok(())
 }
 
 /// What makes a demonstration of the configuration. The one limit that is tightened is there to
@@ -86,6 +105,7 @@ struct Watching {
     progress: Progress,
     keyboard: Keyboard,
     samples: Samples,
+    recoveries: Recoveries,
     is_paused: bool,
     speed: f64,
     next_victim: usize,
@@ -104,6 +124,7 @@ impl Watching {
             progress: Progress::start(market.as_secs(), args.json, help),
             keyboard,
             samples: Samples::default(),
+            recoveries: Recoveries::default(),
             is_paused: false,
             speed,
             next_victim: 0,
@@ -123,6 +144,9 @@ impl Watching {
             let snapshot = session.snapshot.borrow().clone();
             if let Some(snapshot) = snapshot {
                 self.samples.take(now.venue, &snapshot);
+                for news in self.recoveries.look(&snapshot.strategies) {
+                    self.progress.say(&news);
+                }
                 let fills = usize::try_from(snapshot.fills).unwrap_or(usize::MAX);
                 let wall = now.wall.since(wall_start);
                 self.progress.show(passed, wall, &snapshot, fills);

@@ -10,6 +10,7 @@ use actors::feed::{FeedActor, FeedListeners, ReadFeedStatus, StartFeed};
 use actors::tap::Tap;
 use actors::wire::Wire;
 use binance::{BinanceFeed, EndpointUrls};
+use exchange::replay::Scan;
 use exchange::{ExchangeConfig, MarketConfig, ReplayConfig};
 use kernel::feed::{
     FeedMachine, FeedPlan, FeedPolicy, FeedProtocol, FeedStats, Stream, StreamKind,
@@ -45,6 +46,7 @@ async fn run(args: &FeedArgs) -> Result<Exit, Failure> {
         exchange::replay::scan(&args.replay).map_err(|error| Failure::new(Exit::Usage, error))?;
     let recorded: BTreeSet<String> =
         scan.streams.iter().filter(|stream| is_wanted(args, stream)).cloned().collect();
+    refuse_what_has_no_frames(args, &scan, &recorded)?;
     let exchange = start_exchange(args, recorded.len())?;
     let handle = exchange.handle();
     let urls = EndpointUrls::new(&handle.rest_url(), &handle.ws_url(), &handle.ws_api_url());
@@ -62,11 +64,59 @@ async fn run(args: &FeedArgs) -> Result<Exit, Failure> {
         }
     };
     show(args, &stats, started.elapsed());
-    let is_whole = stats.reconnects > 0
-        && stats.frames > 0
+    let remarks = remarks(args, &scan, &stats);
+    for remark in &remarks {
+        eprintln!("tickwright: {remark}");
+    }
+    let is_whole = remarks.is_empty()
         && stats.trades_missed + stats.books_lost + stats.malformed == 0
         && stats.books_agreed == stats.books_compared;
     Ok(if is_whole { Exit::Ok } else { Exit::Partial })
+}
+
+/// Tables of trades and klines have no frames, and without a stream nothing would ever arrive.
+fn refuse_what_has_no_frames(
+    args: &FeedArgs,
+    scan: &Scan,
+    recorded: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    if !scan.printed.is_empty() {
+        let symbols: Vec<&str> = scan.printed.iter().map(model::Symbol::as_str).collect();
+        let message = format!(
+            "{} come from a table of trades or klines, which has no frames to count: give captures of \
+             combined streams; `tickwright exchange --replay` and `data import` take tables",
+            symbols.join(", ")
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    if recorded.is_empty() {
+        let kinds = KINDS.map(|(_, name)| name).join(", ");
+        let of = if args.symbols.is_empty() { "" } else { " of these symbols" };
+        let message = format!(
+            "the recording has no stream{of} that the feed listens to ({kinds}): it has {}",
+            scan.streams.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(())
+}
+
+/// Why what was counted may not be all, beside the counts.
+fn remarks(args: &FeedArgs, scan: &Scan, stats: &FeedStats) -> Vec<String> {
+    let mut remarks: Vec<String> = scan
+        .cut_off
+        .iter()
+        .map(|file| format!("{} is cut off: counted is what comes before", file.display()))
+        .collect();
+    if stats.reconnects == 0 {
+        let limit = args.limit;
+        remarks.push(format!("the recording did not come to its end within {limit:?} (--for)"));
+    }
+    if stats.books_compared == 0 {
+        let reason = "nothing was compared: that needs book updates with a snapshot, and quotes";
+        remarks.push(reason.to_owned());
+    }
+    remarks
 }
 
 /// The first subscription would start the replay: it waits for all that will be asked for.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use kernel::journal::JournalError;
 use serde_json::json;
-use store::journal::{JournalReader, RecordFilter, View};
+use store::journal::{JournalReader, RECORD_KINDS, RecordFilter, View};
 
 use crate::cli::journal::{ExplainArgs, ExportArgs, JournalCommand, ShowArgs, Table, VerifyArgs};
 use crate::cli::{Exit, Failure};
@@ -85,6 +85,11 @@ fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 }
 
 fn filter(args: &ShowArgs, reader: &JournalReader) -> Result<RecordFilter, Failure> {
+    let is_unknown = |kind: &&String| !RECORD_KINDS.contains(&kind.as_str());
+    if let Some(kind) = args.kinds.iter().find(is_unknown) {
+        let message = format!("no kind `{kind}`: there are {}", RECORD_KINDS.join(", "));
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let mut filter = RecordFilter {
         kinds: args.kinds.clone(),
         order: args.order.as_deref().map(order_id).transpose()?,

@@ -46,7 +46,7 @@ impl LastWords {
         // What was told before stands before it.
         self.flusher.catch_up(LAST_FLUSH);
         self.alert(reason);
-        log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
+        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = exit.code());
         // What can't be written now, nobody will write.
         let _ = self.flusher.flush(LAST_FLUSH);
         std::process::exit(i32::from(exit.code()));

@@ -23,5 +23,5 @@ fn summary(arguments: &SummaryArgs) -> Result<Exit, Failure> {
     } else {
         print!("{summary}");
     }
-    Ok(Exit::Ok)
+    Ok(if summary.incomplete.is_empty() { Exit::Ok } else { Exit::Partial })
 }

@@ -111,7 +111,8 @@ fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {
             meaning(*kind)
         );
     }
-    println!("trading state: {} {}", state.state.name(), state.reason);
+    let why = if state.reason.is_empty() { String::new() } else { format!(" ({})", state.reason) };
+    println!("trading state: {}{why}", state.state.name());
 }
 
 const fn meaning(kind: kernel::ledger::DifferenceKind) -> &'static str {

@@ -40,6 +40,8 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 const STANDING_CLOCK_EVERY: Duration = Duration::from_millis(20);
 /// How often the kill switch is looked at.
 const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
+/// Signals within so short a time are one.
+const SAME_STOP: Duration = Duration::from_millis(200);
 /// How long the log gets to write its last lines.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
 
@@ -69,7 +71,7 @@ pub fn trade(
     log.flusher().catch_up(LOG_FLUSH);
     if let Err(failure) = &exit {
         let (reason, exit_code) = (&failure.message, failure.exit.code());
-        log_event!(ENGINE_STOPPED, reason = %reason, exit_code);
+        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code);
     }
     log.flush(LOG_FLUSH);
     exit
@@ -84,6 +86,14 @@ pub(super) fn end_on_panic(alerts: &AlertsConfig, log: &LogGuard) {
 /// Real money is asked for twice.
 fn refuse_what_is_not_meant(config: &Config, live_flag: bool) -> Result<(), Failure> {
     match config.engine.mode {
+        mode @ (Mode::Sim | Mode::Paper) if live_flag => {
+            let mode = mode.as_str();
+            let message = format!(
+                "--live is given and mode = \"{mode}\": set mode = \"live\" as well if you mean real \
+                 money, or leave --live out"
+            );
+            Err(Failure::new(Exit::Usage, message))
+        }
         Mode::Sim | Mode::Paper => Ok(()),
         Mode::Live if live_flag => Ok(()),
         Mode::Live => {
@@ -137,7 +147,7 @@ async fn run(
     let drained = tokio::select! {
         biased;
         outcome = session.stop(config, &reason) => Ok(outcome),
-        again = stop.asked() => Err(again),
+        again = stop.asked_again() => Err(again),
     };
     let exit = match drained {
         Ok(DrainOutcome { unconfirmed: 0, unprotected: 0, .. }) => Exit::Ok,
@@ -162,7 +172,11 @@ async fn run(
         }
     };
     log.flusher().catch_up(LOG_FLUSH);
-    log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
+    if exit == Exit::Ok {
+        log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
+    } else {
+        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = exit.code());
+    }
     Ok(exit)
 }
 
@@ -179,6 +193,18 @@ impl Stop {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
         })
+    }
+
+    /// A second time: whoever is told twice at once, by a service manager and a terminal for
+    /// example, was told once.
+    async fn asked_again(&mut self) -> String {
+        let first = tokio::time::Instant::now();
+        loop {
+            let again = self.asked().await;
+            if first.elapsed() >= SAME_STOP {
+                return again;
+            }
+        }
     }
 
     async fn asked(&mut self) -> String {
@@ -337,6 +363,7 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
+        let unreconciled = std::mem::take(&mut opened.unreconciled);
         let assembly = Assembly {
             config,
             kinds,
@@ -368,7 +395,7 @@ impl Session {
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let onlooker = OnlookerThread::start(onlooker);
         let onlooker = onlooker.expect("the system gives a thread to a process that just began");
-        let control = serve_control(state_dir, &running)?;
+        let control = serve_control(state_dir, &running, unreconciled)?;
         let snapshot = start_monitor(config, &running, &clock, log);
         serve_api(config, listener, &snapshot, recent)?;
         let beating = guard::publish(state_dir.path(), state_dir.instance(), snapshot.clone());
@@ -389,8 +416,7 @@ impl Session {
         };
         session.keep_following(config);
         let symbols: Vec<String> = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
-        let every = config.engine.venue.rules_every;
-        keep_rules(&session.running, &session.site, symbols.clone(), every);
+        keep_rules(&session.running, &session.site, symbols.clone(), engine.venue.rules_every);
         session.tell_when_ready(symbols.len(), started_at);
         // Last: the threads that were started before keep the usual priority.
         raise_priority(config.engine.threads.order_path_nice);
@@ -572,13 +598,18 @@ fn monitor_parts(
 
 /// The socket for an operator's commands: an engine that can't be halted by command does not
 /// start.
-fn serve_control(state_dir: &StateDir, running: &Running) -> Result<ControlSocket, Failure> {
+fn serve_control(
+    state_dir: &StateDir,
+    running: &Running,
+    unreconciled: Vec<String>,
+) -> Result<ControlSocket, Failure> {
     let parts = ControlParts {
         controls: running.engine.controls(),
         instance: state_dir.instance(),
         instruments: Arc::clone(&running.instruments),
         strategies: Arc::clone(&running.strategies),
         kill_switch: state_dir.kill_switch(),
+        unreconciled,
     };
     let served = actors::control::listen(state_dir.path(), parts);
     served.map_err(|error| Failure::new(Exit::Usage, error))

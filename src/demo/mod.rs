@@ -4,9 +4,11 @@
 mod checks;
 mod keys;
 mod progress;
+mod recoveries;
 mod reporting;
 
 pub use checks::{Checked, check_against_venue};
 pub use keys::{HELP, Key, Keyboard};
 pub use progress::Progress;
+pub use recoveries::Recoveries;
 pub use reporting::{Material, Samples, build_report};

@@ -84,14 +84,18 @@ pub enum HeartbeatSource {
     },
 }
 
+/// The last beat in a state directory, however old.
+#[must_use]
+pub fn last_beat(directory: &Path) -> Option<Beat> {
+    let text = std::fs::read(directory.join(HEARTBEAT)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 impl HeartbeatSource {
     /// The last beat; `None` for any kind of no answer.
     pub async fn hear(&self) -> Option<Beat> {
         match self {
-            Self::Directory(directory) => {
-                let text = std::fs::read(directory.join(HEARTBEAT)).ok()?;
-                serde_json::from_slice(&text).ok()
-            }
+            Self::Directory(directory) => last_beat(directory),
             Self::Api { url, token, http, timeout } => {
                 let mut request = Request::new(hyper::Method::GET, format!("{url}/heartbeat"));
                 if let Some(token) = token {

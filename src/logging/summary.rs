@@ -41,8 +41,13 @@ pub struct Summary {
     pub fills: u64,
     /// Per strategy and symbol, in order of names.
     pub strategies: Vec<StrategySummary>,
-    /// Realised and unrealised profit after fees, by quote asset. Rows without profit are left out.
+    /// Realised and unrealised profit after fees since the journal began, by quote asset; empty
+    /// when it is not known exactly.
     pub profit: BTreeMap<String, Amount>,
+    /// Why profit or positions are not known exactly; nothing when they are.
+    pub incomplete: Vec<String>,
+    /// What else a reader should know; profit is exact nevertheless.
+    pub notes: Vec<String>,
 }
 
 /// Orders by the last thing that the log says of them; denied intents never became orders.
@@ -66,6 +71,8 @@ pub struct OrderCounts {
     pub unknown: u64,
     /// Proved never to have arrived.
     pub absent: u64,
+    /// Ended, and the process was killed before it could say how: the journal knows.
+    pub ended_unseen: u64,
     /// Intents that our own risk refused.
     pub denied: u64,
 }
@@ -74,6 +81,8 @@ pub struct OrderCounts {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names say it, in the quote asset where they are money")]
 pub struct StrategySummary {
+    /// Names the venue and account whose journal it is; empty in logs that do not say.
+    pub ledger: String,
     pub strategy: String,
     pub symbol: String,
     pub quote: String,
@@ -94,8 +103,8 @@ pub struct StrategySummary {
     pub average_cost: Option<Amount>,
     /// The last price it traded at.
     pub last_price: Option<Price>,
-    /// `None` when it sold what the log did not see it buy.
+    /// Since the journal began. `None` when the log does not show what it began with.
     pub realised: Option<Amount>,
-    /// Of the position, at the last price it traded at.
+    /// Of the position, at the last price it traded at; `None` without one.
     pub unrealised: Option<Amount>,
 }

@@ -13,7 +13,7 @@ use crate::cli::{Exit, Failure};
 /// [`Exit::Locked`] when another engine of this user trades it.
 pub fn lock_account(identity: &VenueId) -> Result<Lock, Failure> {
     let path = account_lock_path(&runtime_directory(), identity);
-    Lock::acquire(&path).map_err(|error| match &error {
+    Lock::acquire_for_now(&path).map_err(|error| match &error {
         LockError::Held { holder, .. } => {
             let holder = holder.map_or("another engine".to_owned(), |id| format!("process {id}"));
             let message = format!(

@@ -150,7 +150,8 @@ fn build<J: Journal>(
     opened: OpenedLedger<J>,
     record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
 ) -> Result<Built<J>, Failure> {
-    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at } = opened;
+    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at, unreconciled: _ } =
+        opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
     let mut foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
@@ -230,7 +231,8 @@ fn observe(
     let strategies: Arc<[String]> = ledger.strategies().to_vec().into();
     let instruments = Arc::clone(instruments);
     let mut order_log = OrderLog::new(instance, Arc::clone(&instruments), Arc::clone(&strategies));
-    for order in ledger.open_orders() {
+    // A late fill of one that never arrived has a line like any other.
+    for order in ledger.tombstones().chain(ledger.open_orders()) {
         let intent = &order.intent;
         let (role, quantity) = (intent.new.role, intent.new.quantity);
         order_log.remember(intent.order, role, quantity, order.executed);

@@ -19,6 +19,7 @@ use store::journal::{ArchiveTold, Level, MemoryJournal, SqliteJournal};
 use store::state_dir::{StateDir, StateDirError};
 
 use super::compare;
+use super::restored_lines::tell_restored;
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, DurabilityLevel, Mode};
@@ -53,6 +54,9 @@ pub struct OpenedLedger<J> {
     pub instruments: Arc<Instruments>,
     /// When the ledger was opened.
     pub opened_at: Timestamp,
+    /// Assets of which the account holds something else than the journal adds up to, so that
+    /// trading is halted until a person accepts it.
+    pub unreconciled: Vec<String>,
 }
 
 impl From<StateDirError> for Failure {
@@ -138,8 +142,10 @@ impl OpenedLedger<SqliteJournal> {
             records = journal.ledger().records(),
             orders = journal.ledger().open_orders().count(),
             fills = journal.ledger().fills_booked(),
+            positions = journal.ledger().positions().count(),
             took_ms = took()
         );
+        tell_restored(journal.ledger());
         let journal = archiving(journal, config.engine.journal.archive_after_days);
         Ok(Self::begin(journal, config, state_dir, site, info, now).await?)
     }
@@ -190,7 +196,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         let ledger = journal.ledger().clone();
         let opened_at = ledger.opened_at().unwrap_or(now);
         let instruments = Arc::new(instruments_of(&ledger, info, site));
-        Ok(Self { journal, ledger, epoch, instruments, opened_at })
+        Ok(Self { journal, ledger, epoch, instruments, opened_at, unreconciled: Vec::new() })
     }
 }
 
@@ -214,6 +220,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         compare::report(&found);
         let halting = found.iter().filter(|difference| difference.kind.halts());
         let assets: Vec<String> = halting.map(|found| found.asset.to_string()).collect();
+        self.unreconciled.clone_from(&assets);
         let from = self.ledger.trading_state().state;
         if assets.is_empty() || from == TradingState::Halted {
             return Ok(());

@@ -18,6 +18,7 @@ mod paper;
 mod recording;
 mod rest;
 mod restore;
+mod restored_lines;
 mod rsa;
 mod rules;
 mod site;

@@ -74,6 +74,25 @@ fn a_signal_halts_as_well() {
     engine.stop();
 }
 
+/// A process that is stopped takes the request and says nothing.
+#[test]
+fn a_hung_engine_is_told_apart_from_none_and_halts_when_it_goes_on() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    engine.signal(Signal::Freeze);
+    let (code, _, errors) = desk.command(&["halt"]);
+    engine.signal(Signal::Thaw);
+    assert_eq!(code, 5, "{errors}");
+    let process = format!("process {} holds", engine.process());
+    for words in [process.as_str(), "may still take effect", "SIGUSR1", "HALT was made as well"] {
+        assert!(errors.contains(words), "{words}: {errors}");
+    }
+    assert!(desk.state_dir().join("HALT").exists());
+    engine.wait_for("risk.state_changed", |l| l["to"] == "halted", Within::secs(20));
+    engine.stop();
+}
+
 #[test]
 fn without_an_engine_a_halt_is_kept_for_the_next_start_and_the_rest_says_so() {
     let venue = Venue::start(10);

@@ -85,6 +85,8 @@ fn check_api(url: &str) {
     assert!(strategies.as_array().unwrap().iter().all(|s| s["stage"] == "running"));
     assert!(count("/orders") > 0 && count("/fills") > 0 && count("/positions") > 0);
     assert!(get("/fills")[0]["price"].is_string(), "money is no float");
+    assert_eq!((count("/fills?limit=1"), count("/orders?limit=2")), (1, 2));
+    assert!(get("/fills?limit=-1")["error"].is_string());
     assert!(get("/nonsense")["error"].is_string());
     assert_eq!(get("/")["paths"].as_array().unwrap().len(), 8);
 }

@@ -49,10 +49,9 @@ fn real_money_is_asked_for_twice() {
     assert_eq!(code, 2, "{errors}");
     assert!(errors.contains("--live"), "{errors}");
     let desk = Desk::at(&venue).flag("--live").with_busy_strategies();
-    let mut engine = desk.start();
-    engine.wait_until_ready();
-    assert_eq!(engine.events("engine.started")[0]["mode"], "sim", "the flag alone is no mode");
-    engine.stop();
+    let (code, errors) = desk.refused();
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains("mode = \"sim\""), "the flag alone is no mode: {errors}");
 }
 
 #[test]

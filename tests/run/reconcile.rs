@@ -36,6 +36,9 @@ fn what_is_missing_halts_the_next_start_until_it_is_accepted() {
     let heartbeat = engine.wait_for("engine.heartbeat", |_| true, Within::secs(10));
     assert_eq!(heartbeat["trading_state"], "halted");
     assert_eq!(engine.events("order.intended"), Vec::<Value>::new());
+    let (code, _, errors) = desk.command(&["resume"]);
+    assert_eq!(code, 5, "{errors}");
+    assert!(errors.contains("of USDT") && errors.contains("reconcile --accept"), "{errors}");
     // Looking is allowed while it runs, accepting is not.
     assert_eq!(desk.command_with_settings(&["reconcile"]).0, 5);
     let (code, _, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
@@ -52,6 +55,8 @@ fn what_is_missing_halts_the_next_start_until_it_is_accepted() {
     engine.wait_until_ready();
     assert_eq!(engine.events("reconcile.mismatched"), Vec::<Value>::new());
     assert_eq!(desk.command(&["resume"]).0, 0);
+    let resumed = engine.wait_for("risk.state_changed", |_| true, Within::secs(10));
+    assert_eq!((&resumed["to"], &resumed["level"]), (&"active".into(), &"info".into()));
     engine.wait_for_more_fills(1, |_| true);
     engine.stop();
     compare(&desk, &venue);

@@ -69,6 +69,59 @@ fn killed_a_hundred_times() {
     }
 }
 
+/// What a `kill -9` takes of the log is made good by the next start: the log alone tells the profit
+/// that the journal has.
+#[test]
+fn fills_whose_lines_a_kill_took_are_in_the_log_s_profit_after_the_next_start() {
+    let desk = Desk::embedded(10).with_busy_strategies();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(6, |_| true);
+    kill(engine);
+    let log = desk.state_dir().join("logs/tickwright.log");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let is_fill = |line: &&str| line.contains("\"order.filled\"");
+    let fills = text.lines().filter(is_fill).count();
+    // As if it had been killed before these were written.
+    let mut told = 0;
+    let kept = text.lines().filter(|line| {
+        told += usize::from(is_fill(line));
+        !is_fill(line) || told + 3 <= fills
+    });
+    let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
+    std::fs::write(&log, kept).unwrap();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.stop();
+    let (code, printed, errors) =
+        Desk::output(&["logs", "summary", log.to_str().unwrap(), "--json"]);
+    assert_eq!(code, 0, "{printed}{errors}");
+    let summary: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(summary["notes"][0].as_str().unwrap().contains("were corrected"), "{summary}");
+    let orders = &summary["orders"];
+    assert_eq!([&orders["working"], &orders["pending"], &orders["unknown"]], [0, 0, 0], "{orders}");
+    let ledger = desk.journal().ledger().unwrap();
+    let rows = summary["strategies"].as_array().unwrap();
+    let traded: Vec<_> = ledger.positions().collect();
+    assert!(!traded.is_empty());
+    for (strategy, instrument, position) in traded {
+        let (strategy, symbol) =
+            (ledger.strategy(strategy).unwrap(), ledger.instrument(instrument).unwrap().symbol);
+        let row = rows
+            .iter()
+            .find(|row| row["strategy"] == strategy && row["symbol"] == *symbol.as_str());
+        let row = row.unwrap_or_else(|| panic!("{strategy} {symbol}: {summary}"));
+        let money = |field: &str| row[field].as_str().unwrap().parse::<model::Amount>().unwrap();
+        assert_eq!(
+            (money("realised"), money("fees")),
+            (position.realised(), position.fees()),
+            "{row}"
+        );
+        let held: model::Quantity = row["position"].as_str().unwrap().parse().unwrap();
+        assert_eq!(held, position.quantity(), "{row}");
+    }
+}
+
 #[test]
 fn killed_with_its_exchange_inside_it_goes_on_as_well() {
     let desk = Desk::embedded(10).with_busy_strategies();

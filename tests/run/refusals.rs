@@ -52,7 +52,9 @@ fn a_port_in_use() {
     check(&desk, 4, &[&format!("port {port} is in use"), "api.port"]);
     let log = std::fs::read_to_string(desk.state_dir().join("logs/tickwright.log")).unwrap();
     assert!(!log.contains("order."), "nothing was traded: {log}");
-    assert!(log.contains("\"exit_code\":4"), "{log}");
+    let stopped = log.lines().find(|line| line.contains("engine.stopped")).unwrap();
+    assert!(stopped.contains("\"exit_code\":4"), "{stopped}");
+    assert!(stopped.contains("\"level\":\"error\""), "{stopped}");
 }
 
 #[test]

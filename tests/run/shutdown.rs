@@ -45,6 +45,20 @@ fn a_signal_before_the_start_is_done_ends_it() {
     assert_eq!(engine.exit(Within::secs(5)), Some(0), "{}", engine.errors());
 }
 
+/// A service manager and a terminal may both tell: a stop in good order is not cut short by it.
+#[test]
+fn two_signals_at_once_are_one() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = with_open_orders(&desk, &venue);
+    venue.control("delay?ms=1000&matching=order.cancel");
+    engine.signal(Signal::Terminate);
+    engine.signal(Signal::Interrupt);
+    assert_eq!(engine.exit(Within::secs(20)), Some(0), "{}", engine.errors());
+    assert_eq!(engine.events("shutdown.forced").len(), 0);
+    assert_eq!(engine.events("engine.stopped")[0]["level"], "info");
+}
+
 #[test]
 fn a_second_signal_stops_at_once() {
     let venue = Venue::start(10);
@@ -53,12 +67,13 @@ fn a_second_signal_stops_at_once() {
     venue.control("delay?ms=60000&matching=order.cancel");
     engine.signal(Signal::Terminate);
     engine.wait_for("shutdown.draining", |_| true, Within::secs(5));
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(300));
     let asked_at = Instant::now();
     engine.signal(Signal::Terminate);
     assert_eq!(engine.exit(Within::secs(5)), Some(5), "{}", engine.errors());
     assert!(asked_at.elapsed() < Duration::from_secs(2), "{:?}", asked_at.elapsed());
     assert_eq!(engine.events("shutdown.forced").len(), 1);
+    assert_eq!(engine.events("engine.stopped")[0]["level"], "error");
     assert!(engine.errors().contains("orders may still work"), "{}", engine.errors());
 
     // What was left is found again, and taken back in good order this time.

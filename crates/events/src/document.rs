@@ -29,7 +29,10 @@ baked into text, so a script can rely on names and fields.
   order among each other: a line of another part may stand before them.
 - A line is never waited for: when the disk is full or too slow, lines are dropped and counted, and
   `log.dropped` says how many as soon as it can. Trading goes on.
-- `tickwright logs summary FILE` rebuilds orders, fills, fees and profit from the file alone.
+- `tickwright logs summary FILE` rebuilds orders, fills, fees and profit from the file alone. Each start
+  writes down what the journal holds (`position.restored`, `order.restored`), and the summary goes on
+  from there: a fill whose line a `kill -9` took is in the profit from the next start on. Where the
+  lines do not suffice for an exact profit, the summary says why, prints none and ends with code 5.
 ";
 
 /// The page that explains every event: level, fields, meaning and what to do.

@@ -12,6 +12,13 @@
 /// log_event!(LOG_DROPPED, lines = 3, write_errors = errors);
 /// ```
 ///
+/// An event may be of another level than the table's, where the table's text says when:
+///
+/// ```
+/// # use tickwright_events::log_event;
+/// log_event!(ENGINE_STOPPED as ERROR, reason = "the disk is full", exit_code = 7);
+/// ```
+///
 /// A field that is missing, or that the table does not know, does not compile:
 ///
 /// ```compile_fail
@@ -24,7 +31,19 @@
 /// ```
 #[macro_export]
 macro_rules! log_event {
-    ($event:ident $(, $($fields:tt)*)?) => {{
+    ($event:ident $(, $($fields:tt)*)?) => {
+        $crate::__emit!($event, $crate::table::$event.level $(, $($fields)*)?)
+    };
+    ($event:ident as $level:ident $(, $($fields:tt)*)?) => {
+        $crate::__emit!($event, $crate::tracing::Level::$level $(, $($fields)*)?)
+    };
+}
+
+/// An event at a level.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __emit {
+    ($event:ident, $level:expr $(, $($fields:tt)*)?) => {{
         const _: () = assert!(
             $crate::same_names(
                 $crate::table::$event.fields,
@@ -35,7 +54,7 @@ macro_rules! log_event {
         $crate::tracing::event!(
             name: $crate::table::$event.name,
             target: $crate::TARGET,
-            $crate::table::$event.level,
+            $level,
             { $($($fields)*)? }
         )
     }};

@@ -57,7 +57,7 @@ ENGINE_STOPPING = "engine.stopping" INFO [reason]
     "A stop was asked for (a signal, a command) or forced by a failure.",
     "Nothing, when you asked for it.";
 ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
-    "The last line of a process that ended on its own terms.",
+    "The last line of a process that ended on its own terms. At level `error` when `exit_code` is not 0.",
     "Look up an exit code other than 0 in docs/CLI.md.";
 ENGINE_READ_ONLY = "engine.read_only" ERROR [reason]
     "The journal is damaged, or a record of it makes its replay panic. The engine is up to be looked at: `status` and the API show the account and its open orders. No order leaves and nothing is written into the journal; again every minute.",
@@ -79,8 +79,8 @@ CONFIG_LOADED = "config.loaded" INFO [hash strategies]
 JOURNAL_OPENED = "journal.opened" INFO [path durability ledger]
     "The journal is open for writing. `ledger` names the venue identity it belongs to.",
     "Nothing.";
-JOURNAL_REPLAYED = "journal.replayed" INFO [records orders fills took_ms]
-    "Orders, fills and positions were rebuilt from the journal.",
+JOURNAL_REPLAYED = "journal.replayed" INFO [records orders fills positions took_ms]
+    "Orders, fills and positions were rebuilt from the journal. So many `position.restored` and `order.restored` follow, one for each of `positions` and of the open `orders`.",
     "Nothing.";
 JOURNAL_FAILED = "journal.failed" ERROR [operation error]
     "The disk refused a read, a write or a sync. No order leaves without a durable record, so order flow is halted and the process ends.",
@@ -92,6 +92,10 @@ JOURNAL_ARCHIVED = "journal.archived" INFO [file records up_to]
 JOURNAL_ARCHIVE_FAILED = "journal.archive_failed" WARN [error]
     "Old records could not be copied to the archive. They stay in the journal, nothing is lost, and it is tried again.",
     "Look at the disk and at the rights of the directory beside the journal.";
+
+POSITION_RESTORED = "position.restored" INFO [strategy symbol base quote quantity cost realised fees]
+    "What the journal holds for a strategy in a symbol at this start, those sold out among them: `quantity` of `base`, its `cost`, what was `realised` and the `fees` since the journal began, all in `quote`. `tickwright logs summary` goes on from here, so that fills whose own line was never written, because the process was killed, are not missing.",
+    "Nothing.";
 
 RECORDING_STARTED = "recording.started" INFO [directory]
     "Frames and the order in which every machine gets its inputs are recorded, for `tickwright replay`.",
@@ -163,6 +167,9 @@ TRADING_READ_FAILED = "trading.read_failed" WARN [reason]
     "A question to the venue (an order, balances, trades) failed; it is asked again.",
     "Nothing if it does not repeat.";
 
+ORDER_RESTORED = "order.restored" INFO [order_id strategy symbol side quantity filled_quantity state]
+    "An order that was open when the last process ended, as the journal says. `state` is `working`, or `unknown` until the venue is asked. Orders of earlier lines that are not among these have ended.",
+    "Nothing.";
 ORDER_INTENDED = "order.intended" INFO [correlation order_id strategy symbol side kind price quantity]
     "Risk approved an order; nothing of it leaves before its record is durable. `order_id` is the client order id. `quantity` is in the base asset, or the amount of an order by quote amount; `price` is the limit, or the stop of an order without one.",
     "Nothing.";
@@ -207,7 +214,7 @@ CANCEL_REJECTED = "cancel.rejected" WARN [correlation order_id strategy symbol c
     "Nothing: the order is queried.";
 
 RISK_STATE_CHANGED = "risk.state_changed" ERROR [from to rule reason]
-    "The trading state moved between `active`, `reduce_only` and `halted`. It outlives a restart.",
+    "The trading state moved between `active`, `reduce_only` and `halted`. It outlives a restart. At level `info` when an operator resumes.",
     "Read `rule` and `reason`. After `halted`, find the cause before trading is resumed.";
 RISK_TRIPPED = "risk.tripped" ERROR [rule scope limit actual]
     "A loss limit was passed, for the account or for one strategy. A change of the trading state follows for the account.",

@@ -141,7 +141,35 @@ fn every_venue_identity_has_its_own_files() {
     let us = Some(std::process::id());
     assert!(matches!(error, LockError::Held { holder, .. } if holder == us), "{error}");
     drop(held);
-    Lock::acquire(&path).unwrap();
+    assert!(path.exists(), "a lock of the state directory stays where it is");
+    let held = Lock::acquire_for_now(&path).unwrap();
+    assert!(Lock::acquire_for_now(&path).is_err());
+    assert!(path.exists(), "nobody removes it while it is held");
+    drop(held);
+    assert!(!path.exists(), "and nothing is left in a directory of others");
+}
+
+/// Each of many who take and leave a lock that is removed in between is alone.
+#[test]
+fn nobody_holds_a_lock_that_was_removed_beside_one_who_holds_its_successor() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.lock");
+    let (inside, taken) = (AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    let Ok(held) = Lock::acquire_for_now(&path) else { continue };
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    taken.fetch_add(1, Ordering::SeqCst);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(held);
+                }
+            });
+        }
+    });
+    assert!(taken.into_inner() > 0);
 }
 
 #[test]

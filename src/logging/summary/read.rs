@@ -46,6 +46,19 @@ pub(super) struct LogLine<'l> {
     pub venue_order_id: Option<i64>,
     pub lines: u64,
     pub write_errors: u64,
+    pub log_lines_dropped: u64,
+    /// How many `position.restored` follow a `journal.replayed`.
+    pub positions: Option<u64>,
+    #[serde(borrow)]
+    pub ledger: Cow<'l, str>,
+    #[serde(borrow)]
+    pub cost: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    pub realised: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    pub fees: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    pub state: Cow<'l, str>,
 }
 
 impl Summary {
@@ -76,6 +89,7 @@ impl Summary {
         let line: LogLine<'_> = match serde_json::from_slice(line) {
             Ok(line) => line,
             Err(_) => {
+                book.miss_a_line();
                 self.malformed_lines += 1;
                 return;
             }
@@ -87,8 +101,10 @@ impl Summary {
         self.to = Some(line.at.to_string());
         if line.event == events::table::LOG_DROPPED.name {
             self.lines_dropped += line.lines + line.write_errors;
+            book.miss_a_line();
         }
         if book.take(&line).is_none() {
+            book.miss_a_line();
             self.malformed_lines += 1;
         }
     }

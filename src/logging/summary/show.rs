@@ -13,7 +13,7 @@ impl fmt::Display for Summary {
         if self.malformed_lines > 0 || self.lines_dropped > 0 {
             writeln!(
                 out,
-                "incomplete: {} lines malformed, {} lost by the engine; figures may be too low",
+                "{} lines malformed, {} lost by the engine; figures may be too low",
                 self.malformed_lines, self.lines_dropped
             )?;
         }
@@ -27,6 +27,7 @@ impl fmt::Display for Summary {
             ("pending", self.orders.pending),
             ("unknown", self.orders.unknown),
             ("absent", self.orders.absent),
+            ("ended unseen", self.orders.ended_unseen),
             ("denied", self.orders.denied),
         ];
         let counts: Vec<String> =
@@ -36,6 +37,13 @@ impl fmt::Display for Summary {
         write_table(out, &self.strategies)?;
         for (quote, profit) in &self.profit {
             writeln!(out, "\nprofit after fees: {profit:.2} {quote}")?;
+        }
+        for (index, reason) in self.incomplete.iter().enumerate() {
+            let head = if index == 0 { "\nprofit after fees: not known exactly\n" } else { "" };
+            writeln!(out, "{head}incomplete: {reason}")?;
+        }
+        for note in &self.notes {
+            writeln!(out, "\nnote: {note}")?;
         }
         Ok(())
     }

@@ -175,7 +175,8 @@ impl Desk {
         Self::output(&arguments.iter().copied().chain(fixed).collect::<Vec<_>>())
     }
 
-    fn output(arguments: &[&str]) -> (i32, String, String) {
+    /// Runs the program with nothing but these arguments.
+    pub fn output(arguments: &[&str]) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickwright"));
         command.args(arguments);
         let output = command.output().unwrap();

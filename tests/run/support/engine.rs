@@ -28,6 +28,10 @@ pub enum Signal {
     Kill,
     /// Halt trading.
     Halt,
+    /// Stand still.
+    Freeze,
+    /// Go on after that.
+    Thaw,
 }
 
 /// What was read of the log so far.
@@ -144,6 +148,8 @@ impl Engine {
             Signal::Interrupt => "INT",
             Signal::Kill => "KILL",
             Signal::Halt => "USR1",
+            Signal::Freeze => "STOP",
+            Signal::Thaw => "CONT",
         };
         let command = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());

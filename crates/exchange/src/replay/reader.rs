@@ -104,6 +104,7 @@ struct FileReader {
     rows: Rows,
     /// The next item.
     next: Option<Item>,
+    is_cut_off: bool,
 }
 
 /// The symbol in a file's name.
@@ -141,7 +142,7 @@ impl FileReader {
         } else {
             Rows::Capture(RecordingReader::open(path)?)
         };
-        let mut reader = Self { path: path.to_owned(), rows, next: None };
+        let mut reader = Self { path: path.to_owned(), rows, next: None, is_cut_off: false };
         reader.next = reader.read()?;
         Ok(reader)
     }
@@ -153,7 +154,10 @@ impl FileReader {
                     let line = match line {
                         Ok(line) => line,
                         // What a recorder leaves that was killed: everything before it is good.
-                        Err(SourceError::CutOff { .. }) => return Ok(None),
+                        Err(SourceError::CutOff { .. }) => {
+                            self.is_cut_off = true;
+                            return Ok(None);
+                        }
                         Err(error) => return Err(error.into()),
                     };
                     if let Some(item) = capture_item(&self.path, line)? {
@@ -270,6 +274,13 @@ impl Replay {
     pub fn open(paths: &[PathBuf]) -> Result<Self, ReplayError> {
         let files = paths.iter().map(|path| FileReader::open(path)).collect::<Result<_, _>>()?;
         Ok(Self { files })
+    }
+
+    /// The files that were found to end in the middle of something.
+    #[must_use]
+    pub fn cut_off(&self) -> Vec<PathBuf> {
+        let cut = self.files.iter().filter(|file| file.is_cut_off);
+        cut.map(|file| file.path.clone()).collect()
     }
 
     /// The next item, and the place of its file among the paths.

@@ -25,6 +25,8 @@ pub struct Scan {
     pub symbols: BTreeMap<Symbol, SymbolScan>,
     /// The symbol of each file that has one only: its snapshots don't say whose they are.
     pub file_symbols: Vec<Option<Symbol>>,
+    /// Files that end in the middle of something: a recorder was killed, or a copy broke off.
+    pub cut_off: Vec<PathBuf>,
 }
 
 /// What is in a recording of one symbol.
@@ -178,5 +180,6 @@ pub fn scan(paths: &[PathBuf]) -> Result<Scan, ReplayError> {
         };
         (symbol, scan)
     });
-    Ok(Scan { start_at, end_at, items, printed, streams, symbols: symbols.collect(), file_symbols })
+    let (symbols, cut_off) = (symbols.collect(), replay.cut_off());
+    Ok(Scan { start_at, end_at, items, printed, streams, symbols, file_symbols, cut_off })
 }

@@ -47,6 +47,76 @@ pub enum ScriptError {
         /// What stands there.
         text: String,
     },
+    /// A line asks for what the control path does not have.
+    #[error("{path}: line {line}: {reason}")]
+    Request {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// What a script may ask for: the request, parameters that it needs, and others that it may have.
+const REQUESTS: [(&str, &[&str], &[&str]); 24] = [
+    ("clock", &["speed"], &[]),
+    ("pause", &[], &[]),
+    ("resume", &[], &[]),
+    ("skew", &["ms"], &[]),
+    ("drop_websockets", &[], &[]),
+    ("close_websockets", &[], &[]),
+    ("server_shutdown", &[], &[]),
+    ("silence", &["on"], &[]),
+    ("delay", &["ms"], &["matching"]),
+    ("fail", &["point"], &["status", "count", "matching"]),
+    ("frames", &["fault"], &["count", "matching"]),
+    ("advance", &[], &["frames"]),
+    ("exhaust_weight", &[], &[]),
+    ("halt", &["symbol", "status"], &[]),
+    ("rules", &["symbol"], &RULES),
+    ("reference_price", &["symbol"], &["price"]),
+    ("deposit", &["asset", "amount"], &[]),
+    ("revoke_key", &["api_key"], &[]),
+    ("key_rights", &["api_key"], &["withdraw", "ip_restrict"]),
+    ("alter", &["from", "to"], &["matching"]),
+    ("database_lag", &["ms"], &[]),
+    ("memory_lag", &["ms"], &[]),
+    ("bnb_fees", &["on"], &[]),
+    ("clear", &[], &[]),
+];
+
+/// What `rules` changes of a symbol.
+const RULES: [&str; 11] = [
+    "tickSize",
+    "stepSize",
+    "minQty",
+    "minNotional",
+    "ocoAllowed",
+    "otoAllowed",
+    "cancelReplaceAllowed",
+    "amendAllowed",
+    "icebergAllowed",
+    "allowTrailingStop",
+    "quoteOrderQtyMarketAllowed",
+];
+
+/// What is wrong with a request, if the control path would refuse it for its name or parameters.
+fn wrong_with(request: &str) -> Option<String> {
+    let (name, query) = request.split_once('?').unwrap_or((request, ""));
+    let Some((_, needed, others)) = REQUESTS.iter().find(|(known, ..)| *known == name) else {
+        let known: Vec<&str> = REQUESTS.iter().map(|(known, ..)| *known).collect();
+        return Some(format!("there is no request `{name}`; a script has {}", known.join(", ")));
+    };
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    let given: Vec<&str> = parts.map(|part| part.split('=').next().unwrap_or(part)).collect();
+    let is_odd = |part: &&&str| !needed.contains(*part) && !others.contains(*part);
+    if let Some(odd) = given.iter().find(is_odd) {
+        return Some(format!("`{name}` has no parameter `{odd}`"));
+    }
+    let missing = needed.iter().find(|part| !given.contains(*part));
+    missing.map(|part| format!("`{name}` needs the parameter `{part}`"))
 }
 
 impl FaultScript {
@@ -57,11 +127,22 @@ impl FaultScript {
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Io { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|(line, text)| ScriptError::Line {
-            path: path.to_owned(),
-            line,
-            text,
-        })
+        for (place, line) in text.lines().enumerate() {
+            let path = || path.to_owned();
+            let number = place + 1;
+            let script = Self::parse(line);
+            let script = script.map_err(|(_, text)| ScriptError::Line {
+                path: path(),
+                line: number,
+                text,
+            })?;
+            for fault in &script.0 {
+                if let Some(reason) = wrong_with(&fault.request) {
+                    return Err(ScriptError::Request { path: path(), line: number, reason });
+                }
+            }
+        }
+        Ok(Self::parse(&text).expect("each of its lines was read"))
     }
 
     /// Reads a script. The error is the number and the text of the first bad line.
@@ -89,6 +170,42 @@ impl FaultScript {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_control_path_would_refuse_is_refused_before() {
+        #[track_caller]
+        fn check(request: &str, expected: Option<&str>) {
+            let found = wrong_with(request);
+            assert_eq!(found.is_some(), expected.is_some(), "{request}: {found:?}");
+            let (found, expected) = (found.unwrap_or_default(), expected.unwrap_or_default());
+            assert!(found.contains(expected), "{found}");
+        }
+        check("drop_websockets", None);
+        check("fail?point=after&count=3&matching=order", None);
+        check("drop_sockets", Some("there is no request `drop_sockets`; a script has clock, "));
+        check("rules?symbol=BTCUSDT&ocoAllowed=false", None);
+        check("silence", Some("`silence` needs the parameter `on`"));
+        check("delay?ms=5&match=order", Some("`delay` has no parameter `match`"));
+        // What needs a body is not for scripts.
+        check("inject?to=api", Some("no request `inject`"));
+    }
+
+    /// The control path's own table is the oracle.
+    #[test]
+    fn scripts_have_every_request_without_a_body() {
+        let rows =
+            include_str!("control.rs").lines().filter_map(|line| line.strip_prefix("//! | `POST "));
+        let mut documented: Vec<&str> = rows
+            .flat_map(|row| row.split("/control/").skip(1))
+            .filter_map(|part| part.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next())
+            .filter(|name| !["inject", "add_key", "step"].contains(name))
+            .collect();
+        documented.sort_unstable();
+        documented.dedup();
+        let mut known = REQUESTS.map(|(name, ..)| name);
+        known.sort_unstable();
+        assert_eq!(documented, known);
+    }
 
     #[test]
     fn scripts_are_read_in_order_of_time() {

@@ -16,6 +16,17 @@ pub struct Position {
 }
 
 impl Position {
+    /// A position as it was written down: see the getters for what each part means.
+    #[must_use]
+    pub const fn from_parts(
+        quantity: Quantity,
+        cost: Amount,
+        realised: Amount,
+        fees: Amount,
+    ) -> Self {
+        Self { quantity, cost, realised, fees }
+    }
+
     /// Base held, after fees.
     #[must_use]
     pub const fn quantity(&self) -> Quantity {

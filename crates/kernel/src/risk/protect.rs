@@ -66,7 +66,7 @@ impl RiskMachine {
         effects: &mut Vec<RiskEffect>,
     ) {
         if self.state == TradingState::Active {
-            let reason = "positions are being closed".to_owned();
+            let reason = "by flatten, until an operator resumes".to_owned();
             let (to, by) = (TradingState::ReduceOnly, Authority::Operator);
             self.on_set_state(now, to, by, reason, effects);
         }

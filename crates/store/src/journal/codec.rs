@@ -55,6 +55,36 @@ pub(super) fn encode<'a>(
     Ok(std::str::from_utf8(buffer).expect("JSON is UTF-8"))
 }
 
+/// Every kind of record, as [`kind`] names them.
+pub const KINDS: [&str; 26] = [
+    "epoch_started",
+    "instrument_registered",
+    "strategy_registered",
+    "balances_opened",
+    "order_intended",
+    "order_sent",
+    "cancel_intended",
+    "order_denied",
+    "order_submitted",
+    "order_accepted",
+    "order_triggered",
+    "order_filled",
+    "order_completed",
+    "order_canceled",
+    "order_expired",
+    "order_rejected",
+    "cancel_rejected",
+    "outcome_unknown",
+    "order_absent",
+    "fee_valued",
+    "external_fill",
+    "external_flow",
+    "trading_state_changed",
+    "quarantine_changed",
+    "strategy_snapshot",
+    "equity_sampled",
+];
+
 fn kind(record: &Record) -> &'static str {
     match record {
         Record::EpochStarted { .. } => "epoch_started",
@@ -105,5 +135,19 @@ pub(super) fn subject(record: &Record) -> Option<OrderId> {
         | Record::QuarantineChanged { .. }
         | Record::StrategySnapshot { .. }
         | Record::EquitySampled { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+
+    #[test]
+    fn every_kind_is_listed() {
+        let source = include_str!("codec.rs");
+        let (_, named) = source.split_once("fn kind(").unwrap();
+        let (named, _) = named.split_once("\n}\n").unwrap();
+        let texts: Vec<&str> = named.split('"').skip(1).step_by(2).collect();
+        assert_eq!(texts, KINDS);
     }
 }

@@ -41,6 +41,7 @@ mod schema;
 mod sqlite;
 
 pub use archive::{ArchiveTold, TellArchive};
+pub use codec::KINDS as RECORD_KINDS;
 pub use inspect::{Cell, EachRow, RecordFilter, RecordRow, View};
 pub use memory::{MemoryDisk, MemoryJournal};
 pub use reader::{JournalReader, Verified};

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use model::VenueId;
@@ -32,7 +32,11 @@ pub enum LockError {
 
 /// An exclusive lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct Lock(File);
+pub struct Lock {
+    file: File,
+    /// Removed when the lock is let go.
+    removed: Option<PathBuf>,
+}
 
 impl Lock {
     /// Takes the lock without waiting, and writes this process's number into the file.
@@ -40,6 +44,33 @@ impl Lock {
     /// # Errors
     /// See [`LockError`].
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        loop {
+            let lock = Self::acquire_any(path)?;
+            // Its last holder may have removed the file between our opening and our locking it:
+            // then the next one would lock another.
+            if lock.is_at(path) {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// The same, of a file in a directory of others: it is removed when the lock is dropped.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn acquire_for_now(path: &Path) -> Result<Self, LockError> {
+        let mut lock = Self::acquire(path)?;
+        lock.removed = Some(path.to_owned());
+        Ok(lock)
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.file.metadata().map(identity).ok();
+        ours.is_some() && ours == path.metadata().map(identity).ok()
+    }
+
+    fn acquire_any(path: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -56,14 +87,18 @@ impl Lock {
         }
         let process = format!("{}\n", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(process.as_bytes())).map_err(failed)?;
-        Ok(Self(file))
+        Ok(Self { file, removed: None })
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // An empty file names nobody; the lock itself goes with the file handle.
-        drop(self.0.set_len(0));
+        drop(self.file.set_len(0));
+        if let Some(path) = &self.removed {
+            // While it is still held: whoever waits for this file finds out that it is gone.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use kernel::portfolio::Rate;
 use kernel::protection::ProtectionPolicy;
 use kernel::risk::{RiskConfig, RiskLimits, StrategyRisk};
 use kernel::strategy::OpenOrder;
-use model::{InstrumentId, OrderStatus, StrategyId};
+use model::{InstrumentId, StrategyId};
 use rust_decimal::Decimal;
 
 use crate::config::{Config, StrategyConfig, StrategyProtection};
@@ -94,19 +94,7 @@ pub fn host_books(
     let open_orders = own.map(|order| OpenOrder {
         order: order.intent.order,
         new: order.intent.new,
-        status: match order.status {
-            OrderStatus::Intended | OrderStatus::Submitted => OrderStatus::Unknown,
-            known @ (OrderStatus::PendingNew
-            | OrderStatus::Accepted
-            | OrderStatus::PartiallyFilled
-            | OrderStatus::Filled
-            | OrderStatus::Canceled
-            | OrderStatus::Expired
-            | OrderStatus::ExpiredInMatch
-            | OrderStatus::Rejected
-            | OrderStatus::Unknown
-            | OrderStatus::Absent) => known,
-        },
+        status: order.status.after_restart(),
         filled_quantity: order.executed,
         cancel_pending: order.cancel.is_some(),
         replaces: order.intent.replaces,

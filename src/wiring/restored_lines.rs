@@ -51,16 +51,5 @@ fn registered(ledger: &Ledger, instrument: InstrumentId) -> &LedgerInstrument {
 
 /// An order that the venue had not acknowledged is unknown: see [`kernel::orders`].
 const fn state_at_start(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::PendingNew | OrderStatus::Accepted | OrderStatus::PartiallyFilled => "working",
-        OrderStatus::Intended
-        | OrderStatus::Submitted
-        | OrderStatus::Unknown
-        | OrderStatus::Filled
-        | OrderStatus::Canceled
-        | OrderStatus::Expired
-        | OrderStatus::ExpiredInMatch
-        | OrderStatus::Rejected
-        | OrderStatus::Absent => "unknown",
-    }
+    if status.is_working() { "working" } else { "unknown" }
 }

@@ -86,18 +86,7 @@ impl Engine {
     /// Working orders that the venue has not acknowledged.
     async fn unanswered(&self) -> usize {
         let status = self.execution.send(ReadExecutionStatus).await;
-        let waits = |status: OrderStatus| match status {
-            OrderStatus::Intended | OrderStatus::Submitted | OrderStatus::Unknown => true,
-            OrderStatus::PendingNew
-            | OrderStatus::Accepted
-            | OrderStatus::PartiallyFilled
-            | OrderStatus::Filled
-            | OrderStatus::Canceled
-            | OrderStatus::Expired
-            | OrderStatus::ExpiredInMatch
-            | OrderStatus::Rejected
-            | OrderStatus::Absent => false,
-        };
+        let waits = |status: OrderStatus| !status.is_working() && !status.is_final();
         let count = |s: ExecutionStatus| s.working.iter().filter(|order| waits(order.1)).count();
         status.map_or(0, count)
     }

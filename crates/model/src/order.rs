@@ -311,6 +311,29 @@ impl OrderStatus {
         }
     }
 
+    /// Whether the venue has acknowledged the order and, as far as is known, works it.
+    #[must_use]
+    pub const fn is_working(self) -> bool {
+        match self {
+            Self::PendingNew | Self::Accepted | Self::PartiallyFilled => true,
+            Self::Intended
+            | Self::Submitted
+            | Self::Unknown
+            | Self::Filled
+            | Self::Canceled
+            | Self::Expired
+            | Self::ExpiredInMatch
+            | Self::Rejected
+            | Self::Absent => false,
+        }
+    }
+
+    /// What is known of the order after a restart: one that was on its way may have arrived or not.
+    #[must_use]
+    pub const fn after_restart(self) -> Self {
+        if self.is_working() || self.is_final() { self } else { Self::Unknown }
+    }
+
     /// Stable lower-case name for logs and the journal.
     #[must_use]
     pub const fn name(self) -> &'static str {

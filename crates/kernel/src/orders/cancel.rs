@@ -72,22 +72,11 @@ impl ExecutionMachine {
         let Some(order) = self.order_mut(id) else { return };
         let is_due = |cancel: &&mut PendingCancel| cancel.sent_at.is_none() && !cancel.in_replace;
         let Some(cancel) = order.cancel.as_mut().filter(is_due) else { return };
-        match order.status {
-            OrderStatus::PendingNew | OrderStatus::Accepted | OrderStatus::PartiallyFilled => {
-                cancel.sent_at = Some(now);
-                let instrument = order.new.instrument;
-                let client_order_id = order.client_order_id;
-                Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
-            }
-            OrderStatus::Intended
-            | OrderStatus::Submitted
-            | OrderStatus::Unknown
-            | OrderStatus::Filled
-            | OrderStatus::Canceled
-            | OrderStatus::Expired
-            | OrderStatus::ExpiredInMatch
-            | OrderStatus::Rejected
-            | OrderStatus::Absent => {}
+        if order.status.is_working() {
+            cancel.sent_at = Some(now);
+            let instrument = order.new.instrument;
+            let client_order_id = order.client_order_id;
+            Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
         }
     }
 

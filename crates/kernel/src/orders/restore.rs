@@ -96,20 +96,7 @@ impl ExecutionMachine {
             sent_at: None,
             in_replace: false,
         });
-        order.status = match restored.status {
-            OrderStatus::Intended | OrderStatus::Submitted | OrderStatus::Unknown => {
-                OrderStatus::Unknown
-            }
-            told @ (OrderStatus::PendingNew
-            | OrderStatus::Accepted
-            | OrderStatus::PartiallyFilled
-            | OrderStatus::Filled
-            | OrderStatus::Canceled
-            | OrderStatus::Expired
-            | OrderStatus::ExpiredInMatch
-            | OrderStatus::Rejected
-            | OrderStatus::Absent) => told,
-        };
+        order.status = restored.status.after_restart();
         self.insert(order);
     }
 }

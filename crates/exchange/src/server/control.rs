@@ -382,11 +382,21 @@ struct NewRules {
     flags: Vec<(&'static str, bool)>,
 }
 
+/// The filters' values that `rules` changes.
+const NUMBERS: [&str; 4] = ["tickSize", "stepSize", "minQty", "minNotional"];
+
+/// What `rules` changes of a symbol, by its names in exchangeInfo.
+pub(super) const RULES: [&str; NUMBERS.len() + FLAGS.len()] = {
+    let mut all = [""; NUMBERS.len() + FLAGS.len()];
+    let (head, tail) = all.split_at_mut(NUMBERS.len());
+    head.copy_from_slice(&NUMBERS);
+    tail.copy_from_slice(&FLAGS);
+    all
+};
+
 impl NewRules {
     fn read(query: &str) -> Result<Self, Refusal> {
-        const NUMBERS: [&str; 4] = ["tickSize", "stepSize", "minQty", "minNotional"];
-        let known =
-            |name: &str| name == "symbol" || NUMBERS.contains(&name) || FLAGS.contains(&name);
+        let known = |name: &str| name == "symbol" || RULES.contains(&name);
         for name in query.split('&').filter_map(|pair| pair.split('=').next()) {
             if !known(name) {
                 return Err((400, format!("there is no rule `{name}`")));

@@ -13,6 +13,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::control::RULES;
+
 /// A request of the control path at a time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScriptedFault {
@@ -85,21 +87,6 @@ const REQUESTS: [(&str, &[&str], &[&str]); 24] = [
     ("memory_lag", &["ms"], &[]),
     ("bnb_fees", &["on"], &[]),
     ("clear", &[], &[]),
-];
-
-/// What `rules` changes of a symbol.
-const RULES: [&str; 11] = [
-    "tickSize",
-    "stepSize",
-    "minQty",
-    "minNotional",
-    "ocoAllowed",
-    "otoAllowed",
-    "cancelReplaceAllowed",
-    "amendAllowed",
-    "icebergAllowed",
-    "allowTrailingStop",
-    "quoteOrderQtyMarketAllowed",
 ];
 
 /// What is wrong with a request, if the control path would refuse it for its name or parameters.

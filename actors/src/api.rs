@@ -210,7 +210,7 @@ impl ApiListener {
 /// Most connections at once; one more waits in the system's queue.
 const CONNECTIONS_BOUND: usize = 64;
 /// How long accepting rests after the system refused, for want of open files for example.
-const REST_AFTER_REFUSAL: Duration = Duration::from_millis(100);
+pub(crate) const REST_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// How long a connection may be held, so that no client keeps the others out.
 #[derive(Clone, Copy, Debug)]

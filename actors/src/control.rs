@@ -26,6 +26,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::api::REST_AFTER_REFUSAL;
 use crate::execution::{ExecutionActor, ReadExecutionStatus};
 use crate::messages::SetTrading;
 use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState};
@@ -324,17 +325,20 @@ async fn serve(listener: std::os::unix::net::UnixListener, answering: impl Answe
     let places = Arc::new(Semaphore::new(CONNECTIONS_BOUND));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(REST_AFTER_REFUSAL).await;
+            continue;
+        };
         let answering = answering.clone();
         tokio::spawn(async move {
             // A client that goes away is no event.
-            let _ = converse(stream, &answering).await;
+            converse(stream, &answering).await;
             drop(place);
         });
     }
 }
 
-async fn converse(stream: UnixStream, answering: &impl Answering) -> io::Result<()> {
+async fn converse(stream: UnixStream, answering: &impl Answering) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -342,7 +346,7 @@ async fn converse(stream: UnixStream, answering: &impl Answering) -> io::Result<
         let mut bounded = (&mut reader).take(LINE_BOUND);
         let read = tokio::time::timeout(IDLE_LIMIT, bounded.read_line(&mut line)).await;
         if !matches!(read, Ok(Ok(count)) if count > 0) {
-            return Ok(());
+            return;
         }
         let answer = match serde_json::from_str(&line) {
             Ok(request) => answering.answer(request).await,
@@ -353,7 +357,10 @@ async fn converse(stream: UnixStream, answering: &impl Answering) -> io::Result<
         };
         let mut text = serde_json::to_string(&answer).expect("plain keys and finite numbers");
         text.push('\n');
-        writer.write_all(text.as_bytes()).await?;
+        let written = tokio::time::timeout(IDLE_LIMIT, writer.write_all(text.as_bytes())).await;
+        if !matches!(written, Ok(Ok(()))) {
+            return;
+        }
     }
 }
 

@@ -38,8 +38,14 @@ const ALARMS: [&str; 5] = [
 ];
 
 /// What is heard of an order once the venue has said anything about it.
-const ANSWERS: [&str; 5] =
-    ["order.accepted", "order.rejected", "order.canceled", "order.expired", "order.filled"];
+const ANSWERS: [&str; 6] = [
+    "order.accepted",
+    "order.rejected",
+    "order.canceled",
+    "order.expired",
+    "order.filled",
+    "order.absent",
+];
 
 /// A running process.
 #[derive(Debug)]

@@ -533,7 +533,18 @@ fn a_market_has_a_past_that_ends_where_it_begins() {
         let mut paged = klines("1m", Some(from), START, 1_000);
         while let Some(last) = paged.last().filter(|last| last.open_at < START.before(MINUTE)) {
             let next = last.open_at.after(MINUTE);
-            paged.extend(klines("1m", Some(next), START, 1_000));
+            let page = klines("1m", Some(next), START, 1_000);
+            assert!(!page.is_empty(), "nothing after {next}");
+            paged.extend(page);
+        }
+        // On the clocks of another zone, too.
+        for (name, offset_mins) in [("1d", 480), ("1h", 330), ("4h", -60), ("1w", 60)] {
+            let interval = KlineInterval::parse(name).unwrap();
+            let zoned = tape.klines(interval, None, START, 10, offset_mins);
+            assert_eq!(zoned.len(), 10, "{name}");
+            for kline in zoned {
+                assert_eq!(kline.open_at, interval.open_of(kline.open_at, offset_mins), "{name}");
+            }
         }
         assert!(paged.len() >= 2_500, "{}", paged.len());
         // An hour is its minutes, a day its hours, across the beginning of the flow, too.

@@ -127,7 +127,10 @@ impl BinanceVenue {
     /// `NONE` of self-trades.
     pub fn set_rules(&mut self, now: Timestamp, rules: VenueRules) {
         self.limits.replace(now, &rules.rate_limits);
-        self.preventions = rules.preventions;
+        // One for each instrument, whatever a recording says.
+        for (ours, told) in self.preventions.iter_mut().zip(rules.preventions) {
+            *ours = told;
+        }
     }
 
     /// How far the venue's clock is from ours, as far as it is known.

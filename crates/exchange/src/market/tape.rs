@@ -312,11 +312,11 @@ impl Tape {
             open = interval.next_open(open, offset_mins);
         }
         if from.is_none()
-            && let KlineInterval::Fixed(interval) = interval
+            && let KlineInterval::Fixed(fixed) = interval
         {
             // Skips what the limit would cut off anyway.
-            let span = interval.duration() * u32::try_from(limit).unwrap_or(u32::MAX);
-            open = open.max(interval.open_of(to).before(span));
+            let span = fixed.duration() * u32::try_from(limit).unwrap_or(u32::MAX);
+            open = open.max(interval.open_of(to, offset_mins).before(span));
         }
         let mut klines = Vec::new();
         while open <= to && (from.is_none() || klines.len() < limit) {

@@ -52,6 +52,9 @@ impl Mark {
     /// Takes the equity of now. The one before it, if both are to be noted: the last instant at a
     /// peak is the one before it is left.
     fn moves_to(&mut self, equity: Value) -> Option<Value> {
+        if equity == self.equity {
+            return None;
+        }
         let before = std::mem::replace(&mut self.equity, equity);
         if self.trough <= equity && equity < self.peak {
             return None;

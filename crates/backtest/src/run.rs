@@ -358,7 +358,7 @@ impl<W: Watcher> Run<W> {
         at: Timestamp,
         history: &[MarketEvent],
     ) -> Result<(), RunError> {
-        self.machines.advance(at, &mut self.outputs)?;
+        self.let_pass(at)?;
         for event in history {
             self.machines.warm_up(strategy, event.clone(), &mut self.outputs)?;
         }

@@ -142,7 +142,8 @@ pub struct InOrder<S> {
     source: S,
     /// Read, in order, and kept back: something earlier may still come.
     held: Vec<MarketEvent>,
-    /// Of what was handed on: the newest instant and the highest number.
+    /// Of what was handed on last: its instant and its number, below which numbers are late unless
+    /// they have started over.
     newest_at: Timestamp,
     highest: i64,
     notes: OrderNotes,
@@ -220,7 +221,7 @@ impl<S: EventSource> InOrder<S> {
     /// happened after everything that was handed on.
     fn is_of_now(&self, event: &MarketEvent) -> bool {
         match event {
-            MarketEvent::Trade(trade) => trade.event_at >= self.newest_at,
+            MarketEvent::Trade(trade) => trade.event_at > self.newest_at,
             MarketEvent::Quote(_)
             | MarketEvent::Bar(_)
             | MarketEvent::Depth(_)
@@ -229,9 +230,9 @@ impl<S: EventSource> InOrder<S> {
     }
 
     fn hand_on(&mut self, events: &[MarketEvent]) {
-        for (at, id) in events.iter().map(stamp) {
-            self.newest_at = self.newest_at.max(at);
-            self.highest = self.highest.max(id.unwrap_or(i64::MIN));
+        // They are in order.
+        if let Some((at, id)) = events.last().map(stamp) {
+            (self.newest_at, self.highest) = (at, id.unwrap_or(self.highest));
         }
     }
 }

@@ -207,8 +207,8 @@ impl ExecutionMachine {
 
 /// Whether an order is known to have ended just as described, as after its last fill.
 fn has_ended_so(order: &Order, snapshot: &OrderSnapshot) -> bool {
-    order.status == snapshot.status
-        && matches!(order.status, OrderStatus::Filled)
+    snapshot.status == OrderStatus::Filled
+        && order.status == snapshot.status
         && order.executed == snapshot.executed_quantity
         && order.venue_order == Some(snapshot.venue_order)
 }

@@ -441,9 +441,13 @@ impl Recorded {
             return (traded_at, trade.quantity);
         }
         let between = |level: &Level| rank(side, level.price) < first;
-        let ahead: Vec<Level> = self.levels(side).take_while(between).collect();
+        let is_reached = |level: &Level| rank(side, level.price) >= traded_at;
+        let ahead: Vec<Level> = self.levels(side).take_while(between).filter(is_reached).collect();
         let mut left = trade.quantity;
-        for level in ahead.iter().filter(|level| rank(side, level.price) >= traded_at) {
+        for level in &ahead {
+            if left.is_zero() {
+                break;
+            }
             let taken = left.min(level.quantity);
             *self.taken.entry((side, level.price)).or_default() += taken.units();
             left -= taken;

@@ -1,8 +1,9 @@
 //! What is left of an engine whose journal is damaged: it can be looked at. It holds its locks,
 //! tells what the account holds and which orders are open, and takes this installation's entries
-//! back when a person says `halt`. Nothing is written into the journal, no order leaves, and no
+//! back when a person says `halt`, by command, signal or file. Nothing is written into the journal, no order leaves, and no
 //! heartbeat is heard: a guard beside it does what it does for an engine that is dead.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +19,21 @@ use kernel::venue::Balance;
 use model::{Asset, ClientOrderId, InstanceId, OrderId};
 use serde_json::{Value, json};
 use store::state_dir::{Lock, StateDir};
+use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::cli::{Exit, Failure};
-use crate::commands::run::read_token;
+use crate::commands::control::make_kill_switch;
+use crate::commands::run::{KILL_SWITCH_EVERY, read_token};
 use crate::config::Config;
 use crate::guard::sweep;
 use crate::wiring::{Alerter, Site};
 
 /// How often the venue is read: listing all open orders costs much of the rate limit.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// A question after so long has it read again.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long its answers may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often the log says it again.
@@ -67,6 +73,7 @@ pub async fn stay(
     state_dir: &StateDir,
     damaged: Damaged,
     stopped: impl Future<Output = String>,
+    halts: Signal,
 ) -> Result<Exit, Failure> {
     let Damaged { path, reason, site, clock, listener, account: _account } = damaged;
     let problem = format!("{}: {reason}", path.display());
@@ -84,7 +91,7 @@ pub async fn stay(
         open_orders: Vec::new(),
         canceled: 0,
     };
-    let (publish, instead) = watch::channel(shown(&standing));
+    let (publish, instead) = watch::channel(json!(standing));
     let (ask, asked) = mpsc::channel(COMMANDS_BOUND);
     let _control = actors::control::listen(state_dir.path(), Door(ask))
         .map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -94,18 +101,15 @@ pub async fn stay(
         let served = listener.serve(ApiSources { token, snapshot, recent, instead });
         served.map_err(|error| Failure::new(Exit::Internal, error))?;
     }
-    let desk = Desk { site, clock, instance: state_dir.instance(), standing, publish };
+    let (instance, looked_at, is_halted) = (state_dir.instance(), None, false);
+    let desk = Desk { site, clock, state_dir, instance, standing, publish, looked_at, is_halted };
     let reason = tokio::select! {
         biased;
         reason = stopped => reason,
-        never = desk.serve(asked) => match never {},
+        never = desk.serve(asked, halts) => match never {},
     };
     log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = Exit::Storage.code());
     Ok(Exit::Storage)
-}
-
-fn shown(standing: &ReadOnlyStanding) -> Value {
-    json!(standing)
 }
 
 /// A command, and where its answer goes.
@@ -129,22 +133,24 @@ impl Answering for Door {
     }
 }
 
-/// Never comes.
-enum Never {}
-
 /// Looks at the venue, and answers.
-struct Desk {
+struct Desk<'a> {
     site: Arc<Site>,
     clock: Clock,
+    state_dir: &'a StateDir,
     instance: InstanceId,
     standing: ReadOnlyStanding,
     publish: watch::Sender<Value>,
+    looked_at: Option<Instant>,
+    /// Whether the file that halts has been acted upon.
+    is_halted: bool,
 }
 
-impl Desk {
-    async fn serve(mut self, mut asked: mpsc::Receiver<Asked>) -> Never {
+impl Desk<'_> {
+    async fn serve(mut self, mut asked: mpsc::Receiver<Asked>, mut halts: Signal) -> Infallible {
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut tell = tokio::time::interval(TELL_EVERY);
+        let mut file = tokio::time::interval(KILL_SWITCH_EVERY);
         loop {
             tokio::select! {
                 biased;
@@ -156,6 +162,14 @@ impl Desk {
                     // Whoever asked may be gone.
                     let _ = answer.send(answered);
                 }
+                Some(()) = halts.recv() => self.halt(Some("SIGUSR1")).await,
+                _ = file.tick() => {
+                    let is_on = self.state_dir.is_kill_switch_on();
+                    if is_on && !self.is_halted {
+                        self.halt(None).await;
+                    }
+                    self.is_halted = is_on;
+                }
                 _ = look.tick() => self.look().await,
             }
         }
@@ -163,19 +177,13 @@ impl Desk {
 
     async fn answer(&mut self, request: ControlRequest) -> ControlAnswer {
         match request {
-            ControlRequest::Status => self.look().await,
-            ControlRequest::Halt { .. } => {
-                log_event!(CONTROL_COMMANDED, command = "halt", reason = "entries are canceled");
-                match sweep(&self.site, self.instance).await {
-                    Ok(swept) => self.standing.canceled += swept.canceled,
-                    Err(failure) => {
-                        return ControlAnswer::Refused {
-                            reason: failure.to_string(),
-                            is_usage: false,
-                        };
-                    }
+            ControlRequest::Status => {
+                if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AGAIN_AFTER) {
+                    self.look().await;
                 }
-                self.look().await;
+            }
+            ControlRequest::Halt { reason } => {
+                self.halt(Some(reason.as_deref().unwrap_or("by command"))).await;
             }
             ControlRequest::ReduceOnly { .. }
             | ControlRequest::Resume { .. }
@@ -188,9 +196,37 @@ impl Desk {
         ControlAnswer::ReadOnly { standing: self.standing.clone() }
     }
 
+    /// Takes entries back, and has the next start halted too. Without a reason the file that halts
+    /// is there already.
+    async fn halt(&mut self, reason: Option<&str>) {
+        log_event!(CONTROL_COMMANDED, command = "halt", reason = reason.unwrap_or("HALT exists"));
+        let mut problems = Vec::new();
+        if let Some(reason) = reason {
+            let made = make_kill_switch(self.state_dir.path(), Some(reason));
+            problems.extend(made.err().map(|failure| failure.to_string()));
+            self.is_halted = true;
+        }
+        if self.site.credentials.is_some() {
+            match sweep(&self.site, self.instance).await {
+                Ok(swept) => {
+                    self.standing.canceled += swept.canceled;
+                    let left = swept.found.saturating_sub(swept.canceled);
+                    if left > 0 {
+                        problems.push(format!("{left} entries could not be taken back"));
+                    }
+                }
+                Err(failure) => problems.push(format!("no entry was taken back: {failure}")),
+            }
+        }
+        self.look().await;
+        self.standing.problems.extend(problems);
+        self.publish.send_replace(json!(self.standing));
+    }
+
     /// Reads the venue; what cannot be read stays as it was, and is told.
     async fn look(&mut self) {
         self.standing.problems.truncate(1);
+        self.looked_at = Some(Instant::now());
         if self.site.credentials.is_none() {
             let words = "without a key there is nothing to see at the venue".to_owned();
             self.standing.problems.push(words);
@@ -205,7 +241,7 @@ impl Desk {
                 Err(failure) => self.standing.problems.push(failure.to_string()),
             }
         }
-        self.publish.send_replace(shown(&self.standing));
+        self.publish.send_replace(json!(self.standing));
     }
 
     async fn read(&self) -> Result<(Vec<Balance>, Vec<ShownOpenOrder>), Failure> {

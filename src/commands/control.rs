@@ -11,7 +11,7 @@ use actors::control::{
     ShownOpenOrder, ShownPlan, ShownPosition,
 };
 use kernel::strategy::StrategyEntry;
-use store::state_dir::write_atomically;
+use store::state_dir::{StateDir, write_atomically};
 
 use crate::cli::control::{
     FlattenArgs, HaltArgs, ReduceOnlyArgs, ResumeArgs, StatusArgs, TargetArgs,
@@ -44,18 +44,21 @@ pub fn halt(args: &HaltArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     };
     engine.wait_for_answers(HALT_TIMEOUT)?;
     let request = ControlRequest::Halt { reason: args.reason.clone() };
-    let reported = report(&args.target, &mut engine, &request);
-    if !engine.is_silent {
-        return reported;
-    }
-    // Whoever wants a halt wants it whatever hangs: the file is looked at apart from this.
+    let failure = match report(&args.target, &mut engine, &request) {
+        Err(failure) if failure.exit != Exit::Usage => failure,
+        reported => return reported,
+    };
+    // Whoever wants a halt wants it whatever went wrong: the file is looked at apart from this.
     let path = make_kill_switch(&directory, args.reason.as_deref())?;
     let made = format!("{} was made as well: remove it before `resume`", path.display());
-    reported.map_err(|failure| Failure::new(Exit::Partial, format!("{failure}\n{made}")))
+    Err(Failure::new(Exit::Partial, format!("{failure}\n{made}")))
 }
 
 /// A start is halted while the file is there.
-fn make_kill_switch(directory: &Path, reason: Option<&str>) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// [`Exit::Storage`] when it can't be made.
+pub fn make_kill_switch(directory: &Path, reason: Option<&str>) -> Result<PathBuf, Failure> {
     let path = directory.join(KILL_SWITCH);
     let text = format!("{}\n", reason.unwrap_or("by command"));
     write_atomically(&path, text.as_bytes())
@@ -239,8 +242,6 @@ struct Engine {
     stream: BufReader<UnixStream>,
     directory: PathBuf,
     timeout: Duration,
-    /// It took a request and did not answer in time.
-    is_silent: bool,
 }
 
 impl Engine {
@@ -253,7 +254,7 @@ impl Engine {
         });
         let stream = connected.map_err(|error| not_running(directory, &error))?;
         let (directory, timeout) = (directory.to_owned(), ANSWER_TIMEOUT);
-        Ok(Self { stream, directory, timeout, is_silent: false })
+        Ok(Self { stream, directory, timeout })
     }
 
     fn wait_for_answers(&mut self, timeout: Duration) -> Result<(), Failure> {
@@ -263,11 +264,9 @@ impl Engine {
     }
 
     /// It took the request, or the connection, and says nothing: hung, stopped, or very busy.
-    fn silent(&mut self) -> Failure {
-        self.is_silent = true;
-        let beat = crate::guard::last_beat(&self.directory);
-        let process =
-            beat.map_or("its process".to_owned(), |beat| format!("process {}", beat.process));
+    fn silent(&self) -> Failure {
+        let holder = StateDir::holder(&self.directory);
+        let process = holder.map_or("its process".to_owned(), |holder| format!("process {holder}"));
         let message = format!(
             "{process} holds {} and did not answer in {} s; the command may still take effect. \
              To halt without an answer: make {}, or send SIGUSR1 to {process}",

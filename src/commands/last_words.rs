@@ -16,6 +16,9 @@ const THREAD: &str = "last-words";
 /// How long the log gets for its last lines.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
 
+/// How long a person may take to be told: whatever else still runs does so meanwhile.
+const ALERT_LIMIT: Duration = Duration::from_secs(1);
+
 /// What is done before such an end.
 #[derive(Clone)]
 pub struct LastWords {
@@ -27,7 +30,8 @@ impl LastWords {
     /// Of a run with this log and these alerts.
     #[must_use]
     pub fn of(log: &LogGuard, alerts: &AlertsConfig) -> Self {
-        Self { flusher: log.flusher(), alerts: alerts.clone() }
+        let alerts = AlertsConfig { timeout: alerts.timeout.min(ALERT_LIMIT), ..alerts.clone() };
+        Self { flusher: log.flusher(), alerts }
     }
 
     /// Tells everybody why, writes the log, and ends the process. Returns only to the thread that
@@ -52,8 +56,8 @@ impl LastWords {
         std::process::exit(i32::from(exit.code()));
     }
 
-    /// From a thread of its own: the runtime of this one may be what broke. At most for the
-    /// timeout of an alert.
+    /// From a thread of its own: the runtime of this one may be what broke. At most for
+    /// [`ALERT_LIMIT`].
     fn alert(&self, reason: &str) {
         let alerts = self.alerts.clone();
         let text = reason.to_owned();

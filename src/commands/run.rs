@@ -39,7 +39,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is asked while its clock stands, or jumps with each frame of a replay.
 const STANDING_CLOCK_EVERY: Duration = Duration::from_millis(20);
 /// How often the kill switch is looked at.
-const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
+pub(crate) const KILL_SWITCH_EVERY: Duration = Duration::from_millis(250);
 /// Signals within so short a time are one.
 const SAME_STOP: Duration = Duration::from_millis(200);
 /// How long the log gets to write its last lines.
@@ -134,7 +134,7 @@ async fn run(
         Ok(session) => session,
         Err(StartError::Failed(failure)) => return Err(failure),
         Err(StartError::Damaged(damaged)) => {
-            return read_only::stay(config, state_dir, *damaged, stop.asked()).await;
+            return read_only::stay(config, state_dir, *damaged, stop.asked(), halt).await;
         }
     };
     let reason = tokio::select! {

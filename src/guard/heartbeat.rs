@@ -85,8 +85,7 @@ pub enum HeartbeatSource {
 }
 
 /// The last beat in a state directory, however old.
-#[must_use]
-pub fn last_beat(directory: &Path) -> Option<Beat> {
+fn last_beat(directory: &Path) -> Option<Beat> {
     let text = std::fs::read(directory.join(HEARTBEAT)).ok()?;
     serde_json::from_slice(&text).ok()
 }

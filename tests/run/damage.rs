@@ -79,6 +79,7 @@ fn a_damaged_journal_is_looked_at_and_no_order_leaves() {
     let (code, out, errors) = desk.command(&["halt", "--json"]);
     let told: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{errors}"));
     assert!(code == 8 && told["canceled"].as_u64().unwrap() > 0, "{told}");
+    assert!(desk.state_dir().join("HALT").exists(), "the next start is halted too");
 
     engine.signal(Signal::Terminate);
     assert_eq!(engine.exit(Within::secs(20)), Some(7), "{}", engine.errors());

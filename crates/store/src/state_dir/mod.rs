@@ -32,6 +32,9 @@ pub use file::write_atomically;
 pub use lock::{Lock, LockError, account_lock_path};
 pub use strikes::Strikes;
 
+/// The lock's name.
+const LOCK: &str = "lock";
+
 /// A directory that this process alone uses.
 #[derive(Debug)]
 pub struct StateDir {
@@ -49,7 +52,7 @@ impl StateDir {
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let unusable = |source| StateDirError::not_writable(path, source);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-        let lock = Lock::acquire(&path.join("lock")).map_err(|error| match error {
+        let lock = Lock::acquire(&path.join(LOCK)).map_err(|error| match error {
             LockError::Held { holder, .. } => {
                 StateDirError::Locked { path: path.to_owned(), holder }
             }
@@ -57,6 +60,12 @@ impl StateDir {
         })?;
         let instance = instance(path)?;
         Ok(Self { path: path.to_owned(), instance, _lock: lock })
+    }
+
+    /// The process that holds a directory, if its lock names one.
+    #[must_use]
+    pub fn holder(path: &Path) -> Option<u32> {
+        std::fs::read_to_string(path.join(LOCK)).ok()?.trim().parse().ok()
     }
 
     /// Where it is.

@@ -316,6 +316,21 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
         Ok(())
     }
 
+    /// Tells the venue alone that a bar has opened: orders on their way to it meet that price.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: the run cannot go on.
+    pub fn opening(
+        &mut self,
+        event: &MarketEvent,
+        out: &mut Vec<CascadeOutput>,
+    ) -> Result<(), JournalError> {
+        self.advance(event.received_at(), out)?;
+        self.step_venue(VenueInput::Market(event), out)?;
+        self.settle(out)?;
+        self.tell_hosts(None, out)
+    }
+
     /// Lets the time pass: every timer that is due fires, in order, each at its own time.
     ///
     /// # Errors

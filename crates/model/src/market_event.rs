@@ -239,6 +239,20 @@ impl Bar {
     pub fn close_at(&self) -> Timestamp {
         self.open_at.after(self.interval.duration())
     }
+
+    /// This bar as it was when it opened: a history tells so, that has the whole bar, for the sake
+    /// of orders that came between two bars. Its volume is the whole bar's; no strategy gets it.
+    #[must_use]
+    pub const fn opening(&self) -> Self {
+        let (open, received_at) = (self.open, self.open_at);
+        Self { high: open, low: open, close: open, received_at, ..*self }
+    }
+
+    /// Whether it is an [`Self::opening`]: no bar that is over is received when it opens.
+    #[must_use]
+    pub fn has_only_opened(&self) -> bool {
+        self.received_at <= self.open_at
+    }
 }
 
 /// Anything that happens on a market and that a machine of ours may react to.

@@ -15,7 +15,7 @@ use kernel::strategy::StrategyEntry;
 use model::{InstrumentId, Interval, Timestamp};
 use serde_json::json;
 
-use super::backtest::{broken, data, plan, unreadable};
+use super::backtest::{broken, data, fit, plan, unreadable};
 use crate::cli::check_lookahead::CheckLookaheadArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::load_for_backtest;
@@ -65,6 +65,8 @@ pub fn execute(args: &CheckLookaheadArgs, kinds: &[StrategyEntry]) -> Result<Exi
         load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
     let found = data::find(&args.history, &config)?;
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?.run;
+    let unfit = fit::check(&plan, &found)?;
+    unfit.iter().chain(&found.warnings).for_each(|text| eprintln!("warning: {text}"));
     let notes = OrderNotes::default();
     let mut source = found.open(&plan.instruments, &notes).map_err(|error| unreadable(&error))?;
     let tape = Tape::read(&mut source).map_err(|error| unreadable(&error))?;

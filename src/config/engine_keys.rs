@@ -629,7 +629,8 @@ pub static ENGINE_KEYS: &[Key] = &[
         "backtest.participation",
         Kind::Number { min: 0.0, max: 1.0 },
         Default("0.1"),
-        "Where no book is recorded: the share of the traded volume that our orders may take.",
+        "Where no book is recorded: the share of the traded volume that our orders may take. What \
+         is left of an order that takes waits for the volume that comes.",
     ),
     Key::new(
         "backtest.maker_fee",

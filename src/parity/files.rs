@@ -8,7 +8,7 @@ use data::Meter;
 use data::import::{ImportOptions, import};
 use kernel::messages::SubmitIntent;
 use kernel::strategy::StrategyEntry;
-use matching::{LatencyModel, LocalVenueModels, RecordedModels};
+use matching::{LatencyModel, LocalVenueModels, RecordedModels, TakerVolume};
 use model::{Amount, Instruments, OrderEvent, StrategyId, Timestamp};
 use store::catalog::{Catalog, Kind};
 
@@ -106,7 +106,10 @@ fn plan(setting: &Setting, facts: &Facts, kinds: &[StrategyEntry]) -> RunPlan {
         currency: config.engine.risk.currency,
         limits: engine_limits(config),
         balances: facts.balances.clone(),
-        models: LocalVenueModels { latency: LatencyModel::NONE, market: RecordedModels::default() },
+        models: LocalVenueModels {
+            latency: LatencyModel::NONE,
+            market: RecordedModels { takers: TakerVolume::All, ..RecordedModels::default() },
+        },
         fees: facts.fees.clone(),
         effects_per_step: config.engine.supervision.effects_per_step,
     }

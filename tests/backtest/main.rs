@@ -1,6 +1,7 @@
 //! `tickwright backtest` as a user runs it, against scripts that know nothing of our machines.
 #![allow(clippy::unwrap_used, reason = "a test helper fails by panicking")]
 
+mod bars;
 mod disorder;
 mod equity;
 mod reports;

@@ -5,7 +5,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 use kernel::cascade::CascadeOutput;
-use matching::{FeePolicy, Fees, LatencyModel, LocalVenue, LocalVenueModels, RecordedModels};
+use matching::{
+    FeePolicy, Fees, LatencyModel, LocalVenue, LocalVenueModels, RecordedModels, TakerVolume,
+};
 use model::*;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -89,6 +91,7 @@ fn engine(prices: &[Price], rules: Rules) -> Outcome {
         market: RecordedModels {
             half_spread_bps: Decimal::ZERO,
             slippage_bps: Decimal::ZERO,
+            takers: TakerVolume::All,
             ..RecordedModels::default()
         },
     };

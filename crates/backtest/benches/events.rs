@@ -11,7 +11,7 @@ use kernel::parameters::ParameterSet;
 use kernel::strategy::{
     BuildStrategy, Context, OpenOrder, Requirements, Strategy, StrategyEntry, StrategyResult,
 };
-use matching::{LatencyModel, LocalVenueModels, RecordedModels};
+use matching::{LatencyModel, LocalVenueModels, RecordedModels, TakerVolume};
 use model::*;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -59,6 +59,7 @@ fn plan(entry: StrategyEntry, given: &[(&str, &str)]) -> RunPlan {
     let market = RecordedModels {
         half_spread_bps: Decimal::ZERO,
         slippage_bps: Decimal::ZERO,
+        takers: TakerVolume::All,
         ..RecordedModels::default()
     };
     support::plan("bench", entry, given, LocalVenueModels { latency: LatencyModel::NONE, market })

@@ -1,18 +1,102 @@
-//! Bars that no file has, built from trades as the engine's feed builds them.
+//! Bars that no file has: built from trades as the engine's feed builds them, or made of shorter
+//! bars.
 
 use std::time::Duration;
 
 use market::BarBuilder;
-use model::{Bar, InstrumentId, Interval, MarketEvent, Timestamp};
+use model::{Amount, Bar, InstrumentId, Interval, MarketEvent, Quantity, Timestamp};
 
 /// How long after its end the timer closes a bar, for trades that are still on their way: the
 /// feed's own grace.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// The longest of the given series of an instrument that bars of an interval can be made of.
+#[must_use]
+pub fn longest_part(
+    instrument: InstrumentId,
+    interval: Interval,
+    given: &[(InstrumentId, Interval)],
+) -> Option<Interval> {
+    let is_part = |part: &Interval| {
+        let (whole, part) = (interval.duration().as_secs(), part.duration().as_secs());
+        part < whole && whole.is_multiple_of(part)
+    };
+    let own = given.iter().filter(|(id, _)| *id == instrument).map(|(_, part)| *part);
+    own.filter(is_part).max()
+}
+
+/// Makes longer bars of shorter ones. As [`BarBuilder`] does, it gives a bar at the previous close
+/// for an interval of which there are none, and begins with the first that comes.
+#[derive(Clone, Debug)]
+struct Joiner {
+    instrument: InstrumentId,
+    part: Interval,
+    interval: Interval,
+    current: Option<Bar>,
+}
+
+impl Joiner {
+    fn is_of(&self, bar: &Bar) -> bool {
+        (bar.instrument, bar.interval) == (self.instrument, self.part)
+    }
+
+    /// Closes every bar that opened before `open_at`.
+    fn close_before(&mut self, open_at: Timestamp, now: Timestamp, out: &mut Vec<Bar>) {
+        while let Some(bar) = self.current.filter(|bar| bar.open_at < open_at) {
+            if bar.trade_count == EMPTY {
+                out.push(Bar { trade_count: 0, received_at: now, ..bar });
+            } else {
+                out.push(Bar { received_at: now, ..bar });
+            }
+            self.current = Some(Bar {
+                open_at: bar.close_at(),
+                open: bar.close,
+                high: bar.close,
+                low: bar.close,
+                volume: Quantity::ZERO,
+                quote_volume: Amount::ZERO,
+                taker_buy_volume: Quantity::ZERO,
+                trade_count: EMPTY,
+                ..bar
+            });
+        }
+    }
+
+    /// Takes a part. What ends with it ends now.
+    fn join(&mut self, part: &Bar, out: &mut Vec<Bar>) {
+        let open_at = self.interval.open_of(part.open_at);
+        self.close_before(open_at, part.received_at, out);
+        self.current = Some(match self.current {
+            Some(bar) if bar.trade_count != EMPTY => joined(&bar, part),
+            Some(_) | None => Bar { interval: self.interval, open_at, ..*part },
+        });
+        let end = self.interval.open_of(part.close_at());
+        self.close_before(end, part.received_at, out);
+    }
+}
+
+/// The number of trades of a bar that nothing was joined to.
+const EMPTY: u64 = u64::MAX;
+
+fn joined(bar: &Bar, part: &Bar) -> Bar {
+    let sum = |one: Quantity, other| one.checked_add(other).unwrap_or(Quantity::MAX);
+    Bar {
+        high: bar.high.max(part.high),
+        low: bar.low.min(part.low),
+        close: part.close,
+        volume: sum(bar.volume, part.volume),
+        quote_volume: bar.quote_volume + part.quote_volume,
+        taker_buy_volume: sum(bar.taker_buy_volume, part.taker_buy_volume),
+        trade_count: bar.trade_count.saturating_add(part.trade_count),
+        ..*bar
+    }
+}
+
 /// The builders of a run's bars.
 #[derive(Clone, Debug, Default)]
 pub struct BarMaker {
     builders: Vec<BarBuilder>,
+    joiners: Vec<Joiner>,
     closed: Vec<Bar>,
     /// How many of them were handed out.
     given: usize,
@@ -21,18 +105,27 @@ pub struct BarMaker {
 }
 
 impl BarMaker {
-    /// For these series, each once.
+    /// For these series, each once: of trades, and (the part first) of shorter bars.
     #[must_use]
-    pub fn new(series: impl IntoIterator<Item = (InstrumentId, Interval)>) -> Self {
+    pub fn new(
+        series: impl IntoIterator<Item = (InstrumentId, Interval)>,
+        joined: impl IntoIterator<Item = (InstrumentId, Interval, Interval)>,
+    ) -> Self {
+        let joiner =
+            |(instrument, part, interval)| Joiner { instrument, part, interval, current: None };
         let builder =
             |(instrument, interval)| BarBuilder::new(instrument, interval).with_grace(GRACE);
-        Self { builders: series.into_iter().map(builder).collect(), ..Self::default() }
+        Self {
+            builders: series.into_iter().map(builder).collect(),
+            joiners: joined.into_iter().map(joiner).collect(),
+            ..Self::default()
+        }
     }
 
     /// Whether there is nothing to build.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
-        self.builders.is_empty()
+        self.builders.is_empty() && self.joiners.is_empty()
     }
 
     /// The next bar whose timer is due, each at its own instant. One at a time: years without a
@@ -59,6 +152,22 @@ impl BarMaker {
             }
             self.note_wake();
         }
+        if let MarketEvent::Bar(bar) = event {
+            for joiner in self.joiners.iter_mut().filter(|joiner| joiner.is_of(bar)) {
+                let open_at = joiner.interval.open_of(bar.open_at);
+                joiner.close_before(open_at, bar.received_at, &mut self.closed);
+            }
+        }
+        std::iter::from_fn(|| self.next_closed())
+    }
+
+    /// The longer bars that end with a bar.
+    pub fn ended_by(&mut self, event: &MarketEvent) -> impl Iterator<Item = MarketEvent> + '_ {
+        if let MarketEvent::Bar(bar) = event {
+            for joiner in self.joiners.iter_mut().filter(|joiner| joiner.is_of(bar)) {
+                joiner.join(bar, &mut self.closed);
+            }
+        }
         std::iter::from_fn(|| self.next_closed())
     }
 
@@ -80,7 +189,7 @@ impl BarMaker {
 
 #[cfg(test)]
 mod tests {
-    use model::{Price, Quantity, Side, Trade, TradeId};
+    use model::{Price, Side, Trade, TradeId};
 
     use super::*;
 
@@ -101,7 +210,7 @@ mod tests {
     fn check(trades: &[(i64, i64)], expected: &[(&str, i64, i64)]) {
         let minute = Interval::MINUTE;
         let series = [Interval::SECOND, minute].map(|interval| (InstrumentId(0), interval));
-        let mut maker = BarMaker::new(series);
+        let mut maker = BarMaker::new(series, []);
         let mut bars = Vec::new();
         for (at_ms, price) in trades {
             let trade = trade(*at_ms, *price);
@@ -125,6 +234,70 @@ mod tests {
         check(
             &[(58_500, 10), (60_250, 11)],
             &[("1s", 58_000, 59_250), ("1s", 59_000, 60_250), ("1m", 0, 60_250)],
+        );
+    }
+
+    /// A minute's bar: it opens at its number, and closes two above.
+    fn minute(number: i64) -> MarketEvent {
+        let price = |value: i64| Price::from_units(value * 100_000_000);
+        let open_at = Timestamp::from_secs(number * 60);
+        MarketEvent::Bar(Bar {
+            instrument: InstrumentId(0),
+            interval: Interval::MINUTE,
+            open_at,
+            open: price(number + 10),
+            high: price(number + 15),
+            low: price(number + 5),
+            close: price(number + 12),
+            volume: Quantity::ONE,
+            quote_volume: Amount::ONE,
+            taker_buy_volume: Quantity::ZERO,
+            trade_count: 3,
+            received_at: open_at.after(Interval::MINUTE.duration()),
+        })
+    }
+
+    #[test]
+    fn longer_bars_are_made_of_shorter_ones() {
+        let five: Interval = "5m".parse().unwrap();
+        let given = [Interval::MINUTE, Interval::SECOND].map(|part| (InstrumentId(0), part));
+        assert_eq!(longest_part(InstrumentId(0), five, &given), Some(Interval::MINUTE));
+        assert_eq!(longest_part(InstrumentId(0), Interval::SECOND, &given), None);
+        assert_eq!(longest_part(InstrumentId(1), five, &given), None);
+        #[track_caller]
+        fn check(minutes: &[i64], expected: &[&str]) {
+            let five = "5m".parse().unwrap();
+            let mut maker = BarMaker::new([], [(InstrumentId(0), Interval::MINUTE, five)]);
+            let mut told = Vec::new();
+            for number in minutes {
+                let event = minute(*number);
+                for bar in maker.proved_by(&event).collect::<Vec<_>>() {
+                    told.push((bar, "before", *number));
+                }
+                for bar in maker.ended_by(&event).collect::<Vec<_>>() {
+                    told.push((bar, "with", *number));
+                }
+            }
+            let shown = told.iter().map(|(event, when, number)| {
+                let MarketEvent::Bar(bar) = event else { panic!("{event:?} is no bar") };
+                let at = bar.open_at.as_millis() / 60_000;
+                let prices = [bar.open, bar.high, bar.low, bar.close].map(|price| price.to_f64());
+                format!(
+                    "{at} {prices:?} {} {} {when} {number}",
+                    bar.volume.to_f64(),
+                    bar.trade_count
+                )
+            });
+            assert_eq!(shown.collect::<Vec<_>>(), expected);
+        }
+        check(&[0, 1, 2, 3], &[]);
+        check(&[0, 1, 2, 3, 4], &["0 [10.0, 19.0, 5.0, 16.0] 5 15 with 4"]);
+        check(&[3, 4], &["0 [13.0, 19.0, 8.0, 16.0] 2 6 with 4"]);
+        // The last minute is missing: the next one proves that it is over.
+        check(&[0, 6], &["0 [10.0, 15.0, 5.0, 12.0] 1 3 before 6"]);
+        check(
+            &[4, 10],
+            &["0 [14.0, 19.0, 9.0, 16.0] 1 3 with 4", "5 [16.0, 16.0, 16.0, 16.0] 0 0 before 10"],
         );
     }
 }

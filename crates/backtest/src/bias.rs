@@ -181,6 +181,8 @@ pub fn early_events(tape: &Tape) -> Result<(u64, Option<EarlyEvent>), crate::sou
         for event in &batch {
             let event_at = match event {
                 MarketEvent::Trade(trade) => trade.event_at,
+                // The venue's alone.
+                MarketEvent::Bar(bar) if bar.has_only_opened() => continue,
                 MarketEvent::Bar(bar) => bar.close_at(),
                 MarketEvent::Depth(depth) => depth.event_at,
                 MarketEvent::Book(book) => book.event_at,

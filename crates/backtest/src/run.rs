@@ -9,7 +9,7 @@ use kernel::strategy::{Indicator, Requirements, StrategyHost, WarmUp};
 use model::{Amount, InstrumentId, Interval, MarketEvent, OrderEvent, StrategyId, Timestamp};
 use report::run::ReportError;
 
-use crate::bars::BarMaker;
+use crate::bars::{BarMaker, longest_part};
 use crate::plan::{Machines, PlanError, RunPlan};
 use crate::source::{EventSource, SourceError};
 use crate::tally::Tally;
@@ -264,7 +264,7 @@ pub struct Run<W> {
 impl<W: Watcher> Run<W> {
     /// A run that begins with the first event from `from` on. What comes before warms strategies
     /// up, as far as they asked for it. `given_bars` are the series of bars that the source has;
-    /// others that strategies ask for are built from its trades.
+    /// others that strategies ask for are made of shorter ones, or built from its trades.
     ///
     /// # Errors
     /// When a strategy can't be built.
@@ -286,12 +286,17 @@ impl<W: Watcher> Run<W> {
         watcher: W,
     ) -> Self {
         let mut built: Vec<(InstrumentId, Interval)> = Vec::new();
+        let mut joined: Vec<(InstrumentId, Interval, Interval)> = Vec::new();
         let mut history = Vec::new();
         for host in machines.hosts() {
             let Requirements { bars, warm_up, .. } = host.requirements();
             for id in host.traded() {
-                let series = bars.iter().map(|interval| (*id, *interval));
-                built.extend(series.filter(|series| !given_bars.contains(series)));
+                for interval in bars.iter().filter(|own| !given_bars.contains(&(*id, **own))) {
+                    match longest_part(*id, *interval, given_bars) {
+                        Some(part) => joined.push((*id, part, *interval)),
+                        None => built.push((*id, *interval)),
+                    }
+                }
             }
             history.push(History {
                 strategy: host.strategy(),
@@ -302,9 +307,11 @@ impl<W: Watcher> Run<W> {
         }
         built.sort_unstable();
         built.dedup();
+        joined.sort_unstable();
+        joined.dedup();
         Self {
             machines,
-            bars: BarMaker::new(built),
+            bars: BarMaker::new(built, joined),
             from,
             history: Some(history),
             outputs: Vec::new(),
@@ -388,7 +395,13 @@ impl<W: Watcher> Run<W> {
     /// See [`RunError`]: the run is over.
     pub fn feed(&mut self, batch: &[MarketEvent]) -> Result<(), RunError> {
         for event in batch {
-            if self.bars.is_idle() {
+            if let MarketEvent::Bar(bar) = event {
+                if bar.has_only_opened() {
+                    self.take_opening(event)?;
+                } else {
+                    self.take_bar(event)?;
+                }
+            } else if self.bars.is_idle() {
                 self.take(event, count(event))?;
             } else {
                 self.take_and_build(event)?;
@@ -405,6 +418,29 @@ impl<W: Watcher> Run<W> {
         } else {
             self.take_with_bars(&proved, event)
         }
+    }
+
+    /// Takes the opening of a bar. It is the venue's alone, and no event of its own.
+    fn take_opening(&mut self, event: &MarketEvent) -> Result<(), RunError> {
+        if self.history.is_some() {
+            return Ok(());
+        }
+        self.let_pass(event.received_at())?;
+        self.machines.opening(event, &mut self.outputs)?;
+        self.note()?;
+        Ok(self.watcher.settled(&self.machines)?)
+    }
+
+    /// Takes a bar of a file, and the longer bars that end before it or with it.
+    fn take_bar(&mut self, event: &MarketEvent) -> Result<(), RunError> {
+        if self.bars.is_idle() {
+            return self.take(event, 1);
+        }
+        let before = self.close_bars(event)?;
+        before.iter().try_for_each(|bar| self.take(bar, 0))?;
+        self.take(event, 1)?;
+        let ended: Vec<MarketEvent> = self.bars.ended_by(event).collect();
+        ended.iter().try_for_each(|bar| self.take(bar, 0))
     }
 
     /// Takes the bars whose timer is due before an event, and returns those that it proves closed.

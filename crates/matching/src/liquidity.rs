@@ -55,6 +55,15 @@ pub trait Liquidity {
         out: &mut Vec<MatchEvent>,
     );
 
+    /// Lets what is left of a taker wait for what the market will bring; false where it brings
+    /// nothing to those who wait.
+    fn wait(&mut self, _taker: Slot, _limit: Option<Price>, _side: Side) -> bool {
+        false
+    }
+
+    /// Changes what a taker that buys without a limit may spend while it waits.
+    fn set_budget(&mut self, _taker: Slot, _budget: Amount) {}
+
     /// Puts the remainder of a limit order at the end of its level's queue.
     fn rest(&mut self, order: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>);
 

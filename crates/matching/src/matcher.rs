@@ -5,7 +5,7 @@ use model::{
     OrderQuantity, Price, Quantity, Side, TimeInForce, Timestamp,
 };
 
-use crate::fees::Fees;
+use crate::fees::{Fees, notional};
 use crate::liquidity::{Want, affordable, preview, units_of};
 use crate::orders::{Order, OrderView, Stage};
 use crate::triggers::{Direction, Follower, Triggers, Waiting};
@@ -242,11 +242,14 @@ impl<L: Liquidity> Matcher<L> {
     }
 
     /// Changes what a waiting stop or target without a limit may spend when it fires as a buy:
-    /// see [`Submission::budget`]. Nothing happens to any other order, trailing ones included.
+    /// see [`Submission::budget`]; and what a buy without a limit may that waits for more to take.
+    /// Nothing happens to any other order, trailing ones included.
     pub fn set_budget(&mut self, key: OrderKey, budget: Amount) {
         if let Some(slot) = self.desk.slot(key) {
             let order = self.desk.orders.get(slot);
-            if let Some((direction, stop)) = Direction::of(&order.kind, order.side)
+            if order.stage == Stage::Working {
+                self.liquidity.set_budget(slot, budget);
+            } else if let Some((direction, stop)) = Direction::of(&order.kind, order.side)
                 && !order.is_trailing
             {
                 self.triggers.set_budget(direction, stop, order.arrival, budget);
@@ -449,11 +452,12 @@ impl<L: Liquidity> Matcher<L> {
     }
 
     fn take_or_rest(&mut self, slot: Slot, limit: Price, out: &mut Vec<MatchEvent>) {
-        let wanted = self.desk.orders.get(slot).remaining();
+        let order = self.desk.orders.get(slot);
+        let (side, wanted) = (order.side, order.remaining());
         self.liquidity.take(slot, wanted, Some(limit), &mut self.desk, out);
         if self.desk.orders.get(slot).remaining().is_zero() {
             self.desk.close(slot);
-        } else {
+        } else if !self.liquidity.wait(slot, Some(limit), side) {
             self.liquidity.rest(slot, &mut self.desk, out);
         }
     }
@@ -468,9 +472,12 @@ impl<L: Liquidity> Matcher<L> {
         let wanted = self.desk.orders.get(slot).remaining();
         self.liquidity.take(slot, wanted, limit, &mut self.desk, out);
         let order = self.desk.orders.get(slot);
-        if order.quantity.is_positive() && order.remaining().is_zero() {
-            self.desk.close(slot);
-        } else {
+        let is_complete = order.quantity.is_positive() && order.remaining().is_zero();
+        if is_complete {
+            return self.desk.close(slot);
+        }
+        let (side, waits) = (order.side, order.remaining().is_positive() && limit.is_none());
+        if !(waits && self.liquidity.wait(slot, None, side)) {
             self.desk.expire(slot, reason, out);
         }
     }
@@ -523,7 +530,13 @@ impl<L: Liquidity> Matcher<L> {
             return self.work(slot, out);
         }
         self.liquidity.take(slot, within.quantity, None, &mut self.desk, out);
-        self.desk.expire(slot, ExpiryReason::ExchangeCanceled, out);
+        if self.liquidity.wait(slot, None, Side::Buy) {
+            let filled = wanted - self.desk.orders.get(slot).remaining();
+            let spent = within.worst_price.map_or(Amount::ZERO, |price| notional(price, filled));
+            self.liquidity.set_budget(slot, Amount::from_units(units, 16) - spent);
+        } else {
+            self.desk.expire(slot, ExpiryReason::ExchangeCanceled, out);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the data of a backtest are, and whose.
 
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use backtest::source::{
-    ArchiveKind, ArchiveSource, EventSource, InOrder, Merged, OrderNotes, SourceError, detect,
-    of_series, rows_of_series,
+    ArchiveKind, ArchiveSource, EventSource, InOrder, Merged, Openings, OrderNotes, SourceError,
+    detect, of_series, rows_of_series,
 };
 use exchange::symbols::split_name;
 use model::{Instrument, InstrumentId, Instruments, Interval, Symbol, Timestamp};
@@ -27,6 +28,31 @@ pub struct Found {
     parts: Vec<Part>,
     /// Instruments as the venue described them, and where that is from.
     known: Vec<(Instrument, &'static str)>,
+    /// What is there and not used.
+    pub warnings: Vec<String>,
+}
+
+/// What the data tell of one symbol.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Trades, one by one or aggregated.
+    pub trades: bool,
+    /// Best prices.
+    pub quotes: bool,
+    /// Changes of the book.
+    pub depth: bool,
+    /// Bars of these lengths.
+    pub bars: Vec<Interval>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |is_told: bool, what: &str| is_told.then(|| what.to_owned());
+        let kinds = [of(self.trades, "trades"), of(self.quotes, "quotes"), of(self.depth, "depth")];
+        let bars = self.bars.iter().map(|interval| format!("klines of {}", interval.name()));
+        let all: Vec<String> = kinds.into_iter().flatten().chain(bars).collect();
+        out.write_str(&if all.is_empty() { "nothing".to_owned() } else { all.join(" and ") })
+    }
 }
 
 #[derive(Debug)]
@@ -87,6 +113,7 @@ impl Part {
 pub fn find(args: &HistoryArgs, config: &Config) -> Result<Found, Failure> {
     let mut parts = Vec::new();
     let mut known = Vec::new();
+    let mut warnings = Vec::new();
     for path in &args.data {
         if is_recorded_run(path) {
             let run = RecordedRun::open(path);
@@ -100,12 +127,13 @@ pub fn find(args: &HistoryArgs, config: &Config) -> Result<Found, Failure> {
             parts.push(Part::Run(Box::new(run)));
         } else if path.is_dir() {
             known.extend(instruments_of(path)?);
-            parts.extend(series_of(path, args, config)?.into_iter().map(Part::Series));
+            let series = series_of(path, args, config, &mut warnings)?;
+            parts.extend(series.into_iter().map(Part::Series));
         } else {
             parts.push(look_at(path, args, config)?);
         }
     }
-    Ok(Found { parts, known })
+    Ok(Found { parts, known, warnings })
 }
 
 /// What the venue said of its instruments, if the catalog has that.
@@ -154,7 +182,12 @@ fn first_lines(path: &Path) -> Result<Vec<String>, store::SourceError> {
 
 /// The series of a catalog that the run needs: of what is traded, on the spot market if there are
 /// several, and nothing that says the same twice. Trades outrank aggregate trades, and both klines.
-fn series_of(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Vec<Series>, Failure> {
+fn series_of(
+    path: &Path,
+    args: &HistoryArgs,
+    config: &Config,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Series>, Failure> {
     let all = Catalog::new(path).series();
     let all = all.map_err(|error| Failure::new(Exit::Usage, error))?;
     let mut wanted = Vec::new();
@@ -169,12 +202,21 @@ fn series_of(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Vec<Ser
         }
         let has = |kind| own.iter().any(|series| series.key.kind == kind);
         let (has_trades, has_aggregates) = (has(Kind::Trades), has(Kind::AggTrades));
-        own.retain(|series| match series.key.kind {
+        let is_used = |series: &&Series| match series.key.kind {
             Kind::Trades | Kind::Quotes | Kind::Depth => true,
             Kind::AggTrades => !has_trades,
             Kind::Klines => !has_trades && !has_aggregates,
-        });
-        wanted.extend(own.into_iter().cloned());
+        };
+        let (used, unused): (Vec<&Series>, Vec<&Series>) = own.into_iter().partition(is_used);
+        let trades =
+            used.iter().find(|series| matches!(series.key.kind, Kind::Trades | Kind::AggTrades));
+        warnings.extend(trades.into_iter().flat_map(|trades| {
+            unused.iter().map(|series| {
+                let (unused, trades) = (with_span(series), with_span(trades));
+                format!("{unused}: not used, because there is {trades}")
+            })
+        }));
+        wanted.extend(used.into_iter().cloned());
     }
     if wanted.is_empty() {
         let symbols: Vec<String> =
@@ -187,6 +229,11 @@ fn series_of(path: &Path, args: &HistoryArgs, config: &Config) -> Result<Vec<Ser
         return Err(Failure::new(Exit::Usage, message));
     }
     Ok(wanted)
+}
+
+fn with_span(series: &Series) -> String {
+    let span = series.span().map(|(first, last)| format!(" ({first} to {last})"));
+    format!("{}{}", series.key, span.unwrap_or_default())
 }
 
 /// The symbol in a file's name, set off as the venue does: `BTCUSDT-trades-2025-10-04.zip`.
@@ -272,6 +319,30 @@ impl Found {
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// What the data tell of a symbol; `None` where a recorded run has all that there was.
+    pub fn told(&self, symbol: Symbol) -> Option<Told> {
+        let mut told = Told::default();
+        for part in &self.parts {
+            match part {
+                Part::Run(_) => return None,
+                Part::Series(series) if series.key.symbol == symbol => match series.key.kind {
+                    Kind::Trades | Kind::AggTrades => told.trades = true,
+                    Kind::Quotes => told.quotes = true,
+                    Kind::Depth => told.depth = true,
+                    Kind::Klines => told.bars.extend(series.key.interval),
+                },
+                Part::File { kind, symbol: own, .. } if *own == symbol => match kind {
+                    ArchiveKind::Trades | ArchiveKind::AggregateTrades => told.trades = true,
+                    ArchiveKind::Klines(interval) => told.bars.push(*interval),
+                },
+                Part::Series(_) | Part::File { .. } => {}
+            }
+        }
+        told.bars.sort_unstable();
+        told.bars.dedup();
+        Some(told)
+    }
+
     /// The series of bars that the data have.
     pub fn given_bars(&self, instruments: &Instruments) -> Vec<(InstrumentId, Interval)> {
         let of = |symbol, interval| (id_of(instruments, symbol), interval);
@@ -349,7 +420,11 @@ impl Found {
             [first, .., last] => format!("{first} to {last}"),
             _ => names.concat(),
         };
-        Ok(Box::new(InOrder::new(&name, Merged::new(sources), notes)))
+        let source = InOrder::new(&name, Merged::new(sources), notes);
+        Ok(match content {
+            (_, Kind::Klines, _) => Box::new(Openings::new(source)),
+            (_, Kind::Trades | Kind::AggTrades | Kind::Quotes | Kind::Depth, _) => Box::new(source),
+        })
     }
 }
 

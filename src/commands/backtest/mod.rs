@@ -1,6 +1,7 @@
 //! `tickwright backtest`: strategies over history.
 
 pub(super) mod data;
+pub(super) mod fit;
 mod parquet;
 pub(super) mod plan;
 mod reporting;
@@ -19,6 +20,7 @@ use model::{MarketEvent, Timestamp};
 use report::metrics::SampleRule;
 
 use crate::cli::backtest::BacktestArgs;
+use crate::cli::history::HistoryArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::load_for_backtest;
 pub(super) use plan::models;
@@ -43,10 +45,13 @@ type Watchers = (Option<Recorder>, Option<CsvExport>);
 pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let config =
         load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
+    check_span(&args.history)?;
     let mut timing = Timing::default();
     let opening = Instant::now();
     let found = data::find(&args.history, &config)?;
-    let plan = plan::build(&config, args.history.symbol, &found, kinds)?;
+    let mut plan = plan::build(&config, args.history.symbol, &found, kinds)?;
+    plan.warnings.extend(found.warnings.iter().cloned());
+    plan.warnings.extend(fit::check(&plan.run, &found)?);
     let notes = OrderNotes::default();
     let source = found.open(&plan.run.instruments, &notes).map_err(|error| unreadable(&error))?;
     timing.load += opening.elapsed();
@@ -65,6 +70,9 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     let scenarios = scenarios.transpose().map_err(broken)?;
     let to = args.history.to.unwrap_or(Timestamp::MAX);
     let run = drive(Span::until(source, to), run, scenarios.as_ref(), &mut timing)?;
+    if run.events() == 0 {
+        return Err(no_event(&args.history));
+    }
     let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
     let shown = show::Shown::of(&plan, &run, &notes, timing);
     let (events, warning) = (run.events(), run.tally().warning());
@@ -84,6 +92,25 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     }
     shown.print(args, report.as_ref());
     Ok(Exit::Ok)
+}
+
+/// # Errors
+/// For a span that nothing can lie in.
+pub(super) fn check_span(args: &HistoryArgs) -> Result<(), Failure> {
+    match (args.from, args.to) {
+        (Some(from), Some(to)) if from >= to => {
+            let message = format!("--from {from} is not before --to {to}");
+            Err(Failure::new(Exit::Usage, message))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+fn no_event(args: &HistoryArgs) -> Failure {
+    let from = args.from.map(|from| format!(" from {from} on"));
+    let to = args.to.map(|to| format!(" before {to}"));
+    let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+    Failure::new(Exit::Usage, format!("the data hold no event{from}{to}: nothing was run"))
 }
 
 /// Feeds a run with everything that a source has.

@@ -7,7 +7,7 @@ use backtest::plan::{RunPlan, StrategyPlan};
 use exchange::symbols::split_name;
 use kernel::risk::RiskLimits;
 use kernel::strategy::StrategyEntry;
-use matching::{FeePolicy, Fees, LatencyModel, LocalVenueModels, RecordedModels};
+use matching::{FeePolicy, Fees, LatencyModel, LocalVenueModels, RecordedModels, TakerVolume};
 use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
     NotionalFilter, PriceFilter, SizeFilter, Symbol, VenueId,
@@ -219,6 +219,7 @@ pub fn models(settings: &BacktestConfig) -> LocalVenueModels {
                 half_spread_bps: Decimal::ZERO,
                 slippage_bps: Decimal::ZERO,
                 participation: Decimal::ONE,
+                takers: TakerVolume::All,
             },
         },
         FillRule::Model => LocalVenueModels {
@@ -228,6 +229,7 @@ pub fn models(settings: &BacktestConfig) -> LocalVenueModels {
                 half_spread_bps: settings.half_spread_bps,
                 slippage_bps: settings.slippage_bps,
                 participation: settings.participation,
+                takers: TakerVolume::Share,
             },
         },
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backtest::record::Recorder;
-use matching::{FeePolicy, Fees, LatencyModel};
+use matching::{FeePolicy, Fees, LatencyModel, TakerVolume};
 use model::Amount;
 use report::run::{ModelName, RunIdentity, RunReport};
 
@@ -82,8 +82,14 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
             market.half_spread_bps, market.slippage_bps
         ),
     );
-    name("participation", format!("{} of the volume traded through", market.participation));
-    name("bars", "walked open, low, high, close after they have closed".to_owned());
+    let takers = match market.takers {
+        TakerVolume::Share => "; takers wait for theirs",
+        TakerVolume::All => " by resting orders; takers get all they want",
+    };
+    name("participation", format!("{} of the traded volume{takers}", market.participation));
+    let bars = "an order meets the next bar's opening, then its low, high and close, with a \
+                quarter of its volume at each";
+    name("bars", bars.to_owned());
     for (instrument, fees) in plan.run.instruments.iter().zip(&plan.run.fees) {
         let Fees { maker, taker, policy } = fees;
         let asset = match policy {

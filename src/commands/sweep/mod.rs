@@ -17,7 +17,7 @@ use model::{InstrumentId, Interval, Timestamp};
 use serde_json::json;
 
 use super::backtest::data::{self as history, Found};
-use super::backtest::{plan, unreadable};
+use super::backtest::{fit, plan, unreadable};
 use super::data::progress::Watch;
 use crate::cli::sweep::SweepArgs;
 use crate::cli::{Exit, Failure};
@@ -136,7 +136,10 @@ fn field(
     let compared = windows.first().map_or(whole, |window| window.train);
     let sampling = Sampling::for_span(compared.to.since(compared.from));
     let given = found.given_bars(instruments);
-    let warnings = notes.sentences();
+    let mut warnings = notes.sentences();
+    warnings.extend(found.warnings.iter().cloned());
+    // Which of them hold depends on the point: none is refused for what the file says.
+    warnings.extend(fit::check(&planned.run, found).unwrap_or_else(|error| vec![error.message]));
     Ok(Field { tape, whole, given, sampling, points, windows, warnings })
 }
 

@@ -8,6 +8,7 @@ mod archive;
 mod book;
 mod catalog;
 mod merge;
+mod openings;
 mod order;
 mod span;
 
@@ -19,6 +20,7 @@ pub use book::BookInStep;
 pub use catalog::CatalogSource;
 use catalog::Segments;
 pub use merge::Merged;
+pub use openings::Openings;
 pub use order::{InOrder, OrderNotes};
 pub use span::Span;
 
@@ -84,7 +86,11 @@ pub fn of_series(
     let source = rows_of_series(series, instrument);
     match series.key.kind {
         Kind::Depth => Box::new(BookInStep::new(source)),
-        Kind::Trades | Kind::AggTrades | Kind::Klines | Kind::Quotes => {
+        Kind::Klines => {
+            let bars = InOrder::new(&series.key.to_string(), source, notes);
+            Box::new(Openings::new(bars))
+        }
+        Kind::Trades | Kind::AggTrades | Kind::Quotes => {
             Box::new(InOrder::new(&series.key.to_string(), source, notes))
         }
     }

@@ -9,7 +9,9 @@ pub mod tape;
 
 use std::collections::BTreeMap;
 
-use matching::{Book, Execution, Fees, LevelChange, Matcher, Recorded, RecordedModels};
+use matching::{
+    Book, Execution, Fees, LevelChange, Matcher, Recorded, RecordedModels, TakerVolume,
+};
 use model::{DepthUpdate, Instrument, Level, Price, Quantity, Side, Timestamp};
 
 use published::Published;
@@ -135,7 +137,9 @@ impl Market {
         snapshot: Option<String>,
     ) -> Self {
         let record = Record::new(instrument.id, snapshot);
-        let recorded = Recorded::new(&instrument, RecordedModels::default());
+        // A taker's order is over when it is answered.
+        let models = RecordedModels { takers: TakerVolume::All, ..RecordedModels::default() };
+        let recorded = Recorded::new(&instrument, models);
         let mut matcher = Matcher::new(instrument, fees, recorded).continuing(first_id, 0);
         if let Some(price) = first_price {
             matcher = matcher.with_last_price(price);

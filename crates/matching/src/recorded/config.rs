@@ -17,9 +17,22 @@ pub struct RecordedModels {
     /// Where only trades or bars are recorded: what a taker pays beyond the spread, in basis
     /// points.
     pub slippage_bps: Decimal,
-    /// Where only trades or bars are recorded: the share of the traded volume that resting
-    /// orders may take.
+    /// Where only trades or bars are recorded: the share of the traded volume that orders may
+    /// take.
     pub participation: Decimal,
+    /// Where only trades or bars are recorded: whether takers are held to that share.
+    pub takers: TakerVolume,
+}
+
+/// How much a taker gets where only trades or bars are recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakerVolume {
+    /// Its share of the volume, and the rest of it waits for more: the market has no end to it.
+    #[default]
+    Share,
+    /// All that it wants, at the last price: for checks, and for a venue that answers at once.
+    All,
 }
 
 impl Default for RecordedModels {
@@ -31,6 +44,7 @@ impl Default for RecordedModels {
             half_spread_bps: Decimal::ONE,
             slippage_bps: Decimal::ONE,
             participation: Decimal::new(1, 1),
+            takers: TakerVolume::Share,
         }
     }
 }

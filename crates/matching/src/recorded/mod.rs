@@ -6,33 +6,41 @@
 //! starts behind what its level displays and moves up as [`QueueModel`] says; it fills from trades
 //! at its price once it is in front, from any trade beyond its price, and from displayed quantity
 //! of the other side that reaches its price. Without levels, a taker pays half a spread and
-//! slippage on the last price, and a resting order fills only from trades beyond its price, with
-//! its share of their volume.
+//! slippage on the last price, and gets its share of the volume of the last trade; what is left of
+//! it waits for its share of the next ones. A resting order fills only from trades beyond its
+//! price, with its share of their volume.
 //!
 //! **Bars** stand in for trades until the first trade comes: each is walked open, low, high,
 //! close, with a quarter of its volume at each point. The low comes first, so that the stop of a
-//! long position is reached before its target.
+//! long position is reached before its target. A bar that is over offers takers nothing: whoever
+//! comes then waits for the next one to open. (That a bar has opened is told by its first point,
+//! see [`Bar::has_only_opened`].) A taker that waits within a bar gets no better price than it
+//! had there before. Of several series of bars the shortest counts.
 
 mod config;
 mod own;
 mod queue;
+mod takers;
+mod walk;
 
 use std::collections::BTreeMap;
 
 use market::OrderBook;
 use model::{
-    Bar, DepthUpdate, Instrument, Level, MarketEvent, Price, Quantity, Quote, Side, Timestamp,
-    Trade, TradeId,
+    Amount, Bar, DepthUpdate, Instrument, Level, MarketEvent, Price, Quantity, Quote, Side,
+    Timestamp, Trade,
 };
 
-pub use config::RecordedModels;
+pub use config::{RecordedModels, TakerVolume};
 pub use own::RecordedOwn;
 pub use queue::QueueModel;
 
-use crate::liquidity::is_within;
+use crate::liquidity::{is_within, units_of};
 use crate::{Desk, Liquidity, MatchEvent, Matcher, Slot};
 use own::OwnOrders;
 use queue::Queue;
+use takers::{Takers, WHOLE};
+use walk::Walk;
 
 /// A resting order of ours.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +58,6 @@ pub struct Recorded {
     models: RecordedModels,
     tick: Price,
     taker_cost: i128,
-    participation: i128,
     /// What is displayed, as of the newest event.
     book: OrderBook,
     has_depth: bool,
@@ -60,6 +67,8 @@ pub struct Recorded {
     taken: BTreeMap<(Side, Price), i64>,
     last_price: Option<Price>,
     has_trades: bool,
+    walk: Walk,
+    takers: Takers,
     bids: RestingSide,
     asks: RestingSide,
     rested: u64,
@@ -69,9 +78,6 @@ pub struct Recorded {
     /// What the recording shows of ourselves.
     own: OwnOrders,
 }
-
-/// What a point of a bar has instead of the number of a trade.
-const BAR_POINT: TradeId = TradeId(i64::MIN);
 
 /// What sorts a side's prices best first.
 const fn rank(side: Side, price: Price) -> i64 {
@@ -89,13 +95,14 @@ impl Recorded {
             models,
             tick: instrument.filters.price.tick,
             taker_cost: models.taker_cost(),
-            participation: models.participation_units(),
             book: OrderBook::new(instrument.id),
             has_depth: false,
             quote: None,
             taken: BTreeMap::new(),
             last_price: None,
             has_trades: false,
+            walk: Walk::default(),
+            takers: Takers::new(&models, instrument.filters.lot_size.step),
             bids: RestingSide::new(),
             asks: RestingSide::new(),
             rested: 0,
@@ -146,9 +153,11 @@ impl Recorded {
         Level { quantity, ..level }
     }
 
-    /// Without levels: what a taker meets, of which there is no end.
+    /// Without levels: where a taker trades, and what its share is.
     fn assumed(&self, side: Side) -> Option<Level> {
-        self.last_price.filter(|_| !self.has_levels()).and_then(|last| self.beyond(side, last))
+        let last = self.last_price.filter(|_| !self.has_levels())?;
+        let quantity = self.takers.offered();
+        self.beyond(side, last).map(|level| Level { quantity, ..level })
     }
 
     /// Half a spread and slippage worse than a price, without end.
@@ -180,9 +189,21 @@ impl Liquidity for Recorded {
         displayed.filter(|level| level.quantity.is_positive()).chain(self.assumed(side))
     }
 
+    /// Without levels there is a price even when nothing is offered at it.
+    fn best(&self, side: Side) -> Option<Level> {
+        if self.has_levels() {
+            self.levels(side).next()
+        } else {
+            self.last_price.and_then(|last| self.beyond(side, last))
+        }
+    }
+
     /// Behind the best price, where that is all that is known: on the venue an order without a
-    /// limit would go on through the book.
+    /// limit would go on through the book. Without levels, what a taker waits for.
     fn behind(&self, side: Side) -> Option<Level> {
+        if !self.has_levels() {
+            return self.best(side);
+        }
         let best = self.book.best(side).filter(|_| !self.has_depth)?;
         self.beyond(side, best.price)
     }
@@ -195,6 +216,9 @@ impl Liquidity for Recorded {
         desk: &mut Desk,
         out: &mut Vec<MatchEvent>,
     ) {
+        if !self.has_levels() {
+            return self.take_share(taker, wanted, limit, desk, out);
+        }
         let side = desk.orders.get(taker).side;
         let maker_side = side.opposite();
         while wanted.is_positive()
@@ -205,9 +229,7 @@ impl Liquidity for Recorded {
             }
             let quantity = wanted.min(level.quantity);
             wanted -= quantity;
-            if self.has_levels() {
-                *self.taken.entry((maker_side, level.price)).or_default() += quantity.units();
-            }
+            *self.taken.entry((maker_side, level.price)).or_default() += quantity.units();
             desk.execute(None, Some(taker), level.price, quantity, side, out);
         }
         if let Some(level) = self.behind(maker_side).filter(|_| limit.is_none())
@@ -215,6 +237,23 @@ impl Liquidity for Recorded {
         {
             desk.execute(None, Some(taker), level.price, wanted, side, out);
         }
+    }
+
+    fn wait(&mut self, taker: Slot, limit: Option<Price>, side: Side) -> bool {
+        let Some(level) = self.best(side.opposite()).filter(|_| !self.has_levels()) else {
+            return false;
+        };
+        let waits = self.takers.share_volume() && is_within(side, level.price, limit);
+        if waits {
+            // Within a bar nothing gets better.
+            let worst = self.walk.is_within().then_some(level.price);
+            self.takers.add(taker, limit, worst);
+        }
+        waits
+    }
+
+    fn set_budget(&mut self, taker: Slot, budget: Amount) {
+        self.takers.set_budget(taker, units_of(budget));
     }
 
     fn rest(&mut self, slot: Slot, desk: &mut Desk, _out: &mut Vec<MatchEvent>) {
@@ -230,6 +269,9 @@ impl Liquidity for Recorded {
     fn shrink(&mut self, _: Slot, _: Quantity, _: &mut Desk, _: &mut Vec<MatchEvent>) {}
 
     fn remove(&mut self, slot: Slot, desk: &mut Desk, _out: &mut Vec<MatchEvent>) {
+        if self.takers.remove(slot) {
+            return;
+        }
         let order = desk.orders.get(slot);
         let (side, rank) = (order.side, rank(order.side, order.limit()));
         let resting = self.resting_mut(side);
@@ -360,14 +402,25 @@ impl Recorded {
     }
 
     /// A trade, or a point of a bar, is the newest price.
-    const fn see(&mut self, trade: &Trade) {
-        self.has_trades |= trade.id.0 != BAR_POINT.0;
+    #[inline]
+    fn see(&mut self, trade: &Trade) {
         self.last_price = Some(trade.price);
+        self.takers.see(trade.quantity);
+        match Walk::point(trade.id) {
+            None => {
+                self.has_trades = true;
+                self.walk.leave();
+            }
+            Some(point) => self.walk.reach(point),
+        }
     }
 
     /// Lets resting orders take what a trade brought them.
     fn on_trade(&mut self, trade: &Trade, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         desk.print(trade.price);
+        if !self.takers.is_empty() {
+            self.serve_takers(desk, out);
+        }
         let ours = if self.own.is_idle() { None } else { self.own.has_rested(trade.id) };
         // What we took ourselves serves nobody.
         if ours != Some(false) {
@@ -375,6 +428,9 @@ impl Recorded {
         }
         if ours.is_some() {
             self.own.execute(trade.id);
+        }
+        if self.walk.is_over() {
+            self.takers.offer_nothing();
         }
     }
 
@@ -463,13 +519,11 @@ impl Recorded {
         desk: &mut Desk,
         out: &mut Vec<MatchEvent>,
     ) {
-        const WHOLE: i128 = 100_000_000;
         let reached = ..(rank(side, trade.price), 0);
         if self.resting(side).range(reached).next().is_none() {
             return;
         }
-        let mut share =
-            self.share[side as usize] + i128::from(trade.quantity.units()) * self.participation;
+        let mut share = self.share[side as usize] + self.takers.leave_to_makers();
         let step = desk.instrument.filters.lot_size.step;
         let mut fills = Vec::new();
         for (key, resting) in self.resting(side).range(reached) {
@@ -524,6 +578,9 @@ impl Recorded {
 
     /// After levels changed.
     fn meet_both(&mut self, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
+        if !self.takers.is_empty() && self.has_levels() {
+            self.send_takers_to_levels(desk, out);
+        }
         for side in [Side::Buy, Side::Sell] {
             if !self.resting(side).is_empty() {
                 self.meet_displayed(side, desk, out);
@@ -564,6 +621,9 @@ impl Matcher<Recorded> {
         {
             // Nobody rests, waits or follows.
             self.liquidity.see(trade);
+            if self.liquidity.walk.is_over() {
+                self.liquidity.takers.offer_nothing();
+            }
             self.desk.last_price = Some(trade.price);
         } else {
             self.meet_market(now, event, out);
@@ -600,24 +660,10 @@ impl Matcher<Recorded> {
 
     /// The points that a bar is walked by, each like a trade: none once trades have come. A bar on
     /// top of levels tells the last price and nothing of who was served.
-    pub fn walk(&self, bar: &Bar) -> impl Iterator<Item = Trade> + use<> {
-        let quantity = if self.liquidity.has_levels() {
-            Quantity::ZERO
-        } else {
-            Quantity::from_units(bar.volume.units() / 4)
-        };
-        let point = |price, event_at, received_at, instrument| Trade {
-            instrument,
-            id: BAR_POINT,
-            price,
-            quantity,
-            aggressor: Side::Buy,
-            event_at,
-            received_at,
-        };
-        let points = [bar.open, bar.low, bar.high, bar.close]
-            .map(|price| point(price, bar.close_at(), bar.received_at, bar.instrument));
-        points.into_iter().take(if self.liquidity.has_trades { 0 } else { points.len() })
+    pub fn walk(&mut self, bar: &Bar) -> impl Iterator<Item = Trade> + use<> {
+        let with_volume = !self.liquidity.has_levels();
+        let points = self.liquidity.walk.points(bar, with_volume);
+        points.into_iter().take(if self.liquidity.has_trades { 0 } else { usize::MAX })
     }
 }
 

@@ -87,8 +87,8 @@ impl Scene {
     }
 
     /// One line: `snapshot …`, `depth bid 100 5 ask 101 2`, `quote 100 5 101 2`,
-    /// `trade sell 3 @ 100` (side of the taker), `bar 10 12 9 11 40`, `wait` (a second), or an
-    /// order of ours, numbered from 1 on. What follows from it, without its acceptance.
+    /// `trade sell 3 @ 100` (side of the taker), `bar 10 12 9 11 40`, `opening 10 12 9 11 40` of
+    /// that bar, `wait` (a second), or an order of ours, numbered from 1 on. What follows from it, without its acceptance.
     fn play(&mut self, line: &str) -> Vec<String> {
         self.ids += 1;
         let mut out = Vec::new();
@@ -99,6 +99,14 @@ impl Scene {
             ("quote", best) => self.quote(best),
             ("trade", [side, quantity, "@", price]) => self.trade(side, quantity, price),
             ("bar", values) => self.bar(values),
+            ("hour", values) => {
+                let MarketEvent::Bar(bar) = self.bar(values) else { unreachable!("a bar") };
+                MarketEvent::Bar(Bar { interval: Interval::HOUR, ..bar })
+            }
+            ("opening", values) => {
+                let MarketEvent::Bar(bar) = self.bar(values) else { unreachable!("a bar") };
+                MarketEvent::Bar(bar.opening())
+            }
             ("wait", _) => {
                 self.now = self.now.after(std::time::Duration::from_secs(1));
                 return Vec::new();
@@ -292,6 +300,7 @@ fn without_levels_takers_pay_and_makers_wait_for_more() {
     let models = RecordedModels {
         half_spread_bps: "2".parse().unwrap(),
         slippage_bps: "3".parse().unwrap(),
+        takers: TakerVolume::All,
         ..back()
     };
     check(
@@ -311,15 +320,128 @@ fn without_levels_takers_pay_and_makers_wait_for_more() {
     let free = RecordedModels {
         half_spread_bps: rust_decimal::Decimal::ZERO,
         slippage_bps: rust_decimal::Decimal::ZERO,
+        takers: TakerVolume::All,
         ..back()
     };
     check(free, "trade buy 1 @ 100\nbuy 1 market => 1(0 left) took 1 @ 100.00 from market");
 }
 
+/// Without costs: the price of a fill is that of the trade.
+fn plain() -> RecordedModels {
+    let zero = rust_decimal::Decimal::ZERO;
+    RecordedModels { half_spread_bps: zero, slippage_bps: zero, ..back() }
+}
+
+#[test]
+fn a_taker_gets_its_share_and_waits_for_the_rest() {
+    // A tenth of the newest trade, then of each that comes.
+    check(
+        plain(),
+        "trade buy 2 @ 100
+         buy 0.5 market => 1(0.3 left) took 0.2 @ 100.00 from market
+         sell 0.1 market
+         trade buy 1 @ 101 => 1(0.2 left) took 0.1 @ 101.00 from market
+         trade buy 4 @ 102 => 1(0 left) took 0.2 @ 102.00 from market; 2(0 left) took 0.1 @ 102.00 from market",
+    );
+    // Fractions of a step add up.
+    check(
+        plain(),
+        "trade buy 0.005 @ 100
+         buy 0.001 market
+         trade buy 0.005 @ 100 => 1(0 left) took 0.001 @ 100.00 from market",
+    );
+    check(
+        RecordedModels { participation: rust_decimal::Decimal::ZERO, ..plain() },
+        "trade buy 2 @ 100
+         buy 0.5 market
+         trade buy 200 @ 100
+         cancel 1 => 1 canceled
+         trade buy 200 @ 100",
+    );
+    // What a limit allows: at once or not at all, now or not at all, until the price leaves it.
+    check(
+        plain(),
+        "trade buy 2 @ 100
+         buy 0.5 @ 101 fok => 1 expired UNFILLED_FOK_ORDER_EXPIRED
+         buy 0.1 @ 101 fok => 2(0 left) took 0.1 @ 100.00 from market
+         buy 0.5 @ 101 ioc => 3(0.4 left) took 0.1 @ 100.00 from market; 3 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         buy 0.5 @ 101 gtc
+         trade buy 2 @ 100.5 => 4(0.3 left) took 0.2 @ 100.50 from market
+         trade buy 2 @ 101.5
+         trade buy 1 @ 101
+         trade sell 1 @ 100.99 => market took 0.1 @ 101.00 from 4(0.2 left)",
+    );
+}
+
+#[test]
+fn makers_and_takers_share_the_same_tenth() {
+    check(
+        plain(),
+        "trade buy 1 @ 100
+         buy 5 @ 99 gtc
+         sell 5 market => 2(4.9 left) took 0.1 @ 100.00 from market
+         trade sell 2 @ 98 => 2(4.7 left) took 0.2 @ 98.00 from market",
+    );
+}
+
+#[test]
+fn takers_that_wait_meet_the_levels_when_they_come() {
+    check(
+        plain(),
+        "trade buy 1 @ 100
+         buy 0.5 market => 1(0.4 left) took 0.1 @ 100.00 from market
+         buy 1 @ 100.5 gtc
+         quote 100 5 100.5 1 => 1(0 left) took 0.4 @ 100.50 from market; 2(0.4 left) took 0.6 @ 100.50 from market",
+    );
+}
+
+#[test]
+fn no_taker_fills_in_the_bar_that_it_was_decided_on() {
+    // The bar that is over offers nothing; the next one is met at its opening.
+    check(
+        plain(),
+        "bar 100 101 99 101 40
+         buy 1.5 market
+         buy 1 @ 200 ioc => 2 expired UNFILLED_IOC_QUANTITY_EXPIRED
+         wait
+         opening 110 120 90 115 40 => 1(0.5 left) took 1 @ 110.00 from market
+         sell 1 @ 118 gtc
+         bar 110 120 90 115 40 => 1(0 left) took 0.5 @ 110.00 from market; market took 1 @ 118.00 from 3(0 left)",
+    );
+    // Who comes while it is open meets its opening too, and has what is left there.
+    check(
+        plain(),
+        "bar 100 101 99 101 40
+         opening 110 120 90 115 40
+         buy 0.4 market => 1(0 left) took 0.4 @ 110.00 from market
+         sell 0.9 market => 2(0.3 left) took 0.6 @ 110.00 from market
+         bar 110 120 90 115 40 => 2(0 left) took 0.3 @ 90.00 from market",
+    );
+    // A stop that is reached at the low sells no higher in that bar, and in the next as it comes.
+    check(
+        plain(),
+        "bar 100 101 99 101 4
+         sell 0.35 stop 95
+         bar 100 120 90 110 4 => 1 triggered at 90.00; 1(0.25 left) took 0.1 @ 90.00 from market; 1(0.15 left) took 0.1 @ 90.00 from market; 1(0.05 left) took 0.1 @ 90.00 from market
+         bar 111 112 110 112 4 => 1(0 left) took 0.05 @ 111.00 from market",
+    );
+    // Of two series the shorter one counts.
+    check(
+        plain(),
+        "opening 110 120 90 115 40
+         hour 500 500 500 500 40
+         buy 0.4 market => 1(0 left) took 0.4 @ 110.00 from market",
+    );
+}
+
 #[test]
 fn a_bar_reaches_its_low_before_its_high() {
     check(
-        RecordedModels { half_spread_bps: "0".parse().unwrap(), ..back() },
+        RecordedModels {
+            half_spread_bps: "0".parse().unwrap(),
+            takers: TakerVolume::All,
+            ..back()
+        },
         "bar 100 101 99 100 40
          sell 1 stop 95
          sell 1 @ 110 gtc

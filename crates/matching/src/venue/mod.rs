@@ -96,7 +96,7 @@ pub struct LocalVenue {
     markets: Vec<Matcher<Recorded>>,
     account: Account,
     history: History,
-    /// Open stops and targets that will buy at the market.
+    /// Open orders that buy, or will buy, at the market.
     open_ended: BTreeSet<VenueOrderId>,
     last_order: i64,
     to_venue: Way,
@@ -446,8 +446,8 @@ impl LocalVenue {
             locked_asset,
             other_leg,
         });
-        let is_market = new.kind.limit_price().is_none() && new.kind.stop_price().is_some();
-        if is_market && new.side == Side::Buy {
+        let is_market = new.kind.limit_price().is_none() && new.side == Side::Buy;
+        if is_market && market.order(key_of(venue_order)).is_some() {
             self.open_ended.insert(venue_order);
         }
         Ok(())
@@ -464,8 +464,9 @@ impl LocalVenue {
         self.finish_booking(now, instrument);
     }
 
-    /// A stop or target that buys at the market may cost more than its stop price says: what is
-    /// free backs it, in equal shares where several wait.
+    /// A stop or target that buys at the market may cost more than its stop price says, and a buy
+    /// that waits for volume more than the price that it came at: what is free backs them, in
+    /// equal shares where several wait.
     fn share_free_quote(&mut self) {
         if self.open_ended.is_empty() {
             return;
@@ -607,7 +608,7 @@ impl LocalVenue {
         if let MarketEvent::Bar(bar) = event {
             // The points of a bar are no takers' trades.
             self.release();
-            for point in self.market(instrument).walk(bar) {
+            for point in self.markets[place].walk(bar) {
                 let point = MarketEvent::Trade(point);
                 self.markets[place].pass(now, &point, &mut self.matched);
                 if !self.matched.is_empty() {

@@ -160,7 +160,7 @@ impl LocalVenue {
         let balances = self.account.take_changed();
         if !balances.is_empty() {
             self.answer(now, VenueEvent::BalancesChanged { balances, event_at: now });
-            self.share_free_quote();
         }
+        self.share_free_quote();
     }
 }

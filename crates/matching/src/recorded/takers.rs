@@ -1,0 +1,218 @@
+//! Takers where only trades or bars are recorded: they get a share of what is traded, and wait for
+//! more.
+
+use model::{Price, Quantity, Side};
+
+use super::{Recorded, RecordedModels, TakerVolume};
+use crate::liquidity::{Want, affordable, is_within, preview};
+use crate::{Desk, ExpiryReason, Liquidity, MatchEvent, Slot};
+
+/// Shares count in units of 10⁻⁸ of a unit: small trades add up.
+pub(super) const WHOLE: i128 = 100_000_000;
+
+/// One that waits.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    slot: Slot,
+    limit: Option<Price>,
+    /// The worst price that it had within the bar that is under way.
+    worst: Option<Price>,
+    /// What a buy without a limit may spend, in units of 10⁻¹⁶.
+    budget: Option<i128>,
+}
+
+/// What the newest trade offers them, and those that wait for more. Bounded as the open orders are.
+#[derive(Clone, Debug)]
+pub(super) struct Takers {
+    volume: TakerVolume,
+    participation: i128,
+    step: Quantity,
+    waiting: Vec<Waiting>,
+    /// Volume of the newest trade of which nobody has taken anything yet.
+    traded: Quantity,
+    /// What else is offered: shares, less what was taken.
+    left: i128,
+}
+
+impl Takers {
+    pub(super) fn new(models: &RecordedModels, step: Quantity) -> Self {
+        Self {
+            volume: models.takers,
+            participation: models.participation_units(),
+            step,
+            waiting: Vec::new(),
+            traded: Quantity::ZERO,
+            left: 0,
+        }
+    }
+
+    /// Whether takers are held to their share.
+    pub(super) fn share_volume(&self) -> bool {
+        self.volume == TakerVolume::Share
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// A trade takes the place of the one before. Who waits keeps the fraction of a step.
+    #[inline]
+    pub(super) fn see(&mut self, quantity: Quantity) {
+        self.left = if self.waiting.is_empty() {
+            0
+        } else {
+            self.settle().min(i128::from(self.step.units().max(1)) * WHOLE)
+        };
+        self.traded = quantity;
+    }
+
+    fn settle(&mut self) -> i128 {
+        self.left += i128::from(self.traded.units()) * self.participation;
+        self.traded = Quantity::ZERO;
+        self.left
+    }
+
+    /// What a taker can have now.
+    pub(super) fn offered(&self) -> Quantity {
+        match self.volume {
+            TakerVolume::All => Quantity::MAX,
+            TakerVolume::Share => {
+                let share = self.left + i128::from(self.traded.units()) * self.participation;
+                let units = i64::try_from(share / WHOLE).unwrap_or(i64::MAX);
+                Quantity::from_units(units).floor_to(self.step)
+            }
+        }
+    }
+
+    fn take(&mut self, quantity: Quantity) {
+        if self.volume == TakerVolume::All {
+            return;
+        }
+        self.settle();
+        self.left = (self.left - i128::from(quantity.units()) * WHOLE).max(0);
+    }
+
+    /// What takers have left of the newest trade is not offered any more: it is the makers'.
+    pub(super) fn leave_to_makers(&mut self) -> i128 {
+        self.settle();
+        std::mem::take(&mut self.left)
+    }
+
+    pub(super) const fn offer_nothing(&mut self) {
+        (self.traded, self.left) = (Quantity::ZERO, 0);
+    }
+
+    pub(super) fn add(&mut self, slot: Slot, limit: Option<Price>, worst: Option<Price>) {
+        self.waiting.push(Waiting { slot, limit, worst, budget: None });
+    }
+
+    pub(super) fn set_budget(&mut self, slot: Slot, budget: i128) {
+        let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
+        if let Some(waiting) = waiting {
+            waiting.budget = Some(budget);
+        }
+    }
+
+    /// True if it was there.
+    pub(super) fn remove(&mut self, slot: Slot) -> bool {
+        let place = self.waiting.iter().position(|waiting| waiting.slot == slot);
+        place.map(|place| self.waiting.remove(place)).is_some()
+    }
+}
+
+/// The worse of two prices for a taker of this side.
+fn worse(side: Side, one: Price, other: Price) -> Price {
+    match side {
+        Side::Buy => one.max(other),
+        Side::Sell => one.min(other),
+    }
+}
+
+impl Recorded {
+    /// Without levels: fills a taker as far as its share goes.
+    pub(super) fn take_share(
+        &mut self,
+        taker: Slot,
+        wanted: Quantity,
+        limit: Option<Price>,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        let side = desk.orders.get(taker).side;
+        let Some(level) = self.best(side.opposite()) else { return };
+        if !is_within(side, level.price, limit) {
+            return;
+        }
+        let quantity = wanted.min(self.takers.offered());
+        if quantity.is_positive() {
+            self.takers.take(quantity);
+            desk.execute(None, Some(taker), level.price, quantity, side, out);
+        }
+    }
+
+    /// Those that wait get their share of the newest trade, in the order in which they came.
+    pub(super) fn serve_takers(&mut self, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
+        let mut waiting = std::mem::take(&mut self.takers.waiting);
+        waiting.retain_mut(|one| self.serve_taker(one, desk, out));
+        self.takers.waiting = waiting;
+    }
+
+    /// False when it waits no longer.
+    fn serve_taker(
+        &mut self,
+        one: &mut Waiting,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) -> bool {
+        let order = desk.orders.get(one.slot);
+        let (side, remaining) = (order.side, order.remaining());
+        let Some(level) = self.best(side.opposite()) else { return true };
+        let before = one.worst.filter(|_| self.walk.is_under_way());
+        let price = before.map_or(level.price, |worst| worse(side, worst, level.price));
+        one.worst = Some(price);
+        if !is_within(side, price, one.limit) {
+            self.rest(one.slot, desk, out);
+            return false;
+        }
+        let wanted = remaining.min(self.takers.offered());
+        let can_pay = |budget| affordable(budget, price, self.takers.step).min(wanted);
+        let quantity = one.budget.map_or(wanted, can_pay);
+        if quantity.is_positive() {
+            self.takers.take(quantity);
+            one.budget = one
+                .budget
+                .map(|budget| budget - i128::from(price.units()) * i128::from(quantity.units()));
+            desk.execute(None, Some(one.slot), price, quantity, side, out);
+        }
+        if quantity == remaining {
+            desk.close(one.slot);
+            return false;
+        }
+        if quantity < wanted {
+            desk.expire(one.slot, ExpiryReason::ExchangeCanceled, out);
+            return false;
+        }
+        true
+    }
+
+    /// Levels have come: they are what takers meet now.
+    pub(super) fn send_takers_to_levels(&mut self, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
+        for Waiting { slot, limit, budget, .. } in std::mem::take(&mut self.takers.waiting) {
+            let order = desk.orders.get(slot);
+            let (side, remaining) = (order.side, order.remaining());
+            let step = self.takers.step;
+            let can_pay = budget.map(|units| {
+                preview(self, side, limit, Want::Quote { units, step }).quantity.min(remaining)
+            });
+            let wanted = can_pay.unwrap_or(remaining);
+            self.take(slot, wanted, limit, desk, out);
+            if desk.orders.get(slot).remaining().is_zero() {
+                desk.close(slot);
+            } else if limit.is_some() {
+                self.rest(slot, desk, out);
+            } else {
+                desk.expire(slot, ExpiryReason::InsufficientLiquidity, out);
+            }
+        }
+    }
+}

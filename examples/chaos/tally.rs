@@ -70,6 +70,8 @@ pub struct Tally {
     pub disturbed: Vec<Duration>,
     /// Processes that ended by themselves, by exit code.
     pub exits: std::collections::BTreeMap<i32, u64>,
+    /// Stops for a comparison that caught a protective order on its way, and were tried again.
+    pub caught: u64,
 }
 
 impl Tally {
@@ -110,6 +112,13 @@ impl fmt::Display for Tally {
         }
         for (code, count) in &self.exits {
             writeln!(out, "ended by itself with code {code}: {count}")?;
+        }
+        if self.caught > 0 {
+            writeln!(
+                out,
+                "stops for a comparison that caught a protective order: {}",
+                self.caught
+            )?;
         }
         Ok(())
     }

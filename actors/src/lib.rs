@@ -25,5 +25,6 @@ mod seldom;
 pub mod strategy;
 pub mod tap;
 pub mod timer;
+mod turns;
 pub mod watchdog;
 pub mod wire;

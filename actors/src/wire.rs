@@ -15,6 +15,8 @@ use transport::ws::{
     Flush, ReceiveError, Utf8Bytes, WsEvent, WsFrame, WsOptions, WsSender, connect,
 };
 
+use crate::turns::InTurns;
+
 /// Something that arrived on a websocket.
 #[derive(Debug)]
 pub struct Arrival {
@@ -189,7 +191,7 @@ fn open<A: WireShell>(
                         .filter_map(|received| std::future::ready(arrival_of(received)))
                         .chain(ended)
                         .map(move |kind| Arrival { connection, kind });
-                    let stream = context.add_stream(arrivals);
+                    let stream = context.add_stream(InTurns::new(Box::pin(arrivals)));
                     let sender = Sender::Ready(Box::new(sender));
                     shell.wire().sockets.insert(connection, Socket { sender, stream });
                     shell.on_wire(WireInput::Opened { connection }, context);

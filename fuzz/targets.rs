@@ -4,6 +4,9 @@
 //! panics only where the decoders do, or where what was read is not what it must be. The fuzzers
 //! in `fuzz_targets` run them by coverage, `tests/fuzz.rs` of the workspace by seeded mutations.
 
+mod servers;
+mod sessions;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,11 +34,14 @@ use model::{InstrumentId, Interval, NewOrder, Price, Quantity, Side, Timestamp, 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use servers::{exchange_connections, operators};
+pub use sessions::{feed_session, trading_session};
+
 /// A decoder, or a family of them, and its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them. `fuzz_targets` has a file for each.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 19] = [
     ("market_frames", market_frames),
     ("ws_api", ws_api),
     ("user_data", user_data),
@@ -48,6 +54,13 @@ pub const TARGETS: [Target; 12] = [
     ("config", config),
     ("journal_records", journal_records),
     ("state_files", state_files),
+    ("keys", keys),
+    ("imports", imports),
+    ("fetched_pages", fetched_pages),
+    ("feed_session", feed_session),
+    ("trading_session", trading_session),
+    ("exchange_connections", exchange_connections),
+    ("operators", operators),
 ];
 
 const INSTRUMENT: InstrumentId = InstrumentId(0);
@@ -228,6 +241,52 @@ pub fn archives(bytes: &[u8]) {
     });
 }
 
+/// Files of any kind into a catalog, under the names that tell the most; the recorded inputs of a
+/// run, with its frames behind a line `---`.
+pub fn imports(bytes: &[u8]) {
+    use data::import::{ImportOptions, import_file};
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().join("catalog");
+    let catalog = store::catalog::Catalog::new(&root);
+    // What its kind is can be told by the name alone.
+    for name in ["BTCUSDT-1m-2026-11-23.csv", "BTCUSDT-trades-usdm.csv"] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).expect("the disk has room");
+        let meter = data::Meter::default();
+        let report = import_file(&catalog, &path, &ImportOptions::default(), &meter);
+        assert!(report.adds_up(), "{report:?}");
+    }
+    let run = directory.path().join("run");
+    std::fs::create_dir(&run).expect("the disk has room");
+    let is_end = |window: &[u8]| window == b"\n---\n";
+    let end = bytes.windows(5).position(is_end).unwrap_or(bytes.len());
+    std::fs::write(run.join("inputs.jsonl.gz"), &bytes[..end]).expect("room");
+    let frames = bytes.get(end + 5..).unwrap_or_default();
+    std::fs::write(run.join("frames-2026-11-23.txt.gz"), frames).expect("room");
+    if let Ok((mut reader, _)) =
+        store::deliveries::DeliveryReader::open::<serde::de::IgnoredAny>(&run)
+    {
+        for _ in 0..ROWS {
+            if !matches!(reader.next_delivery(), Ok(Some(_))) {
+                break;
+            }
+        }
+    }
+}
+
+/// Pages of history as REST gives them.
+pub fn fetched_pages(bytes: &[u8]) {
+    use data::fetch::page;
+    let mut rows = String::new();
+    let (start, to) = (NOW.before(Duration::from_secs(600)), NOW.after(Duration::from_secs(600)));
+    for start in [Timestamp::EPOCH, start] {
+        let _ = page::klines(bytes, Interval::MINUTE, start, to, &mut rows);
+    }
+    for from in [None, Some(1)] {
+        let _ = page::agg_trades(bytes, from, to, &mut rows);
+    }
+}
+
 /// Segments of the catalog.
 pub fn catalog(bytes: &[u8]) {
     use store::catalog::{self, SegmentInfo, SegmentReader};
@@ -250,7 +309,18 @@ pub fn catalog(bytes: &[u8]) {
     });
 }
 
-/// An exchange with one symbol, and the name of a key that may trade.
+/// A market of one symbol with a short history.
+fn market() -> SyntheticConfig {
+    let symbol = SymbolConfig::named("BTCUSDT").expect("a known symbol");
+    SyntheticConfig {
+        symbols: vec![symbol],
+        history: Duration::from_secs(120),
+        book_history: Duration::from_secs(30),
+        ..SyntheticConfig::default()
+    }
+}
+
+/// An exchange with that market, and the name of a key that may trade.
 struct Venue {
     exchange: Exchange,
     calls: u32,
@@ -260,13 +330,7 @@ const KEY: &str = "aKeyOfTheVenuesFormOfLettersAndDigitsAloneThatMayTradeAndRead
 
 impl Venue {
     fn new() -> Self {
-        let symbol = SymbolConfig::named("BTCUSDT").expect("a known symbol");
-        let market = SyntheticConfig {
-            symbols: vec![symbol],
-            history: Duration::from_secs(120),
-            book_history: Duration::from_secs(30),
-            ..SyntheticConfig::default()
-        };
+        let market = market();
         let limits = LimitsConfig {
             weight_per_minute: u32::MAX,
             orders_per_10_secs: u32::MAX,
@@ -341,11 +405,10 @@ pub fn exchange_requests(bytes: &[u8]) {
             let query = if query.contains("timestamp") { query } else { &timed };
             venue.call(name, Params::from_query_and_body(query, body));
         }
-        let _ = exchange::server::script::FaultScript::parse(&String::from_utf8_lossy(bytes));
     });
 }
 
-/// The engine's file and, behind a line `---`, a strategy's; a secret's file; a script of faults.
+/// The engine's file and, behind a line `---`, a strategy's; a script of faults.
 pub fn config(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (engine, strategy) = text.split_once("\n---\n").unwrap_or((&text, ""));
@@ -358,7 +421,28 @@ pub fn config(bytes: &[u8]) {
     if let Err(errors) = tickwright::config::load(&sources, &[], tickwright::STRATEGIES) {
         assert!(!errors.to_string().is_empty(), "an error says something");
     }
-    let _ = binance::sign::Signer::from_secret(text.into_owned().into());
+    let script = directory.path().join("faults");
+    std::fs::write(&script, bytes).expect("the disk has room");
+    let _ = exchange::server::script::FaultScript::read(&script);
+}
+
+/// Files of keys, of the engine and of the exchange, and the public halves that one is told.
+pub fn keys(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(key) = tickwright::wiring::credentials_of("name".into(), text.as_ref().into()) {
+        assert!(!key.signer().sign(b"a=b").is_empty(), "a key that was taken signs");
+    }
+    let name = "a".repeat(64);
+    for made in [
+        ApiKey::from_public_pem(&name, &text),
+        ApiKey::ed25519(&name, &text),
+        ApiKey::hmac(&name, &text),
+    ] {
+        let _ = made.map(|key| key.verifies("a=b", &text));
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("keys.json"), bytes).expect("the disk has room");
+    let _ = exchange::persist::Store::credentials(directory.path());
 }
 
 /// Records of the journal, one a line, and the ledger that they add up to.

@@ -134,9 +134,16 @@ const fn own(target: &str) -> &'static [&'static str] {
         b"archives" => &["klines", "trades", "agg_trades"],
         b"catalog" => &["segment"],
         b"exchange_requests" => &["requests", "lists", "frames"],
-        b"config" => &["config", "key", "faults"],
+        b"config" => &["config", "faults"],
         b"journal_records" => &["journal"],
         b"state_files" => &["exchange_state", "engine", "journal"],
+        b"keys" => &["key"],
+        b"imports" => &["import", "klines", "trades", "agg_trades", "capture", "deliveries"],
+        b"fetched_pages" => &["page", "rest_klines", "rest_agg_trades"],
+        b"feed_session" => &["session_feed"],
+        b"trading_session" => &["session_trading"],
+        b"exchange_connections" => &["connection"],
+        b"operators" => &["operator"],
         _ => &[],
     }
 }
@@ -272,4 +279,39 @@ fn journal_records() {
 #[test]
 fn state_files() {
     check("state_files", CASES_WITH_FILES);
+}
+
+#[test]
+fn keys() {
+    check("keys", CASES_WITH_FILES);
+}
+
+#[test]
+fn imports() {
+    check("imports", CASES_WITH_FILES);
+}
+
+#[test]
+fn fetched_pages() {
+    check("fetched_pages", CASES);
+}
+
+#[test]
+fn feed_session() {
+    check("feed_session", CASES);
+}
+
+#[test]
+fn trading_session() {
+    check("trading_session", CASES_WITH_FILES);
+}
+
+#[test]
+fn exchange_connections() {
+    check("exchange_connections", CASES_WITH_FILES);
+}
+
+#[test]
+fn operators() {
+    check("operators", CASES_WITH_FILES);
 }

@@ -8,6 +8,7 @@
 
 mod archive;
 mod client;
+pub mod page;
 mod plan;
 mod rest;
 

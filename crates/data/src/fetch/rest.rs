@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use model::{Interval, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
-use transport::http::StatusCode;
+use transport::http::{Response, StatusCode};
 
 use super::client::{Client, FetchError};
 use super::plan::{Span, Task, What};
-use super::{FetchOptions, Fetched, Outcome, failed};
+use super::{FetchOptions, Fetched, Outcome, failed, page};
 
 /// The most rows that a page can have.
 const PAGE_ROWS: usize = 1_000;
@@ -28,7 +27,7 @@ pub async fn server_time(client: &Client, options: &FetchOptions) -> Result<Time
         server_time: i64,
     }
     let url = format!("{}/api/v3/time", options.rest_url);
-    let answer: Answer = ask(client, &url, 1).await?;
+    let answer: Answer = page::read(&ask(client, &url, 1).await?.body)?;
     Ok(Timestamp::from_millis(answer.server_time))
 }
 
@@ -62,18 +61,13 @@ pub async fn fetch(client: &Client, options: &FetchOptions, task: &Task) -> Fetc
     Fetched { name, path, outcome }
 }
 
-async fn ask<T: for<'de> Deserialize<'de>>(
-    client: &Client,
-    url: &str,
-    weight: u32,
-) -> Result<T, FetchError> {
+async fn ask(client: &Client, url: &str, weight: u32) -> Result<Response, FetchError> {
     let response = client.get(url, weight, None).await?;
     if response.status != StatusCode::OK {
         let body = String::from_utf8_lossy(&response.body).into_owned();
         return Err(FetchError::Refused { status: response.status, body });
     }
-    serde_json::from_slice(&response.body)
-        .map_err(|error| FetchError::Malformed { reason: error.to_string() })
+    Ok(response)
 }
 
 /// The rows of a span; bars that are not closed are left out.
@@ -93,20 +87,10 @@ async fn klines(
             options.rest_url,
             encoded(task.symbol.as_str()),
         );
-        let page: Vec<Vec<Value>> = ask(client, &url, KLINES_WEIGHT).await?;
-        let count = page.len();
-        for row in &page {
-            let open_at = instant(row.first())?;
-            let close_at = instant(row.get(6))?;
-            if open_at < start {
-                return Err(FetchError::Malformed { reason: "rows that run backwards".to_owned() });
-            }
-            start = open_at.after(interval.duration());
-            if close_at < to {
-                push_row(row, &mut rows);
-            }
-        }
-        if count < PAGE_ROWS {
+        let answer = ask(client, &url, KLINES_WEIGHT).await?;
+        let page = page::klines(&answer.body, interval, start, to, &mut rows)?;
+        start = page.next_open;
+        if page.count < PAGE_ROWS {
             break;
         }
     }
@@ -136,8 +120,8 @@ async fn agg_trades(
             "{}/api/v3/aggTrades?symbol={symbol}&{query}&limit={PAGE_ROWS}",
             options.rest_url
         );
-        let page: Vec<AggRow> = ask(client, &url, AGG_TRADES_WEIGHT).await?;
-        let Some(last) = page.last() else {
+        let answer = ask(client, &url, AGG_TRADES_WEIGHT).await?;
+        let Some(page) = page::agg_trades(&answer.body, next_id, to, &mut rows)? else {
             // By id, an empty page is the present; by time, an hour without trades.
             if next_id.is_some() {
                 break;
@@ -145,72 +129,13 @@ async fn agg_trades(
             start = start.after(HOUR);
             continue;
         };
-        let is_last_page = next_id.is_some() && page.len() < PAGE_ROWS;
-        let last_at = Timestamp::from_millis(last.at);
-        if next_id.is_some_and(|id| page[0].id < id) {
-            return Err(FetchError::Malformed { reason: "ids that run backwards".to_owned() });
-        }
-        next_id = Some(last.id + 1);
-        for row in page.iter().filter(|row| row.at < to.as_millis()) {
-            row.push(&mut rows);
-        }
-        if last_at >= to || is_last_page {
+        let is_last_page = next_id.is_some() && page.count < PAGE_ROWS;
+        next_id = Some(page.next_id);
+        if page.last_at >= to || is_last_page {
             break;
         }
     }
     Ok(rows)
-}
-
-#[derive(Deserialize)]
-struct AggRow {
-    #[serde(rename = "a")]
-    id: i64,
-    #[serde(rename = "p")]
-    price: String,
-    #[serde(rename = "q")]
-    quantity: String,
-    #[serde(rename = "f")]
-    first_trade_id: i64,
-    #[serde(rename = "l")]
-    last_trade_id: i64,
-    #[serde(rename = "T")]
-    at: i64,
-    #[serde(rename = "m")]
-    is_buyer_maker: bool,
-    #[serde(rename = "M", default)]
-    is_best_match: bool,
-}
-
-impl AggRow {
-    fn push(&self, rows: &mut String) {
-        let Self { id, price, quantity, first_trade_id, last_trade_id, at, .. } = self;
-        let (maker, best) = (self.is_buyer_maker, self.is_best_match);
-        let _ = writeln!(
-            rows,
-            "{id},{price},{quantity},{first_trade_id},{last_trade_id},{at},{maker},{best}"
-        );
-    }
-}
-
-fn instant(value: Option<&Value>) -> Result<Timestamp, FetchError> {
-    let millis = value.and_then(Value::as_i64);
-    let millis = millis.ok_or_else(|| FetchError::Malformed { reason: "no instant".to_owned() })?;
-    Ok(Timestamp::from_millis(millis))
-}
-
-fn push_row(row: &[Value], rows: &mut String) {
-    for (place, cell) in row.iter().enumerate() {
-        let separator = if place == 0 { "" } else { "," };
-        let _ = match cell {
-            Value::String(text) => write!(rows, "{separator}{text}"),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => write!(rows, "{separator}{cell}"),
-        };
-    }
-    rows.push('\n');
 }
 
 /// A symbol may have letters of any script.

@@ -12,9 +12,6 @@ use crate::{OrderKey, Owner, SelfTradePrevention};
 pub struct Slot(pub(crate) u32);
 
 impl Slot {
-    /// No order: the end of a queue.
-    pub(crate) const NONE: Self = Self(u32::MAX);
-
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
@@ -29,27 +26,39 @@ pub(crate) enum Stage {
     Working,
 }
 
-/// An open order.
+/// What is looked at of an open order whenever something happens to it: one line of the
+/// processor's cache.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Order {
     pub(crate) key: OrderKey,
-    pub(crate) owner: Owner,
-    pub(crate) side: Side,
-    pub(crate) stage: Stage,
-    pub(crate) kind: OrderKind,
+    /// Arrival number: time priority.
+    pub(crate) arrival: u64,
     pub(crate) quantity: Quantity,
     pub(crate) filled: Quantity,
     /// Lost to self-trade prevention.
     pub(crate) prevented: Quantity,
-    pub(crate) prevention: SelfTradePrevention,
-    /// The size of an iceberg's parts; zero for an order that shows all it has.
-    pub(crate) part: Quantity,
     /// What of an iceberg shows and has its turn.
     pub(crate) part_left: Quantity,
+    pub(crate) owner: Owner,
+    /// Where the source of liquidity that it rests on has it.
+    pub(crate) place: Place,
+    pub(crate) side: Side,
+    pub(crate) stage: Stage,
+    pub(crate) prevention: SelfTradePrevention,
     /// Whether it waits for the market to come back, not for a price.
     pub(crate) is_trailing: bool,
-    /// Arrival number: time priority.
-    pub(crate) arrival: u64,
+    pub(crate) is_iceberg: bool,
+}
+
+const _: () = assert!(size_of::<Order>() == 64);
+
+/// What was asked for of an open order and is seldom looked at again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) kind: OrderKind,
+    /// The size of an iceberg's parts; zero for an order that shows all it has.
+    pub(crate) part: Quantity,
 }
 
 impl Order {
@@ -57,34 +66,22 @@ impl Order {
         self.quantity - self.filled - self.prevented
     }
 
-    pub(crate) const fn is_iceberg(&self) -> bool {
-        self.part.is_positive()
-    }
-
     /// What of a resting order shows.
     pub(crate) fn shown(&self) -> Quantity {
-        if self.is_iceberg() { self.part_left } else { self.remaining() }
-    }
-
-    /// The price at which it rests.
-    pub(crate) fn limit(&self) -> Price {
-        self.kind.limit_price().expect("only orders with a limit rest")
+        if self.is_iceberg { self.part_left } else { self.remaining() }
     }
 }
 
-/// Links of an order within the queue of its level: they belong to the source of liquidity that it
-/// rests on. Kept apart from the orders: taking one out of a queue changes its neighbours, which
-/// lie anywhere, and so many links fit where one order does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) level: u32,
-    pub(crate) before: Slot,
-    pub(crate) behind: Slot,
-}
+/// Where a resting order is: the number of its level, for the source of liquidity that it rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place(pub(crate) u32);
 
 impl Place {
-    pub(crate) const NOWHERE: Self =
-        Self { level: u32::MAX, before: Slot::NONE, behind: Slot::NONE };
+    pub(crate) const NOWHERE: Self = Self(u32::MAX);
+
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// An open order as a caller may see it.
@@ -130,7 +127,7 @@ impl Hasher for KeyHasher {
 pub(crate) struct Orders {
     slab: Vec<Order>,
     /// Of the order in the same slot.
-    places: Vec<Place>,
+    terms: Vec<Terms>,
     free: Vec<Slot>,
     by_key: HashMap<u64, Slot, BuildHasherDefault<KeyHasher>>,
 }
@@ -152,24 +149,25 @@ impl Orders {
         &mut self.slab[slot.index()]
     }
 
-    pub(crate) fn place(&self, slot: Slot) -> Place {
-        self.places[slot.index()]
+    pub(crate) fn terms(&self, slot: Slot) -> &Terms {
+        &self.terms[slot.index()]
     }
 
-    pub(crate) fn place_mut(&mut self, slot: Slot) -> &mut Place {
-        &mut self.places[slot.index()]
+    /// The price at which it rests.
+    pub(crate) fn limit(&self, slot: Slot) -> Price {
+        self.terms(slot).kind.limit_price().expect("only orders with a limit rest")
     }
 
-    pub(crate) fn insert(&mut self, order: Order) -> Slot {
+    pub(crate) fn insert(&mut self, order: Order, terms: Terms) -> Slot {
         let key = order.key.0;
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot.index()] = order;
-            self.places[slot.index()] = Place::NOWHERE;
+            self.terms[slot.index()] = terms;
             slot
         } else {
             let index = u32::try_from(self.slab.len()).expect("fewer than 4 billion open orders");
             self.slab.push(order);
-            self.places.push(Place::NOWHERE);
+            self.terms.push(terms);
             Slot(index)
         };
         self.by_key.insert(key, slot);
@@ -198,7 +196,7 @@ impl Orders {
                 key,
                 owner: order.owner,
                 side: order.side,
-                kind: order.kind,
+                kind: self.terms(slot).kind,
                 quantity: order.quantity,
                 filled: order.filled,
                 is_working: order.stage == Stage::Working,

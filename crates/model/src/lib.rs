@@ -9,6 +9,7 @@
 //! arbitrary-scale decimal, because the product of two eight-decimal numbers does not fit in one.
 
 mod amount;
+mod filters;
 mod fixed;
 mod ids;
 mod instrument;
@@ -19,15 +20,15 @@ mod text;
 mod time;
 
 pub use amount::{Amount, AmountError};
+pub use filters::{
+    FilterViolation, Filters, NotionalFilter, PercentPrice, PriceFilter, SizeFilter,
+};
 pub use fixed::{FixedError, Price, Quantity};
 pub use ids::{
     Asset, Chain, ClientOrderId, CorrelationId, IdError, InstanceId, InstrumentId, OrderId, Role,
     StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
 };
-pub use instrument::{
-    Contract, Features, FilterViolation, Filters, Instrument, InstrumentStatus, Instruments,
-    NotionalFilter, PercentPrice, PriceFilter, SizeFilter,
-};
+pub use instrument::{Contract, Features, Instrument, InstrumentStatus, Instruments};
 pub use market_event::{
     Bar, BookState, DepthUpdate, Interval, IntervalError, Level, MarketEvent, Quote, Trade,
 };

@@ -227,11 +227,11 @@ mod rehearsal {
         for (minute, close) in (0..).zip(CLOSES) {
             let bar = bar(minute, close);
             let input = if minute < 3 {
-                HostInput::WarmUp(MarketEvent::Bar(bar))
+                HostInput::WarmUp(bar.into())
             } else {
                 let sequence = minute.unsigned_abs();
                 let correlation = CorrelationId(sequence);
-                HostInput::Market { sequence, event: MarketEvent::Bar(bar), correlation }
+                HostInput::Market { sequence, event: bar.into(), correlation }
             };
             if minute == 3 {
                 step(&mut host, &bar, HostInput::Start, &mut lines);

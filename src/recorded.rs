@@ -200,7 +200,7 @@ impl Outline {
             for event in events {
                 match event {
                     MarketEvent::Bar(bar) => {
-                        self.bars.insert((bar.instrument, bar.interval, bar.open_at), bar);
+                        self.bars.insert((bar.instrument, bar.interval, bar.open_at), *bar);
                     }
                     MarketEvent::Trade(trade) => {
                         self.trades.insert((trade.instrument, trade.id), trade);
@@ -215,7 +215,7 @@ impl Outline {
     fn past(&self, received_at: Timestamp) -> Vec<MarketEvent> {
         let bars = self.bars.values().map(|bar| Bar { received_at, ..*bar });
         let trades = self.trades.values().map(|trade| Trade { received_at, ..*trade });
-        bars.map(MarketEvent::Bar).chain(trades.map(MarketEvent::Trade)).collect()
+        bars.map(MarketEvent::from).chain(trades.map(MarketEvent::Trade)).collect()
     }
 }
 

@@ -47,7 +47,7 @@ impl Walk {
     fn step(&mut self, now: Timestamp, random: &mut Pcg64, out: &mut Vec<MarketEvent>) {
         let mut bars = Vec::new();
         self.bars.on_time(now, &mut bars);
-        out.extend(bars.into_iter().map(MarketEvent::Bar));
+        out.extend(bars.into_iter().map(MarketEvent::from));
         // Twelve uniform draws less six: nearly normal, standard deviation 1.
         let normal: f64 = (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
         self.middle *= 1.0 + self.step * normal;
@@ -78,7 +78,7 @@ impl Walk {
             };
             let mut bars = Vec::new();
             self.bars.on_trade(&trade, &mut bars);
-            out.extend(bars.into_iter().map(MarketEvent::Bar));
+            out.extend(bars.into_iter().map(MarketEvent::from));
             out.push(MarketEvent::Trade(trade));
         }
     }

@@ -179,7 +179,7 @@ impl BarMaker {
             self.closed.clear();
             self.given = 0;
         }
-        bar.map(MarketEvent::Bar)
+        bar.map(MarketEvent::from)
     }
 
     fn note_wake(&mut self) {
@@ -241,7 +241,7 @@ mod tests {
     fn minute(number: i64) -> MarketEvent {
         let price = |value: i64| Price::from_units(value * 100_000_000);
         let open_at = Timestamp::from_secs(number * 60);
-        MarketEvent::Bar(Bar {
+        MarketEvent::from(Bar {
             instrument: InstrumentId(0),
             interval: Interval::MINUTE,
             open_at,

@@ -263,18 +263,25 @@ pub enum MarketEvent {
     Trade(Trade),
     /// A new best bid or ask. Conflates: latest wins.
     Quote(Quote),
-    /// A closed bar. Never dropped silently.
-    Bar(Bar),
+    /// A closed bar. Never dropped silently. It lies apart, being twice as large as what comes a
+    /// thousand times as often.
+    Bar(Box<Bar>),
     /// A new state of the top of the book. Conflates: latest wins.
     Book(Arc<BookState>),
     /// Raw level changes, in order, for local matching and recording; strategies get `Book`.
     Depth(Arc<DepthUpdate>),
 }
 
+impl From<Bar> for MarketEvent {
+    fn from(bar: Bar) -> Self {
+        Self::Bar(Box::new(bar))
+    }
+}
+
 impl MarketEvent {
     /// Whose market.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn instrument(&self) -> InstrumentId {
         // Most of most histories: a comparison instead of a jump, and asked several times an event.
         if let Self::Trade(trade) = self {
@@ -291,7 +298,7 @@ impl MarketEvent {
 
     /// When we saw it: the `now` of the cascade that it starts.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn received_at(&self) -> Timestamp {
         if let Self::Trade(trade) = self {
             return trade.received_at;

@@ -210,7 +210,7 @@ impl Market {
     }
 
     pub fn bar(&self, close: Price) -> MarketEvent {
-        MarketEvent::Bar(Bar {
+        MarketEvent::from(Bar {
             instrument: ID,
             interval: Interval::MINUTE,
             open_at: Timestamp::from_secs(60 * (1 + i64::try_from(self.sequence).unwrap())),

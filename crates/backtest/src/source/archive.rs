@@ -116,7 +116,7 @@ impl ArchiveSource {
             Rows::Klines(rows, interval) => match rows.next().transpose()? {
                 Some(row) => {
                     let bar = bar(id, *interval, &row);
-                    Some(MarketEvent::Bar(bar.ok_or_else(|| SourceError::Unusable {
+                    Some(MarketEvent::from(bar.ok_or_else(|| SourceError::Unusable {
                         name: self.path.display().to_string(),
                         reason: format!("the bar at {} has an impossible volume", row.open_at),
                     })?))

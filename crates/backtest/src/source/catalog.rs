@@ -288,7 +288,7 @@ fn bar(
         Amount::from_units(i128::from(row.quote_volume), scale)
     };
     let taker_buy = if row.taker_buy_volume == ABSENT { 0 } else { row.taker_buy_volume };
-    MarketEvent::Bar(Bar {
+    MarketEvent::from(Bar {
         instrument,
         interval,
         open_at: row.open_at,

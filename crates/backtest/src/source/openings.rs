@@ -28,7 +28,7 @@ impl<S: EventSource> EventSource for Openings<S> {
         self.source.read(&mut self.read)?;
         for event in self.read.drain(..) {
             if let MarketEvent::Bar(bar) = &event {
-                batch.push(MarketEvent::Bar(bar.opening()));
+                batch.push(bar.opening().into());
             }
             batch.push(event);
         }

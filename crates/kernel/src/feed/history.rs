@@ -234,7 +234,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
                 let bars =
                     self.protocol.decode_bars(instrument, interval, &answer.body, now.venue)?;
                 let closed = bars.into_iter().filter(|bar| bar.close_at() <= now.venue);
-                Ok(closed.map(MarketEvent::Bar).collect())
+                Ok(closed.map(MarketEvent::from).collect())
             }
         }
     }

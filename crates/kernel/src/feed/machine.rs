@@ -378,7 +378,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
         self.last_bars.insert(series, bar.open_at);
         self.stats.bars += 1;
-        effects.push(FeedEffect::Publish(MarketEvent::Bar(bar)));
+        effects.push(FeedEffect::Publish(bar.into()));
     }
 
     /// What depended on a connection starts over.

@@ -70,7 +70,7 @@ impl Scene {
 
     fn bar(&self, words: &[&str]) -> MarketEvent {
         let [open, high, low, close, volume] = words else { panic!("{words:?}") };
-        MarketEvent::Bar(Bar {
+        MarketEvent::from(Bar {
             instrument: InstrumentId(0),
             interval: Interval::MINUTE,
             open_at: self.now.before(Interval::MINUTE.duration()),
@@ -101,11 +101,11 @@ impl Scene {
             ("bar", values) => self.bar(values),
             ("hour", values) => {
                 let MarketEvent::Bar(bar) = self.bar(values) else { unreachable!("a bar") };
-                MarketEvent::Bar(Bar { interval: Interval::HOUR, ..bar })
+                MarketEvent::from(Bar { interval: Interval::HOUR, ..*bar })
             }
             ("opening", values) => {
                 let MarketEvent::Bar(bar) = self.bar(values) else { unreachable!("a bar") };
-                MarketEvent::Bar(bar.opening())
+                MarketEvent::from(bar.opening())
             }
             ("wait", _) => {
                 self.now = self.now.after(std::time::Duration::from_secs(1));

@@ -745,7 +745,7 @@ fn a_fill_that_waits_is_told_before_anything_that_comes_later() {
 }
 
 fn bar(now: Timestamp, [open, high, low, close]: [&str; 4], volume: &str) -> MarketEvent {
-    MarketEvent::Bar(model::Bar {
+    MarketEvent::from(model::Bar {
         instrument: BTC,
         interval: model::Interval::MINUTE,
         open_at: now.before(Duration::from_mins(1)),

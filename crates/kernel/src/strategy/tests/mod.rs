@@ -234,7 +234,7 @@ pub(super) fn trade(id: i64) -> MarketEvent {
 
 pub(super) fn bar(minute: i64) -> MarketEvent {
     let price = Price::from_units(100 * 100_000_000);
-    MarketEvent::Bar(Bar {
+    MarketEvent::from(Bar {
         instrument: ID,
         interval: Interval::MINUTE,
         open_at: Timestamp::from_secs(60 * minute),

@@ -9,7 +9,7 @@ use super::*;
 use crate::orders::{ExecutionIdentity, ExecutionPolicy, RestoredExecution};
 use crate::risk::{RestoredRisk, RiskConfig, RiskLimits, StrategyRisk};
 use crate::strategy::{Context, HostSetup, Requirements, Strategy, StrategyError, StrategyResult};
-use crate::venue::{OrderSnapshot, VenueAction, VenueEvent};
+use crate::venue::{Balance, OrderSnapshot, VenueAction, VenueEvent, Wake};
 
 const ID: InstrumentId = InstrumentId(0);
 

@@ -162,7 +162,7 @@ impl ExecutionMachine {
     ) {
         match input {
             ExecutionInput::Request(request) => self.on_request(now, request, effects),
-            ExecutionInput::Venue(event) => self.on_venue(now, &event, effects),
+            ExecutionInput::Venue(mut event) => self.on_venue(now, &mut event, effects),
             ExecutionInput::Persisted(persisted) => self.on_persisted(now, persisted, effects),
             ExecutionInput::Write { record, durability } => {
                 self.persist(record, durability, effects);
@@ -174,11 +174,12 @@ impl ExecutionMachine {
         self.settle(now, effects);
     }
 
-    /// [`ExecutionInput::Venue`], of all that a venue says at one instant; it stays with the caller.
+    /// [`ExecutionInput::Venue`], of all that a venue says at one instant. The events stay where
+    /// they are; what they hold may be taken out of them.
     pub fn hear<'a>(
         &mut self,
         now: Timestamp,
-        events: impl Iterator<Item = &'a VenueEvent>,
+        events: impl Iterator<Item = &'a mut VenueEvent>,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         for event in events {
@@ -303,6 +304,7 @@ impl ExecutionMachine {
 
     /// Writes an order event down and tells risk. Nobody waits for the disk: what is lost in a
     /// crash, reconcile finds again at the venue.
+    #[inline]
     pub(super) fn tell(
         &mut self,
         now: Timestamp,
@@ -460,13 +462,14 @@ impl ExecutionMachine {
     fn forget_old(&mut self) {
         while self.finished.len() > self.policy.final_orders_kept {
             let Some(id) = self.finished.pop_front() else { break };
-            let Some(order) = self.orders.remove(&id) else { continue };
+            let Some(order) = self.orders.get(&id) else { continue };
             if let Some(venue_order) = order.venue_order {
                 self.by_venue_id.remove(order.new.instrument, venue_order);
             }
             if let Some(at) = order.listed_at {
                 self.deadlines.remove(&(at, id));
             }
+            self.orders.remove(&id);
         }
     }
 }

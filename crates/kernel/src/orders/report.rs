@@ -12,7 +12,7 @@ impl ExecutionMachine {
     pub(super) fn on_venue(
         &mut self,
         now: Timestamp,
-        event: &VenueEvent,
+        event: &mut VenueEvent,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         match event {
@@ -66,12 +66,12 @@ impl ExecutionMachine {
     fn on_account(
         &mut self,
         now: Timestamp,
-        event: &VenueEvent,
+        event: &mut VenueEvent,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         match event {
             VenueEvent::BalancesChanged { balances, event_at } => {
-                let (balances, event_at) = (balances.clone(), *event_at);
+                let (balances, event_at) = (std::mem::take(balances), *event_at);
                 let complete = false;
                 effects.push(ExecutionEffect::BalancesRead { balances, complete, event_at });
             }
@@ -86,7 +86,7 @@ impl ExecutionMachine {
                 effects.push(ExecutionEffect::BalanceMoved { asset, delta });
             }
             VenueEvent::AccountRead { balances, event_at } => {
-                let (balances, event_at) = (balances.clone(), *event_at);
+                let (balances, event_at) = (std::mem::take(balances), *event_at);
                 if let Some(expected) = &mut self.balances {
                     expected.on_read(&balances, &self.instruments, event_at);
                 }

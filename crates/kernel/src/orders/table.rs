@@ -109,14 +109,14 @@ impl OrderTable {
         self.numbers[group].places.insert(id.number, place).is_none()
     }
 
-    pub fn remove(&mut self, id: &OrderId) -> Option<Order> {
-        let group = self.group(*id).ok()?;
-        let place = self.numbers[group].places.remove(&id.number)?;
+    pub fn remove(&mut self, id: &OrderId) {
+        let Ok(group) = self.group(*id) else { return };
+        let Some(place) = self.numbers[group].places.remove(&id.number) else { return };
         if self.numbers[group].places.len() == 0 {
             self.numbers.remove(group);
         }
         self.free.push(place);
-        self.slots[place].take()
+        self.slots[place] = None;
     }
 
     /// In the order of their ids.

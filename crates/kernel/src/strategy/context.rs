@@ -5,7 +5,8 @@ use model::{
     Price, Quantity, Quote, Side, Timestamp, Trade,
 };
 
-use super::host::{HostSetup, Stage};
+use super::host::Stage;
+use super::messages::HostSetup;
 use super::timers::Timers;
 use super::view::{OpenOrder, StrategyView};
 use crate::messages::Intent;
@@ -109,6 +110,7 @@ impl Context<'_> {
 
     /// Whether nothing that could be sold is left at the last price. Dust counts as flat.
     #[must_use]
+    #[inline]
     pub fn is_flat(&self, id: InstrumentId) -> bool {
         !self.is_enough(id, self.view.quantity(id))
     }
@@ -116,11 +118,14 @@ impl Context<'_> {
     /// What can be sold now: the position less what open sells may still execute, cut to the
     /// step. Zero when that is dust.
     #[must_use]
+    #[inline]
     pub fn sellable(&self, id: InstrumentId) -> Quantity {
-        let mut free = self.view.quantity(id);
-        if !free.is_positive() {
-            return Quantity::ZERO;
-        }
+        let held = self.view.quantity(id);
+        if held.is_positive() { self.sellable_of(id, held) } else { Quantity::ZERO }
+    }
+
+    fn sellable_of(&self, id: InstrumentId, held: Quantity) -> Quantity {
+        let mut free = held;
         for open in self.open_orders_on(id, Side::Sell) {
             // Of a sell by quote amount only the venue knows how much it takes: all, for now.
             let Some(remaining) = open.remaining() else { return Quantity::ZERO };
@@ -130,9 +135,14 @@ impl Context<'_> {
         if self.is_enough(id, free) { free } else { Quantity::ZERO }
     }
 
+    #[inline]
     fn is_enough(&self, id: InstrumentId, quantity: Quantity) -> bool {
+        quantity.is_positive() && self.is_sellable_now(id, quantity)
+    }
+
+    fn is_sellable_now(&self, id: InstrumentId, quantity: Quantity) -> bool {
         let sells_at = |price| self.instrument(id).is_sellable(price, quantity);
-        quantity.is_positive() && self.last_price(id).is_none_or(sells_at)
+        self.last_price(id).is_none_or(sells_at)
     }
 
     /// Its orders that are not final, oldest first.

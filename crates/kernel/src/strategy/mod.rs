@@ -2,6 +2,7 @@
 
 mod context;
 mod host;
+mod messages;
 mod open_orders;
 mod registry;
 mod splice;
@@ -10,7 +11,8 @@ mod vacant;
 mod view;
 
 pub use context::{Context, Indicator};
-pub use host::{HostError, HostInput, HostOutput, HostSetup, StrategyHost};
+pub use host::StrategyHost;
+pub use messages::{HostError, HostInput, HostOutput, HostSetup};
 pub use registry::{BuildStrategy, SetupError, StrategyEntry, StrategyFactory, StrategySetup};
 pub use splice::HistoryGap;
 pub use vacant::Vacant;

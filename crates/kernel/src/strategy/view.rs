@@ -152,6 +152,7 @@ impl StrategyView {
         self.markets.get(usize::from(id.0))
     }
 
+    #[inline]
     pub(super) fn market_mut(&mut self, id: InstrumentId) -> &mut MarketView {
         let index = usize::from(id.0);
         if index >= self.markets.len() {

@@ -151,6 +151,7 @@ impl RunPlan {
         });
         let dearest = self.fees.iter().map(|fees| fees.maker.max(fees.taker)).max();
         RiskConfig {
+            explains_approvals: false,
             limits: self.limits.clone(),
             strategies: strategies.collect(),
             fee_rate: dearest.unwrap_or_default().max(Decimal::ZERO),

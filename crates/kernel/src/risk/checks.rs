@@ -39,19 +39,20 @@ impl From<RiskCheck> for Row {
     }
 }
 
-/// Collects what the rules compare.
+/// Collects what the rules compare, where somebody wants to know.
 #[derive(Debug)]
 pub struct Checks {
     rule: &'static str,
-    passed: Vec<RiskCheck>,
+    /// `None` where nobody does.
+    passed: Option<Vec<RiskCheck>>,
 }
 
 impl Checks {
     /// What most orders pass; together less than a kilobyte, up to which allocating is cheap.
     const USUAL: usize = 12;
 
-    pub(super) fn new() -> Self {
-        Self { rule: "", passed: Vec::with_capacity(Self::USUAL) }
+    pub(super) fn new(are_wanted: bool) -> Self {
+        Self { rule: "", passed: are_wanted.then(|| Vec::with_capacity(Self::USUAL)) }
     }
 
     /// What follows is the comparisons of this rule.
@@ -61,11 +62,12 @@ impl Checks {
 
     /// Notes a comparison that came out well.
     pub(super) fn note(&mut self, scope: &'static str, limit: Value, actual: Value) {
+        let Some(passed) = &mut self.passed else { return };
         let (rule, scope) = (Cow::Borrowed(self.rule), Cow::Borrowed(scope));
-        self.passed.push(RiskCheck { rule, scope, limit, actual });
+        passed.push(RiskCheck { rule, scope, limit, actual });
     }
 
     pub(super) fn into_passed(self) -> Vec<RiskCheck> {
-        self.passed
+        self.passed.unwrap_or_default()
     }
 }

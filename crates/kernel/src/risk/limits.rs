@@ -68,6 +68,9 @@ pub struct RiskConfig {
     pub sample_every: Duration,
     /// How long after the start losses are not judged while a held position has no price yet.
     pub mark_grace: Duration,
+    /// Whether an approval says what every rule compared. `false` only where no intent is written
+    /// down, as in a backtest.
+    pub explains_approvals: bool,
     /// A mistake, in tests of the tests.
     pub mutation: Option<Mutation>,
 }
@@ -86,6 +89,7 @@ impl RiskConfig {
             on_drawdown: TradingState::Halted,
             sample_every: Duration::from_secs(60),
             mark_grace: Duration::from_secs(60),
+            explains_approvals: true,
             mutation: None,
         }
     }

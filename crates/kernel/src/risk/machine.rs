@@ -202,7 +202,7 @@ impl RiskMachine {
     }
 
     /// [`RiskInput::Market`], of which a backtest has millions.
-    #[inline]
+    #[inline(always)]
     pub fn observe(
         &mut self,
         now: Timestamp,
@@ -220,6 +220,7 @@ impl RiskMachine {
         }
     }
 
+    #[inline(never)]
     fn on_equity_moved(
         &mut self,
         now: Timestamp,
@@ -227,11 +228,15 @@ impl RiskMachine {
         effects: &mut Vec<RiskEffect>,
     ) {
         if self.portfolio.has_valued_fees() {
-            let valued = self.portfolio.take_valued_fees();
-            let told = valued.into_iter();
-            effects.extend(told.map(|(key, in_quote)| RiskEffect::FeeValued { key, in_quote }));
+            self.tell_valued_fees(effects);
         }
         self.judge_losses(now, moved, effects);
+    }
+
+    #[cold]
+    fn tell_valued_fees(&mut self, effects: &mut Vec<RiskEffect>) {
+        let told = self.portfolio.take_valued_fees().into_iter();
+        effects.extend(told.map(|(key, in_quote)| RiskEffect::FeeValued { key, in_quote }));
     }
 
     fn quarantine(&mut self, strategy: StrategyId, effects: &mut Vec<RiskEffect>) {
@@ -337,7 +342,7 @@ impl RiskMachine {
             is_execution_live: self.is_execution_live,
             is_quarantined: book.is_quarantined,
         };
-        let checks = rules::check_all(&view, &world)?;
+        let checks = rules::check_all(&view, &world, self.config.explains_approvals)?;
         Ok(Judged { new, price, checks })
     }
 

@@ -117,6 +117,7 @@ impl RiskMachine {
     }
 
     /// Equity moved: the peaks follow what rose, and limits that what fell has passed trip.
+    #[inline]
     pub(super) fn judge_losses(
         &mut self,
         now: Timestamp,

@@ -70,12 +70,13 @@ pub static RULES: &[&dyn RiskRule] = &[
     &order_rate::OrderRateRule,
 ];
 
-/// Asks every rule, and tells what they compared.
+/// Asks every rule, and tells what they compared if that is wanted.
 pub(super) fn check_all(
     order: &OrderRequestView<'_>,
     world: &RiskView<'_>,
+    are_checks_wanted: bool,
 ) -> Result<Vec<RiskCheck>, DenialReason> {
-    let mut passed = Checks::new();
+    let mut passed = Checks::new(are_checks_wanted);
     for rule in RULES {
         passed.begin(rule.name());
         if let Err(mut reason) = rule.check(order, world, &mut passed) {

@@ -42,6 +42,11 @@ impl Amount {
     #[must_use]
     pub fn from_units(units: i128, scale: u32) -> Self {
         let (mut units, mut scale) = trimmed(units, scale);
+        if let Ok(short) = i64::try_from(units)
+            && scale <= Decimal::MAX_SCALE
+        {
+            return Self(Decimal::new(short, scale));
+        }
         loop {
             if let Ok(exact) = Decimal::try_from_i128_with_scale(units, scale) {
                 return Self(exact);
@@ -75,6 +80,9 @@ impl Amount {
     pub fn notional(price: Price, quantity: Quantity) -> Result<Self, AmountError> {
         let product = i128::from(price.units()) * i128::from(quantity.units());
         let (units, scale) = trimmed(product, 16);
+        if let Ok(short) = i64::try_from(units) {
+            return Ok(Self(Decimal::new(short, scale)));
+        }
         if let Ok(exact) = Decimal::try_from_i128_with_scale(units, scale) {
             return Ok(Self(exact));
         }
@@ -89,13 +97,8 @@ impl Amount {
     ///
     /// # Errors
     /// [`AmountError::OutOfRange`].
+    #[inline]
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {
-        if self.is_zero() {
-            return Ok(other);
-        }
-        if other.is_zero() {
-            return Ok(self);
-        }
         match short_sum(self.0, other.0) {
             Some(sum) => Ok(Self(sum)),
             None => self.long_sum(other),
@@ -104,6 +107,12 @@ impl Amount {
 
     #[inline(never)]
     fn long_sum(self, other: Self) -> Result<Self, AmountError> {
+        if self.is_zero() {
+            return Ok(other);
+        }
+        if other.is_zero() {
+            return Ok(self);
+        }
         self.0.checked_add(other.0).map(Self).ok_or(AmountError::OutOfRange)
     }
 
@@ -132,18 +141,21 @@ impl Amount {
 
     /// Whether the amount is below zero.
     #[must_use]
+    #[inline]
     pub fn is_negative(self) -> bool {
         self.0.is_sign_negative() && !self.0.is_zero()
     }
 
     /// Whether the amount is zero.
     #[must_use]
+    #[inline]
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
     /// Whether the amount is above zero.
     #[must_use]
+    #[inline]
     pub fn is_positive(self) -> bool {
         self.0.is_sign_positive() && !self.0.is_zero()
     }
@@ -151,21 +163,30 @@ impl Amount {
 
 /// The sum, as a decimal's own addition gives it, where machine words hold all of it: nearly always
 /// in an account's books, which are moved some twenty times with every order. `None` where they do
-/// not. Neither is zero, whose scale would count for nothing.
+/// not. A zero leaves the other as it is: its own scale counts for nothing.
 #[inline]
 fn short_sum(left: Decimal, right: Decimal) -> Option<Decimal> {
     const POWERS: [i64; 9] =
         [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
     let (first, first_scale) = short(left)?;
     let (second, second_scale) = short(right)?;
-    let power = *POWERS.get(first_scale.abs_diff(second_scale) as usize)?;
-    let (sum, scale) = if first_scale < second_scale {
-        (first.checked_mul(power)?.checked_add(second)?, second_scale)
+    if first == 0 {
+        return Some(right);
+    }
+    if second == 0 {
+        return Some(left);
+    }
+    let (sum, scale) = if first_scale == second_scale {
+        (first.checked_add(second)?, first_scale)
     } else {
-        (second.checked_mul(power)?.checked_add(first)?, first_scale)
+        let power = *POWERS.get(first_scale.abs_diff(second_scale) as usize)?;
+        if first_scale < second_scale {
+            (first.checked_mul(power)?.checked_add(second)?, second_scale)
+        } else {
+            (second.checked_mul(power)?.checked_add(first)?, first_scale)
+        }
     };
-    let magnitude = sum.unsigned_abs();
-    Some(Decimal::from_parts(magnitude as u32, (magnitude >> 32) as u32, 0, sum < 0, scale))
+    Some(Decimal::new(sum, scale))
 }
 
 /// A decimal as a count of units and their scale, if 64 bits hold it.
@@ -253,6 +274,7 @@ impl Add for Amount {
 impl Sub for Amount {
     type Output = Self;
     /// Panics past 28 digits: amounts that an account can hold never reach it.
+    #[inline]
     fn sub(self, other: Self) -> Self {
         self + (-other)
     }
@@ -260,6 +282,7 @@ impl Sub for Amount {
 
 impl Neg for Amount {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         // Nothing has no sign.
         if self.0.is_zero() { Self(Decimal::ZERO) } else { Self(-self.0) }
@@ -267,12 +290,14 @@ impl Neg for Amount {
 }
 
 impl AddAssign for Amount {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
 }
 
 impl SubAssign for Amount {
+    #[inline]
     fn sub_assign(&mut self, other: Self) {
         *self = *self - other;
     }
@@ -354,7 +379,8 @@ mod tests {
         let mut short = 0_usize;
         for left in &numbers {
             for right in &numbers {
-                short += usize::from(short_sum(*left, *right).is_some());
+                let is_moved = !left.is_zero() && !right.is_zero();
+                short += usize::from(is_moved && short_sum(*left, *right).is_some());
                 let parts = |sum: Decimal| (sum.mantissa(), sum.scale(), sum.is_sign_negative());
                 let sum = Amount(*left).checked_add(Amount(*right)).ok();
                 let expected = left.checked_add(*right);

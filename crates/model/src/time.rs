@@ -14,6 +14,7 @@ pub struct Timestamp(i64);
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// Saturates, in 64 bits: instants are added to all the time.
+#[inline]
 fn nanos(duration: Duration) -> i64 {
     let secs = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     secs.saturating_mul(1_000_000_000).saturating_add(i64::from(duration.subsec_nanos()))

@@ -130,17 +130,23 @@ impl EmaCross {
         let is_free = context.is_ready()
             && self.cooldown.is_over(context.now())
             && context.open_orders(id).next().is_none();
-        if !is_free {
-            return;
+        if is_free && fast > slow && context.is_flat(id) {
+            self.buy(context, price);
+        } else if is_free && fast < slow {
+            self.sell_all(context);
         }
-        if fast > slow && context.is_flat(id) {
-            let quantity = self.size.quantity_at(price);
-            context.submit(NewOrder::market(id, Side::Buy, quantity));
-        } else if fast < slow {
-            let held = context.sellable(id);
-            if held.is_positive() {
-                context.submit(NewOrder::market(id, Side::Sell, held));
-            }
+    }
+
+    #[inline(never)]
+    fn buy(&self, context: &mut Context<'_>, price: Price) {
+        let quantity = self.size.quantity_at(price);
+        context.submit(NewOrder::market(self.instrument, Side::Buy, quantity));
+    }
+
+    fn sell_all(&self, context: &mut Context<'_>) {
+        let held = context.sellable(self.instrument);
+        if held.is_positive() {
+            context.submit(NewOrder::market(self.instrument, Side::Sell, held));
         }
     }
 }

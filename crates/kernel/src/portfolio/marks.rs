@@ -122,7 +122,7 @@ impl Marks {
     }
 
     /// Takes note of an event; tells whether it moved the mark.
-    #[inline]
+    #[inline(always)]
     pub(super) fn observe(&mut self, event: &MarketEvent) -> Option<MarkChange> {
         let prices = &mut self.0[usize::from(event.instrument().0)];
         prices.received_at = Some(event.received_at());
@@ -185,7 +185,12 @@ impl Marks {
 
     /// An amount turned over along a route at the marks of now.
     #[must_use]
+    #[inline]
     pub fn along(&self, route: Route, amount: Value) -> Option<Value> {
+        if route == Route::Same { Some(amount) } else { self.turned_over(route, amount) }
+    }
+
+    fn turned_over(&self, route: Route, amount: Value) -> Option<Value> {
         match route {
             Route::Same => Some(amount),
             Route::Times(id) => Some(amount.times_price(self.mark(id)?)),

@@ -285,6 +285,16 @@ impl Reservations {
         Some(self.0.swap_remove(index))
     }
 
+    /// The same, where nobody needs it any more: it is mostly the last one, and not moved.
+    pub(super) fn forget(&mut self, order: OrderId) {
+        let Some(index) = self.0.iter().position(|reserved| reserved.order == order) else {
+            return;
+        };
+        let last = self.0.len() - 1;
+        self.0.swap(index, last);
+        self.0.truncate(last);
+    }
+
     /// What is reserved of an asset by all open and unknown orders.
     #[must_use]
     pub fn reserved(&self, asset: Asset) -> Value {

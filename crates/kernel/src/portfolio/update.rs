@@ -77,13 +77,13 @@ impl EquityMove {
 
 impl Portfolio {
     /// Takes note of a market event. Tells how equity moved.
-    #[inline]
+    #[inline(always)]
     pub fn on_market(&mut self, event: &MarketEvent) -> EquityMove {
         let Some(change) = self.marks.observe(event) else { return EquityMove::default() };
         self.on_mark(event.instrument(), change)
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_mark(&mut self, instrument: InstrumentId, change: MarkChange) -> EquityMove {
         let held = &self.held[usize::from(instrument.0)];
         let MarkChange { before: Some(before), after } = change else {
@@ -93,13 +93,15 @@ impl Portfolio {
             self.revalue();
             return EquityMove::UNKNOWN;
         }
+        // Both are above zero: what lies between them is a price, and its worth exact.
+        let step = Price::from_units(after.units() - before.units());
         let mut moved = EquityMove::default();
         for holding in &held.holdings {
             let quantity = holding.position.quantity();
             if quantity.is_zero() {
                 continue;
             }
-            let delta = Value::notional(after, quantity) - Value::notional(before, quantity);
+            let delta = Value::notional(step, quantity);
             self.slots[holding.slot].equity.holdings += delta;
             self.account.holdings += delta;
             moved.rose |= delta.is_positive();
@@ -107,13 +109,14 @@ impl Portfolio {
         }
         let external = held.external_long();
         if external.is_positive() {
-            self.external += Value::notional(after, external) - Value::notional(before, external);
+            self.external += Value::notional(step, external);
         }
         // What has no price yet keeps losses from being judged for a while, not what moved then.
         if moved.is_any() && self.unmarked > 0 { EquityMove::UNKNOWN } else { moved }
     }
 
     /// The first price of an instrument: its orders and holdings can be valued from now on.
+    #[cold]
     fn on_first_mark(&mut self, instrument: InstrumentId) -> EquityMove {
         let mark = self.marks.mark(instrument);
         let margins = self.margins;
@@ -432,7 +435,7 @@ impl Portfolio {
 
     /// An order that is final reserves nothing.
     pub(crate) fn release(&mut self, order: OrderId) {
-        self.reservations.remove(order);
+        self.reservations.forget(order);
         self.absent.retain(|absent| absent.order != order);
     }
 

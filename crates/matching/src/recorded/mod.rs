@@ -162,9 +162,13 @@ impl Recorded {
 
     /// Half a spread and slippage worse than a price, without end.
     fn beyond(&self, side: Side, last: Price) -> Option<Level> {
-        let cost = i128::from(last.units()) * self.taker_cost / 1_000_000_000_000;
-        let units = i128::from(last.units()) - cost * i128::from(side.sign());
-        let price = Price::from_units(i64::try_from(units).ok()?);
+        let price = if self.taker_cost == 0 {
+            last
+        } else {
+            let cost = i128::from(last.units()) * self.taker_cost / 1_000_000_000_000;
+            let units = i128::from(last.units()) - cost * i128::from(side.sign());
+            Price::from_units(i64::try_from(units).ok()?)
+        };
         // Rounded against the taker.
         let price = match side {
             Side::Sell => price.ceil_to(self.tick),
@@ -611,7 +615,7 @@ impl Matcher<Recorded> {
     /// orders that it reaches to [`Self::fire_next`]: for a caller whose orders depend on each
     /// other, and who must take back one before another fires. A bar must be taken point by point
     /// of its [`Self::walk`].
-    #[inline]
+    #[inline(always)]
     pub fn pass(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         self.desk.now = now;
         if let MarketEvent::Trade(trade) = event
@@ -629,6 +633,7 @@ impl Matcher<Recorded> {
         }
     }
 
+    #[inline(never)]
     fn meet_market(&mut self, now: Timestamp, event: &MarketEvent, out: &mut Vec<MatchEvent>) {
         if !self.liquidity.own.is_idle() {
             self.liquidity.own.advance(now);

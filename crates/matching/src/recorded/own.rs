@@ -79,6 +79,7 @@ impl OwnOrders {
     }
 
     /// Nothing of ours is on the market.
+    #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.resting.is_empty() && self.trades.is_empty()
     }

@@ -109,8 +109,13 @@ impl Way {
     }
 
     /// When what is sent now arrives.
+    #[inline]
     pub(super) fn arrival(&mut self, now: Timestamp) -> Timestamp {
         let takes = match &self.takes {
+            Takes::Always(Duration::ZERO) => {
+                self.last = self.last.max(now);
+                return self.last;
+            }
             Takes::Always(takes) => *takes,
             Takes::Between(least, most) => {
                 Duration::from_micros(self.random.random_range(*least..=*most))

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use kernel::venue::{Balance, Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::Moment;
 use model::{
-    Amount, Asset, ClientOrderId, Fill, FillKey, Instrument, InstrumentId, Instruments, Liquidity,
-    MarketEvent, NewOrder, OrderKind, OrderQuantity, OrderStatus, Quantity, RejectReason, Side,
-    Timestamp, VenueOrderId,
+    Amount, Asset, Bar, ClientOrderId, Fill, FillKey, Instrument, InstrumentId, Instruments,
+    Liquidity, MarketEvent, NewOrder, OrderKind, OrderQuantity, OrderStatus, Quantity,
+    RejectReason, Side, Timestamp, VenueOrderId,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -302,7 +302,11 @@ impl LocalVenue {
     }
 
     fn deliver(&mut self, now: Timestamp, effects: &mut Vec<VenueEffect>) {
-        effects.append(&mut self.arrived);
+        if effects.is_empty() {
+            std::mem::swap(effects, &mut self.arrived);
+        } else {
+            effects.append(&mut self.arrived);
+        }
         while self.answers.front().is_some_and(|(at, _)| *at <= now)
             && let Some((_, event)) = self.answers.pop_front()
         {
@@ -601,22 +605,12 @@ impl LocalVenue {
         });
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) {
         let instrument = event.instrument();
         let place = usize::from(instrument.0);
         if let MarketEvent::Bar(bar) = event {
-            // The points of a bar are no takers' trades.
-            self.release();
-            for point in self.markets[place].walk(bar) {
-                let point = MarketEvent::Trade(point);
-                self.markets[place].pass(now, &point, &mut self.matched);
-                if !self.matched.is_empty() {
-                    self.book_matched(now, instrument);
-                }
-                self.fire_all(now, instrument);
-            }
-            return;
+            return self.walk(now, bar);
         }
         self.markets[place].pass(now, event, &mut self.matched);
         if !self.matched.is_empty() {
@@ -627,14 +621,33 @@ impl LocalVenue {
         }
     }
 
-    /// What one thing does to orders is booked before the next: of a pair only one leg may begin,
-    /// and what a fill spends is gone for the next.
+    #[inline(never)]
+    fn walk(&mut self, now: Timestamp, bar: &Bar) {
+        let place = usize::from(bar.instrument.0);
+        // The points of a bar are no takers' trades.
+        self.release();
+        for point in self.markets[place].walk(bar) {
+            let point = MarketEvent::Trade(point);
+            self.markets[place].pass(now, &point, &mut self.matched);
+            if !self.matched.is_empty() {
+                self.book_matched(now, bar.instrument);
+            }
+            self.fire_all(now, bar.instrument);
+        }
+    }
+
     #[inline]
     fn fire_all(&mut self, now: Timestamp, instrument: InstrumentId) {
-        let place = usize::from(instrument.0);
-        if self.markets[place].open_orders() == 0 {
-            return;
+        if self.markets[usize::from(instrument.0)].open_orders() > 0 {
+            self.fire_each(now, instrument);
         }
+    }
+
+    /// What one thing does to orders is booked before the next: of a pair only one leg may begin,
+    /// and what a fill spends is gone for the next.
+    #[inline(never)]
+    fn fire_each(&mut self, now: Timestamp, instrument: InstrumentId) {
+        let place = usize::from(instrument.0);
         while self.markets[place].fire_next(now, &mut self.matched) {
             self.release();
             self.book_matched(now, instrument);
@@ -715,7 +728,7 @@ impl Venue for LocalVenue {
         self.deliver(now, effects);
     }
 
-    #[inline]
+    #[inline(always)]
     fn observe(&mut self, now: Moment, event: &MarketEvent, effects: &mut Vec<VenueEffect>) {
         if self.commands.is_empty() && self.answers.is_empty() && self.swept.is_none() {
             self.on_market(now.venue, event);

@@ -103,6 +103,17 @@ impl Desk {
         }
     }
 
+    /// What is left of an order is another quantity from now on.
+    pub(crate) fn resize(&mut self, slot: Slot, remaining: Quantity) {
+        let order = self.orders.get_mut(slot);
+        let change = i128::from(remaining.units()) - i128::from(order.remaining().units());
+        order.quantity = order.filled + order.prevented + remaining;
+        let (owner, side) = (order.owner, order.side);
+        if owner != Owner::BACKGROUND && side == Side::Buy {
+            self.counts_of(slot).buying += change;
+        }
+    }
+
     /// Takes a part of an order's remainder away that self-trade prevention cost it.
     pub(crate) fn prevent(&mut self, slot: Slot, quantity: Quantity) -> PreventedParty {
         let order = self.orders.get_mut(slot);

@@ -64,6 +64,10 @@ pub trait Liquidity {
     /// Changes what a taker that buys without a limit may spend while it waits.
     fn set_budget(&mut self, _taker: Slot, _budget: Amount) {}
 
+    /// A taker that has just begun to wait is to spend or receive an amount of quote, in units of
+    /// 10⁻¹⁶, with what it has got already.
+    fn set_quote(&mut self, _taker: Slot, _units: i128, _desk: &Desk) {}
+
     /// Puts the remainder of a limit order at the end of its level's queue.
     fn rest(&mut self, order: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>);
 

@@ -164,7 +164,18 @@ impl<L: Liquidity> Matcher<L> {
         let slot = self.accept(submission, quantity, out);
         if self.desk.orders.get(slot).stage == Stage::Working {
             self.work(slot, out);
+            if let OrderQuantity::Quote(amount) = submission.order.quantity {
+                self.keep_to_quote(submission, amount);
+            }
             self.observe(out);
+        }
+    }
+
+    /// What is left of an order by quote amount is an amount: how much base that is depends on the
+    /// prices to come.
+    fn keep_to_quote(&mut self, submission: &Submission, amount: Amount) {
+        if let Some(slot) = self.desk.slot(submission.key) {
+            self.liquidity.set_quote(slot, units_of(amount), &self.desk);
         }
     }
 

@@ -39,7 +39,7 @@ use crate::liquidity::{is_within, units_of};
 use crate::{Desk, Liquidity, MatchEvent, Matcher, Slot};
 use own::OwnOrders;
 use queue::Queue;
-use takers::{Takers, WHOLE};
+use takers::{Takers, WHOLE, whole_step};
 use walk::Walk;
 
 /// A resting order of ours.
@@ -258,6 +258,18 @@ impl Liquidity for Recorded {
 
     fn set_budget(&mut self, taker: Slot, budget: Amount) {
         self.takers.set_budget(taker, units_of(budget));
+    }
+
+    fn set_quote(&mut self, taker: Slot, units: i128, desk: &Desk) {
+        let order = desk.orders.get(taker);
+        let most = match order.side {
+            Side::Buy => Quantity::MAX,
+            Side::Sell => order.remaining(),
+        };
+        if let Some(level) = self.best(order.side.opposite()) {
+            let had = i128::from(level.price.units()) * i128::from(order.filled.units());
+            self.takers.set_quote(taker, units - had, most);
+        }
     }
 
     fn rest(&mut self, slot: Slot, desk: &mut Desk, _out: &mut Vec<MatchEvent>) {
@@ -538,7 +550,9 @@ impl Recorded {
                 fills.push((*key, quantity));
             }
         }
-        self.share[side as usize] = share;
+        // What nobody could take who was reached is no share of a trade that reaches others: only
+        // fractions of a step are kept.
+        self.share[side as usize] = share % whole_step(step);
         for (key, quantity) in fills {
             self.fill(side, key, quantity, desk, out);
         }

@@ -10,6 +10,11 @@ use crate::{Desk, ExpiryReason, Liquidity, MatchEvent, Slot};
 /// Shares count in units of 10⁻⁸ of a unit: small trades add up.
 pub(super) const WHOLE: i128 = 100_000_000;
 
+/// What a step of quantity is in them.
+pub(super) fn whole_step(step: Quantity) -> i128 {
+    i128::from(step.units().max(1)) * WHOLE
+}
+
 /// One that waits.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
@@ -19,6 +24,38 @@ struct Waiting {
     worst: Option<Price>,
     /// What a buy without a limit may spend, in units of 10⁻¹⁶.
     budget: Option<i128>,
+    /// Of an order by quote amount.
+    quote: Option<QuoteLeft>,
+}
+
+/// What an order by quote amount is still to spend or receive.
+#[derive(Clone, Copy, Debug)]
+struct QuoteLeft {
+    /// In units of 10⁻¹⁶.
+    units: i128,
+    /// So much base at most: of a sell no more was set aside.
+    most: Quantity,
+}
+
+impl QuoteLeft {
+    /// How much base that is at a price.
+    fn at(self, price: Price, step: Quantity) -> Quantity {
+        affordable(self.units, price, step).min(self.most)
+    }
+}
+
+impl Waiting {
+    /// So much was executed.
+    fn count(&mut self, price: Price, quantity: Quantity) {
+        let units = i128::from(price.units()) * i128::from(quantity.units());
+        if let Some(budget) = &mut self.budget {
+            *budget -= units;
+        }
+        if let Some(left) = &mut self.quote {
+            left.units -= units;
+            left.most -= quantity;
+        }
+    }
 }
 
 /// What the newest trade offers them, and those that wait for more. Bounded as the open orders are.
@@ -58,11 +95,7 @@ impl Takers {
     /// A trade takes the place of the one before. Who waits keeps the fraction of a step.
     #[inline]
     pub(super) fn see(&mut self, quantity: Quantity) {
-        self.left = if self.waiting.is_empty() {
-            0
-        } else {
-            self.settle().min(i128::from(self.step.units().max(1)) * WHOLE)
-        };
+        self.left = if self.waiting.is_empty() { 0 } else { self.settle() % whole_step(self.step) };
         self.traded = quantity;
     }
 
@@ -103,7 +136,14 @@ impl Takers {
     }
 
     pub(super) fn add(&mut self, slot: Slot, limit: Option<Price>, worst: Option<Price>) {
-        self.waiting.push(Waiting { slot, limit, worst, budget: None });
+        self.waiting.push(Waiting { slot, limit, worst, budget: None, quote: None });
+    }
+
+    pub(super) fn set_quote(&mut self, slot: Slot, units: i128, most: Quantity) {
+        let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
+        if let Some(waiting) = waiting {
+            waiting.quote = Some(QuoteLeft { units, most });
+        }
     }
 
     pub(super) fn set_budget(&mut self, slot: Slot, budget: i128) {
@@ -164,8 +204,7 @@ impl Recorded {
         desk: &mut Desk,
         out: &mut Vec<MatchEvent>,
     ) -> bool {
-        let order = desk.orders.get(one.slot);
-        let (side, remaining) = (order.side, order.remaining());
+        let side = desk.orders.get(one.slot).side;
         let Some(level) = self.best(side.opposite()) else { return true };
         let before = one.worst.filter(|_| self.walk.is_under_way());
         let price = before.map_or(level.price, |worst| worse(side, worst, level.price));
@@ -174,21 +213,25 @@ impl Recorded {
             self.rest(one.slot, desk, out);
             return false;
         }
+        let step = self.takers.step;
+        if let Some(left) = one.quote {
+            desk.resize(one.slot, left.at(price, step));
+        }
+        let remaining = desk.orders.get(one.slot).remaining();
         let wanted = remaining.min(self.takers.offered());
-        let can_pay = |budget| affordable(budget, price, self.takers.step).min(wanted);
+        let can_pay = |budget| affordable(budget, price, step).min(wanted);
         let quantity = one.budget.map_or(wanted, can_pay);
         if quantity.is_positive() {
             self.takers.take(quantity);
-            one.budget = one
-                .budget
-                .map(|budget| budget - i128::from(price.units()) * i128::from(quantity.units()));
+            one.count(price, quantity);
             desk.execute(None, Some(one.slot), price, quantity, side, out);
+            if quantity == remaining {
+                desk.close(one.slot);
+                return false;
+            }
         }
-        if quantity == remaining {
-            desk.close(one.slot);
-            return false;
-        }
-        if quantity < wanted {
+        // Too little money for a step, or too little left of the amount.
+        if quantity < wanted || remaining.is_zero() {
             desk.expire(one.slot, ExpiryReason::ExchangeCanceled, out);
             return false;
         }
@@ -197,14 +240,15 @@ impl Recorded {
 
     /// Levels have come: they are what takers meet now.
     pub(super) fn send_takers_to_levels(&mut self, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        for Waiting { slot, limit, budget, .. } in std::mem::take(&mut self.takers.waiting) {
-            let order = desk.orders.get(slot);
-            let (side, remaining) = (order.side, order.remaining());
+        for Waiting { slot, limit, budget, quote, .. } in std::mem::take(&mut self.takers.waiting) {
+            let side = desk.orders.get(slot).side;
             let step = self.takers.step;
-            let can_pay = budget.map(|units| {
-                preview(self, side, limit, Want::Quote { units, step }).quantity.min(remaining)
-            });
-            let wanted = can_pay.unwrap_or(remaining);
+            let of = |units| preview(self, side, limit, Want::Quote { units, step }).quantity;
+            if let Some(left) = quote {
+                desk.resize(slot, of(left.units).min(left.most));
+            }
+            let remaining = desk.orders.get(slot).remaining();
+            let wanted = budget.map_or(remaining, |units| of(units).min(remaining));
             self.take(slot, wanted, limit, desk, out);
             if desk.orders.get(slot).remaining().is_zero() {
                 desk.close(slot);

@@ -374,6 +374,54 @@ fn a_taker_gets_its_share_and_waits_for_the_rest() {
 }
 
 #[test]
+fn an_amount_of_quote_is_spent_and_no_more() {
+    // How much base is left of it goes by the price.
+    check(
+        plain(),
+        "trade buy 1 @ 100
+         buy quote 50 market => 1(0.4 left) took 0.1 @ 100.00 from market
+         trade buy 1 @ 200 => 1(0.1 left) took 0.1 @ 200.00 from market
+         trade buy 1 @ 50 => 1(0.3 left) took 0.1 @ 50.00 from market
+         trade buy 9 @ 60 => 1(0 left) took 0.25 @ 60.00 from market",
+    );
+    // Less is left than the next step costs.
+    check(
+        plain(),
+        "trade buy 0.5 @ 100
+         buy quote 5.1 market => 1(0.001 left) took 0.05 @ 100.00 from market
+         trade buy 1 @ 200 => 1 expired EXCHANGE_CANCELED",
+    );
+    // A sell gets less when prices fall, and needs less when they rise.
+    check(
+        plain(),
+        "trade buy 1 @ 100
+         sell quote 50 market => 1(0.4 left) took 0.1 @ 100.00 from market
+         trade buy 1 @ 50 => 1(0.3 left) took 0.1 @ 50.00 from market
+         trade buy 0.5 @ 200 => 1(0.125 left) took 0.05 @ 200.00 from market
+         trade buy 1 @ 100 => 1(0.15 left) took 0.1 @ 100.00 from market
+         trade buy 9 @ 10 => 1(0 left) took 0.15 @ 10.00 from market",
+    );
+    check(
+        plain(),
+        "trade buy 1 @ 100
+         buy quote 50 market => 1(0.4 left) took 0.1 @ 100.00 from market
+         quote 199 9 200 9 => 1(0 left) took 0.2 @ 200.00 from market",
+    );
+}
+
+#[test]
+fn what_one_order_leaves_of_its_share_is_not_kept_for_another() {
+    check(
+        plain(),
+        "trade buy 1 @ 101
+         buy 0.1 @ 100 gtc
+         buy 1 @ 99 gtc
+         trade sell 10 @ 99.5 => market took 0.1 @ 100.00 from 1(0 left)
+         trade sell 1 @ 98 => market took 0.1 @ 99.00 from 2(0.9 left)",
+    );
+}
+
+#[test]
 fn makers_and_takers_share_the_same_tenth() {
     check(
         plain(),

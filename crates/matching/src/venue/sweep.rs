@@ -121,7 +121,7 @@ impl LocalVenue {
             }
         }
         // Nothing more can come of a whole one, and a leg of a pair ends the other at once.
-        let order = self.history.get_mut(number_of(party.key));
+        let order = self.history.get(number_of(party.key));
         let is_leg = order.is_some_and(|order| order.other_leg.is_some());
         if party.remaining.is_zero() || is_leg || self.swept.is_some_and(|sweep| sweep.until <= at)
         {

@@ -31,33 +31,24 @@ const MAX_MANTISSA: u64 = 999_999_999_999_999_999;
 
 /// Decimals of [`ColumnType::Exact`].
 pub const EXACT_SCALE: u32 = 18;
+/// The same as an exponent.
+const EXACT_EXPONENT: i8 = -18;
 /// The largest mantissa of a decimal of 38 digits.
 const MAX_EXACT: u128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
 /// A decimal text as a mantissa of [`EXACT_SCALE`] decimals; `None` if it is none, or does not fit.
 #[must_use]
 pub fn exact(text: &str) -> Option<i128> {
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let (whole, behind) = digits.split_once('.').unwrap_or((digits, ""));
-    let behind = behind.trim_end_matches('0');
-    let missing = EXACT_SCALE.checked_sub(u32::try_from(behind.len()).ok()?)?;
-    let is_number =
-        !whole.is_empty() && [whole, behind].concat().bytes().all(|b| b.is_ascii_digit());
-    let number: i128 = [whole, behind].concat().parse().ok().filter(|_| is_number)?;
-    let mantissa = number.checked_mul(10_i128.checked_pow(missing)?)?;
-    (mantissa.unsigned_abs() <= MAX_EXACT).then_some(sign * mantissa)
+    let mantissa = decimal::wide_mantissa(text, EXACT_EXPONENT).ok()?;
+    (mantissa.unsigned_abs() <= MAX_EXACT).then_some(mantissa)
 }
 
-/// The shortest text of such a mantissa.
-fn exact_text(mantissa: i128) -> String {
-    let one = 10_u128.pow(EXACT_SCALE);
-    let (whole, behind) = (mantissa.unsigned_abs() / one, mantissa.unsigned_abs() % one);
-    let sign = if mantissa < 0 { "-" } else { "" };
-    let behind = format!("{behind:018}");
-    match behind.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        behind => format!("{sign}{whole}.{behind}"),
-    }
+/// A mantissa at another exponent as one of [`EXACT_SCALE`] decimals; `None` if it does not fit.
+#[must_use]
+pub fn exact_of(mantissa: i128, exponent: i8) -> Option<i128> {
+    let shift = u32::try_from(i32::from(exponent) - i32::from(EXACT_EXPONENT)).ok()?;
+    let mantissa = mantissa.checked_mul(10_i128.checked_pow(shift)?)?;
+    (mantissa.unsigned_abs() <= MAX_EXACT).then_some(mantissa)
 }
 
 /// What a column holds.
@@ -484,7 +475,7 @@ fn push_plain(cell: &Cell, column_type: ColumnType, line: &mut String) {
                 if let ColumnType::Decimal(exponent) = column_type { exponent } else { 0 };
             write!(line, "{}", decimal::text(*mantissa, exponent))
         }
-        Cell::Exact(mantissa) => write!(line, "{}", exact_text(*mantissa)),
+        Cell::Exact(mantissa) => line.write_str(&decimal::wide_text(*mantissa, EXACT_EXPONENT)),
         Cell::Instant(at) => push_instant(*at, line),
         Cell::Text(_) | Cell::Missing => Ok(()),
     };
@@ -508,7 +499,8 @@ mod tests {
     fn amounts_keep_their_digits() {
         #[track_caller]
         fn check(text: &str, expected: Option<&str>) {
-            assert_eq!(exact(text).map(exact_text).as_deref(), expected, "{text}");
+            let shown = exact(text).map(|mantissa| decimal::wide_text(mantissa, EXACT_EXPONENT));
+            assert_eq!(shown.as_deref(), expected, "{text}");
         }
         check("0", Some("0"));
         check("-0.5", Some("-0.5"));
@@ -520,8 +512,14 @@ mod tests {
         );
         check("100000000000000000000", None);
         check("0.1234567890123456789", None);
-        for wrong in ["", "-", ".5", "1e5", "+1", "1.-5", "x"] {
+        for wrong in ["", "-", "+1", "1.-5", "x"] {
             check(wrong, None);
         }
+        assert_eq!(exact_of(198_753_046, -5), exact("1987.53046"));
+        assert_eq!(exact_of(7, 2), exact("700"));
+        assert_eq!(
+            (exact_of(1, -19), exact_of(1, 20), exact_of(i128::MAX, -18)),
+            (None, None, None)
+        );
     }
 }

@@ -9,7 +9,7 @@ pub enum DecimalError {
     /// It has more decimals than fit.
     #[error("more decimals than fit")]
     TooPrecise,
-    /// It does not fit in 64 bits.
+    /// It does not fit in as many bits as there are.
     #[error("too large")]
     TooLarge,
 }
@@ -19,21 +19,27 @@ pub enum DecimalError {
 /// # Errors
 /// See [`DecimalError`].
 pub fn mantissa(text: &str, exponent: i8) -> Result<i64, DecimalError> {
+    i64::try_from(wide_mantissa(text, exponent)?).map_err(|_| DecimalError::TooLarge)
+}
+
+/// The same in 128 bits, for sums and for money of many decimals.
+///
+/// # Errors
+/// See [`DecimalError`].
+pub fn wide_mantissa(text: &str, exponent: i8) -> Result<i128, DecimalError> {
     let bytes = text.as_bytes();
     let (is_negative, mut rest) = match bytes {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, bytes),
     };
-    let (mut value, mut decimals, mut is_fraction, mut digits) = (0_i128, 0_i32, false, 0);
+    let (mut value, mut decimals, mut is_fraction) = (0_i128, 0_i32, false);
     while let [byte, tail @ ..] = rest {
         match byte {
             b'0'..=b'9' => {
-                // Thirty digits fit with room to spare; longer texts are noise of some program.
-                if digits == 30 {
-                    return Err(DecimalError::TooPrecise);
-                }
-                value = value * 10 + i128::from(byte - b'0');
-                digits += i32::from(value != 0);
+                // Longer texts are noise of some program.
+                let longer =
+                    value.checked_mul(10).and_then(|v| v.checked_add((byte - b'0').into()));
+                value = longer.ok_or(DecimalError::TooPrecise)?;
                 decimals += i32::from(is_fraction);
                 rest = tail;
             }
@@ -59,7 +65,6 @@ pub fn mantissa(text: &str, exponent: i8) -> Result<i64, DecimalError> {
     };
     let shift = ten_power - decimals - i32::from(exponent);
     let value = if value == 0 { 0 } else { shifted(value, shift)? };
-    let value = i64::try_from(value).map_err(|_| DecimalError::TooLarge)?;
     Ok(if is_negative { -value } else { value })
 }
 
@@ -79,6 +84,12 @@ fn shifted(mut value: i128, shift: i32) -> Result<i128, DecimalError> {
 /// A mantissa as a text without an exponent, without zeros at its end.
 #[must_use]
 pub fn text(mantissa: i64, exponent: i8) -> String {
+    wide_text(mantissa.into(), exponent)
+}
+
+/// The same of 128 bits.
+#[must_use]
+pub fn wide_text(mantissa: i128, exponent: i8) -> String {
     let decimals = usize::from(exponent.min(0).unsigned_abs());
     let zeros = "0".repeat(usize::from(exponent.max(0).unsigned_abs()));
     let digits = format!("{:0width$}{zeros}", mantissa.unsigned_abs(), width = decimals + 1);
@@ -114,6 +125,7 @@ mod tests {
         check("922337203685.4775808", -8, Err(TooLarge));
         check("922337203685.4775808", -4, Err(TooPrecise));
         check("00000000000000000000000000000000000000000001", 0, Ok(1));
+        check("1000000000000000000000000000000000000001", 0, Err(TooPrecise));
         for wrong in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", "NaN", "+1", "1 ", "1,2", "1e999"] {
             check(wrong, -8, Err(Malformed));
         }
@@ -131,5 +143,9 @@ mod tests {
         check(0, -8, "0");
         check(12, 3, "12000");
         check(700, -2, "7");
+        let sum = i128::from(i64::MAX) * 1_000;
+        assert_eq!(wide_text(sum, -8), "92233720368547.75807");
+        assert_eq!(wide_mantissa("92233720368547.75807", -8), Ok(sum));
+        assert_eq!(wide_mantissa("-92233720368547.75807", -8), Ok(-sum));
     }
 }

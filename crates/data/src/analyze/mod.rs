@@ -15,10 +15,11 @@ use store::catalog::{
 };
 
 use crate::bars::{BarBuilder, Print};
+use crate::decimal;
 use crate::evenness::{Evenness, EvennessScores};
 use crate::float::float;
 use crate::merged::{MergeError, Merged};
-use crate::table::{Cell, ColumnType, Format, TableError, TableWriter, exact};
+use crate::table::{Cell, ColumnType, Format, TableError, TableWriter, exact_of};
 use crate::verify::{nanos, remove_doubles};
 use crate::{Meter, parallel};
 pub use indicators::{Indicators, Values};
@@ -61,6 +62,9 @@ pub struct Analysis {
     pub trades: u64,
     /// Base volume, exactly.
     pub volume: String,
+    /// The same for a table, if it fits.
+    #[serde(skip)]
+    exact_volume: Option<i128>,
     /// The first instant, RFC 3339.
     pub first_at: String,
     /// The last one.
@@ -108,6 +112,7 @@ fn analyze_one(series: &Series, options: &AnalyzeOptions, meter: &Meter) -> Anal
             late_trades: 0,
             trades: 0,
             volume: String::new(),
+            exact_volume: None,
             first_at: first_at.to_string(),
             last_at: last_at.to_string(),
             span: [first_at, last_at],
@@ -127,7 +132,10 @@ fn analyze_one(series: &Series, options: &AnalyzeOptions, meter: &Meter) -> Anal
         Kind::Depth => pass.records::<LevelChange>(series, options, meter, |_, _| Ok(())),
     };
     let closed = pass.table.take().map_or(Ok(()), TableWriter::finish);
-    let mut analysis = pass.analysis;
+    let (mut analysis, sum) = (pass.analysis, pass.volume);
+    let exponent = exponents_of(series).quantity;
+    analysis.volume = decimal::wide_text(sum, exponent);
+    analysis.exact_volume = exact_of(sum, exponent);
     analysis.error = result.err().or(closed.err().map(AnalyzeError::from)).map(|e| e.to_string());
     analysis
 }
@@ -162,7 +170,6 @@ impl Pass {
             each(self, &group)?;
         }
         self.analysis.evenness = evenness.scores();
-        self.analysis.volume = volume_text(self.volume, merged.exponents());
         Ok(())
     }
 
@@ -202,7 +209,6 @@ impl Pass {
         if let Some(bar) = builder.finish() {
             self.bar(&bar, exponents)?;
         }
-        self.analysis.volume = volume_text(self.volume, exponents);
         Ok(())
     }
 
@@ -243,15 +249,6 @@ fn exponents_of(series: &Series) -> Exponents {
     series.segments.first().map(|(_, info)| info.exponents).unwrap_or_default()
 }
 
-/// A sum of mantissas, which may be larger than one.
-fn volume_text(sum: i128, exponents: Exponents) -> String {
-    model::Amount::from_units(
-        sum * 10_i128.pow(u32::from(exponents.quantity.max(0).unsigned_abs())),
-        u32::from(exponents.quantity.min(0).unsigned_abs()),
-    )
-    .to_string()
-}
-
 /// Writes analyses as one table, a row a series.
 ///
 /// # Errors
@@ -278,7 +275,7 @@ pub fn write_table(path: &Path, format: Format, analyses: &[Analysis]) -> Result
             integer(one.bars),
             integer(one.trades),
             integer(one.late_trades),
-            exact(&one.volume).map_or(Cell::Missing, Cell::Exact),
+            one.exact_volume.map_or(Cell::Missing, Cell::Exact),
         ];
         cells.extend(one.span.map(Cell::Instant));
         cells.extend(one.last.named().map(|(_, value)| Cell::from(value)));

@@ -89,6 +89,7 @@ pub fn build_report(material: &Material<'_>) -> Result<RunReport, ReportError> {
         let capital = strategy.capital;
         builder.add_strategy(StrategySetup { name, kind, capital, trade_method });
     }
+    builder.sample_equity();
     builder.count_events(material.events);
     let mut events = material.record.events.iter().peekable();
     for sample in &material.samples.points {

@@ -33,12 +33,12 @@ impl Money {
 
     /// `+1,234.50`, `-3.00`, `0.00`.
     pub(crate) fn signed(self, amount: Amount) -> String {
-        with_sign(self.plain(amount))
+        with_sign(&self.plain(amount))
     }
 
     /// The same for a float figure, such as the mean profit of a trade.
     pub(crate) fn signed_f64(self, value: f64) -> String {
-        with_sign(number(value, self.decimals))
+        with_sign(&number(value, self.decimals))
     }
 
     /// Decimals of every amount.
@@ -59,19 +59,19 @@ impl Rounded for Amount {
 }
 
 /// A plus before what is above zero, no sign before what was rounded to zero.
-fn with_sign(text: String) -> String {
-    let is_zero = !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
-    match text.strip_prefix('-') {
-        Some(rest) if is_zero => rest.to_owned(),
-        None if !is_zero => format!("+{text}"),
-        Some(_) | None => text,
-    }
+fn with_sign(text: &str) -> String {
+    let text = signless_zero(text);
+    let plus = if is_zero(text) || text.starts_with('-') { "" } else { "+" };
+    format!("{plus}{text}")
 }
 
 /// No minus before what was rounded to zero.
 fn signless_zero(text: &str) -> &str {
-    let is_zero = !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
-    if is_zero { text.trim_start_matches('-') } else { text }
+    if is_zero(text) { text.trim_start_matches('-') } else { text }
+}
+
+fn is_zero(text: &str) -> bool {
+    !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
 }
 
 /// Commas between thousands of the whole part.
@@ -125,7 +125,7 @@ pub(crate) fn percent(fraction: f64) -> String {
 
 /// The same with a sign.
 pub(crate) fn signed_percent(fraction: f64) -> String {
-    with_sign(percent(fraction))
+    with_sign(&percent(fraction))
 }
 
 /// A ratio such as Sharpe, with two decimals.

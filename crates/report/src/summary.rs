@@ -44,7 +44,7 @@ pub struct Summary {
     pub net_profit: Amount,
     /// The same as a fraction.
     pub total_return: Figure,
-    /// Deepest fall below a peak, marked at every event, as a fraction.
+    /// Deepest fall below a peak as equity was marked, as a fraction.
     pub max_drawdown: Figure,
     /// Sharpe ratio under `convention`.
     pub sharpe: Figure,

@@ -56,6 +56,29 @@ fn report(days: i64, strategies: usize) -> RunReport {
     builder.finish(SampleRule::Enforced)
 }
 
+#[test]
+fn a_page_says_when_equity_was_looked_at() {
+    let start = Timestamp::from_secs(1_704_067_200);
+    let page = |is_sampled: bool| {
+        let identity = RunIdentity::default();
+        let currency = Asset::new("USDT").unwrap();
+        let mut builder =
+            RunReportBuilder::new(identity, currency, Instruments::new(), start, amount(1e4));
+        if is_sampled {
+            builder.sample_equity();
+        }
+        for hour in 0..48 {
+            let at = Timestamp::from_secs(start.as_secs() + hour * 3_600);
+            builder.push_equity(at, amount(1e4 + (hour % 7) as f64));
+        }
+        render(&builder.finish(SampleRule::Enforced))
+    };
+    let times = |page: &str| ["every event", "every sample"].map(|text| page.matches(text).count());
+    let ([events, none], [no_events, samples]) = (times(&page(false)), times(&page(true)));
+    assert!(events > 2 && none == 0, "{events} {none}");
+    assert!(samples == events && no_events == 0, "{samples} {no_events}");
+}
+
 /// Names of the elements in order, closing ones with a slash. Fails on anything unclosed.
 fn check_nesting(page: &str) {
     const VOID: [&str; 3] = ["meta", "br", "!doctype"];

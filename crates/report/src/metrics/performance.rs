@@ -34,7 +34,7 @@ pub struct PerformanceFigures {
     pub max_drawdown: Figure,
     /// Mean depth of the falls of the daily closes.
     pub average_drawdown: Figure,
-    /// Deepest fall marked at every event, as the risk rule sees it.
+    /// Deepest fall as equity was marked: see [`crate::run::Marking`].
     pub max_drawdown_marked: Figure,
     /// Best daily return.
     pub best_day: Figure,

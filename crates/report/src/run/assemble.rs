@@ -53,6 +53,7 @@ impl RunReportBuilder {
                 .exposure
                 .figures(self.account.in_market.fraction(span.0, span.1), self.last_at),
             equity,
+            marking: self.marking,
             strategies,
             symbols,
             latency: self.latency,

@@ -12,7 +12,7 @@ use super::book::{StrategyBook, SymbolBook, Totals};
 use super::exposure::ExposureTracker;
 use super::identity::RunIdentity;
 use super::markers::FillMark;
-use super::report::{CostScenario, LatencyStage, ListedFill, MAX_LISTED};
+use super::report::{CostScenario, LatencyStage, ListedFill, MAX_LISTED, Marking};
 use crate::latency::LatencyHistogram;
 use crate::metrics::{ClosedTrade, EquityTracker, TradeFill, TradeMethod};
 
@@ -95,6 +95,7 @@ pub struct RunReportBuilder {
     pub(super) denials: BTreeMap<String, u64>,
     pub(super) rejects: BTreeMap<i32, u64>,
     pub(super) equity: EquityTracker,
+    pub(super) marking: Marking,
     pub(super) exposure: ExposureTracker,
     pub(super) strategies: Vec<StrategyBook>,
     pub(super) symbols: BTreeMap<InstrumentId, SymbolBook>,
@@ -126,6 +127,7 @@ impl RunReportBuilder {
             denials: BTreeMap::new(),
             rejects: BTreeMap::new(),
             equity: EquityTracker::new(start_at, start_equity),
+            marking: Marking::default(),
             exposure: ExposureTracker::default(),
             strategies: Vec::new(),
             symbols: BTreeMap::new(),
@@ -153,6 +155,11 @@ impl RunReportBuilder {
         if !self.identity.warnings.iter().any(|known| known == text) {
             self.identity.warnings.push(text.to_owned());
         }
+    }
+
+    /// Equity comes from time to time, and not with every event.
+    pub const fn sample_equity(&mut self) {
+        self.marking = Marking::EverySample;
     }
 
     /// Counts market events.

@@ -22,6 +22,6 @@ pub use exposure::ExposureFigures;
 pub use identity::{ModelName, RunIdentity};
 pub use markers::{FillMark, FillMarks};
 pub use report::{
-    CostScenario, LatencyStage, ListedFill, MAX_LISTED, PositionFigures, RunReport, StrategyReport,
-    SymbolReport,
+    CostScenario, LatencyStage, ListedFill, MAX_LISTED, Marking, PositionFigures, RunReport,
+    StrategyReport, SymbolReport,
 };

@@ -40,6 +40,9 @@ pub struct RunReport {
     pub activity: ActivityFigures,
     /// Equity of the account.
     pub equity: EquityHistory,
+    /// When that and the strategies' was looked at.
+    #[serde(default)]
+    pub marking: Marking,
     /// Figures of that equity.
     pub performance: PerformanceFigures,
     /// Figures of all closed trades.
@@ -63,6 +66,28 @@ pub struct RunReport {
     pub latest_fills: Vec<ListedFill>,
     /// The latest closed trades, at most [`MAX_LISTED`].
     pub latest_trades: Vec<ClosedTrade>,
+}
+
+/// When equity was looked at: what lies between two looks is in no drawdown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Marking {
+    /// After every event that moved it, as the risk rule does.
+    #[default]
+    EveryEvent,
+    /// From time to time, while the run went on.
+    EverySample,
+}
+
+impl Marking {
+    /// In two words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EveryEvent => "every event",
+            Self::EverySample => "every sample",
+        }
+    }
 }
 
 /// What one strategy did.

@@ -85,10 +85,11 @@ fn legend(out: &mut String, report: &RunReport, holding: bool) {
             "</svg>equal parts bought and held</span>"
         ));
     }
-    out.push_str(concat!(
-        r#"<span><svg viewBox="0 0 18 10" aria-hidden="true"><path class="loss" d="M0,5H18"/>"#,
-        "</svg>fall from the peak, marked at every event</span></div>"
-    ));
+    put!(
+        out,
+        r#"<span><svg viewBox="0 0 18 10" aria-hidden="true"><path class="loss" d="M0,5H18"/></svg>fall from the peak, marked at {}</span></div>"#,
+        report.marking.name()
+    );
 }
 
 fn in_words(report: &RunReport) -> String {

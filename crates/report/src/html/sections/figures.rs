@@ -73,6 +73,7 @@ fn equity_group(out: &mut String, report: &RunReport) {
     let (history, figures) = (&report.equity, &report.performance);
     let money = Money::for_size(history.start);
     let daily = &history.daily_drawdown;
+    let marking = report.marking.name();
     let mut group = Group::open(out, "Equity");
     group
         .row("start", &money.plain(history.start))
@@ -90,8 +91,15 @@ fn equity_group(out: &mut String, report: &RunReport) {
         .figure("average drawdown, daily closes", &figures.average_drawdown, format::percent)
         .row("longest drawdown, daily closes", &format::duration(daily.longest_ns))
         .row("average drawdown lasted", &format::duration(daily.average_duration_ns))
-        .figure("maximum drawdown, every event", &figures.max_drawdown_marked, format::percent)
-        .row("longest drawdown, every event", &format::duration(history.marked_drawdown.longest_ns))
+        .figure(
+            &format!("maximum drawdown, {marking}"),
+            &figures.max_drawdown_marked,
+            format::percent,
+        )
+        .row(
+            &format!("longest drawdown, {marking}"),
+            &format::duration(history.marked_drawdown.longest_ns),
+        )
         .figure("best day", &figures.best_day, format::signed_percent)
         .figure("worst day", &figures.worst_day, format::signed_percent)
         .row("daily returns", &format::count(figures.daily_returns as u64));

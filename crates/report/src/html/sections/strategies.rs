@@ -146,7 +146,8 @@ fn methods_in_words(report: &RunReport) -> String {
         )
     };
     format!(
-        "{what} Fees are included. Profit counts what is still held at the last price; drawdown is marked at every event."
+        "{what} Fees are included. Profit counts what is still held at the last price; drawdown is marked at {}.",
+        report.marking.name()
     )
 }
 

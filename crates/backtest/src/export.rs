@@ -3,6 +3,8 @@
 //! Money and prices are exact decimals, instants nanoseconds since 1970 (UTC). Nothing in them
 //! depends on how fast the run was.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -11,7 +13,8 @@ use std::time::Duration;
 use kernel::messages::SubmitIntent;
 use kernel::strategy::Indicator;
 use model::{
-    Amount, Fill, NewOrder, OrderEvent, OrderEventKind, OrderQuantity, StrategyId, Timestamp,
+    Amount, Fill, NewOrder, OrderEvent, OrderEventKind, OrderQuantity, Price, Quantity, StrategyId,
+    Timestamp,
 };
 
 use crate::plan::{Machines, RunPlan};
@@ -80,15 +83,12 @@ impl CsvExport {
         let name = &self.strategies[usize::from(wanted.strategy.0)];
         let symbol = machines.risk().portfolio().instruments().get(new.instrument).symbol;
         let (at, order) = (wanted.caused_at.as_nanos(), wanted.intent.order());
-        let ([role, side, kind, stop], price) = (terms_of(new), cell(new.kind.limit_price()));
         let quantity = match new.quantity {
-            OrderQuantity::Base(quantity) => cell(Some(quantity)),
-            OrderQuantity::Quote(_) => String::new(),
+            OrderQuantity::Base(quantity) => Some(quantity),
+            OrderQuantity::Quote(_) => None,
         };
-        writeln!(
-            self.orders,
-            "{at},{name},{symbol},{order},decided,{role},{side},{kind},{price},{stop},{quantity},\"\""
-        )
+        let terms = Terms { new: Some(new), price: new.kind.limit_price(), quantity };
+        writeln!(self.orders, "{at},{name},{symbol},{order},decided,{terms},\"\"")
     }
 
     fn write_indicator(
@@ -130,13 +130,16 @@ impl CsvExport {
             );
         }
         let (what, reason) = words(&event.kind);
-        let reason = reason.replace(['"', '\n'], "'");
+        let reason = if reason.contains(['"', '\n']) {
+            Cow::Owned(reason.replace(['"', '\n'], "'"))
+        } else {
+            Cow::Borrowed(reason)
+        };
         let terms = match &event.kind {
             // As it was sent, rounded. What protects a position was decided by nobody before.
             OrderEventKind::Submitted { quantity, price } => {
                 let new = machines.execution().placed(event.order);
-                let [role, side, kind, stop] = new.map(terms_of).unwrap_or_default();
-                format!("{role},{side},{kind},{},{stop},{}", cell(*price), cell(*quantity))
+                Terms { new, price: *price, quantity: *quantity }
             }
             OrderEventKind::Denied { .. }
             | OrderEventKind::Accepted { .. }
@@ -148,39 +151,57 @@ impl CsvExport {
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
             | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => ",,,,,".to_owned(),
+            | OrderEventKind::Absent => Terms::default(),
         };
         writeln!(self.orders, "{at},{name},{symbol},{order},{what},{terms},\"{reason}\"")
     }
 }
 
-/// Role, side, type and stop price.
-fn terms_of(new: &NewOrder) -> [String; 4] {
-    let named = [new.role.name(), new.side.name(), new.kind.name()];
-    let [role, side, kind] = named.map(str::to_owned);
-    [role, side, kind, cell(new.kind.stop_price())]
+/// The six columns that say what an order is: role, side, type, price, stop price, quantity.
+#[derive(Default)]
+struct Terms<'a> {
+    new: Option<&'a NewOrder>,
+    price: Option<Price>,
+    quantity: Option<Quantity>,
+}
+
+impl fmt::Display for Terms<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.new {
+            Some(new) => {
+                write!(out, "{},{},{},", new.role.name(), new.side.name(), new.kind.name())?;
+            }
+            None => out.write_str(",,,")?,
+        }
+        let stop = self.new.and_then(|new| new.kind.stop_price());
+        write!(out, "{},{},{}", Cell(self.price), Cell(stop), Cell(self.quantity))
+    }
 }
 
 /// Nothing for none.
-fn cell(value: Option<impl std::fmt::Display>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+struct Cell<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Cell<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |value| value.fmt(out))
+    }
 }
 
 /// What happened to an order, and why.
-fn words(kind: &OrderEventKind) -> (&'static str, String) {
+fn words(kind: &OrderEventKind) -> (&'static str, &str) {
     match kind {
-        OrderEventKind::Denied { reason } => ("denied", reason.rule.clone()),
-        OrderEventKind::Submitted { .. } => ("submitted", String::new()),
-        OrderEventKind::Accepted { .. } => ("accepted", String::new()),
-        OrderEventKind::Triggered => ("triggered", String::new()),
-        OrderEventKind::Filled { .. } => ("filled", String::new()),
-        OrderEventKind::Completed => ("completed", String::new()),
-        OrderEventKind::Canceled { reason } => ("canceled", reason.name().to_owned()),
-        OrderEventKind::Expired { reason, .. } => ("expired", reason.clone()),
-        OrderEventKind::Rejected { reason } => ("rejected", reason.message.clone()),
-        OrderEventKind::CancelRejected { reason } => ("cancel_rejected", reason.message.clone()),
-        OrderEventKind::OutcomeUnknown => ("outcome_unknown", String::new()),
-        OrderEventKind::Absent => ("absent", String::new()),
+        OrderEventKind::Denied { reason } => ("denied", &reason.rule),
+        OrderEventKind::Submitted { .. } => ("submitted", ""),
+        OrderEventKind::Accepted { .. } => ("accepted", ""),
+        OrderEventKind::Triggered => ("triggered", ""),
+        OrderEventKind::Filled { .. } => ("filled", ""),
+        OrderEventKind::Completed => ("completed", ""),
+        OrderEventKind::Canceled { reason } => ("canceled", reason.name()),
+        OrderEventKind::Expired { reason, .. } => ("expired", reason),
+        OrderEventKind::Rejected { reason } => ("rejected", &reason.message),
+        OrderEventKind::CancelRejected { reason } => ("cancel_rejected", &reason.message),
+        OrderEventKind::OutcomeUnknown => ("outcome_unknown", ""),
+        OrderEventKind::Absent => ("absent", ""),
     }
 }
 

@@ -135,6 +135,10 @@ impl Recorder {
         third: Amount,
         machines: &Machines,
     ) -> Result<(), ReportError> {
+        // What a strategy does as it starts comes before the first event.
+        if self.builder.is_none() {
+            self.begin(machines);
+        }
         let Some(builder) = &mut self.builder else { return Ok(()) };
         let OrderEventKind::Filled { fill, complete, .. } = &event.kind else {
             return builder.push_order_event(strategy, event);

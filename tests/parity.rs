@@ -5,46 +5,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tickwright::config::{Config, Override, Sources, load_for_backtest};
+use tickwright::config::{Config, Sources, load_for_backtest};
 use tickwright::parity::{Counts, Parity, Setting};
 
-/// What both strategies are told: to trade often enough to be compared, and in parts.
-const SETTINGS: [&str; 14] = [
-    "strategies.ema_cross.parameters.source=bars",
-    "strategies.ema_cross.parameters.interval=1s",
-    "strategies.ema_cross.parameters.fast=2",
-    "strategies.ema_cross.parameters.slow=5",
-    "strategies.ema_cross.parameters.order_notional=20000",
-    "strategies.ema_cross.capital=60000",
-    "strategies.market_maker.parameters.half_spread_bps=0.2",
-    "strategies.market_maker.parameters.skew_bps=0.1",
-    "strategies.market_maker.parameters.requote_bps=0",
-    "strategies.market_maker.parameters.requote_ms=500",
-    "strategies.market_maker.parameters.order_notional=5000",
-    "strategies.market_maker.capital=40000",
-    "risk.max_order_notional=50000",
-    "risk.max_position_notional=60000",
-];
-
-const WIDER: [&str; 5] = [
-    "risk.max_total_notional=120000",
-    "risk.max_orders_per_10s=10000",
-    "risk.daily_loss=90000",
-    "risk.max_drawdown=90000",
-    "sim.initial_balances=1000000 USDT,10 BTC",
-];
-
+/// What `tickwright parity` is documented with: strategies that trade often enough to be compared,
+/// and in parts.
 fn config() -> Config {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let strategies = ["ema_cross", "market_maker"];
-    let file = |name| root.join(format!("config/strategies/{name}.toml"));
-    let sources = Sources::Chosen {
-        engine: Some(root.join("config/engine.toml")),
-        strategies: strategies.map(file).into(),
-    };
-    let settings = SETTINGS.iter().chain(&WIDER);
-    let overrides: Vec<Override> = settings.map(|set| Override::of_set(set).unwrap()).collect();
-    load_for_backtest(&sources, &overrides, tickwright::STRATEGIES)
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/parity/engine.toml");
+    let sources = Sources::Files { engine: Some(engine) };
+    load_for_backtest(&sources, &[], tickwright::STRATEGIES)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

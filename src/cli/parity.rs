@@ -49,10 +49,11 @@ compares every intent, decision, order event and fill, with its time by the venu
 code is 0 only if both lists are the same.
 
 The engine is in step with the replay: the next line comes when nothing of the last one is on its
-way. Orders take no time on either side.
+way. Orders take no time on either side. The files in config/parity trade often, in parts, and with
+limits that are out of the way, so that there is something to compare.
 
 Examples:
-  tickwright parity --replay capture.gz --symbol BTCUSDT
+  tickwright parity --replay capture.gz --symbol BTCUSDT --config config/parity/engine.toml
   tickwright parity --replay capture.gz --strategy config/strategies/market_maker.toml \\
       --symbol BTCUSDT --set strategies.market_maker.parameters.requote_ms=100 --json";
 

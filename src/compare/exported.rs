@@ -184,7 +184,15 @@ impl Reading<'_> {
         };
         let quantity = row.value("quantity")?;
         let trade = None;
-        record.fills.push(Execution { at, price, quantity, liquidity, trade, fee_in_quote });
+        record.fills.push(Execution {
+            at,
+            price,
+            quantity,
+            liquidity,
+            trade,
+            heard_at: None,
+            fee_in_quote,
+        });
         if record.quantity.is_some_and(|wanted| record.filled() >= wanted) {
             record.outcome = Outcome::Filled;
             record.ended_at.get_or_insert(at);

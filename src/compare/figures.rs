@@ -235,6 +235,7 @@ mod tests {
             quantity: Quantity::ONE,
             liquidity: Liquidity::Taker,
             trade: None,
+            heard_at: None,
             fee_in_quote: fee.parse().unwrap(),
         };
         OrderRecord { fills: vec![fill], outcome: Outcome::Filled, ..wanted }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backtest::source::{EventSource, SourceError};
-use model::{InstrumentId, Level, MarketEvent, Price, Quantity, Side, Timestamp, Trade};
+use model::{InstrumentId, Level, MarketEvent, Price, Quantity, Side, Timestamp, Trade, TradeId};
 use serde::Serialize;
 
 use super::orders::OrderRecord;
@@ -57,6 +57,8 @@ pub struct Looked {
     pub sights: Vec<Sight>,
     /// Median time from a trade to its receipt.
     pub feed_lag: Duration,
+    /// Of fills of orders: when their trade was received, and how much later the strategy heard.
+    pub heard: Vec<(Timestamp, Duration)>,
 }
 
 /// When an order met the market, as far as the records tell: at its first fill, or by its answer.
@@ -78,6 +80,8 @@ pub fn look(mut source: impl EventSource, orders: &[OrderRecord]) -> Result<Look
         coming: Vec::new(),
         newest: BTreeMap::new(),
         lags: Vec::new(),
+        own: own_trades(orders),
+        heard: Vec::new(),
     };
     let mut batch = Vec::new();
     loop {
@@ -94,6 +98,14 @@ pub fn look(mut source: impl EventSource, orders: &[OrderRecord]) -> Result<Look
     }
 }
 
+/// When each trade with an order of ours was heard of.
+fn own_trades(orders: &[OrderRecord]) -> BTreeMap<(InstrumentId, TradeId), Timestamp> {
+    let fills = orders.iter().flat_map(|order| order.fills.iter().map(move |fill| (order, fill)));
+    fills
+        .filter_map(|(order, fill)| Some(((order.instrument, fill.trade?), fill.heard_at?)))
+        .collect()
+}
+
 struct Looking<'a> {
     orders: &'a [OrderRecord],
     sights: Vec<Sight>,
@@ -103,13 +115,15 @@ struct Looking<'a> {
     coming: Vec<usize>,
     newest: BTreeMap<InstrumentId, Newest>,
     lags: Vec<Duration>,
+    own: BTreeMap<(InstrumentId, TradeId), Timestamp>,
+    heard: Vec<(Timestamp, Duration)>,
 }
 
 impl Looking<'_> {
     fn finish(mut self) -> Looked {
         self.lags.sort_unstable();
         let feed_lag = self.lags.get(self.lags.len() / 2).copied().unwrap_or_default();
-        Looked { sights: self.sights, feed_lag }
+        Looked { sights: self.sights, feed_lag, heard: self.heard }
     }
 
     /// Orders that were caused, or arrived, before an event that is not taken yet.
@@ -152,6 +166,9 @@ impl Looking<'_> {
     fn note_trade(&mut self, trade: &Trade) {
         if self.lags.len() < TIMED_TRADES {
             self.lags.push(trade.received_at.since(trade.event_at));
+        }
+        if let Some(heard_at) = self.own.get(&(trade.instrument, trade.id)) {
+            self.heard.push((trade.received_at, heard_at.since(trade.received_at)));
         }
         let orders = self.orders;
         let is_over = |place: &usize| {

@@ -24,6 +24,9 @@ pub struct Execution {
     /// The venue's number of the trade; none in an export.
     #[serde(skip)]
     pub trade: Option<TradeId>,
+    /// When the strategy heard of it; in an export, nobody knows.
+    #[serde(skip)]
+    pub heard_at: Option<Timestamp>,
     /// The fee, in the quote asset at the fill's own price.
     pub fee_in_quote: Amount,
 }
@@ -219,7 +222,9 @@ impl Orders {
                     end(Outcome::Filled);
                 }
                 record.answered_at.get_or_insert(at);
-                record.fills.push(execution(fill, instruments, third));
+                let heard_at = Some(at);
+                let fill = execution(fill, instruments, third);
+                record.fills.push(Execution { heard_at, ..fill });
             }
             OrderEventKind::Completed => end(Outcome::Filled),
             OrderEventKind::Canceled { reason } => end(Outcome::Canceled(*reason)),
@@ -260,6 +265,7 @@ fn execution(fill: &Fill, instruments: &Instruments, third: Amount) -> Execution
         quantity: fill.quantity,
         liquidity: fill.liquidity,
         trade: Some(fill.key.trade),
+        heard_at: None,
         fee_in_quote: fee_in_quote(fill, instrument, third),
     }
 }

@@ -132,9 +132,10 @@ fn drive(run: &mut Run<Notes>, recorded: &RecordedRun) -> Result<(), RerunError>
 
 /// How long the run's orders and cancels took, to the venue and back. The venue of a backtest goes
 /// by the market as it was received: what happens there happens later by as long as the feed took.
-/// Of a round trip each way is taken to be half.
+/// Of a round trip each way is taken to be half. A fill is heard of as long after its trade as in
+/// the run: best prices that the same taker left may have come before.
 fn measured(run: &Looked) -> Option<[MeasuredLatency; 2]> {
-    let (mut to, mut from) = (Vec::new(), Vec::new());
+    let (mut to, mut from) = (Vec::new(), run.heard.clone());
     let mut note = |decided: Timestamp, sent: Timestamp, answered: Timestamp| {
         let half = answered.since(sent) / 2;
         to.push((decided, sent.since(decided) + half + run.feed_lag));
@@ -299,15 +300,18 @@ mod tests {
     #[test]
     fn a_lost_answer_does_not_tell_how_long_the_way_is() {
         let way = |orders: Vec<OrderRecord>| {
-            let looked = Looked { orders, sights: Vec::new(), feed_lag: Duration::ZERO };
+            let heard = vec![(ms(12_500), Duration::from_millis(7))];
+            let (sights, feed_lag) = (Vec::new(), Duration::ZERO);
+            let looked = Looked { orders, sights, feed_lag, heard };
             measured(&looked).map(|[to, from]| {
-                [to.at(ms(2_000)), from.at(ms(12_000))].map(|way| way.as_millis())
+                [to.at(ms(2_000)), from.at(ms(11_500)), from.at(ms(12_400))]
+                    .map(|way| way.as_millis())
             })
         };
         let slow = order(2_000, 20_000, false);
-        assert_eq!(way(vec![order(1_000, 10, false), slow]), Some([10_001, 10_000]));
+        assert_eq!(way(vec![order(1_000, 10, false), slow]), Some([10_001, 10_000, 7]));
         let lost = order(2_000, 20_000, true);
-        assert_eq!(way(vec![order(1_000, 10, false), lost.clone()]), Some([6, 5]));
+        assert_eq!(way(vec![order(1_000, 10, false), lost.clone()]), Some([6, 7, 7]));
         assert_eq!(way(vec![lost]), None);
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 
 use model::{Amount, Asset};
 
-use super::Comparison;
 use super::differences::{Because, Difference};
 use super::figures::{Figures, Group};
 use super::orders::{OrderRecord, Outcome};
+use super::{Comparison, NamedInterruption};
 
 impl Comparison {
     /// The text: at most so many differences.
@@ -47,8 +47,7 @@ impl fmt::Display for Shown<'_> {
         }
         writeln!(out, "  trades were received {feed_lag_ms:.1} ms after they happened (median)")?;
         for halt in interruptions {
-            let until = halt.to.map_or_else(|| "the end".to_owned(), |to| to.to_string());
-            writeln!(out, "  from {} to {until} {}", halt.from, halt.by.name())?;
+            writeln!(out, "  {halt}")?;
         }
         for group in groups {
             // One strategy in one symbol is all there is.
@@ -67,6 +66,24 @@ impl fmt::Display for Shown<'_> {
             writeln!(out, "\n{left} more: --all shows them, --json has them")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for NamedInterruption {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, strategy, symbol, from, to } = self;
+        write!(out, "from {from} to ")?;
+        match to {
+            Some(to) => write!(out, "{to}")?,
+            None => out.write_str("the end")?,
+        }
+        match (strategy, symbol) {
+            (Some(strategy), Some(symbol)) => write!(out, ", {strategy} {symbol}")?,
+            (Some(strategy), None) => write!(out, ", {strategy}")?,
+            (None, Some(symbol)) => write!(out, ", {symbol}")?,
+            (None, None) => {}
+        }
+        write!(out, ": {}", by.name())
     }
 }
 

@@ -50,15 +50,13 @@ impl InterruptedBy {
 }
 
 /// A time in which something could not be traded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interruption {
     /// Why.
     pub by: InterruptedBy,
     /// Whose orders, if not everybody's.
-    #[serde(skip)]
     pub strategy: Option<StrategyId>,
     /// Orders in what, if not in everything.
-    #[serde(skip)]
     pub instrument: Option<InstrumentId>,
     /// Since when.
     pub from: Timestamp,

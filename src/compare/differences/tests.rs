@@ -33,6 +33,7 @@ fn filled(order: OrderRecord, at: i64, quantity: &str, liquidity: Liquidity) -> 
         quantity: quantity.parse().unwrap(),
         liquidity,
         trade: None,
+        heard_at: None,
         fee_in_quote: Amount::ZERO,
     };
     OrderRecord { fills: vec![fill], ..order }

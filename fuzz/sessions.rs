@@ -258,7 +258,14 @@ impl Trading {
                         let sequence = persist.sequence;
                         waiting.push_back(ExecutionInput::Persisted(Persisted { sequence }));
                     }
-                    _ => {}
+                    ExecutionEffect::Tell { .. }
+                    | ExecutionEffect::BalancesRead { .. }
+                    | ExecutionEffect::BalanceMoved { .. }
+                    | ExecutionEffect::BalanceDiffers(_)
+                    | ExecutionEffect::ExternalFilled { .. }
+                    | ExecutionEffect::InstrumentHalted { .. }
+                    | ExecutionEffect::Reconciled { .. }
+                    | ExecutionEffect::Detached { .. } => {}
                 }
             }
         }

@@ -112,8 +112,7 @@ impl Bench {
     fn cancel(&mut self, key: u64) -> Option<u64> {
         self.out.clear();
         let mut is_open = false;
-        let nanos =
-            time(|| is_open = call_cancel(&mut self.matcher, OrderKey(key), &mut self.out));
+        let nanos = time(|| is_open = call_cancel(&mut self.matcher, OrderKey(key), &mut self.out));
         is_open.then(|| nanos.saturating_sub(self.clock_nanos))
     }
 

@@ -25,6 +25,8 @@ struct LevelTotals {
     hidden: i128,
     /// How many orders rest there.
     orders: u32,
+    /// How many places its queue has.
+    queued: u32,
 }
 
 /// A place in a level's queue. The order is the one in the slot if it arrived then and rests on
@@ -92,7 +94,7 @@ impl Book {
         if let Some(&index) = self.side(side).get(&rank) {
             return index;
         }
-        let level = LevelTotals { price, total: 0, hidden: 0, orders: 0 };
+        let level = LevelTotals { price, total: 0, hidden: 0, orders: 0, queued: 0 };
         let index = if let Some(index) = self.free.pop() {
             self.levels[index as usize] = level;
             index
@@ -122,6 +124,7 @@ impl Book {
                 return first.slot;
             }
             queue.pop_front();
+            self.levels[index as usize].queued -= 1;
         }
         unreachable!("as many orders rest on a level as are counted")
     }
@@ -129,17 +132,20 @@ impl Book {
     /// Takes the first order out of its level's queue; the level's totals are the caller's to mend.
     fn pop_head(&mut self, index: u32, head: Slot, desk: &mut Desk) {
         self.queues[index as usize].pop_front();
-        self.levels[index as usize].orders -= 1;
+        let level = &mut self.levels[index as usize];
+        level.orders -= 1;
+        level.queued -= 1;
         desk.orders.get_mut(head).place = Place::NOWHERE;
     }
 
     /// Forgets places whose orders have gone, once there are more of them than of others: what
     /// that costs is paid for by as many cancels, and a queue does not grow by them.
     fn tidy(&mut self, index: u32, desk: &Desk) {
-        const SPARE: usize = 16;
-        let queue = &mut self.queues[index as usize];
-        if queue.len() > 2 * self.levels[index as usize].orders as usize + SPARE {
-            queue.retain(|queued| rests(desk, index, *queued));
+        const SPARE: u32 = 16;
+        let level = &mut self.levels[index as usize];
+        if level.queued / 2 > level.orders + SPARE {
+            self.queues[index as usize].retain(|queued| rests(desk, index, *queued));
+            level.queued = level.orders;
         }
     }
 
@@ -195,7 +201,9 @@ impl Book {
 
     /// Puts an order at the end of a level's queue; the level's totals are the caller's to mend.
     fn append(&mut self, index: u32, slot: Slot, desk: &mut Desk) {
-        self.levels[index as usize].orders += 1;
+        let level = &mut self.levels[index as usize];
+        level.orders += 1;
+        level.queued += 1;
         let order = desk.orders.get_mut(slot);
         order.place = Place(index);
         self.queues[index as usize].push_back(Queued { slot, arrival: order.arrival });

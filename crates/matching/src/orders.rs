@@ -1,8 +1,6 @@
-//! The open orders of a matcher: a slab with a map from key to slot.
+//! The open orders of a matcher: a slab with a table of slots by key.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use hashbrown::HashTable;
 use model::{OrderKind, Price, Quantity, Side};
 
 use crate::{OrderKey, Owner, SelfTradePrevention};
@@ -103,24 +101,11 @@ pub struct OrderView {
     pub is_working: bool,
 }
 
-/// Spreads keys, which callers count up, over the map. Keys come from our own process, so the
-/// map needs no protection against chosen keys.
-#[derive(Default)]
-pub(crate) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-    fn write_u64(&mut self, key: u64) {
-        let spread = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = spread ^ (spread >> 32);
-    }
+/// Spreads keys, which callers count up, over the table. Keys come from our own process, so the
+/// table needs no protection against chosen keys.
+const fn spread(key: OrderKey) -> u64 {
+    let spread = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    spread ^ (spread >> 32)
 }
 
 #[derive(Clone, Debug, Default)]
@@ -129,16 +114,18 @@ pub(crate) struct Orders {
     /// Of the order in the same slot.
     terms: Vec<Terms>,
     free: Vec<Slot>,
-    by_key: HashMap<u64, Slot, BuildHasherDefault<KeyHasher>>,
+    /// Without the keys, which stand in the orders: whoever looks for one wants the order, too, and
+    /// so small a table stays at hand.
+    by_key: HashTable<Slot>,
 }
 
 impl Orders {
     pub(crate) fn contains(&self, key: OrderKey) -> bool {
-        self.by_key.contains_key(&key.0)
+        self.slot(key).is_some()
     }
 
     pub(crate) fn slot(&self, key: OrderKey) -> Option<Slot> {
-        self.by_key.get(&key.0).copied()
+        self.by_key.find(spread(key), |slot| self.get(*slot).key == key).copied()
     }
 
     pub(crate) fn get(&self, slot: Slot) -> &Order {
@@ -159,7 +146,7 @@ impl Orders {
     }
 
     pub(crate) fn insert(&mut self, order: Order, terms: Terms) -> Slot {
-        let key = order.key.0;
+        let key = order.key;
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot.index()] = order;
             self.terms[slot.index()] = terms;
@@ -170,13 +157,15 @@ impl Orders {
             self.terms.push(terms);
             Slot(index)
         };
-        self.by_key.insert(key, slot);
+        let Self { slab, by_key, .. } = self;
+        by_key.insert_unique(spread(key), slot, |slot| spread(slab[slot.index()].key));
         slot
     }
 
     /// Forgets an order; its slot is used again.
     pub(crate) fn remove(&mut self, slot: Slot) {
-        self.by_key.remove(&self.slab[slot.index()].key.0);
+        let found = self.by_key.find_entry(spread(self.get(slot).key), |found| *found == slot);
+        found.expect("an open order is in the table").remove();
         self.free.push(slot);
     }
 

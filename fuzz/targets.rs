@@ -339,7 +339,7 @@ impl Venue {
             ..LimitsConfig::default()
         };
         let config = ExchangeConfig { limits, ..ExchangeConfig::default() };
-        let mut exchange = Exchange::synthetic(&config, &market, NOW, 0);
+        let mut exchange = Exchange::synthetic(&config, &market, NOW, 1);
         let key = ApiKey::hmac(KEY, "secret").expect("a plain key");
         exchange.open_account(1, [key], &config.balances);
         Self { exchange, calls: 0 }

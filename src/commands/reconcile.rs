@@ -116,7 +116,7 @@ fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {
 }
 
 const fn meaning(kind: kernel::ledger::DifferenceKind) -> &'static str {
-    use kernel::ledger::DifferenceKind::{HeldAsset, Shortfall, Surplus};
+    use kernel::ledger::DifferenceKind::{HeldAsset, Oversold, Shortfall, Surplus};
     match kind {
         Surplus => "a deposit, most likely; it is not traded, and halts nothing",
         HeldAsset => {
@@ -126,6 +126,10 @@ const fn meaning(kind: kernel::ledger::DifferenceKind) -> &'static str {
         Shortfall => {
             "less than was booked: a withdrawal, or a sale by hand on another symbol; a start is \
              halted until it is accepted"
+        }
+        Oversold => {
+            "strategies hold more than there is: theirs was sold or withdrawn by hand; a start is \
+             halted until it was bought back by hand, or a deposit makes up for it and is accepted"
         }
     }
 }

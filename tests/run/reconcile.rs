@@ -115,3 +115,38 @@ fn a_deposit_that_is_told_is_booked_and_halts_nothing() {
     engine.stop();
     compare(&desk, &venue);
 }
+
+/// A position that is sold or withdrawn by hand is booked, to the last digit: what is wrong is that
+/// a strategy counts on it.
+#[test]
+fn what_strategies_hold_and_is_no_more_there_halts() {
+    let venue = Venue::start(10);
+    let parameters = "interval = \"1s\"\nreference_bars = 5\nfall_bps = 1\nrise_bps = 1000\n\
+                      lots = 2\norder_notional = \"300\"";
+    let desk = Desk::at(&venue).with("dip_buyer", "ETHUSDT", parameters);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(1, |_| true);
+    let all = venue.balances()["ETH"];
+    venue.control(&format!("deposit?asset=ETH&amount=-{all}"));
+    let found = engine.wait_for("reconcile.mismatched", |_| true, Within::secs(30));
+    assert_eq!((&found["asset"], &found["kind"]), (&"ETH".into(), &"oversold".into()), "{found}");
+    let halted = engine.wait_for("risk.state_changed", |_| true, Within::secs(10));
+    assert_eq!(halted["to"], "halted", "{halted}");
+    engine.stop();
+
+    // It is no adjustment that ends it.
+    let (code, out, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
+    assert_eq!(code, 5, "{out}{errors}");
+    assert!(out.contains("strategies hold more than there is"), "{out}");
+    venue.control(&format!("deposit?asset=ETH&amount={all}"));
+    let (code, out, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    let (code, out, errors) = desk.command_with_settings(&["reconcile"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(desk.command(&["resume"]).0, 0);
+    engine.stop();
+    compare(&desk, &venue);
+}

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Amount, Asset};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::Ledger;
@@ -21,6 +22,9 @@ pub enum DifferenceKind {
     HeldAsset,
     /// Less than is explained: something was taken that a strategy may count on.
     Shortfall,
+    /// All is explained, but strategies hold more than there is: theirs was sold by hand. What is
+    /// bought back by hand counts, and so does a deposit that a person accepts.
+    Oversold,
 }
 
 impl DifferenceKind {
@@ -29,7 +33,7 @@ impl DifferenceKind {
     pub const fn halts(self) -> bool {
         match self {
             Self::Surplus => false,
-            Self::HeldAsset | Self::Shortfall => true,
+            Self::HeldAsset | Self::Shortfall | Self::Oversold => true,
         }
     }
 
@@ -40,6 +44,7 @@ impl DifferenceKind {
             Self::Surplus => "surplus",
             Self::HeldAsset => "held_asset",
             Self::Shortfall => "shortfall",
+            Self::Oversold => "oversold",
         }
     }
 }
@@ -60,12 +65,15 @@ pub struct BalanceDifference {
 }
 
 impl BalanceDifference {
-    /// What it means that the account does not hold what the ledger adds up to; `None` when it
-    /// does.
+    /// What it means that the account does not hold what the ledger adds up to, or less than
+    /// strategies hold; `None` when neither is so.
     #[must_use]
     pub fn of(asset: Asset, ledger: Amount, account: Amount, held: Amount) -> Option<Self> {
         let kind = if account == ledger {
-            return None;
+            if !is_oversold(account, held) {
+                return None;
+            }
+            DifferenceKind::Oversold
         } else if account < ledger {
             DifferenceKind::Shortfall
         } else if held.is_zero() {
@@ -81,6 +89,13 @@ impl BalanceDifference {
     pub fn delta(&self) -> Amount {
         self.account - self.ledger
     }
+}
+
+/// Whether strategies hold more than there is, by more than a hundredth: fees in an asset that a
+/// strategy holds come out of the account and not out of its position.
+fn is_oversold(account: Amount, held: Amount) -> bool {
+    let hundredfold = (held - account).checked_mul(Decimal::ONE_HUNDRED);
+    hundredfold.is_ok_and(|missing| missing > held)
 }
 
 impl Ledger {
@@ -196,6 +211,23 @@ mod tests {
         check(&[("USDT", "9900"), ("BTC", "3"), ("SOL", "1")], &[("SOL", "1", Surplus)]);
         check(&[("BTC", "2")], &[("BTC", "-1", Shortfall), ("USDT", "-9900", Shortfall)]);
         assert!(Shortfall.halts() && HeldAsset.halts() && !Surplus.halts());
+    }
+
+    /// Everything is booked: only what strategies hold is more than there is.
+    #[test]
+    fn strategies_that_hold_more_than_there_is() {
+        #[track_caller]
+        fn check(account: &str, held: &str, expected: Option<DifferenceKind>) {
+            let (asset, account, held) = ("ETH".parse().unwrap(), amount(account), amount(held));
+            let found = BalanceDifference::of(asset, account, account, held);
+            assert_eq!(found.map(|found| found.kind), expected, "{account} of {held}");
+        }
+        check("1", "0", None);
+        check("1", "1", None);
+        check("0.99", "1", None);
+        check("0.98999", "1", Some(DifferenceKind::Oversold));
+        check("0", "1", Some(DifferenceKind::Oversold));
+        check("0", "0", None);
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Balances {
         }
     }
 
-    fn expected(&self, asset: Asset) -> Amount {
+    /// What was booked of an asset.
+    pub fn expected(&self, asset: Asset) -> Amount {
         self.expected.get(&asset).copied().unwrap_or_default()
     }
 

@@ -2,10 +2,11 @@
 //! that order before. Fills outrank belief.
 
 use model::{
-    CancelReason, ClientOrderId, Fill, InstrumentId, OrderEventKind, OrderId, OrderStatus,
-    Quantity, Timestamp, VenueOrderId,
+    Asset, CancelReason, ClientOrderId, Fill, InstrumentId, OrderEventKind, OrderId, OrderStatus,
+    Quantity, Side, Timestamp, VenueOrderId,
 };
 
+use super::balances::Unexplained;
 use super::lifecycle::Step;
 use super::machine::ExecutionMachine;
 use super::messages::ExecutionEffect;
@@ -113,6 +114,22 @@ impl ExecutionMachine {
         }
         self.persist(Record::ExternalFill { fill }, Durability::Committed, effects);
         effects.push(ExecutionEffect::ExternalFilled { fill });
+        if fill.side == Side::Sell {
+            let asset = self.instruments.get(fill.key.instrument).base;
+            self.question(asset, effects);
+        }
+    }
+
+    /// Some of an asset left the account, and is booked: whether strategies hold more than is left
+    /// is for the gate to say.
+    pub(super) fn question(&self, asset: Asset, effects: &mut Vec<ExecutionEffect>) {
+        let Some(balances) = &self.balances else { return };
+        let left = balances.expected(asset);
+        effects.push(ExecutionEffect::BalanceDiffers(Unexplained {
+            asset,
+            ledger: left,
+            account: left,
+        }));
     }
 
     /// The venue's number of an order becomes known. It never changes: two numbers mean that the

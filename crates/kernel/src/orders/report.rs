@@ -84,6 +84,9 @@ impl ExecutionMachine {
                 let record = Record::ExternalFlow { asset, delta, reason, at: now };
                 self.persist(record, Durability::Committed, effects);
                 effects.push(ExecutionEffect::BalanceMoved { asset, delta });
+                if delta.is_negative() {
+                    self.question(asset, effects);
+                }
             }
             VenueEvent::AccountRead { balances, event_at } => {
                 let (balances, event_at) = (std::mem::take(balances), *event_at);

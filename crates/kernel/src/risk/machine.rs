@@ -17,7 +17,7 @@ use super::rate::OrderRate;
 use super::rules;
 use super::state::TradingState;
 use super::view::{OrderRequestView, RiskView, Scope, touch};
-use crate::ledger::BalanceDifference;
+use crate::ledger::{BalanceDifference, DifferenceKind};
 use crate::messages::{CancelScope, ExecutionRequest, Intent, OrderRequest, SubmitIntent};
 use crate::mutation::Mutation;
 use crate::orders::Unexplained;
@@ -381,10 +381,14 @@ impl RiskMachine {
         let delta = difference.delta();
         effects.push(RiskEffect::BalanceDiffers(difference));
         if difference.kind.halts() {
-            let reason = format!(
-                "the account holds {account} {asset}, {ledger} was booked ({delta}): see \
-                 `tickwright reconcile`"
-            );
+            let what = match difference.kind {
+                DifferenceKind::Oversold => format!("strategies hold {held}"),
+                DifferenceKind::Surplus | DifferenceKind::HeldAsset | DifferenceKind::Shortfall => {
+                    format!("{ledger} was booked ({delta})")
+                }
+            };
+            let reason =
+                format!("the account holds {account} {asset}, {what}: see `tickwright reconcile`");
             self.on_set_state(now, TradingState::Halted, Authority::Engine, reason, effects);
         }
     }

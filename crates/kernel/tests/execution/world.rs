@@ -493,6 +493,10 @@ impl World {
             ExecutionEffect::BalanceMoved { asset, delta } => {
                 engine.step_risk(now, RiskInput::ExternalFlow { asset, delta });
             }
+            // All is booked: the gate looks whether strategies hold more than is left.
+            ExecutionEffect::BalanceDiffers(found) if found.ledger == found.account => {
+                engine.step_risk(now, RiskInput::BalanceDiffers(found));
+            }
             ExecutionEffect::BalanceDiffers(found) => {
                 let what = format!("at {now}: {found:?}");
                 self.verdict.broken(Invariant::NoNeedlessHalt, what);

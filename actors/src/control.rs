@@ -18,7 +18,7 @@ use kernel::protection::{ClosingPlan, PlannedCancel, PlannedClose};
 use kernel::risk::{Authority, TradingState};
 use kernel::venue::Balance;
 use model::{
-    ClientOrderId, InstanceId, Instruments, Price, Quantity, Role, Side, StrategyId, Symbol,
+    Asset, ClientOrderId, InstanceId, Instruments, Price, Quantity, Role, Side, StrategyId, Symbol,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ use tokio::sync::Semaphore;
 use crate::api::REST_AFTER_REFUSAL;
 use crate::execution::{ExecutionActor, ReadExecutionStatus};
 use crate::messages::SetTrading;
-use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState};
+use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState, Unreconciled};
 
 /// The socket's name in the state directory.
 pub const SOCKET: &str = "control.sock";
@@ -272,8 +272,6 @@ pub struct ControlParts {
     pub strategies: Arc<[String]>,
     /// The file that halts while it is there.
     pub kill_switch: PathBuf,
-    /// Assets of which the account held something else at the start than was booked.
-    pub unreconciled: Vec<String>,
 }
 
 /// Whoever answers an operator.
@@ -373,16 +371,20 @@ enum Refusal {
     /// The file that halts is still there.
     #[error("{} exists: remove it first", .0.display())]
     KillSwitch(PathBuf),
-    /// The start found that the account does not hold what was booked.
+    /// The account does not hold what was booked: the start has found it, or a later look.
     #[error(
         "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`; \
          when the account is right, stop the engine, `tickwright reconcile --accept`, start it again \
-         and resume", .0.join(", ")
+         and resume", names(.0)
     )]
-    Unreconciled(Vec<String>),
+    Unreconciled(Vec<Asset>),
     /// No strategy has that name.
     #[error("no strategy {name}: this ledger knows {}", known.join(", "))]
     UnknownStrategy { name: String, known: Arc<[String]> },
+}
+
+fn names(assets: &[Asset]) -> String {
+    assets.iter().map(Asset::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl From<Refusal> for ControlAnswer {
@@ -396,9 +398,7 @@ impl Answering for ControlParts {
     async fn answer(&self, request: ControlRequest) -> ControlAnswer {
         let done = match request {
             ControlRequest::Halt { reason } => self.change(TradingState::Halted, reason).await,
-            ControlRequest::ReduceOnly { reason } => {
-                self.change(TradingState::ReduceOnly, reason).await
-            }
+            ControlRequest::ReduceOnly { reason } => self.reduce_only(reason).await,
             ControlRequest::Resume { reason } => self.resume(reason).await,
             ControlRequest::Flatten { strategy, max_slippage_bps, dry_run } => {
                 return self.flatten(strategy, max_slippage_bps, dry_run).await;
@@ -414,13 +414,24 @@ impl Answering for ControlParts {
 
 impl ControlParts {
     async fn resume(&self, reason: Option<String>) -> Result<(), Refusal> {
+        self.need_no_kill_switch()?;
+        self.change(TradingState::Active, reason).await
+    }
+
+    /// After a halt it lets exits leave again: then it needs what a resume needs.
+    async fn reduce_only(&self, reason: Option<String>) -> Result<(), Refusal> {
+        let risk = self.controls.risk.send(ReadRiskStatus).timeout(ANSWER_TIMEOUT).await?;
+        if risk.state == TradingState::Halted {
+            self.need_no_kill_switch()?;
+        }
+        self.change(TradingState::ReduceOnly, reason).await
+    }
+
+    fn need_no_kill_switch(&self) -> Result<(), Refusal> {
         if self.kill_switch.try_exists().unwrap_or(true) {
             return Err(Refusal::KillSwitch(self.kill_switch.clone()));
         }
-        if !self.unreconciled.is_empty() {
-            return Err(Refusal::Unreconciled(self.unreconciled.clone()));
-        }
-        self.change(TradingState::Active, reason).await
+        Ok(())
     }
 
     async fn change(&self, state: TradingState, reason: Option<String>) -> Result<(), Refusal> {
@@ -432,7 +443,8 @@ impl ControlParts {
             gate.await?;
         }
         let set = SetTradingState { state, by: Authority::Operator, reason };
-        Ok(self.controls.risk.send(set).timeout(ANSWER_TIMEOUT).await?)
+        let set = self.controls.risk.send(set).timeout(ANSWER_TIMEOUT).await?;
+        set.map_err(|Unreconciled(assets)| Refusal::Unreconciled(assets))
     }
 
     async fn flatten(

@@ -1,5 +1,6 @@
 //! The engine: every actor started in order, linked, watched and stopped in order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use kernel::feed::{FeedMachine, FeedProtocol};
 use kernel::orders::ExecutionMachine;
 use kernel::risk::{Authority, RiskMachine, TradingState};
 use kernel::venue::Venue;
-use model::Instruments;
+use model::{Asset, Instruments};
 
 use crate::clock::Clock;
 use crate::control::Controls;
@@ -93,6 +94,9 @@ pub struct EngineParts {
     pub tape: Option<Tape>,
     /// Told when the order path is broken: must end the process.
     pub on_broken: Box<dyn Fn(&OrderPathBroken)>,
+    /// Assets of which the start found something else in the account than was booked: nobody
+    /// trades until a person has accepted it.
+    pub unreconciled: BTreeSet<Asset>,
 }
 
 /// A running engine.
@@ -227,6 +231,7 @@ impl Engine {
             intent_gauges: gauges.intents.clone(),
             order_gauge: Arc::clone(&gauges.orders_to_risk),
             tap: tap(),
+            unreconciled: parts.unreconciled,
         })
         .start();
         let feed =

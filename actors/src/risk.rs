@@ -2,7 +2,7 @@
 //! events to strategies out. Onlookers are told here, where everything about orders passes, and
 //! after those who act on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -14,8 +14,8 @@ use kernel::protection::{ClosingPlan, Uncovered};
 use kernel::risk::{Authority, ProtectionNews, RiskEffect, RiskInput, RiskMachine, TradingState};
 use kernel::venue::Wake;
 use model::{
-    Amount, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId, Quantity, StrategyId,
-    Symbol,
+    Amount, Asset, InstrumentId, Instruments, OrderEvent, OrderEventKind, OrderId, Quantity,
+    StrategyId, Symbol,
 };
 
 use crate::clock::Clock;
@@ -65,6 +65,8 @@ pub struct RiskParts {
     pub order_gauge: Arc<Gauge>,
     /// Notes what is handed to the machine.
     pub tap: Tap,
+    /// Assets of which the start found something else in the account than was booked.
+    pub unreconciled: BTreeSet<Asset>,
 }
 
 /// The actor.
@@ -216,8 +218,13 @@ impl RiskActor {
         }
     }
 
+    /// What halts stays in the way of a resume for as long as this process lives: what the account
+    /// should hold is changed by `reconcile --accept` between two of them.
     fn tell_difference(&mut self, difference: &BalanceDifference) {
         let BalanceDifference { asset, ledger, account, held, kind } = difference;
+        if kind.halts() {
+            self.parts.unreconciled.insert(*asset);
+        }
         log_event!(
             RECONCILE_MISMATCHED,
             kind = kind.name(),
@@ -431,9 +438,15 @@ impl Handler<Resynchronise> for RiskActor {
     fn handle(&mut self, _: Resynchronise, _: &mut Context<Self>) {}
 }
 
-/// Change the trading state.
+/// The account does not hold what was booked, of these assets: nobody trades until a person has
+/// accepted it, and the engine was started again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreconciled(pub Vec<Asset>);
+
+/// Change the trading state. An operator who wants it less strict is refused while the account
+/// is not what was booked.
 #[derive(Message, Clone, Debug)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), Unreconciled>")]
 pub struct SetTradingState {
     /// To this.
     pub state: TradingState,
@@ -444,10 +457,15 @@ pub struct SetTradingState {
 }
 
 impl Handler<SetTradingState> for RiskActor {
-    type Result = ();
-    fn handle(&mut self, set: SetTradingState, _: &mut Context<Self>) {
+    type Result = Result<(), Unreconciled>;
+    fn handle(&mut self, set: SetTradingState, _: &mut Context<Self>) -> Self::Result {
         let SetTradingState { state, by, reason } = set;
+        let is_looser = state < self.parts.machine.state();
+        if is_looser && !self.parts.unreconciled.is_empty() {
+            return Err(Unreconciled(self.parts.unreconciled.iter().copied().collect()));
+        }
         self.step(RiskInput::SetState { state, by, reason }, Hops::default());
+        Ok(())
     }
 }
 

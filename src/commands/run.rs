@@ -363,7 +363,6 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
-        let unreconciled = std::mem::take(&mut opened.unreconciled);
         let assembly = Assembly {
             config,
             kinds,
@@ -395,7 +394,7 @@ impl Session {
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let onlooker = OnlookerThread::start(onlooker);
         let onlooker = onlooker.expect("the system gives a thread to a process that just began");
-        let control = serve_control(state_dir, &running, unreconciled)?;
+        let control = serve_control(state_dir, &running)?;
         let snapshot = start_monitor(config, &running, &clock, log);
         serve_api(config, listener, &snapshot, recent)?;
         let beating = guard::publish(state_dir.path(), state_dir.instance(), snapshot.clone());
@@ -598,18 +597,13 @@ fn monitor_parts(
 
 /// The socket for an operator's commands: an engine that can't be halted by command does not
 /// start.
-fn serve_control(
-    state_dir: &StateDir,
-    running: &Running,
-    unreconciled: Vec<String>,
-) -> Result<ControlSocket, Failure> {
+fn serve_control(state_dir: &StateDir, running: &Running) -> Result<ControlSocket, Failure> {
     let parts = ControlParts {
         controls: running.engine.controls(),
         instance: state_dir.instance(),
         instruments: Arc::clone(&running.instruments),
         strategies: Arc::clone(&running.strategies),
         kill_switch: state_dir.kill_switch(),
-        unreconciled,
     };
     let served = actors::control::listen(state_dir.path(), parts);
     served.map_err(|error| Failure::new(Exit::Usage, error))

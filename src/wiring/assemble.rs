@@ -150,8 +150,7 @@ fn build<J: Journal>(
     opened: OpenedLedger<J>,
     record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
 ) -> Result<Built<J>, Failure> {
-    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at, unreconciled: _ } =
-        opened;
+    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at, unreconciled } = opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
     let mut foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);
@@ -179,6 +178,7 @@ fn build<J: Journal>(
         observer,
         tape,
         on_broken: assembly.on_broken,
+        unreconciled,
     };
     Ok(Built { parts, journal, ahead, observed })
 }

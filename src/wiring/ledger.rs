@@ -1,6 +1,7 @@
 //! The ledger of a run: journal opened and replayed, this start written down, numbers given to
 //! instruments and strategies.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub struct OpenedLedger<J> {
     pub opened_at: Timestamp,
     /// Assets of which the account holds something else than the journal adds up to, so that
     /// trading is halted until a person accepts it.
-    pub unreconciled: Vec<String>,
+    pub unreconciled: BTreeSet<Asset>,
 }
 
 impl From<StateDirError> for Failure {
@@ -196,7 +197,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         let ledger = journal.ledger().clone();
         let opened_at = ledger.opened_at().unwrap_or(now);
         let instruments = Arc::new(instruments_of(&ledger, info, site));
-        Ok(Self { journal, ledger, epoch, instruments, opened_at, unreconciled: Vec::new() })
+        Ok(Self { journal, ledger, epoch, instruments, opened_at, unreconciled: BTreeSet::new() })
     }
 }
 
@@ -219,12 +220,12 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         };
         compare::report(&found);
         let halting = found.iter().filter(|difference| difference.kind.halts());
-        let assets: Vec<String> = halting.map(|found| found.asset.to_string()).collect();
-        self.unreconciled.clone_from(&assets);
+        self.unreconciled = halting.map(|found| found.asset).collect();
         let from = self.ledger.trading_state().state;
-        if assets.is_empty() || from == TradingState::Halted {
+        if self.unreconciled.is_empty() || from == TradingState::Halted {
             return Ok(());
         }
+        let assets: Vec<&str> = self.unreconciled.iter().map(Asset::as_str).collect();
         let reason = format!(
             "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`",
             assets.join(", ")

@@ -92,10 +92,22 @@ fn what_is_taken_out_unheard_halts_within_the_next_looks() {
     assert_eq!((&found["asset"], &found["kind"]), (&"USDT".into(), &"shortfall".into()));
     let halted = engine.wait_for("risk.state_changed", |_| true, Within::secs(10));
     assert_eq!((&halted["to"], &halted["rule"]), (&"halted".into(), &"engine".into()));
+    // Nobody trades on, not even exits, before it is accepted.
+    for command in ["resume", "reduce-only"] {
+        let (code, _, errors) = desk.command(&[command]);
+        assert_eq!(code, 5, "{command}: {errors}");
+        assert!(errors.contains("of USDT") && errors.contains("reconcile --accept"), "{errors}");
+    }
     engine.stop();
     let (code, out, errors) = desk.command_with_settings(&["reconcile", "--accept"]);
     assert_eq!(code, 0, "{out}{errors}");
     compare(&desk, &venue);
+
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(desk.command(&["resume"]).0, 0);
+    engine.wait_for("risk.state_changed", |line| line["to"] == "active", Within::secs(10));
+    engine.stop();
 }
 
 #[test]

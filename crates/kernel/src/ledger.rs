@@ -189,18 +189,20 @@ pub struct Ledger {
     records: u64,
     fills_booked: u64,
     fills_repeated: u64,
-    newest_fill_at: Timestamp,
+    #[serde(alias = "newest_fill_at")]
+    newest_booking_at: Timestamp,
 }
 
 impl Ledger {
     /// Counts up whenever a record's effect or the stored form changes: a stored ledger of
     /// another version is not gone on from, the journal is replayed instead.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
-    /// The venue's time of the newest fill that is booked; the epoch's beginning without one.
+    /// The venue's time of the newest fill, deposit or withdrawal that is booked; the epoch's
+    /// beginning without one.
     #[must_use]
-    pub const fn newest_fill_at(&self) -> Timestamp {
-        self.newest_fill_at
+    pub const fn newest_booking_at(&self) -> Timestamp {
+        self.newest_booking_at
     }
 
     /// The last start; `None` for a ledger that was never used.
@@ -344,10 +346,12 @@ impl Ledger {
     }
 
     /// Where reading an instrument's trades again begins, so many fills back from the newest: the
-    /// news of one before the newest may have been missed. `None` without a fill.
+    /// news of one before the newest may have been missed. `None` with fewer fills: what is missed
+    /// may be older than all of them, and is among the newest that the venue tells without a place
+    /// to begin at.
     #[must_use]
     pub fn reread_from(&self, instrument: InstrumentId, count: usize) -> Option<TradeId> {
-        self.fills.get(&instrument)?.reread_from(count)
+        self.fills.get(&instrument)?.nth_newest(count)
     }
 
     /// What a strategy last wanted to find again.

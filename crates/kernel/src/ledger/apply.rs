@@ -84,11 +84,12 @@ impl Ledger {
             Record::ExternalFill { fill } => {
                 applied.repeated_fill = !self.book_fill(None, fill)?;
             }
-            Record::ExternalFlow { asset, delta, .. } => {
+            Record::ExternalFlow { asset, delta, at, .. } => {
                 let flow = sum(&self.flows, *asset, *delta)?;
                 let balance = sum(&self.balances, *asset, *delta)?;
                 self.flows.insert(*asset, flow);
                 self.balances.insert(*asset, balance);
+                self.newest_booking_at = self.newest_booking_at.max(*at);
             }
             Record::TradingStateChanged { state, reason, at } => {
                 if *state == TradingState::Active && self.trading.state != TradingState::Active {
@@ -247,7 +248,7 @@ impl Ledger {
         };
         self.fills.entry(id).or_default().insert(&fill.key);
         self.fills_booked += 1;
-        self.newest_fill_at = self.newest_fill_at.max(fill.event_at);
+        self.newest_booking_at = self.newest_booking_at.max(fill.event_at);
         Ok(true)
     }
 

@@ -436,3 +436,22 @@ fn a_ledger_goes_on_from_its_stored_form_as_if_it_had_never_stopped() {
     assert_eq!(whole.equity(None).unwrap().peak, amount("1000.25"));
     assert_eq!(whole.snapshot(STRATEGY).unwrap().epoch, 10);
 }
+
+/// An account that is read as of before a deposit was booked lags, after a restart as well.
+#[test]
+fn the_newest_booking_is_a_fill_or_a_flow() {
+    let flow = Record::ExternalFlow {
+        asset: "USDT".parse().unwrap(),
+        delta: amount("5"),
+        reason: "deposit".into(),
+        at: at(77),
+    };
+    let fill = Record::ExternalFill { fill: execution(1, Side::Buy, "1", "0", "USDT") };
+    let newest = |records: &[Record]| ledger(records).newest_booking_at();
+    assert_eq!(newest(&[]), Timestamp::EPOCH);
+    let filled_at = newest(std::slice::from_ref(&fill));
+    assert!(filled_at > Timestamp::EPOCH && filled_at < at(77), "{filled_at}");
+    assert_eq!(newest(&[flow.clone(), fill]), at(77));
+    let restored = crate::orders::RestoredExecution::from(&ledger(&[flow]));
+    assert_eq!(restored.newest_booking_at, at(77));
+}

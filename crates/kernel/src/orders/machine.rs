@@ -101,7 +101,7 @@ impl ExecutionMachine {
             reconcile: Reconcile::default(),
             balances: restored
                 .balances
-                .map(|balances| Balances::new(balances, restored.newest_fill_at)),
+                .map(|balances| Balances::new(balances, restored.newest_booking_at)),
             reads: Reads::default(),
             budget: Budget::default(),
             gate_open: true,

@@ -61,8 +61,9 @@ pub struct RestoredExecution {
     pub trading: TradingState,
     /// What the account should hold; `None` where nobody compares.
     pub balances: Option<BTreeMap<Asset, Amount>>,
-    /// The venue's time of the newest fill that is booked: an account read as of before it lags.
-    pub newest_fill_at: Timestamp,
+    /// The venue's time of the newest fill, deposit or withdrawal that is booked: an account read as
+    /// of before it lags.
+    pub newest_booking_at: Timestamp,
 }
 
 impl From<&Ledger> for RestoredExecution {
@@ -74,7 +75,7 @@ impl From<&Ledger> for RestoredExecution {
             fills: fills.collect(),
             trading: ledger.trading_state().state,
             balances: ledger.opened_at().map(|_| ledger.balances().clone()),
-            newest_fill_at: ledger.newest_fill_at(),
+            newest_booking_at: ledger.newest_booking_at(),
         }
     }
 }

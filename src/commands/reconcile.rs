@@ -1,9 +1,9 @@
 //! `tickwright reconcile`: the journal against the account.
 
-use kernel::journal::{Durability, Journal as _, Persist, Record};
+use kernel::journal::Journal as _;
 use kernel::ledger::{BalanceDifference, Ledger};
 use kernel::strategy::StrategyEntry;
-use model::{InstanceId, Timestamp};
+use model::InstanceId;
 use serde_json::json;
 use store::journal::{JournalReader, Level, SqliteJournal};
 use store::state_dir::{StateDir, journal_path, known_instance};
@@ -11,7 +11,7 @@ use store::state_dir::{StateDir, journal_path, known_instance};
 use crate::cli::reconcile::ReconcileArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Endpoint, Mode};
-use crate::wiring::{Site, compare};
+use crate::wiring::{Site, adjustments, compare};
 
 /// Shows the differences, and journals them if asked to.
 ///
@@ -60,26 +60,11 @@ async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failur
     }
     let mut journal = SqliteJournal::open(&path, Level::Power)?;
     let now = site.server_time().await?;
-    accept(&mut journal, &found, now)?;
+    journal.append(&adjustments(&found, now))?;
     if !args.json {
         println!("accepted {} adjustments; after the next start: tickwright resume", found.len());
     }
     Ok(Exit::Ok)
-}
-
-fn accept(
-    journal: &mut SqliteJournal,
-    found: &[BalanceDifference],
-    at: Timestamp,
-) -> Result<(), Failure> {
-    let adjustment = |(number, difference): (u64, &BalanceDifference)| {
-        let (asset, delta) = (difference.asset, difference.delta());
-        let reason = format!("reconcile --accept: {}", difference.kind.name());
-        let record = Record::ExternalFlow { asset, delta, reason, at };
-        Persist { sequence: number, record, durability: Durability::Synced }
-    };
-    let batch: Vec<Persist> = (1..).zip(found).map(adjustment).collect();
-    Ok(journal.append(&batch)?)
 }
 
 fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use binance::decode::{Account, MyTrade, parse};
 use binance::encode::Call;
 use events::log_event;
-use kernel::journal::Record;
+use kernel::journal::{Durability, Persist, Record};
 use kernel::ledger::{BalanceDifference, Ledger};
 use kernel::orders::ExecutionPolicy;
-use model::{Amount, Asset, InstrumentId, TradeId};
+use model::{Amount, Asset, InstrumentId, Timestamp, TradeId};
 use tokio::time::Instant;
 
 use super::site::Site;
@@ -19,8 +19,8 @@ use crate::cli::{Exit, Failure};
 /// Trades of one answer, at most: the venue's own bound.
 const PAGE: u32 = 1_000;
 /// A difference is one if it stays the same for so long: orders that rest fill between two
-/// questions, and reads lag.
-const STEADY_FOR: Duration = Duration::from_secs(4);
+/// questions, and reads lag, for as long as execution bears with them.
+const STEADY_FOR: Duration = Duration::from_secs(10);
 /// The time between two looks at a difference.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the answers for one look may take.
@@ -50,6 +50,18 @@ pub async fn compare(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifferen
         }
     }
     Ok(found)
+}
+
+/// What makes the ledger say what the account holds, once a person has accepted it.
+#[must_use]
+pub fn adjustments(found: &[BalanceDifference], at: Timestamp) -> Vec<Persist> {
+    let adjustment = |(sequence, difference): (u64, &BalanceDifference)| {
+        let (asset, delta) = (difference.asset, difference.delta());
+        let reason = format!("reconcile --accept: {}", difference.kind.name());
+        let record = Record::ExternalFlow { asset, delta, reason, at };
+        Persist { sequence, record, durability: Durability::Synced }
+    };
+    (1..).zip(found).map(adjustment).collect()
 }
 
 /// Logs what was found.

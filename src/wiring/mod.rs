@@ -27,7 +27,7 @@ mod venue;
 pub use account_lock::lock_account;
 pub use alert::Alerter;
 pub use assemble::{Assembly, Observed, Running, assemble, assemble_in_step};
-pub use compare::compare;
+pub use compare::{adjustments, compare};
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;

@@ -254,7 +254,10 @@ fn every_fault_has_its_tests() {
     let page = read(&root().join("docs/RELIABILITY.md"));
     let mut all = String::new();
     sources(&root(), &mut all);
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| F")).collect();
+    let tests = tests_in(&all);
+    // Those of the other table have two columns.
+    let is_row = |line: &&str| line.starts_with("| F") && line.matches(" | ").count() == 3;
+    let rows: Vec<&str> = page.lines().filter(is_row).collect();
     // F1 to F40 are the specification's; what came after counts on.
     assert!(rows.len() >= 40, "{} rows", rows.len());
     let numbers: Vec<String> = (1..=rows.len()).map(|number| format!("F{number}")).collect();
@@ -265,7 +268,46 @@ fn every_fault_has_its_tests() {
         let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test: {row}");
         for name in names {
-            assert!(all.contains(&format!("fn {name}(")), "docs/RELIABILITY.md: no test {name}");
+            assert!(tests.contains(name), "docs/RELIABILITY.md: no test {name}");
         }
     }
+}
+
+/// The names of all functions that are tests.
+fn tests_in(source: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        let attribute = line.strip_prefix("#[");
+        is_test |= attribute.is_some_and(|it| it.starts_with("test") || it.contains("::test"));
+        let function = line.split_once("fn ").filter(|_| attribute.is_none() && is_test);
+        if let Some((_, named)) = function {
+            found.insert(named.split(['(', '<']).next().unwrap_or_default());
+            is_test = false;
+        }
+    }
+    assert!(found.len() > 1_000, "{} tests: the scan proves nothing", found.len());
+    found
+}
+
+/// C1 to C16 each have a variant, which the test that kills at all of them reaches.
+#[test]
+fn every_crash_point_has_its_variant() {
+    let source = read(&root().join("crates/kernel/tests/execution/crash_points.rs"));
+    let variants = source.split_once("pub enum CrashPoint {").unwrap().1;
+    let variants = variants.split_once("\n}\n").unwrap().0;
+    let numbers: BTreeSet<&str> = variants
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("/// C"))
+        .filter_map(|text| text.split([':', ' ']).next())
+        .collect();
+    let wanted: Vec<String> = (1..=16).map(|number: u32| number.to_string()).collect();
+    let missing: Vec<&String> = wanted.iter().filter(|it| !numbers.contains(it.as_str())).collect();
+    assert!(missing.is_empty(), "no crash point of these numbers: {missing:?}");
+    let page = read(&root().join("docs/RELIABILITY.md"));
+    let killed = "killed_at_every_crash_point_both_records_agree";
+    assert!(page.contains(&format!("`{killed}` kills")), "docs/RELIABILITY.md names it");
+    let mut all = String::new();
+    sources(&root(), &mut all);
+    assert!(tests_in(&all).contains(killed), "{killed} is no test");
 }

@@ -235,7 +235,17 @@ fn symbol_of(ledger: &Ledger, instrument: InstrumentId) -> &str {
     ledger.instrument(instrument).map_or("?", |instrument| instrument.symbol.as_str())
 }
 
-/// Our positions are what the account has more than at the start; so is our money.
+/// What deposits, withdrawals and trades by hand have moved of a base asset.
+fn of_others(ledger: &Ledger, asset: model::Asset) -> Amount {
+    let flows = ledger.external_flows().get(&asset).copied().unwrap_or(Amount::ZERO);
+    let traded = (0..).map(InstrumentId).zip(ledger.instruments());
+    let traded = traded.filter(|(_, instrument)| instrument.base == asset);
+    let traded = traded.map(|(id, _)| ledger.external_position(id).quantity().to_decimal());
+    flows + traded.map(Amount::new).sum::<Amount>()
+}
+
+/// Our positions, and what others did, are what the account has more than at the start; so is our
+/// money.
 fn compare_sums(ledger: &Ledger, theirs: &VenueRecord, audit: &mut Audit) {
     for (asset, total) in &theirs.balances {
         let Ok(asset) = asset.parse::<model::Asset>() else { continue };
@@ -251,8 +261,11 @@ fn compare_sums(ledger: &Ledger, theirs: &VenueRecord, audit: &mut Audit) {
             own.map(|(_, _, position)| Amount::new(position.quantity().to_decimal())).sum();
         let is_traded = ledger.instruments().iter().any(|instrument| instrument.base == asset);
         let opening = ledger.opening_balances().get(&asset).copied().unwrap_or(Amount::ZERO);
-        if is_traded && opening + held != *total {
-            let words = format!("{asset}: {opening} at first, {held} held, {total} in the account");
+        let others = of_others(ledger, asset);
+        if is_traded && opening + held + others != *total {
+            let words = format!(
+                "{asset}: {opening} at first, {held} held, {others} by others, {total} in the account"
+            );
             audit.positions_wrong.push(words);
         }
     }

@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
-use binance::encode::Call;
+use binance::encode::{Call, Operation, Params};
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
+use model::{Amount, Timestamp};
 use tickwright::wiring::SignedRest;
 use transport::Dialer;
 use transport::http::{HttpClient, HttpOptions};
 
+use super::faults::{ManualTrade, Movement};
 use super::network::{Simulated, SimulatedListener, wall};
 use super::record::{Error, More, VenueRecord};
-use super::world::Bench;
+use super::world::{Bench, Command};
 
 /// What is traded.
 pub const SYMBOLS: [&str; 2] = ["SOLUSDT", "BNBUSDT"];
@@ -45,30 +47,92 @@ fn config(bench: &Bench) -> ExchangeConfig {
     }
 }
 
+/// What names of orders begin with that are placed by hand.
+const MANUAL: &str = "manual";
+/// How long an order by hand waits that the exchange does not take.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Whether a name is that of an order by hand.
+pub fn is_manual(name: &str) -> bool {
+    name.starts_with(MANUAL)
+}
+
 /// Serves until the end of the simulation.
 pub async fn run(bench: Rc<Bench>) -> turmoil::Result {
     let listener = turmoil::net::TcpListener::bind("0.0.0.0:80").await?;
     let exchange = exchange::serve(config(&bench), SimulatedListener(listener), Arc::new(wall))?;
     bench.exchange.replace(Some(exchange));
-    let http = HttpClient::new(Dialer::plain(Simulated), HttpOptions::default());
+    let http = HttpClient::new(Dialer::plain(Simulated::default()), HttpOptions::default());
     let urls = EndpointUrls::new(URL, URL, URL);
     let keys = &bench.keys;
     let credentials =
         Credentials::new(keys.api_key.clone().into(), keys.api_secret.clone().into())?;
     let rest = SignedRest { http: &http, urls: &urls, credentials: Some(&credentials) };
     let clock = Clock::starting_at(wall());
+    let mut by_hand = ByHand::default();
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let commands = std::mem::take(&mut *bench.commands.borrow_mut());
         for command in commands {
-            if let Err(error) = rest.post(&format!("/control/{command}")).await {
-                bench.break_by(format!("operator: {command}: {error}"));
+            match command {
+                Command::Control(command) => control(&bench, &rest, &command).await,
+                Command::Move(movement) => move_money(&bench, &rest, movement).await,
+                Command::Trade(trade) => by_hand.waiting.push(trade),
             }
         }
+        by_hand.trade(&rest, &clock).await;
         let wanted = bench.wanted_record.borrow_mut().take();
         if let Some(symbols) = wanted {
             let read = read(&rest, &clock, &symbols).await;
             *bench.record.borrow_mut() = Some(read.map_err(|error| error.to_string()));
+        }
+    }
+}
+
+async fn control(bench: &Bench, rest: &SignedRest<'_>, command: &str) {
+    if let Err(error) = rest.post(&format!("/control/{command}")).await {
+        bench.break_by(format!("operator: {command}: {error}"));
+    }
+}
+
+async fn move_money(bench: &Bench, rest: &SignedRest<'_>, movement: Movement) {
+    let Movement { asset, amount, is_told } = movement;
+    if !is_told {
+        control(bench, rest, "silence?on=true").await;
+    }
+    control(bench, rest, &format!("deposit?asset={asset}&amount={amount}")).await;
+    bench.note_moved(asset.parse().unwrap(), Amount::new(amount.into()));
+    if !is_told {
+        control(bench, rest, "silence?on=false").await;
+    }
+}
+
+/// Who trades by hand, until it is done: a symbol may be halted, the weight used up.
+#[derive(Default)]
+struct ByHand {
+    waiting: Vec<ManualTrade>,
+    refused_at: Option<Timestamp>,
+    count: u32,
+}
+
+impl ByHand {
+    async fn trade(&mut self, rest: &SignedRest<'_>, clock: &Clock) {
+        let now = clock.now().venue;
+        let is_resting = self.refused_at.is_some_and(|at| now < at.after(AGAIN));
+        let Some(trade) = self.waiting.first().copied().filter(|_| !is_resting) else { return };
+        let name = format!("{MANUAL}-{}", self.count);
+        let params = Params::new()
+            .text("symbol", trade.symbol)
+            .text("side", trade.side.name().to_uppercase())
+            .word("type", "MARKET")
+            .word("quantity", "1")
+            .text("newClientOrderId", name);
+        match rest.ask(&Call::new(Operation::PlaceOrder, 1, params), now).await {
+            Ok(_) => {
+                self.waiting.remove(0);
+                (self.refused_at, self.count) = (None, self.count + 1);
+            }
+            Err(_) => self.refused_at = Some(now),
         }
     }
 }
@@ -97,5 +161,6 @@ async fn read(
     }
     record.set_balances(&ask(Call::account()).await?)?;
     record.set_open(&ask(Call::open_orders(None)).await?)?;
+    record.orders.retain(|_, order| !is_manual(&order.client_order_id));
     Ok(record)
 }

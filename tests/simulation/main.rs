@@ -17,6 +17,7 @@ mod exchange_host;
 mod faults;
 mod mutants;
 mod network;
+mod operator;
 #[path = "../../examples/chaos/record.rs"]
 #[allow(dead_code, reason = "the chaos loop uses the rest")]
 mod record;
@@ -25,7 +26,7 @@ mod status;
 mod watch;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kernel::mutation::Mutation;
@@ -85,25 +86,48 @@ fn check(seed: u64, busy: Duration) -> Outcome {
 #[test]
 fn everything_holds_in_a_simulated_network() {
     let mut injected: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let (mut orders, mut fills, mut seeds_run, mut looks) = (0, 0, 0, 0);
+    let (mut orders, mut fills, mut partial_fills, mut seeds_run, mut looks) = (0, 0, 0, 0, 0);
     for seed in seeds(3) {
         let outcome = check(seed, busy(120));
         for (fault, count) in outcome.injected {
             *injected.entry(fault).or_default() += count;
         }
+        partial_fills += outcome.partial_fills;
         orders += outcome.audit.orders;
         fills += outcome.audit.fills;
         looks += outcome.looks;
         seeds_run += 1;
     }
     eprintln!(
-        "{seeds_run} seeds: {orders} orders, {fills} fills, {looks} looks, injected {injected:?}"
+        "{seeds_run} seeds: {orders} orders, {fills} fills, {partial_fills} of them partial (F16), \
+         {looks} looks; injected:"
     );
+    injected.iter().for_each(|(class, count)| eprintln!("{count:>8} {class}"));
     assert!(orders > 20 * seeds_run && fills > 5 * seeds_run, "{orders} orders, {fills} fills");
-    if seeds_run >= 10 {
-        let never: Vec<_> = faults::NAMES.iter().filter(|n| !injected.contains_key(*n)).collect();
+    if seeds_run >= 50 {
+        let never: Vec<_> = faults::CLASSES.iter().filter(|n| !injected.contains_key(*n)).collect();
         assert!(never.is_empty(), "never injected: {never:?}");
     }
+}
+
+/// The page names what is injected here, and gives each other fault a reason why it is not.
+#[test]
+fn every_fault_is_injected_or_named_with_its_reason() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/RELIABILITY.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, section) = page.split_once("### In the simulation").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let named = section.split('`').skip(1).step_by(2).filter(|it| it.starts_with('F'));
+    assert_eq!(named.collect::<Vec<_>>(), faults::CLASSES);
+    let number = |text: &str| text.strip_prefix('F')?.parse::<u32>().ok();
+    let injected = faults::CLASSES.iter().flat_map(|class| class.split(' ')).filter_map(number);
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| F")?.split(" | ").next());
+    let elsewhere = rows.flat_map(|cell| cell.split(", ")).map(|it| it.trim_start_matches('F'));
+    let elsewhere: BTreeSet<u32> = elsewhere.map(|it| it.parse().unwrap()).collect();
+    let injected: BTreeSet<u32> = injected.collect();
+    assert_eq!(injected.intersection(&elsewhere).collect::<Vec<_>>(), [&0; 0]);
+    let all: Vec<u32> = injected.union(&elsewhere).copied().collect();
+    assert_eq!(all, (1..=43).collect::<Vec<_>>());
 }
 
 #[test]

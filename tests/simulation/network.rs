@@ -3,6 +3,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use exchange::server::listener::Listener;
@@ -21,11 +23,19 @@ pub fn wall() -> Timestamp {
 }
 
 /// Dials within the simulated network.
-pub struct Simulated;
+#[derive(Default)]
+pub struct Simulated {
+    /// While it is set, no name of a host is resolved.
+    pub no_names: Arc<AtomicBool>,
+}
 
 impl Connector for Simulated {
     fn connect<'a>(&'a self, target: &'a Target) -> Connecting<'a> {
         Box::pin(async move {
+            if self.no_names.load(Ordering::Relaxed) {
+                let source = io::Error::other("the simulated resolver does not answer");
+                return Err(ConnectError::Dns { host: target.host.clone(), source });
+            }
             let dialing = TcpStream::connect((target.host.as_str(), target.port));
             match tokio::time::timeout(CONNECT_TIMEOUT, dialing).await {
                 Ok(Ok(stream)) => Ok(Box::new(stream) as ByteStream),

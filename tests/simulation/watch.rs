@@ -11,7 +11,7 @@ use kernel::ledger::Ledger;
 use model::{ClientOrderId, Fill, FillKey, OrderEventKind, OrderId, OrderQuantity, Symbol};
 use store::journal::{Level, MemoryDisk};
 
-use super::exchange_host::SYMBOLS;
+use super::exchange_host::{SYMBOLS, is_manual};
 
 /// What the journal says, record by record.
 #[derive(Default)]
@@ -110,7 +110,10 @@ impl Watch {
                         self.book(&fill, exchange);
                     }
                 }
-                Record::ExternalFill { fill } => self.book(&fill, exchange),
+                Record::ExternalFill { fill } => {
+                    self.book(&fill, exchange);
+                    self.judge_external(&fill, exchange);
+                }
                 Record::EpochStarted { .. }
                 | Record::InstrumentRegistered { .. }
                 | Record::StrategyRegistered { .. }
@@ -150,9 +153,21 @@ impl Watch {
         }
     }
 
+    /// What is booked as somebody else's was traded by hand.
+    fn judge_external(&mut self, fill: &Fill, exchange: &Exchange) {
+        let orders = &exchange.account(DEFAULT_ACCOUNT).orders;
+        let order = orders.get(fill.key.venue_order.0);
+        if !order.is_some_and(|order| is_manual(order.client_id.as_str())) {
+            self.broken.push(format!("FillsMatch: {:?}: ours, booked as external", fill.key));
+        }
+    }
+
     /// The exchange has taken an order: once, after its intent was durable, and as it was approved.
     fn accept(&mut self, order: &Order, synced: usize) {
         let name = order.client_id;
+        if is_manual(name.as_str()) {
+            return;
+        }
         if let Some(other) = self.accepted.insert(name, order.id) {
             self.broken.push(format!("AcceptedOnce: {name}: orders {other} and {}", order.id));
         }

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actors::risk::RiskStatus;
 use exchange::ExchangeHandle;
 use kernel::journal::{Journal as _, Record};
-use model::OrderId;
+use model::{Amount, Asset, OrderEventKind, OrderId, StrategyId};
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 use store::journal::{Level, MemoryDisk, MemoryJournal};
@@ -19,7 +21,7 @@ use tempfile::TempDir;
 use tickwright::config::{Config, Override, Sources, load};
 
 use super::audit::{Audit, Journaled, compare};
-use super::faults::{Fault, plan};
+use super::faults::{Fault, ManualTrade, Movement, plan};
 use super::mutants::Mutant;
 use super::record::VenueRecord;
 use super::watch::Watch;
@@ -27,12 +29,19 @@ use super::{engine, exchange_host};
 
 /// How long everything has to come to rest once nothing goes wrong any more.
 const QUIET: Duration = Duration::from_secs(90);
+/// How much longer it may take where the operator still has to look at the account: a difference
+/// is one only after several looks.
+const LONGER: Duration = Duration::from_secs(180);
+/// What each strategy trades with.
+const CAPITAL: i64 = 5_000;
+/// Within so much of it their equity stays by trading alone. A deposit is several times as much.
+const EQUITY_MOVES: i64 = 2_500;
 /// How long a commit takes on a disk that is well.
 const COMMIT_TIME: Duration = Duration::from_millis(2);
 /// Within so long gate and journal have the same positions: a fill is on its way to both.
 const POSITIONS_MEET: Duration = Duration::from_secs(5);
-/// How long the stop in good order may take.
-const STOP: Duration = Duration::from_secs(60);
+/// How long the last stop in good order may take, with a last look at the account.
+const STOP: Duration = Duration::from_secs(120);
 
 /// What a run is.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +67,8 @@ pub struct Outcome {
     pub audit: Audit,
     /// How often each class of fault was injected.
     pub injected: BTreeMap<&'static str, u64>,
+    /// Fills of a part of an order: F16, which nobody injects.
+    pub partial_fills: u64,
     /// What did not hold, each with the invariant's name.
     pub broken: Vec<String>,
     /// The journal: the log of typed events.
@@ -81,8 +92,14 @@ pub struct Bench {
     pub commit_time: Cell<Duration>,
     /// Strategies that are to panic.
     pub panics: RefCell<Vec<&'static str>>,
-    /// For the operator, in order.
-    pub commands: RefCell<Vec<String>>,
+    /// The names of hosts are not resolved.
+    pub no_names: Arc<AtomicBool>,
+    /// For the operator of the exchange, in order.
+    pub commands: RefCell<Vec<Command>>,
+    /// What came and went of the account's money, by the exchange's word.
+    pub moved: RefCell<BTreeMap<Asset, Amount>>,
+    /// A stop in good order is wanted, and a start after it.
+    pub is_stop_wanted: Cell<bool>,
     /// Symbols whose record is wanted.
     pub wanted_record: RefCell<Option<Vec<String>>>,
     pub record: RefCell<Option<Result<VenueRecord, String>>>,
@@ -100,6 +117,32 @@ impl Bench {
     /// Notes what does not hold.
     pub fn break_by(&self, what: String) {
         self.broken.borrow_mut().push(what);
+    }
+
+    /// Money came, or went.
+    pub fn note_moved(&self, asset: Asset, amount: Amount) {
+        *self.moved.borrow_mut().entry(asset).or_default() += amount;
+    }
+
+    /// Assets of which something came or went that the journal does not have yet.
+    pub fn unexplained(&self) -> BTreeMap<Asset, Amount> {
+        let watch = self.watch.borrow();
+        let booked = watch.ledger().external_flows();
+        let mut left = self.moved.borrow().clone();
+        for (asset, amount) in booked {
+            *left.entry(*asset).or_default() -= *amount;
+        }
+        left.retain(|_, amount| !amount.is_zero());
+        left
+    }
+
+    /// A strategy's equity moves by what it trades, and by nothing that others do.
+    pub fn judge_equity(&self, strategy: Option<StrategyId>, equity: Amount) {
+        let capital = if strategy.is_some() { CAPITAL } else { CAPITAL * STRATEGIES.len() as i64 };
+        let moved = equity - Amount::new(capital.into());
+        if moved.abs() > Amount::new(EQUITY_MOVES.into()) {
+            self.break_by(format!("OutsideProfit: {strategy:?}: equity {equity} of {capital}"));
+        }
     }
 
     /// Looks at both sides; called after each step.
@@ -127,6 +170,7 @@ impl Bench {
         for order in open_before.intersection(&open).filter(|id| !gate.reserved.contains(id)) {
             self.break_by(format!("ReservationsCover: {order} works and is not reserved for"));
         }
+        self.judge_holdings(gate);
         let watch = self.watch.borrow();
         let booked = watch.ledger().positions().filter(|(_, _, it)| !it.quantity().is_zero());
         let booked: BTreeSet<_> =
@@ -144,6 +188,18 @@ impl Bench {
             let differences: Vec<_> = differences.collect();
             self.break_by(format!("PositionsMatch: gate or journal: {differences:?}"));
             self.positions_differ_since.set(None);
+        }
+    }
+
+    /// No strategy holds more than its capital buys, whatever the account holds.
+    fn judge_holdings(&self, gate: &RiskStatus) {
+        for (strategy, instrument, quantity) in &gate.positions {
+            let mark = gate.marks.iter().find(|(id, _)| id == instrument);
+            let Some((_, price)) = mark else { continue };
+            let worth = price.to_decimal() * quantity.to_decimal();
+            if worth > (CAPITAL + EQUITY_MOVES).into() {
+                self.break_by(format!("NeverTraded: {strategy} holds {worth} of {CAPITAL}"));
+            }
         }
     }
 
@@ -186,6 +242,11 @@ const STRATEGIES: [(&str, &str, &str); 2] = [
 const PROTECTED: &str = "grid";
 const PROTECTION: &str = "[protection]\nstop_loss_bps = 15\ntake_profit_bps = 10\n";
 
+fn is_partial_fill(record: &Record) -> bool {
+    let Record::OrderChanged { event, .. } = record else { return false };
+    matches!(event.kind, OrderEventKind::Filled { complete: false, .. })
+}
+
 fn write_private(path: &Path, text: &str) {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -197,7 +258,7 @@ fn configured(directory: &Path, keys: &exchange::Credentials, mutant: Mutant) ->
     for (kind, symbol, parameters) in STRATEGIES {
         let protection = if kind == PROTECTED { PROTECTION } else { "" };
         let text = format!(
-            "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\ncapital = \"5000\"\n\
+            "id = \"{kind}\"\nkind = \"{kind}\"\nsymbols = [\"{symbol}\"]\ncapital = \"{CAPITAL}\"\n\
              {protection}[parameters]\n{parameters}\n"
         );
         std::fs::write(directory.join(format!("strategies/{kind}.toml")), text).unwrap();
@@ -226,6 +287,17 @@ fn configured(directory: &Path, keys: &exchange::Credentials, mutant: Mutant) ->
     load(&sources, &overrides, tickwright::STRATEGIES).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// What the operator of the exchange does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Tells its control path something.
+    Control(String),
+    /// Books a deposit or a withdrawal.
+    Move(Movement),
+    /// Trades on the account.
+    Trade(ManualTrade),
+}
+
 /// The driver.
 pub struct World {
     bench: Rc<Bench>,
@@ -241,6 +313,7 @@ pub struct World {
 enum Later {
     Repair,
     Release,
+    Names,
     Start,
     Quick,
     Venue(&'static str),
@@ -262,7 +335,10 @@ impl World {
             positions_differ_since: Cell::default(),
             commit_time: Cell::new(COMMIT_TIME),
             panics: RefCell::default(),
+            no_names: Arc::default(),
             commands: RefCell::default(),
+            moved: RefCell::default(),
+            is_stop_wanted: Cell::default(),
             wanted_record: RefCell::default(),
             record: RefCell::default(),
             is_settled: Cell::default(),
@@ -308,8 +384,10 @@ impl World {
         self.run_until(busy);
         self.heal();
         self.run_until(busy + QUIET);
+        self.run_while(LONGER, |bench| !bench.is_settled.get());
         if !self.bench.is_settled.get() {
-            self.bench.break_by("Converges: not live and settled after the quiet time".to_owned());
+            let unexplained = self.bench.unexplained();
+            self.bench.break_by(format!("Converges: not live and settled, {unexplained:?}"));
         }
         self.bench.is_stopping.set(true);
         self.run_while(STOP, |bench| !bench.is_stopped.get());
@@ -334,6 +412,10 @@ impl World {
             }
         };
         self.name_differences(&audit);
+        let unexplained = self.bench.unexplained();
+        if !unexplained.is_empty() {
+            self.bench.break_by(format!("FlowsMatch: not as they came: {unexplained:?}"));
+        }
         // The configuration's hash knows the directory, which is another each time.
         let blank = |mut record: Record| {
             if let Record::EpochStarted { config_hash, .. } = &mut record {
@@ -341,12 +423,15 @@ impl World {
             }
             record
         };
-        let mut log = Vec::new();
-        let mut note = |number, record| log.push(format!("{number} {:?}", blank(record)));
+        let (mut log, mut partial_fills) = (Vec::new(), 0);
+        let mut note = |number, record| {
+            partial_fills += u64::from(is_partial_fill(&record));
+            log.push(format!("{number} {:?}", blank(record)));
+        };
         journal.replay(&mut note).unwrap();
         let broken = self.bench.broken.take();
         let looks = self.bench.watch.borrow().looks;
-        Outcome { audit, injected: self.injected, broken, log, looks }
+        Outcome { audit, injected: self.injected, partial_fills, broken, log, looks }
     }
 
     fn name_differences(&self, audit: &Audit) {
@@ -416,12 +501,17 @@ impl World {
                 self.is_down = false;
                 self.simulation.bounce("engine");
             }
+            Later::Names => self.bench.no_names.store(false, Ordering::Relaxed),
             Later::Venue(command) => self.tell(command),
         }
     }
 
     fn tell(&self, command: &str) {
-        self.bench.commands.borrow_mut().push(command.to_owned());
+        self.order(Command::Control(command.to_owned()));
+    }
+
+    fn order(&self, command: Command) {
+        self.bench.commands.borrow_mut().push(command);
     }
 
     fn kill(&mut self, down: Duration) {
@@ -436,7 +526,7 @@ impl World {
     }
 
     fn inject(&mut self, fault: Fault) {
-        *self.injected.entry(fault.name()).or_default() += 1;
+        *self.injected.entry(fault.class()).or_default() += 1;
         tracing::info!(at = ?self.now(), ?fault, "injected");
         match fault {
             Fault::Partition(time) => {
@@ -460,7 +550,12 @@ impl World {
                 self.simulation.hold("engine", "exchange");
                 self.later.push((self.now() + time, Later::Release));
             }
+            Fault::NoNames(time) => {
+                self.bench.no_names.store(true, Ordering::Relaxed);
+                self.later.push((self.now() + time, Later::Names));
+            }
             Fault::Kill(down) => self.kill(down),
+            Fault::Stop => self.bench.is_stop_wanted.set(true),
             Fault::PowerLoss(down, kept_commits) => {
                 self.kill(down);
                 self.bench.disk.lose_power(kept_commits);
@@ -469,12 +564,14 @@ impl World {
                 self.bench.is_disk_failing.set(true);
                 self.bench.disk.fail_at_append(1);
             }
-            Fault::Venue(command, end) => {
-                self.tell(command);
-                if let Some((after, end)) = end {
-                    self.later.push((self.now() + after, Later::Venue(end)));
+            Fault::Venue(fault) => {
+                self.tell(fault.begin);
+                if let Some((secs, end)) = fault.end {
+                    self.later.push((self.now() + Duration::from_secs(secs), Later::Venue(end)));
                 }
             }
+            Fault::Moved(movement) => self.order(Command::Move(movement)),
+            Fault::Traded(trade) => self.order(Command::Trade(trade)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `tickwright replay`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -96,13 +97,11 @@ pub fn replay(
     kinds: &[StrategyEntry],
 ) -> Result<Outcome, Failure> {
     let (mut reader, foundation) = DeliveryReader::open::<Foundation>(directory)?;
-    let hash = config.hash.to_string();
-    if foundation.config_hash != hash {
+    if let Some(difference) = other_setting(&foundation, config) {
         let message = format!(
-            "{}: recorded with other settings: their hash is {}, that of these is {hash}. Give \
-             the same --config and --set as to `run`",
-            directory.display(),
-            foundation.config_hash
+            "{}: recorded with other settings: {difference}. Give the same --config and --set as \
+             to `run`",
+            directory.display()
         );
         return Err(Failure::new(Exit::Usage, message));
     }
@@ -113,7 +112,7 @@ pub fn replay(
         build_machines(config, kinds, &foundation, ExecutionPolicy::default())?;
     let names =
         seats.iter().map(|seat| (Machine::Strategy(seat.setup.strategy), seat.name.clone()));
-    let names: std::collections::BTreeMap<Machine, String> = names.collect();
+    let names: BTreeMap<Machine, String> = names.collect();
     let seats = seats.into_iter().map(|seat| Seat { factory: seat.factory, setup: seat.setup });
     let venue = foundation.venue.as_ref().map(|setup| setup.replayed(config, &foundation));
     let unchecked = venue.is_none().then(|| Machine::Venue.to_string()).into_iter().collect();
@@ -134,6 +133,22 @@ pub fn replay(
     let tallies = tallies.collect();
     let (inputs, ending) = (replay.delivered(), reader.ending());
     Ok(Outcome { difference, tallies, unchecked, inputs, ending })
+}
+
+/// The first setting, by its key, that is another one than in the run, of those that any effect
+/// depends on.
+fn other_setting(run: &Foundation, config: &Config) -> Option<String> {
+    if run.effective.is_empty() {
+        let (here, there) = (config.hash.to_string(), &run.config_hash);
+        let words = format!("their hash is {there}, that of these is {here}");
+        return (here != *there).then_some(words);
+    }
+    let keys: BTreeSet<&String> = run.effective.keys().chain(config.effective.keys()).collect();
+    let key = keys.into_iter().find(|key| run.effective.get(*key) != config.effective.get(*key))?;
+    let of = |settings: &BTreeMap<String, String>| {
+        settings.get(key).map_or("not set".to_owned(), |value| format!("`{value}`"))
+    };
+    Some(format!("{key} is {}, in the run {}", of(&config.effective), of(&run.effective)))
 }
 
 impl From<SourceError> for Failure {

@@ -32,6 +32,8 @@ pub struct Config {
     pub hash: ConfigHash,
     /// The settings that decide what is traded, by key.
     pub decisive: BTreeMap<String, String>,
+    /// The settings that any effect of any machine depends on, by key.
+    pub effective: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -91,10 +93,14 @@ fn resolve(
     ConfigErrors::unless_empty(diagnostics)?;
 
     let hash = ConfigHash::of(&merged, strategies.iter().map(|resolved| &resolved.merged));
-    let by_id = strategies.iter().map(|resolved| (resolved.config.id.as_str(), &resolved.merged));
-    let decisive = decisive::settings(&merged, by_id);
+    let settings_below = |keys| {
+        let by_id = strategies.iter().map(|found| (found.config.id.as_str(), &found.merged));
+        decisive::settings(keys, &merged, by_id)
+    };
+    let decisive = settings_below(decisive::DECISIONS);
+    let effective = settings_below(decisive::EFFECTS);
     let strategies = strategies.into_iter().map(|resolved| resolved.config).collect();
-    Ok(Config { engine, strategies, hash, decisive })
+    Ok(Config { engine, strategies, hash, decisive, effective })
 }
 
 fn engine_layers(

@@ -206,6 +206,7 @@ fn foundation(
         fees,
         opening_prices: assembly.opening_prices.clone(),
         settings: assembly.config.decisive.clone(),
+        effective: assembly.config.effective.clone(),
         feed: None,
         venue: None,
     }

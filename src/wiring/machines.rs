@@ -62,6 +62,10 @@ pub struct Foundation {
     /// write them down.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// The settings that any effect depends on, by key; none in recordings of builds that did not
+    /// write them down.
+    #[serde(default)]
+    pub effective: BTreeMap<String, String>,
     /// What the feed was made of; nothing in recordings of builds that did not write it down.
     #[serde(default)]
     pub feed: Option<FeedSetup>,

@@ -199,6 +199,11 @@ fn a_flipped_digit_and_a_changed_strategy_are_found_at_the_first_input_that_diff
     let (code, _, errors) =
         desk.command_with_settings(&["replay", "--set", "risk.daily_loss=1999"]);
     assert!(code == 2 && errors.contains("recorded with other settings"), "{errors}");
+    assert!(errors.contains("risk.daily_loss is `1999`, in the run `"), "{errors}");
+    // What no effect depends on may be set otherwise: it gets as far as the frame.
+    let cosmetic = ["replay", "--set", "logs.level=warn", "--set", "shutdown.drain_timeout_ms=1"];
+    let (code, out, errors) = desk.command_with_settings(&cosmetic);
+    assert!(code == 5 && out.contains(&format!("DIFFERS at input {expected}")), "{out}{errors}");
 }
 
 #[test]

@@ -109,6 +109,9 @@ impl Grid {
             return;
         }
         if !self.cooldown.is_over(context.now()) {
+            if let Some(reason) = self.cooldown.tell(context.now()) {
+                context.note(reason);
+            }
             return;
         }
         self.arranged = Some(top);

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Exit, Failure};
 use crate::commands::control::make_kill_switch;
+use crate::commands::last_words::tell_stopped;
 use crate::commands::run::{KILL_SWITCH_EVERY, read_token};
 use crate::config::Config;
 use crate::guard::sweep;
@@ -108,7 +109,7 @@ pub async fn stay(
         reason = stopped => reason,
         never = desk.serve(asked, halts) => match never {},
     };
-    log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = Exit::Storage.code());
+    tell_stopped(&reason, Exit::Storage);
     Ok(Exit::Storage)
 }
 

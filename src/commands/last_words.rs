@@ -1,7 +1,9 @@
 //! The end of a process in the middle of something: a person is told, the log is written, and
 //! nothing else is done. What it was doing, the next start replays and reconciles.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use events::log_event;
@@ -16,7 +18,8 @@ const THREAD: &str = "last-words";
 /// How long the log gets for its last lines.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
 
-/// How long a person may take to be told: whatever else still runs does so meanwhile.
+/// How long a person may take to be told: whatever else still runs does so meanwhile. Also what a
+/// resolver of names takes counts, which nothing interrupts.
 const ALERT_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is done before such an end.
@@ -37,20 +40,20 @@ impl LastWords {
     /// Tells everybody why, writes the log, and ends the process. Returns only to the thread that
     /// tells, when that one has failed.
     pub fn end(&self, reason: &str, exit: Exit) {
-        static IS_ENDING: AtomicBool = AtomicBool::new(false);
-        if IS_ENDING.swap(true, Ordering::SeqCst) {
-            if std::thread::current().name() == Some(THREAD) {
-                return;
-            }
-            // Another thread is at it: what this one was about must not go on meanwhile.
-            loop {
+        match gate(std::thread::current().id(), std::thread::current().name() == Some(THREAD)) {
+            Gate::Ends => {}
+            Gate::Returns => return,
+            // What it was at has failed as well: nothing more can be told.
+            Gate::EndsAtOnce => std::process::exit(i32::from(exit.code())),
+            // What this one was about must not go on meanwhile.
+            Gate::Waits => loop {
                 std::thread::park();
-            }
+            },
         }
         // What was told before stands before it.
         self.flusher.catch_up(LAST_FLUSH);
         self.alert(reason);
-        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = exit.code());
+        tell_stopped(reason, exit);
         // What can't be written now, nobody will write.
         let _ = self.flusher.flush(LAST_FLUSH);
         std::process::exit(i32::from(exit.code()));
@@ -62,16 +65,74 @@ impl LastWords {
         let alerts = self.alerts.clone();
         let text = reason.to_owned();
         let thread = std::thread::Builder::new().name(THREAD.to_owned());
+        let (done, is_done) = mpsc::channel::<()>();
         let telling = thread.spawn(move || {
+            // Dropped when it is over, whichever way.
+            let _done = done;
             let Ok(Some(alerter)) = Alerter::of(&alerts) else { return };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(alerter.deliver("the engine has ended", &text));
+                runtime.shutdown_background();
             }
         });
-        if let Ok(telling) = telling {
+        if telling.is_ok() {
             // A panic there has told itself.
-            let _ = telling.join();
+            let _ = is_done.recv_timeout(ALERT_LIMIT);
         }
+    }
+}
+
+/// What a thread does that wants to end the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gate {
+    /// It is the first one.
+    Ends,
+    /// It is the first one again: something failed on its way.
+    EndsAtOnce,
+    /// It tells for the first one, which goes on without it.
+    Returns,
+    /// Another thread is at it.
+    Waits,
+}
+
+fn gate(thread: ThreadId, tells: bool) -> Gate {
+    static ENDING: OnceLock<ThreadId> = OnceLock::new();
+    let mut is_first = false;
+    let first = *ENDING.get_or_init(|| {
+        is_first = true;
+        thread
+    });
+    match (is_first, first == thread, tells) {
+        (true, ..) => Gate::Ends,
+        (false, true, _) => Gate::EndsAtOnce,
+        (false, false, true) => Gate::Returns,
+        (false, false, false) => Gate::Waits,
+    }
+}
+
+/// The last line of a run: a word if it ended well, an error otherwise.
+pub fn tell_stopped(reason: &str, exit: Exit) {
+    let exit_code = exit.code();
+    if exit == Exit::Ok {
+        log_event!(ENGINE_STOPPED, reason = %reason, exit_code);
+    } else {
+        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_first_ends_it_and_nobody_waits_for_himself() {
+        let of = |tells| move || gate(std::thread::current().id(), tells);
+        let first = of(false);
+        assert_eq!(first(), Gate::Ends);
+        assert_eq!(first(), Gate::EndsAtOnce);
+        let other = |tells| std::thread::spawn(of(tells)).join().unwrap();
+        assert_eq!((other(false), other(true)), (Gate::Waits, Gate::Returns));
+        assert_eq!(first(), Gate::EndsAtOnce);
     }
 }

@@ -13,7 +13,7 @@ pub mod exchange;
 pub mod feed;
 pub mod guard;
 pub mod journal;
-mod last_words;
+pub(crate) mod last_words;
 pub mod logs;
 pub mod parity;
 pub mod prices;

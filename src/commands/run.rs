@@ -21,7 +21,7 @@ use store::state_dir::{Lock, StateDir};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::last_words::LastWords;
+use super::last_words::{LastWords, tell_stopped};
 use crate::cli::run::RunArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{AlertsConfig, Config, Mode};
@@ -70,8 +70,7 @@ pub fn trade(
     let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
     log.flusher().catch_up(LOG_FLUSH);
     if let Err(failure) = &exit {
-        let (reason, exit_code) = (&failure.message, failure.exit.code());
-        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code);
+        tell_stopped(&failure.message, failure.exit);
     }
     log.flush(LOG_FLUSH);
     exit
@@ -124,7 +123,7 @@ async fn run(
     let session = tokio::select! {
         biased;
         reason = stop.asked() => {
-            log_event!(ENGINE_STOPPED, reason = %reason, exit_code = Exit::Ok.code());
+            tell_stopped(&reason, Exit::Ok);
             return Ok(Exit::Ok);
         }
         // Given up in the middle, it has not traded yet: nothing is awaited after the actors start.
@@ -172,11 +171,7 @@ async fn run(
         }
     };
     log.flusher().catch_up(LOG_FLUSH);
-    if exit == Exit::Ok {
-        log_event!(ENGINE_STOPPED, reason = %reason, exit_code = exit.code());
-    } else {
-        log_event!(ENGINE_STOPPED as ERROR, reason = %reason, exit_code = exit.code());
-    }
+    tell_stopped(&reason, exit);
     Ok(exit)
 }
 

@@ -10,6 +10,7 @@ use kernel::journal::JournalError;
 use rusqlite::Connection;
 
 use super::reader::{BUSY_TIMEOUT, io};
+use super::sqlite::leave_log;
 
 /// Commits between two checkpoints. A commit writes some three pages of 1 KiB, so that the log
 /// stays well within what [`reserve_log`] has laid out.
@@ -32,6 +33,8 @@ impl Checkpointer {
     pub fn spawn(path: &Path) -> Result<Self, JournalError> {
         let connection = Connection::open(path).map_err(io)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(io)?;
+        // The writer's connection decides.
+        leave_log(&connection, true).map_err(io)?;
         // One is under way, one may wait; more would say nothing new.
         let (requests, inbox) = sync_channel(1);
         let thread = std::thread::Builder::new()

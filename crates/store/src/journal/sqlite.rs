@@ -51,8 +51,10 @@ const REMOVED_AT_ONCE: usize = 256;
 /// The journal on disk, opened for writing. One at a time: the state directory's lock sees to it.
 #[derive(Debug)]
 pub struct SqliteJournal {
-    connection: Connection,
+    /// Ends before the connection, which then is the last one: whether the log stays is its own to
+    /// say.
     checkpointer: Checkpointer,
+    connection: Connection,
     path: PathBuf,
     level: Level,
     /// What `PRAGMA synchronous` is at.
@@ -83,7 +85,7 @@ impl std::fmt::Debug for Archive {
 }
 
 /// Whether the log stays as it is when the last connection closes, or moves to the database.
-fn leave_log(connection: &Connection, stays: bool) -> Result<(), rusqlite::Error> {
+pub(super) fn leave_log(connection: &Connection, stays: bool) -> Result<(), rusqlite::Error> {
     let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     connection.set_db_config(setting, stays).map(|_| ())
 }
@@ -115,7 +117,6 @@ impl SqliteJournal {
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
         let Loaded { ledger, snapshot } = load(&connection, path)?;
-        leave_log(&connection, false).map_err(describe)?;
         if level == Level::Power {
             reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         }
@@ -133,6 +134,7 @@ impl SqliteJournal {
             failed: false,
         };
         journal.catch_up()?;
+        leave_log(&journal.connection, false).map_err(io)?;
         Ok(journal)
     }
 

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use kernel::journal::{Durability, Journal as _, JournalAhead, Persist, Record};
+use kernel::journal::{Durability, Journal as _, JournalAhead, JournalError, Persist, Record};
 use model::OrderId;
 use tickwright_store::journal::{JournalReader, Level, SqliteJournal};
 
@@ -219,4 +219,36 @@ fn a_file_that_cannot_be_written_is_an_error() {
     std::fs::create_dir(&ahead).unwrap();
     assert!(OpenOptions::new().append(true).open(&ahead).is_err());
     SqliteJournal::open(&file(desk.dir.path()), Level::Process).unwrap_err();
+}
+
+/// A start that meets what cannot follow leaves every file as it found it: the log does not move
+/// to the database when it gives up.
+#[test]
+fn what_cannot_follow_is_left_as_it_was_found() {
+    let mut desk = Desk::new();
+    assert!(desk.ahead(intent(EPOCH, 1), Durability::Committed));
+    // The same order again: no ledger takes it.
+    assert!(desk.ahead(intent(EPOCH, 1), Durability::Committed));
+    let copy = tempfile::tempdir().unwrap();
+    let files = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        // The index is made anew at each opening.
+        let kept = entries.filter(|path| !path.to_str().unwrap().ends_with("-shm"));
+        let mut found: Vec<(PathBuf, Vec<u8>)> =
+            kept.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        found.sort();
+        found
+    };
+    for (path, bytes) in files(desk.dir.path()) {
+        std::fs::write(copy.path().join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    let before = files(copy.path());
+    assert!(
+        before
+            .iter()
+            .any(|(path, bytes)| path.ends_with("journal.sqlite-wal") && !bytes.is_empty())
+    );
+    let refused = SqliteJournal::open(&file(copy.path()), Level::Process).unwrap_err();
+    assert!(!matches!(refused, JournalError::Io(_)), "{refused}");
+    assert!(files(copy.path()) == before, "nothing was moved or written");
 }

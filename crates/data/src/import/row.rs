@@ -129,8 +129,13 @@ impl RowReader {
                 is_buyer_maker: is_buyer_maker(cell(Field::Side)?)?,
             })?)),
             Kind::Klines => {
+                // What stands there is never taken for what does not.
+                let told = |value: i64| match value {
+                    0.. => Ok(value),
+                    _ => Err(Refused::from(Impossible::Volume)),
+                };
                 let given = |field, measure| match cells.get(field) {
-                    Some(text) => self::number(text, measure, self.exponents),
+                    Some(text) => self::number(text, measure, self.exponents).and_then(told),
                     None => Ok(ABSENT),
                 };
                 let length = self.interval.map_or(Duration::ZERO, Interval::duration);
@@ -148,7 +153,7 @@ impl RowReader {
                     volume: value(Field::Volume, Measure::Quantity)?,
                     quote_volume: given(Field::QuoteVolume, Measure::Quote)?,
                     trade_count: match cells.get(Field::TradeCount) {
-                        Some(_) => whole(Field::TradeCount)?,
+                        Some(_) => whole(Field::TradeCount).and_then(told)?,
                         None => ABSENT,
                     },
                     taker_buy_volume: given(Field::TakerBuyVolume, Measure::Quantity)?,

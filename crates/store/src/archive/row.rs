@@ -1,6 +1,7 @@
 //! The rows.
 
 use model::{Amount, Price, Quantity, Side, Timestamp, TradeId};
+use rust_decimal::Decimal;
 
 use super::cell::CellError;
 use super::columns::{Cells, Column};
@@ -217,8 +218,12 @@ fn quantity(cell: &str) -> Result<Quantity, CellError> {
     units("quantity", cell).map(Quantity::from_units)
 }
 
+/// As [`units`], with more decimals: an exponent is no reason to refuse a file that `import` takes.
 fn amount(cell: &str) -> Result<Amount, CellError> {
-    cell.parse().map_err(|source| CellError::Amount { cell: cell.to_owned(), source })
+    let of_exponent = || Decimal::from_scientific(cell).ok().map(Amount::new);
+    cell.parse().or_else(|source| {
+        of_exponent().ok_or_else(|| CellError::Amount { cell: cell.to_owned(), source })
+    })
 }
 
 fn instant(cell: &str) -> Result<Timestamp, CellError> {

@@ -89,7 +89,7 @@ impl Aggressors for Vec<tickwright_store::archive::ArchiveTrade> {
 
 #[test]
 fn klines_have_six_columns_or_twelve() {
-    let long = "1769904000000,10.1130,10.1300,10.1090,10.1280,38521,1769904059999,389800.3310,\
+    let long_line = "1769904000000,10.1130,10.1300,10.1090,10.1280,38521,1769904059999,389800.3310,\
                 1077,28754,290983.0070,0";
     let short =
         "open_time_ms,open,high,low,close,volume\n1769904000000,10.113,10.13,10.109,10.128,38521";
@@ -97,12 +97,15 @@ fn klines_have_six_columns_or_twelve() {
         let file = written(text.as_bytes());
         Klines::open(file.path()).unwrap().map(Result::unwrap).collect::<Vec<_>>()
     };
-    let (long, short) = (read(long)[0], read(short)[0]);
+    let (long, short) = (read(long_line)[0], read(short)[0]);
     assert_eq!(long.quote_volume, Some("389800.331".parse().unwrap()));
     assert_eq!(long.trade_count, Some(1_077));
     assert_eq!(long.taker_buy_volume, Some("28754".parse().unwrap()));
     assert_eq!(long.close_at, Some(Timestamp::from_millis(1_769_904_059_999)));
     assert_eq!((short.quote_volume, short.trade_count, short.close_at), (None, None, None));
+    let tools =
+        long_line.replace("389800.3310", "3.89800331E+5").replace("290983.0070", "2.90983007e5");
+    assert_eq!(read(&tools)[0], long, "a tool's exponents say the same");
     assert_eq!((short.open, short.close, short.volume), (long.open, long.close, long.volume));
     assert_eq!(short.open_at, long.open_at);
 }

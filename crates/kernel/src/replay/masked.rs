@@ -27,22 +27,37 @@ fn value_of(text: &str, field: &str, mut from: usize) -> Option<(usize, usize)> 
         from = before + field.len();
         let rest = &text[from..];
         let value = match rest.strip_prefix('=') {
-            Some(value) => Some(value),
+            Some(value) => Some((value, value.find(['\\', '"', '&']))),
             None if text[..before].ends_with('"') => quoted(rest),
             None => None,
         };
-        if let Some(value) = value {
+        if let Some((value, length)) = value {
             let start = text.len() - value.len();
-            let length = value.find(['\\', '"', '&']).unwrap_or(value.len());
-            return Some((start, start + length));
+            return Some((start, start + length.unwrap_or(value.len())));
         }
     }
 }
 
-/// What follows the quotation mark that opens a value, after the one that closes its name.
-fn quoted(rest: &str) -> Option<&str> {
+/// What follows the quotation mark that opens a value, after the one that closes its name, and how
+/// long the value is; `None` for one that does not end.
+fn quoted(rest: &str) -> Option<(&str, Option<usize>)> {
     let mark = |text| str::strip_prefix(str::strip_prefix(text, '\\').unwrap_or(text), '"');
-    mark(mark(rest)?.trim_start_matches([':', ',', ' ']))
+    let opening = mark(rest)?.trim_start_matches([':', ',', ' ']);
+    let value = mark(opening)?;
+    // As many backslashes as stand before the mark that opens it stand before the one that closes
+    // it; a mark of the value's own has more.
+    let depth = usize::from(opening.starts_with('\\'));
+    let mut backslashes = 0;
+    for (place, byte) in value.bytes().enumerate() {
+        match byte {
+            b'\\' => backslashes += 1,
+            b'"' if backslashes % (2 * (depth + 1)) == depth => {
+                return Some((value, Some(place - depth)));
+            }
+            _ => backslashes = 0,
+        }
+    }
+    Some((value, None))
 }
 
 #[cfg(test)]
@@ -62,6 +77,12 @@ mod tests {
             r#"{"apiKey":"***","a":1,"signature":"***"}"#,
         );
         check(r#"{\"apiKey\":\"abc\",\"a\":1}"#, r#"{\"apiKey\":\"***\",\"a\":1}"#);
+        // What is escaped in a value belongs to it.
+        check(r#"{"apiKey":"ab\/c\"d&e","a":1}"#, r#"{"apiKey":"***","a":1}"#);
+        check(r#"{"apiKey":"abc\\","a":1}"#, r#"{"apiKey":"***","a":1}"#);
+        check(r#"{\"apiKey\":\"ab\\/c\\\"d\",\"a\":1}"#, r#"{\"apiKey\":\"***\",\"a\":1}"#);
+        check(r#"{\"apiKey\":\"ab\\\\\",\"a\":1}"#, r#"{\"apiKey\":\"***\",\"a\":1}"#);
+        check(r#"{"apiKey":"cut off"#, r#"{"apiKey":"***"#);
         check(r#"{"apiKey": "abc"}"#, r#"{"apiKey": "***"}"#);
         check("?a=1&signature=ab%2Bc&b=2", "?a=1&signature=***&b=2");
         check("?a=1&signature=abc", "?a=1&signature=***");

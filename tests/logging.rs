@@ -286,6 +286,11 @@ fn what_is_not_known_exactly_has_no_total() {
         begin("sim:a", 0);
         Fill { side: "sell", ..BUY }.log();
     });
+    check("fees in BNB without a known price were booked as nothing", || {
+        begin("sim:a", 0);
+        BUY.log();
+        log_event!(RISK_FEE_UNVALUED, symbol = "BTCUSDT", fee = "0.001", fee_asset = "BNB");
+    });
 }
 
 /// What was lost before it is made good by a start.

@@ -122,6 +122,8 @@ pub(super) struct Book {
     /// By ledger, strategy and symbol.
     rows: BTreeMap<(String, String, String), Row>,
     denied: u64,
+    /// What fees were paid in that nobody knew the worth of.
+    unvalued_in: BTreeSet<String>,
 }
 
 /// What makes a fill the same fill.
@@ -157,6 +159,9 @@ impl Book {
         } else if event == table::ORDER_DENIED.name {
             self.denied += 1;
             self.row(line).summary.denied += 1;
+        } else if event == table::RISK_FEE_UNVALUED.name {
+            // Its fill may be told again after a start, and the fee with it: they are not added up.
+            self.unvalued_in.insert(line.fee_asset.to_string());
         } else if event == table::ENGINE_STOPPED.name {
             self.runs = false;
         } else if event == table::ENGINE_HEARTBEAT.name && line.log_lines_dropped > 0 {
@@ -308,6 +313,12 @@ impl Book {
             self.starts.iter().flat_map(|(name, start)| start.lacks(name)).collect();
         summary.fills = self.fills.len() as u64;
         summary.orders = OrderCounts { denied: self.denied, ..count(self.orders.values()) };
+        let unvalued = self.unvalued_in.iter().map(|asset| {
+            format!(
+                "fees in {asset} without a known price were booked as nothing: it is less by them"
+            )
+        });
+        summary.incomplete.extend(unvalued);
         let corrected = self.rows.values().filter(|row| row.is_corrected).count();
         if corrected > 0 {
             summary.notes.push(format!(

@@ -99,24 +99,34 @@ impl Asker<'_> {
         let answers = self.round(&self.client(), &self.question).await;
         // Whoever is asked to stay away is not asked twice more.
         let compares = self.arguments.compare && !answers.is_limited();
-        let others = if compares { Some(self.ask_otherwise().await) } else { None };
+        let others = if compares { self.ask_otherwise().await } else { None };
         self.tell(&answers, others.as_ref())?;
         Ok(exit(&answers))
     }
 
     /// Asks the same in the other ways, each with a client of its own: none inherits another's
-    /// connections.
-    async fn ask_otherwise(&self) -> Others {
+    /// connections. Nothing once the venue wants rest: it is not asked again, and what was not
+    /// answered compares with nothing.
+    async fn ask_otherwise(&self) -> Option<Others> {
         let ask = async |concurrency: usize, per_request: usize| {
             let client = PriceClient::new(self.dialer.clone(), concurrency);
             let question = Question { concurrency, per_request, ..self.question.clone() };
             self.round(&client, &question).await
         };
         let per_request = if self.arguments.batch.is_some() { 1 } else { SYMBOLS_PER_REQUEST };
-        Others {
-            sequential: ask(1, 1).await,
-            at_once: ask(self.question.concurrency, per_request).await,
+        let limited =
+            || eprintln!("not compared: the venue says that there were too many requests");
+        let sequential = ask(1, 1).await;
+        if sequential.is_limited() {
+            limited();
+            return None;
         }
+        let at_once = ask(self.question.concurrency, per_request).await;
+        if at_once.is_limited() {
+            limited();
+            return None;
+        }
+        Some(Others { sequential, at_once })
     }
 
     /// Asks every so often until interrupted; the exit code is that of the last whole round.

@@ -20,17 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The middle of the book of every instrument that the venue lists and that has one. Where they
 /// can't be had in time, the log says so.
 pub async fn opening_prices(site: &Site, instruments: &Instruments) -> Vec<(InstrumentId, Price)> {
-    tokio::time::timeout(PATIENCE, ask(site, instruments)).await.unwrap_or_else(|_| {
+    let mut prices = Vec::with_capacity(instruments.len());
+    let asking = ask(site, instruments, &mut prices);
+    if tokio::time::timeout(PATIENCE, asking).await.is_err() {
         let reason = format!("no answer within {} s", PATIENCE.as_secs());
         log_event!(INSTRUMENT_PRICES_UNREAD, reason = %reason);
-        Vec::new()
-    })
+    }
+    prices
 }
 
-async fn ask(site: &Site, instruments: &Instruments) -> Vec<(InstrumentId, Price)> {
+/// What was told of some of them counts, whatever becomes of the rest.
+async fn ask(site: &Site, instruments: &Instruments, prices: &mut Vec<(InstrumentId, Price)>) {
     let symbols: Vec<&str> = instruments.iter().map(|one| one.symbol.as_str()).collect();
     let mut waiting: VecDeque<_> = batches(&symbols, SYMBOLS_PER_REQUEST).into();
-    let mut prices = Vec::with_capacity(symbols.len());
     let (mut requests, mut weight) = (0_u32, 0);
     while let Some(list) = waiting.pop_front() {
         let call = Call::ticker_books(&list);
@@ -52,11 +54,10 @@ async fn ask(site: &Site, instruments: &Instruments) -> Vec<(InstrumentId, Price
             Err(error) => error.to_string(),
         };
         log_event!(INSTRUMENT_PRICES_UNREAD, reason = %reason);
-        return prices;
+        return;
     }
     let (asked, found) = (symbols.len(), prices.len());
     log_event!(INSTRUMENT_PRICES_READ, asked, found, requests, weight);
-    prices
 }
 
 fn read(

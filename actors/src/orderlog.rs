@@ -259,7 +259,7 @@ impl Line<'_> {
             OrderEventKind::Triggered => order_line!(ORDER_TRIGGERED, self),
             OrderEventKind::Completed => order_line!(ORDER_COMPLETED, self),
             OrderEventKind::Canceled { reason } => {
-                let reason = cancel_reason(*reason);
+                let reason = reason.name();
                 order_line!(ORDER_CANCELED, self, filled_quantity = %filled, reason = reason);
             }
             OrderEventKind::Expired { reason, in_match: _ } => {
@@ -279,16 +279,5 @@ impl Line<'_> {
                 unreachable!("written by their own functions")
             }
         }
-    }
-}
-
-/// Stable lower-case name for the log.
-#[must_use]
-pub const fn cancel_reason(reason: model::CancelReason) -> &'static str {
-    match reason {
-        model::CancelReason::Requested => "requested",
-        model::CancelReason::Replaced => "replaced",
-        model::CancelReason::Engine => "engine",
-        model::CancelReason::Venue => "venue",
     }
 }

@@ -200,7 +200,7 @@ fn machines(
     let fees = |instrument: &Instrument| foundation.fees[usize::from(instrument.id.0)];
     let (instruments, ledger) = (&foundation.instruments, &foundation.ledger);
     let now = foundation.now.venue;
-    let (venue, _, _) = local_venue(models, instruments, ledger, foundation.epoch, fees, now);
+    let (venue, _) = local_venue(models, instruments, ledger, foundation.epoch, fees, now);
     let venue = instruments.iter().fold(venue, |venue, instrument| {
         let orders = own.iter().filter(|order| order.instrument == instrument.id);
         venue.recorded_with(instrument.id, orders.filter_map(recorded_own).collect())

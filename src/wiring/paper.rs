@@ -56,13 +56,10 @@ pub fn paper_venue(config: &Config, foundation: &Foundation) -> (LocalVenue, Lef
     let Foundation { ledger, instruments, epoch, now, .. } = foundation;
     let models = paper_models(&config.engine.paper, u64::from(*epoch));
     let fees = |instrument: &Instrument| foundation.fees[usize::from(instrument.id.0)];
-    let (venue, restored, expired) =
-        local_venue(models, instruments, ledger, *epoch, fees, now.venue);
-    (venue, LeftOpen { restored, expired })
+    local_venue(models, instruments, ledger, *epoch, fees, now.venue)
 }
 
-/// A local venue that goes on where a ledger ends. Also returns how many open orders it took over,
-/// and how many it could not.
+/// A local venue that goes on where a ledger ends.
 pub fn local_venue(
     models: LocalVenueModels,
     instruments: &Arc<Instruments>,
@@ -70,7 +67,7 @@ pub fn local_venue(
     epoch: u32,
     fees: impl Fn(&Instrument) -> Fees,
     now: Timestamp,
-) -> (LocalVenue, u32, u32) {
+) -> (LocalVenue, LeftOpen) {
     let balances: Vec<(Asset, Amount)> =
         ledger.balances().iter().map(|(asset, amount)| (*asset, *amount)).collect();
     let last_trades: Vec<(InstrumentId, TradeId)> =
@@ -80,7 +77,7 @@ pub fn local_venue(
     for instrument in instruments.iter() {
         venue = venue.with_fees(instrument.id, fees(instrument));
     }
-    let (mut restored, mut lost) = (0_u32, 0_u32);
+    let mut left_open = LeftOpen { restored: 0, expired: 0 };
     let other_leg = |order: &LedgerOrder| {
         let other = order.intent.other_leg?;
         ledger.order(other).map(|other| other.intent.client_order_id)
@@ -89,14 +86,14 @@ pub fn local_venue(
         |order| Some(RestoredOpenOrder { other_leg: other_leg(order), ..known_to_venue(order)? });
     for order in ledger.open_orders().filter_map(known) {
         match venue.restore(now, &order) {
-            Ok(()) => restored += 1,
+            Ok(()) => left_open.restored += 1,
             Err(reason) => {
-                lost += 1;
+                left_open.expired += 1;
                 venue.expire(now, &order, &reason.to_string());
             }
         }
     }
-    (venue, restored, lost)
+    (venue, left_open)
 }
 
 /// An order that the venue had acknowledged. One that it had not is no order: nothing of it is

@@ -11,7 +11,8 @@ fn files(desk: &Desk) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = std::fs::read_dir(desk.state_dir()).unwrap().map(|entry| entry.unwrap().path());
     let of_journal = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("journal-") && (name.ends_with(".sqlite") || name.ends_with("-wal"))
+        let ends = [".sqlite", "-wal", "-ahead0", "-ahead1"];
+        name.starts_with("journal-") && ends.iter().any(|end| name.ends_with(end))
     };
     let mut found: Vec<PathBuf> = entries.filter(of_journal).collect();
     found.sort();

@@ -3,18 +3,24 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use kernel::journal::JournalError;
 use rusqlite::Connection;
 
+use super::log;
+use super::mark::Marker;
 use super::reader::{BUSY_TIMEOUT, io};
 use super::sqlite::leave_log;
 
 /// Commits between two checkpoints. A commit writes some three pages of 1 KiB, so that the log
 /// stays well within what [`reserve_log`] has laid out.
 const CHECKPOINT_AFTER_COMMITS: u32 = 1_024;
+/// Commits after which one is asked for when nothing waits.
+const CHECKPOINT_IDLE_AFTER_COMMITS: u32 = 64;
 /// Length to which the log is laid out in advance.
 const RESERVED_LOG_BYTES: u64 = 16 << 20;
 /// Pages in a log whose writer never pauses and so never gets to start it over: it is made to
@@ -30,7 +36,11 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub fn spawn(path: &Path) -> Result<Self, JournalError> {
+    pub fn spawn(
+        path: &Path,
+        marker: Arc<Marker>,
+        committed: Arc<AtomicU64>,
+    ) -> Result<Self, JournalError> {
         let connection = Connection::open(path).map_err(io)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(io)?;
         // The writer's connection decides.
@@ -39,7 +49,7 @@ impl Checkpointer {
         let (requests, inbox) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || serve(&connection, &inbox))
+            .spawn(move || serve(&connection, &inbox, &marker, &committed))
             .map_err(io)?;
         Ok(Self { requests: Some(requests), thread: Some(thread), commits: 0 })
     }
@@ -48,12 +58,24 @@ impl Checkpointer {
     pub fn committed(&mut self) {
         self.commits += 1;
         if self.commits >= CHECKPOINT_AFTER_COMMITS {
-            self.commits = 0;
-            if let Some(requests) = &self.requests {
-                // Full: one is asked for already. Closed: the thread failed; the log grows, and
-                // the next start moves it.
-                let _ = requests.try_send(());
-            }
+            self.request();
+        }
+    }
+
+    /// Nothing waits: what is in the log may move.
+    pub fn idle(&mut self) {
+        if self.commits >= CHECKPOINT_IDLE_AFTER_COMMITS {
+            self.request();
+        }
+    }
+
+    /// Asks for a checkpoint.
+    pub fn request(&mut self) {
+        self.commits = 0;
+        if let Some(requests) = &self.requests {
+            // Full: one is asked for already. Closed: the thread failed; the log grows, and the
+            // next start moves it.
+            let _ = requests.try_send(());
         }
     }
 }
@@ -75,9 +97,7 @@ impl Drop for Checkpointer {
 /// # Errors
 /// From the file system, a full disk among them.
 pub(super) fn reserve_log(database: &Path) -> std::io::Result<()> {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    let mut log = OpenOptions::new().append(true).open(name)?;
+    let mut log = OpenOptions::new().append(true).open(log::path_of(database))?;
     let zeros = vec![0; 1 << 20];
     let mut length = log.metadata()?.len();
     while length < RESERVED_LOG_BYTES {
@@ -89,11 +109,13 @@ pub(super) fn reserve_log(database: &Path) -> std::io::Result<()> {
 
 /// A checkpoint that fails (a full disk, a reader in the way) loses nothing: the frames stay in
 /// the log, and the next one tries again. An error that matters meets the writer too.
-fn serve(connection: &Connection, requests: &Receiver<()>) {
+fn serve(connection: &Connection, requests: &Receiver<()>, marker: &Marker, committed: &AtomicU64) {
     while requests.recv().is_ok() {
-        if let Ok(pages) = checkpoint(connection, "PASSIVE")
-            && pages >= RESTART_AFTER_PAGES
-        {
+        let records = committed.load(Ordering::Acquire);
+        let Ok(pages) = checkpoint(connection, "PASSIVE") else { continue };
+        // A checkpoint begins with a sync of the log. A mark that is too low only says less.
+        drop(marker.raise(records));
+        if pages >= RESTART_AFTER_PAGES {
             drop(checkpoint(connection, "RESTART"));
         }
     }

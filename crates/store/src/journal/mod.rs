@@ -24,6 +24,11 @@
 //!
 //! Old records move to files of their own: see `archive.rs`. A start needs none of them.
 //!
+//! # Mark
+//!
+//! SQLite alone cannot tell a log that was torn from one that was damaged or lost. A small file
+//! beside the journal says how far it has got: see `mark.rs` and `log.rs`.
+//!
 //! # Checkpoints
 //!
 //! Moving frames from the log to the database is never done by the writer: automatic
@@ -34,6 +39,8 @@ mod archive;
 mod checkpoint;
 mod codec;
 mod inspect;
+mod log;
+mod mark;
 mod memory;
 mod merge;
 mod reader;

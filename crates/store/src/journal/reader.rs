@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction}
 use super::ahead;
 use super::archive::{self, Base};
 use super::codec;
+use super::mark::Mark;
 use super::merge::{self, Sources, apply, missing};
 use super::schema;
 
@@ -89,7 +90,12 @@ impl JournalReader {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let connection = open_to_read(path)?;
         match schema::version(&connection)? {
-            0 => Err(io(format!("{} is not a journal", path.display()))),
+            0 => {
+                if let Some(mark) = Mark::read(path)? {
+                    mark.check(0)?;
+                }
+                Err(io(format!("{} is not a journal", path.display())))
+            }
             _ => Ok(Self { connection, path: path.to_owned() }),
         }
     }
@@ -192,6 +198,8 @@ impl JournalReader {
     /// # Errors
     /// [`JournalError::Corrupt`] with the first record that is wrong.
     pub fn verify(&self) -> Result<Verified, JournalError> {
+        // Before the records: the writer may go on.
+        let mark = Mark::read(&self.path)?;
         let snapshot = self.snapshot()?;
         let (mut ledger, elsewhere) = self.verified_base(&snapshot)?;
         merge::replay(&snapshot, ledger.records(), u64::MAX, |number, record| {
@@ -220,6 +228,10 @@ impl JournalReader {
         }
         for (number, record) in self.ahead(number)? {
             apply(&mut ledger, number, &record)?;
+        }
+        if let Some(mark) = mark {
+            mark.check_log(&self.path, number)?;
+            mark.check(ledger.records())?;
         }
         Ok(Verified { records: ledger.records(), elsewhere, ledger })
     }
@@ -336,6 +348,17 @@ pub(super) fn load(connection: &Connection, path: &Path) -> Result<Loaded, Journ
         apply(&mut ledger, number, &record)
     })?;
     Ok(Loaded { ledger, snapshot })
+}
+
+/// Refuses a log with damage in its middle, before anything is written behind it.
+pub(super) fn check_log(path: &Path, mark: &Mark) -> Result<(), JournalError> {
+    let newest = || newest_number(&open_to_read(path)?);
+    mark.check_log(path, 0).map_err(|error| match (error, newest()) {
+        (JournalError::Corrupt { reason, .. }, Ok(newest)) => {
+            JournalError::Corrupt { number: newest + 1, reason }
+        }
+        (error, _) => error,
+    })
 }
 
 /// The number of the newest record; 0 without one.

@@ -15,8 +15,9 @@ use super::ahead::{self, AheadWriter};
 use super::archive::{ArchiveTold, Archiver, Prepared, TellArchive};
 use super::checkpoint::{Checkpointer, reserve_log};
 use super::codec::{self, Columns};
+use super::mark::{Mark, Marker};
 use super::merge;
-use super::reader::{BUSY_TIMEOUT, Loaded, error_with_room, io, load};
+use super::reader::{BUSY_TIMEOUT, Loaded, check_log, error_with_room, io, load};
 use super::schema;
 
 /// What a commit survives, by config.
@@ -55,6 +56,7 @@ pub struct SqliteJournal {
     /// say.
     checkpointer: Checkpointer,
     connection: Connection,
+    marker: Arc<Marker>,
     path: PathBuf,
     level: Level,
     /// What `PRAGMA synchronous` is at.
@@ -90,6 +92,11 @@ pub(super) fn leave_log(connection: &Connection, stays: bool) -> Result<(), rusq
     connection.set_db_config(setting, stays).map(|_| ())
 }
 
+/// Whether a record must not be forgotten even with the journal. These are synced at every level.
+const fn is_marked(record: &Record) -> bool {
+    matches!(record, Record::EpochStarted { .. } | Record::TradingStateChanged { .. })
+}
+
 impl SqliteJournal {
     /// Opens or creates a journal, brings its schema up to date, reads it, and writes into it
     /// what was only ahead of it.
@@ -99,11 +106,20 @@ impl SqliteJournal {
     /// [`super::JournalReader`].
     pub fn open(path: &Path, level: Level) -> Result<Self, JournalError> {
         let describe = |error: rusqlite::Error| io(format!("{}: {error}", path.display()));
+        let mark = Mark::read(path)?;
+        if let Some(mark) = &mark {
+            mark.check_there(path)?;
+            check_log(path, mark)?;
+        }
         let mut connection = Connection::open(path).map_err(describe)?;
         // What turns out to be damaged is left as it was found.
         leave_log(&connection, true).map_err(describe)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(describe)?;
-        schema::version(&connection)?;
+        if schema::version(&connection)? == 0
+            && let Some(mark) = &mark
+        {
+            mark.check(0)?;
+        }
         connection
             .execute_batch(
                 // A commit writes whole pages: small ones save a quarter of its time.
@@ -117,24 +133,36 @@ impl SqliteJournal {
         connection.set_prepared_statement_cache_capacity(32);
         schema::migrate(&mut connection)?;
         let Loaded { ledger, snapshot } = load(&connection, path)?;
+        if let Some(mark) = &mark {
+            let ahead = ahead::records_after(path, ledger.records())?.len() as u64;
+            mark.check(ledger.records() + ahead)?;
+        }
         if level == Level::Power {
             reserve_log(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         }
+        let marker = Arc::new(Marker::new(path, mark));
+        let committed = Arc::new(AtomicU64::new(ledger.records()));
+        let checkpointer = Checkpointer::spawn(path, Arc::clone(&marker), Arc::clone(&committed))?;
         let mut journal = Self {
             connection,
-            checkpointer: Checkpointer::spawn(path)?,
+            checkpointer,
+            marker,
             path: path.to_owned(),
             level,
             syncing: true,
             ledger,
             snapshot,
             body: Vec::with_capacity(4_096),
-            committed: Arc::new(AtomicU64::new(0)),
+            committed,
             archive: None,
             failed: false,
         };
         journal.catch_up()?;
         leave_log(&journal.connection, false).map_err(io)?;
+        if journal.ledger.records() > 0 {
+            // Of the run before, which may have been killed with everything in the log.
+            journal.checkpointer.request();
+        }
         Ok(journal)
     }
 
@@ -286,6 +314,9 @@ impl SqliteJournal {
         self.command("COMMIT")?;
         self.committed.store(self.ledger.records(), Ordering::Release);
         self.checkpointer.committed();
+        if batch.iter().any(|persist| is_marked(&persist.record)) {
+            self.marker.note(&self.ledger)?;
+        }
         Ok(())
     }
 
@@ -387,6 +418,7 @@ impl Journal for SqliteJournal {
     }
 
     fn maintain(&mut self) -> Result<bool, JournalError> {
+        self.checkpointer.idle();
         if self.ledger.records() - self.snapshot >= SNAPSHOT_EVERY {
             self.guarded(Self::store_ledger)?;
             if let Some(archive) = self.archive.as_mut().filter(|archive| archive.moved.is_none()) {

@@ -6,4 +6,5 @@ mod ahead;
 mod archive;
 mod contents;
 mod kill;
+mod mark;
 mod records;

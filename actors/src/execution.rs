@@ -13,7 +13,8 @@ use kernel::replay::VenueGiven;
 use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::WireInput;
 use model::{
-    Amount, ClientOrderId, OrderEvent, OrderEventKind, OrderId, OrderStatus, StrategyId, Timestamp,
+    Amount, ClientOrderId, InstanceId, OrderEvent, OrderEventKind, OrderId, OrderStatus,
+    StrategyId, Timestamp,
 };
 
 use crate::clock::Clock;
@@ -249,6 +250,11 @@ impl ExecutionActor {
             ExecutionEffect::ExternalFilled { fill } => {
                 self.tell_account(AccountTold::ExternalFilled { fill });
             }
+            ExecutionEffect::StrangersFound { instances, left_alone } => {
+                let reason = strangers_in_words(&instances, left_alone);
+                log_event!(RECONCILE_STRANGERS, reason = %reason);
+                self.tell_account(AccountTold::StrangersFound { reason });
+            }
             ExecutionEffect::InstrumentHalted { instrument, reason } => {
                 self.tell_account(AccountTold::InstrumentHalted { instrument, reason });
             }
@@ -363,6 +369,7 @@ impl ExecutionActor {
             orders = summary.orders_queried,
             fills_adopted = summary.fills_adopted,
             strays_cancelled = summary.strays_cancelled,
+            strays_left = summary.strays_left,
             foreign_orders = summary.foreign_orders,
             other_instances = summary.other_instances,
             took_ms = self.clock.wall().since(self.reconcile_began_at).as_millis() as u64
@@ -394,6 +401,26 @@ impl ExecutionActor {
     fn report_broken_by(&self, by: BrokenBy, reason: String) {
         report_broken(&self.links().broken, by, reason);
     }
+}
+
+/// Orders of this product that are none of this ledger's, for a person.
+fn strangers_in_words(instances: &[InstanceId], left_alone: u32) -> String {
+    let mut parts = Vec::new();
+    if !instances.is_empty() {
+        let names: Vec<String> = instances.iter().map(ToString::to_string).collect();
+        parts.push(format!(
+            "orders of another installation of this product are open on the account (instance {}): \
+             stop that one or take its orders back",
+            names.join(", ")
+        ));
+    }
+    if left_alone > 0 {
+        parts.push(format!(
+            "{left_alone} open exits or protective orders of this installation are older than this \
+             ledger: its journal was lost or is another one; they are not touched"
+        ));
+    }
+    parts.join("; ")
 }
 
 impl Actor for ExecutionActor {

@@ -164,6 +164,11 @@ pub enum AccountTold {
         /// The execution.
         fill: Fill,
     },
+    /// Orders of this product are open that are none of this ledger's.
+    StrangersFound {
+        /// Whose and how many, for a person.
+        reason: String,
+    },
     /// Something impossible happened on an instrument.
     InstrumentHalted {
         /// Which.

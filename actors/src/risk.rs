@@ -384,6 +384,11 @@ impl Handler<AccountTold> for RiskActor {
                 );
                 self.step(RiskInput::ExternalFill(&fill), Hops::default());
             }
+            AccountTold::StrangersFound { reason } => {
+                self.alert("orders of another installation or ledger".to_owned(), reason.clone());
+                let (state, by) = (TradingState::Halted, Authority::Engine);
+                self.step(RiskInput::SetState { state, by, reason }, Hops::default());
+            }
             AccountTold::InstrumentHalted { instrument, reason } => {
                 let symbol = self.parts.instruments.get(instrument).symbol;
                 log_event!(RISK_INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);

@@ -79,6 +79,9 @@ CONFIG_LOADED = "config.loaded" INFO [hash strategies]
 JOURNAL_OPENED = "journal.opened" INFO [path durability ledger]
     "The journal is open for writing. `ledger` names the venue identity it belongs to.",
     "Nothing.";
+JOURNAL_NEW_LEDGER = "journal.new_ledger" WARN [ledger reason]
+    "A ledger was opened where another one of the same venue is or was: of another account, or its journal is gone. Trading is halted.",
+    "If it was meant, `tickwright resume`. Else stop, put the journal back where it was, and start again.";
 JOURNAL_REPLAYED = "journal.replayed" INFO [records orders fills positions took_ms]
     "Orders, fills and positions were rebuilt from the journal. So many `position.restored` and `order.restored` follow, one for each of `positions` and of the open `orders`.",
     "Nothing.";
@@ -287,8 +290,11 @@ MAILBOX_OVERFLOWED = "mailbox.overflowed" ERROR [message]
 RECONCILE_STARTED = "reconcile.started" INFO [trigger]
     "Orders, fills and balances are compared with the venue's: at start, after a reconnect, every minute.",
     "Nothing.";
-RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled foreign_orders other_instances took_ms]
-    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
+RECONCILE_STRANGERS = "reconcile.strangers" ERROR [reason]
+    "Orders of this product are open on the account that are none of this ledger's: of another installation, or exits and protective orders of this one from before its ledger was opened. They are not touched, and trading is halted.",
+    "Find the other installation and stop it, or the journal that the orders belong to. Take the orders back at the venue if nobody looks after them. Then `tickwright resume`.";
+RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled strays_left foreign_orders other_instances took_ms]
+    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
     "At the start, or at several looks in a row while running, the account holds something else of `asset` than the journal adds up to. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less. The latter two halt.",

@@ -143,6 +143,8 @@ impl<V: Venue, J: Journal> Cascade<V, J> {
                     self.told.push_back(Told::ExternalFill(fill));
                     out.push(CascadeOutput::ExternalFilled { fill });
                 }
+                // Whoever runs a venue of his own has the account to himself.
+                ExecutionEffect::StrangersFound { .. } => {}
                 ExecutionEffect::InstrumentHalted { instrument, reason } => {
                     self.told.push_back(Told::Halted(instrument));
                     out.push(CascadeOutput::InstrumentHalted { instrument, reason });

@@ -74,6 +74,14 @@ pub enum ExecutionEffect {
         /// The execution.
         fill: Fill,
     },
+    /// Somebody else trades with this product on the account, or another ledger of ours has left
+    /// orders there: an operator decides. Told once for each installation.
+    StrangersFound {
+        /// Other installations with open orders.
+        instances: Vec<InstanceId>,
+        /// Open exits and protective orders of this installation from before this ledger.
+        left_alone: u32,
+    },
     /// Something impossible: no more orders on this instrument until an operator has looked.
     InstrumentHalted {
         /// Which.
@@ -103,6 +111,8 @@ pub struct ReconcileSummary {
     pub fills_adopted: u32,
     /// Open orders of ours that the journal did not know: cancelled.
     pub strays_cancelled: u32,
+    /// Open exits and protective orders of ours from before this ledger was opened: never touched.
+    pub strays_left: u32,
     /// Open orders of the account that are not ours: counted, never touched.
     pub foreign_orders: u32,
     /// Open orders of this product but of another installation.

@@ -3,13 +3,16 @@
 //!
 //! The steps: every order that is not final is asked about; then account, open orders and trades
 //! are read; what we missed is booked, strays of ours are cancelled, orders of others are counted
-//! and left alone; what the account holds is compared with what was booked. The light form reads
+//! and left alone, and what another installation of this product has open is told so that trading
+//! halts; what the account holds is compared with what was booked. The light form reads
 //! the same without closing the way for new orders; after the first one, trades only of instruments
 //! on which something of ours happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{ClientOrderId, Fill, InstrumentId, OrderId, OrderStatus, Timestamp, TradeId};
+use model::{
+    ClientOrderId, Fill, InstanceId, InstrumentId, OrderId, OrderStatus, Role, Timestamp, TradeId,
+};
 
 use super::machine::ExecutionMachine;
 use super::messages::{ExecutionEffect, ReconcileSummary};
@@ -46,6 +49,25 @@ pub(super) struct Reconcile {
     /// The one that was noted last: every step of an order notes it again.
     last_active: Option<InstrumentId>,
     next_at: Option<Timestamp>,
+    strangers: Strangers,
+}
+
+/// Orders of this product that are none of this ledger's, as they were told.
+#[derive(Debug, Default)]
+struct Strangers {
+    told: BTreeSet<InstanceId>,
+    were_left_alone: bool,
+}
+
+impl Strangers {
+    /// What was not told yet.
+    fn news(&mut self, found: &BTreeSet<InstanceId>, left_alone: u32) -> Option<ExecutionEffect> {
+        let new: Vec<InstanceId> = found.difference(&self.told).copied().collect();
+        let is_news = !new.is_empty() || (left_alone > 0 && !self.were_left_alone);
+        self.told.extend(&new);
+        self.were_left_alone |= left_alone > 0;
+        is_news.then_some(ExecutionEffect::StrangersFound { instances: new, left_alone })
+    }
 }
 
 impl Reconcile {
@@ -241,14 +263,18 @@ impl ExecutionMachine {
     ) {
         let asked_at = self.reads.answered(Read::OpenOrders);
         let summary = &mut self.reconcile.summary;
-        (summary.strays_cancelled, summary.foreign_orders, summary.other_instances) = (0, 0, 0);
+        (summary.strays_cancelled, summary.strays_left) = (0, 0);
+        (summary.foreign_orders, summary.other_instances) = (0, 0);
+        let mut others = BTreeSet::new();
         for snapshot in open {
             if self.named(&snapshot.client_order_id).is_some() {
                 self.on_snapshot(now, snapshot, effects);
             } else {
-                self.on_stray(snapshot, effects);
+                others.extend(self.on_stray(snapshot, effects));
             }
         }
+        let left_alone = self.reconcile.summary.strays_left;
+        effects.extend(self.reconcile.strangers.news(&others, left_alone));
         let names: BTreeSet<ClientOrderId> = open.iter().map(|o| o.client_order_id).collect();
         self.ask_about_missing(now, &names);
         if let Some(asked_at) = asked_at {
@@ -279,17 +305,36 @@ impl ExecutionMachine {
         }
     }
 
-    /// An open order that the journal does not know: cancelled if it is ours, else left alone.
-    fn on_stray(&mut self, snapshot: &OrderSnapshot, effects: &mut Vec<ExecutionEffect>) {
-        match OrderId::from_client_order_id(&snapshot.client_order_id) {
-            Ok((instance, _, _)) if instance == self.identity.instance => {
-                self.reconcile.summary.strays_cancelled += 1;
-                let instrument = snapshot.instrument;
-                let client_order_id = snapshot.client_order_id;
-                Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
-            }
-            Ok(_) => self.reconcile.summary.other_instances += 1,
-            Err(_) => self.reconcile.summary.foreign_orders += 1,
+    /// An open order that the journal does not know: cancelled if it is ours, else left alone. Gives
+    /// the installation that it is of, if that is another.
+    ///
+    /// Epochs are on the disk before any order of theirs: an order of an epoch from before this
+    /// ledger belongs to one that was lost or left behind. What protects or closes a position of
+    /// that one is for an operator to take back.
+    fn on_stray(
+        &mut self,
+        snapshot: &OrderSnapshot,
+        effects: &mut Vec<ExecutionEffect>,
+    ) -> Option<InstanceId> {
+        let summary = &mut self.reconcile.summary;
+        let Ok((instance, order, role)) = OrderId::from_client_order_id(&snapshot.client_order_id)
+        else {
+            summary.foreign_orders += 1;
+            return None;
+        };
+        if instance != self.identity.instance {
+            summary.other_instances += 1;
+            return Some(instance);
         }
+        let is_older = i64::from(order.epoch) < self.identity.opened_at.as_secs();
+        if role != Role::Entry && is_older {
+            summary.strays_left += 1;
+            return None;
+        }
+        summary.strays_cancelled += 1;
+        let instrument = snapshot.instrument;
+        let client_order_id = snapshot.client_order_id;
+        Self::command(VenueAction::Cancel { instrument, client_order_id }, effects);
+        None
     }
 }

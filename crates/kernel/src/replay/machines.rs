@@ -429,6 +429,7 @@ impl Replay {
                 | ExecutionEffect::BalanceMoved { .. }
                 | ExecutionEffect::BalanceDiffers(_)
                 | ExecutionEffect::ExternalFilled { .. }
+                | ExecutionEffect::StrangersFound { .. }
                 | ExecutionEffect::InstrumentHalted { .. }
                 | ExecutionEffect::Reconciled { .. }
                 | ExecutionEffect::Detached { .. } => {}

@@ -504,6 +504,10 @@ impl World {
             ExecutionEffect::ExternalFilled { fill } => {
                 engine.step_risk(now, RiskInput::ExternalFill(&fill));
             }
+            ExecutionEffect::StrangersFound { instances, left_alone } => {
+                let what = format!("at {now}: {instances:?}, {left_alone} left");
+                self.verdict.broken(Invariant::NoNeedlessHalt, what);
+            }
             ExecutionEffect::InstrumentHalted { instrument, reason } => {
                 let what = format!("instrument {instrument} at {now}: {reason}");
                 self.verdict.broken(Invariant::NoNeedlessHalt, what);

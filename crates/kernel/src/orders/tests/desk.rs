@@ -139,6 +139,10 @@ impl Desk {
                 ExecutionEffect::ExternalFilled { fill } => {
                     words.push(format!("external fill {}", fill.key.trade));
                 }
+                ExecutionEffect::StrangersFound { instances, left_alone } => {
+                    let names: Vec<String> = instances.iter().map(ToString::to_string).collect();
+                    words.push(format!("STRANGERS {} left {left_alone}", names.join(" ")));
+                }
                 ExecutionEffect::InstrumentHalted { instrument, .. } => {
                     words.push(format!("HALT {instrument}"));
                 }

@@ -227,9 +227,46 @@ fn strays_are_cancelled_and_strangers_counted() {
     };
     assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");
     assert_eq!(desk.on(TradesRead(&[])), "");
-    assert_eq!(desk.step(read(&open)), ["CANCEL 7"]);
+    assert_eq!(desk.step(read(&open)), ["CANCEL 7", "STRANGERS zzzzzz left 0"]);
     assert_eq!(desk.step(read(&open)), ["CANCEL 7"], "counted anew with each list");
     assert_eq!(desk.on(AccountRead), "balances, reconciled q0 f0 s1 x2 i1");
+}
+
+/// A journal that was lost or left behind with the engine's name kept: what protects a position of
+/// that one is for a person to take back.
+#[test]
+fn what_protects_and_is_older_than_the_ledger_is_left_alone_and_told_once() {
+    let mut desk = Desk::live();
+    let named = |epoch: u32, role: model::Role| {
+        let order = model::OrderId { epoch, strategy: model::StrategyId(0), number: 7 };
+        order.to_client_order_id(model::InstanceId::new(super::on::INSTANCE).unwrap(), role)
+    };
+    use model::Role::{Entry, Exit, Protective};
+    // The ledger was opened in second 900.
+    let older = [named(899, Protective), named(899, Exit), named(899, Entry)];
+    let open: Vec<_> = older
+        .iter()
+        .chain([&named(900, Protective)])
+        .map(|name| crate::venue::OrderSnapshot {
+            instrument: super::on::BTC,
+            client_order_id: *name,
+            venue_order: model::VenueOrderId(9),
+            status: Accepted,
+            executed_quantity: model::Quantity::ZERO,
+            is_working: true,
+            reason: String::new(),
+            event_at: desk.now,
+        })
+        .collect();
+    let read = || {
+        crate::orders::ExecutionInput::Venue(crate::venue::VenueEvent::OpenOrdersRead {
+            orders: open.clone(),
+        })
+    };
+    assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");
+    assert_eq!(desk.on(TradesRead(&[])), "");
+    assert_eq!(desk.step(read()), ["CANCEL 7", "CANCEL 7", "STRANGERS  left 2"]);
+    assert_eq!(desk.step(read()), ["CANCEL 7", "CANCEL 7"], "told once");
 }
 
 #[test]

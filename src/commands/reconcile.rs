@@ -45,7 +45,7 @@ async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failur
         Failure::new(Exit::Usage, message)
     })?;
     let mut site = Site::find(config, None, instance)?;
-    site.learn_account(config).await?;
+    site.learn_account(config, directory).await?;
     let path = journal_path(directory, &site.identity);
     if !path.exists() {
         let message = format!("{}: no journal of {}", path.display(), site.identity);

@@ -331,10 +331,9 @@ impl Session {
         let sim_state = state_dir.path().join("exchange");
         let mut site = Site::find(config, Some(&sim_state), state_dir.instance())?;
         site.follow_clock(&clock).await?;
-        site.learn_account(config).await?;
+        site.learn_account(config, state_dir.path()).await?;
         let site = Arc::new(site);
-        let account =
-            site.credentials.as_ref().map(|_| lock_account(&site.identity)).transpose()?;
+        let account = site.credentials.as_ref().map(|_| lock_account(&site.account)).transpose()?;
         check_key_rights(config, &site).await?;
         let symbols = symbols_of(config);
         let symbols: Vec<&str> = symbols.iter().map(model::Symbol::as_str).collect();
@@ -358,6 +357,7 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
+        let halted = opened.halted.take();
         let assembly = Assembly {
             config,
             kinds,
@@ -386,6 +386,9 @@ impl Session {
         log.flusher().flush_first(move |limit| observations.write_lines(limit));
         watch_strategies(config, state_dir, &running, &clock, log)?;
         let alerter = Alerter::of(&engine.alerts)?;
+        if let (Some(alerter), Some(reason)) = (&alerter, halted) {
+            alerter.send("trading state is now halted", &reason);
+        }
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let onlooker = OnlookerThread::start(onlooker);
         let onlooker = onlooker.expect("the system gives a thread to a process that just began");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use model::VenueId;
-use store::state_dir::{Lock, LockError, account_lock_path};
+use store::state_dir::{Lock, LockError, account_lock_path, user_id};
 
 use crate::cli::{Exit, Failure};
 
@@ -33,5 +33,8 @@ pub fn lock_account(identity: &VenueId) -> Result<Lock, Failure> {
 /// The directory that all engines of the user share.
 fn runtime_directory() -> PathBuf {
     let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    given.filter(|path| path.is_absolute() && path.is_dir()).unwrap_or_else(std::env::temp_dir)
+    let given = given.filter(|path| path.is_absolute() && path.is_dir());
+    // What XDG_RUNTIME_DIR is for whoever has logged on; a service may not have it set.
+    let usual = PathBuf::from(format!("/run/user/{}", user_id()));
+    given.or_else(|| usual.is_dir().then_some(usual)).unwrap_or_else(std::env::temp_dir)
 }

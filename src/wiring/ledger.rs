@@ -17,7 +17,7 @@ use model::{
     Timestamp,
 };
 use store::journal::{ArchiveTold, Level, MemoryJournal, SqliteJournal};
-use store::state_dir::{StateDir, StateDirError};
+use store::state_dir::{StateDir, StateDirError, ledgers_before, note_ledger};
 
 use super::compare;
 use super::restored_lines::tell_restored;
@@ -58,6 +58,8 @@ pub struct OpenedLedger<J> {
     /// Assets of which the account holds something else than the journal adds up to, so that
     /// trading is halted until a person accepts it.
     pub unreconciled: BTreeSet<Asset>,
+    /// Why this start has halted trading, if it has.
+    pub halted: Option<String>,
 }
 
 impl From<StateDirError> for Failure {
@@ -119,6 +121,16 @@ impl OpenedLedger<SqliteJournal> {
         took: impl Fn() -> u64,
     ) -> Result<Self, OpenError> {
         let path = state_dir.journal_path(&site.identity);
+        let doubt = if path.exists() || site.credentials.is_none() || site.embedded.is_some() {
+            None
+        } else {
+            let found = ledgers_before(state_dir.path(), &site.identity);
+            found.map_err(|error| OpenError::Failed(Failure::new(Exit::Storage, error)))?
+        };
+        if site.identity != site.account {
+            note_ledger(state_dir.path(), &site.account, &site.identity)
+                .map_err(|error| OpenError::Failed(error.into()))?;
+        }
         let level = match config.engine.journal.durability {
             DurabilityLevel::Power => Level::Power,
             DurabilityLevel::Process => Level::Process,
@@ -148,7 +160,17 @@ impl OpenedLedger<SqliteJournal> {
         );
         tell_restored(journal.ledger());
         let journal = archiving(journal, config.engine.journal.archive_after_days);
-        Ok(Self::begin(journal, config, state_dir, site, info, now).await?)
+        let mut opened = Self::begin(journal, config, state_dir, site, info, now).await?;
+        if let Some(doubt) = doubt {
+            let account = site.account;
+            let reason = format!(
+                "a new ledger was opened for {account}, and {doubt}: positions and halts of another \
+                 ledger are not known to it"
+            );
+            log_event!(JOURNAL_NEW_LEDGER, ledger = %identity, reason = %reason);
+            opened.halt("new_ledger", reason, now)?;
+        }
+        Ok(opened)
     }
 }
 
@@ -197,7 +219,15 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         let ledger = journal.ledger().clone();
         let opened_at = ledger.opened_at().unwrap_or(now);
         let instruments = Arc::new(instruments_of(&ledger, info, site));
-        Ok(Self { journal, ledger, epoch, instruments, opened_at, unreconciled: BTreeSet::new() })
+        Ok(Self {
+            journal,
+            ledger,
+            epoch,
+            instruments,
+            opened_at,
+            unreconciled: BTreeSet::new(),
+            halted: None,
+        })
     }
 }
 
@@ -221,8 +251,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         compare::report(&found);
         let halting = found.iter().filter(|difference| difference.kind.halts());
         self.unreconciled = halting.map(|found| found.asset).collect();
-        let from = self.ledger.trading_state().state;
-        if self.unreconciled.is_empty() || from == TradingState::Halted {
+        if self.unreconciled.is_empty() {
             return Ok(());
         }
         let assets: Vec<&str> = self.unreconciled.iter().map(Asset::as_str).collect();
@@ -230,10 +259,20 @@ impl<J: LedgerJournal> OpenedLedger<J> {
             "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`",
             assets.join(", ")
         );
+        self.halt("reconcile", reason, now)
+    }
+
+    /// Has this start begin halted.
+    fn halt(&mut self, rule: &'static str, reason: String, at: Timestamp) -> Result<(), Failure> {
+        let from = self.ledger.trading_state().state;
+        if from == TradingState::Halted {
+            return Ok(());
+        }
         let (from, to) = (from.name(), TradingState::Halted.name());
-        log_event!(RISK_STATE_CHANGED, from = from, to = to, rule = "reconcile", reason = %reason);
+        log_event!(RISK_STATE_CHANGED, from = from, to = to, rule = rule, reason = %reason);
+        self.halted = Some(reason.clone());
         let state = TradingState::Halted;
-        write(&mut self.journal, Record::TradingStateChanged { state, reason, at: now })?;
+        write(&mut self.journal, Record::TradingStateChanged { state, reason, at })?;
         self.ledger = self.journal.ledger().clone();
         Ok(())
     }

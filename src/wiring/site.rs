@@ -12,6 +12,8 @@ use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
 use model::{InstanceId, Timestamp, VenueId};
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
+use store::state_dir::ledger_of;
 use transport::http::{HttpClient, HttpOptions};
 use transport::{Dialer, Tls, TlsOptions};
 
@@ -29,6 +31,8 @@ pub struct Site {
     pub credentials: Option<Credentials>,
     /// Whose ledger it is.
     pub identity: VenueId,
+    /// Environment and account: whom the lock is for.
+    pub account: VenueId,
     /// Opens connections.
     pub dialer: Dialer,
     /// Pooled requests outside the order path.
@@ -102,7 +106,8 @@ impl Site {
         let http = HttpClient::new(dialer.clone(), HttpOptions::default());
         let identity = identity(config, credentials.as_ref(), instance);
         let is_simulated = engine.mode == Mode::Sim;
-        Ok(Self { urls, credentials, identity, dialer, http, embedded, is_simulated })
+        let account = identity;
+        Ok(Self { urls, credentials, identity, account, dialer, http, embedded, is_simulated })
     }
 
     /// The same, reached through another dialer: that of a simulated network.
@@ -113,18 +118,23 @@ impl Site {
         self
     }
 
-    /// Asks a real venue for the account's own number: another key of the same account then goes
-    /// on with the same ledger.
+    /// Asks the venue for the account's own number: another key of the same account then goes on
+    /// with the same ledger, the one that `directory` has for it.
     ///
     /// # Errors
     /// When the venue does not answer, or not to this key.
-    pub async fn learn_account(&mut self, config: &Config) -> Result<(), Failure> {
+    pub async fn learn_account(
+        &mut self,
+        config: &Config,
+        directory: &Path,
+    ) -> Result<(), Failure> {
         let environment = match config.engine.venue.endpoint {
             Endpoint::BinanceLive | Endpoint::BinanceTestnet | Endpoint::BinanceDemo => {
-                config.engine.venue.endpoint.as_str()
+                config.engine.venue.endpoint.as_str().to_owned()
             }
             // Servers of one's own may number their accounts all alike.
-            Endpoint::Sim | Endpoint::Custom => return Ok(()),
+            Endpoint::Custom => format!("custom:{}", fingerprint(&self.urls.rest_url)),
+            Endpoint::Sim => return Ok(()),
         };
         if self.credentials.is_none() {
             return Ok(());
@@ -132,9 +142,9 @@ impl Site {
         let body = self.rest().ask(&Call::account(), self.server_time().await?).await?;
         let account: Result<Account<'_>, _> = binance::decode::parse("account", &body);
         let account = account.map_err(|error| Failure::new(Exit::VenueUnreachable, error))?;
-        if let Some(uid) = account.uid {
-            self.identity = VenueId::new(&format!("{environment}:{uid}")).expect("ASCII and short");
-        }
+        let Some(uid) = account.uid else { return Ok(()) };
+        self.account = VenueId::new(&format!("{environment}:{uid}")).expect("ASCII and short");
+        self.identity = ledger_of(directory, &self.account, &self.identity)?;
         Ok(())
     }
 
@@ -330,6 +340,12 @@ fn dialer(urls: &EndpointUrls) -> Result<Dialer, Failure> {
     }
     let tls = Tls::load(&TlsOptions::default());
     tls.map(|tls| Dialer::tcp(Some(tls))).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// A server of one's own by its address, short enough for an identity.
+fn fingerprint(url: &str) -> String {
+    let address = url.trim_end_matches('/');
+    Sha256::digest(address).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Environment and account. An account is known by its key's name until the venue tells more;

@@ -19,6 +19,7 @@ mod control;
 mod damage;
 mod guard;
 mod healthy;
+mod identity;
 mod live;
 mod manners;
 mod overload;

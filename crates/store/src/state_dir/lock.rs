@@ -102,6 +102,12 @@ impl Drop for Lock {
     }
 }
 
+/// The number of the user that this process runs as.
+#[must_use]
+pub fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
 /// Where an account is locked: in a directory that all engines of the user share, so that two
 /// state directories do not trade one account.
 #[must_use]

@@ -10,8 +10,11 @@
 //! | `control.sock` | commands of an operator, while an engine runs |
 //! | `heartbeat` | changes while an engine makes progress: what a guard hears |
 //! | `journal-<venue>.sqlite` | one journal for each venue identity |
+//! | `mark-<venue>` | how many of its records were on the disk, and the trading state |
+//! | `account-<venue>` | the name of that account's ledger, if it is an older one |
 //! | `….sqlite-ahead0`, `…-ahead1` | what the journal's database does not have yet |
 
+mod accounts;
 mod error;
 mod file;
 mod lock;
@@ -27,9 +30,10 @@ use model::{InstanceId, Timestamp, VenueId};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
+pub use accounts::{ledger_of, ledgers_before, note_ledger};
 pub use error::StateDirError;
 pub use file::write_atomically;
-pub use lock::{Lock, LockError, account_lock_path};
+pub use lock::{Lock, LockError, account_lock_path, user_id};
 pub use strikes::Strikes;
 
 /// The lock's name.

@@ -175,8 +175,10 @@ async fn run(
     Ok(exit)
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM and SIGHUP: a terminal that is closed must not leave orders behind.
 struct Stop {
+    /// Nothing where it is ignored: `nohup` has been asked to let the engine outlive its terminal.
+    hangup: Option<Signal>,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -185,6 +187,7 @@ impl Stop {
     fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Internal, error));
         Ok(Self {
+            hangup: if is_hangup_ignored() { None } else { Some(listen(SignalKind::hangup())?) },
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
         })
@@ -207,8 +210,25 @@ impl Stop {
             biased;
             _ = self.terminate.recv() => "SIGTERM".to_owned(),
             _ = self.interrupt.recv() => "SIGINT".to_owned(),
+            Some(()) = next_of(&mut self.hangup) => "SIGHUP".to_owned(),
         }
     }
+}
+
+/// The next of a signal that is perhaps not listened to.
+async fn next_of(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the process has it ignore SIGHUP, as `nohup` does.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Raises the priority of this thread, which orders are made on.

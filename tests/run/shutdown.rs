@@ -19,7 +19,7 @@ fn with_open_orders(desk: &Desk, venue: &Venue) -> Engine {
 
 #[test]
 fn a_signal_cancels_entries_confirms_them_and_ends_well() {
-    for signal in [Signal::Terminate, Signal::Interrupt] {
+    for signal in [Signal::Terminate, Signal::Interrupt, Signal::Hangup] {
         let venue = Venue::start(10);
         let desk = Desk::at(&venue).with_busy_strategies();
         let mut engine = with_open_orders(&desk, &venue);

@@ -25,6 +25,8 @@ impl Within {
 pub enum Signal {
     Terminate,
     Interrupt,
+    /// A terminal was closed.
+    Hangup,
     Kill,
     /// Halt trading.
     Halt,
@@ -146,6 +148,7 @@ impl Engine {
         let name = match signal {
             Signal::Terminate => "TERM",
             Signal::Interrupt => "INT",
+            Signal::Hangup => "HUP",
             Signal::Kill => "KILL",
             Signal::Halt => "USR1",
             Signal::Freeze => "STOP",

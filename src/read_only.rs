@@ -78,7 +78,7 @@ pub async fn stay(
 ) -> Result<Exit, Failure> {
     let Damaged { path, reason, site, clock, listener, account: _account } = damaged;
     let problem = format!("{}: {reason}", path.display());
-    if let Some(alerter) = Alerter::of(&config.engine.alerts)? {
+    if let Some(alerter) = Alerter::of(&config.engine)? {
         alerter.send("read-only: the journal is damaged", &problem);
     }
     eprintln!("tickwright: {problem}: nothing is traded, see docs/JOURNAL.md#damage");

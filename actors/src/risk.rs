@@ -77,6 +77,8 @@ pub struct RiskActor {
     alarm: Alarm,
     effects: Vec<RiskEffect>,
     fills: u64,
+    /// Whether a person was told that user data is lost.
+    is_link_lost: bool,
 }
 
 impl RiskActor {
@@ -84,7 +86,7 @@ impl RiskActor {
     #[must_use]
     pub fn new(parts: RiskParts) -> Self {
         let alarm = Alarm::new(parts.clock.clone());
-        Self { parts, links: None, alarm, effects: Vec::new(), fills: 0 }
+        Self { parts, links: None, alarm, effects: Vec::new(), fills: 0, is_link_lost: false }
     }
 
     fn step(&mut self, input: RiskInput<'_>, hops: Hops) {
@@ -413,8 +415,15 @@ impl Handler<TradingLink> for RiskActor {
     type Result = ();
     fn handle(&mut self, link: TradingLink, context: &mut Context<Self>) {
         let is_live = match link {
-            TradingLink::Reconciled { .. } => true,
+            TradingLink::Reconciled { .. } => {
+                if std::mem::take(&mut self.is_link_lost) {
+                    let text = "the venue and the journal agree again".to_owned();
+                    self.alert("user data is back".to_owned(), text);
+                }
+                true
+            }
             TradingLink::Detached { reason } => {
+                self.is_link_lost = true;
                 self.alert("user data is lost".to_owned(), reason);
                 false
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use events::log_event;
 
 use crate::cli::Exit;
-use crate::config::AlertsConfig;
+use crate::config::{AlertsConfig, EngineConfig};
 use crate::logging::{LogFlusher, LogGuard};
 use crate::wiring::Alerter;
 
@@ -26,15 +26,16 @@ const ALERT_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct LastWords {
     flusher: LogFlusher,
-    alerts: AlertsConfig,
+    engine: EngineConfig,
 }
 
 impl LastWords {
     /// Of a run with this log and these alerts.
     #[must_use]
-    pub fn of(log: &LogGuard, alerts: &AlertsConfig) -> Self {
+    pub fn of(log: &LogGuard, engine: &EngineConfig) -> Self {
+        let alerts = &engine.alerts;
         let alerts = AlertsConfig { timeout: alerts.timeout.min(ALERT_LIMIT), ..alerts.clone() };
-        Self { flusher: log.flusher(), alerts }
+        Self { flusher: log.flusher(), engine: EngineConfig { alerts, ..engine.clone() } }
     }
 
     /// Tells everybody why, writes the log, and ends the process. Returns only to the thread that
@@ -62,14 +63,14 @@ impl LastWords {
     /// From a thread of its own: the runtime of this one may be what broke. At most for
     /// [`ALERT_LIMIT`].
     fn alert(&self, reason: &str) {
-        let alerts = self.alerts.clone();
+        let engine = self.engine.clone();
         let text = reason.to_owned();
         let thread = std::thread::Builder::new().name(THREAD.to_owned());
         let (done, is_done) = mpsc::channel::<()>();
         let telling = thread.spawn(move || {
             // Dropped when it is over, whichever way.
             let _done = done;
-            let Ok(Some(alerter)) = Alerter::of(&alerts) else { return };
+            let Ok(Some(alerter)) = Alerter::of(&engine) else { return };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(alerter.deliver("the engine has ended", &text));

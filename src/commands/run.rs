@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use super::last_words::{LastWords, tell_stopped};
 use crate::cli::run::RunArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::{AlertsConfig, Config, Mode};
+use crate::config::{Config, EngineConfig, Mode};
 use crate::guard;
 use crate::logging::{self, LogGuard, LogOptions};
 use crate::read_only::{self, Damaged};
@@ -66,7 +66,7 @@ pub fn trade(
     refuse_what_is_not_meant(config, live_flag)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let log = start_log(config)?;
-    end_on_panic(&config.engine.alerts, &log);
+    end_on_panic(&config.engine, &log);
     let exit = actix::System::new().block_on(run(config, kinds, &state_dir, &log));
     log.flusher().catch_up(LOG_FLUSH);
     if let Err(failure) = &exit {
@@ -77,8 +77,8 @@ pub fn trade(
 }
 
 /// A panic outside of a strategy is a bug, and ends the process.
-pub(super) fn end_on_panic(alerts: &AlertsConfig, log: &LogGuard) {
-    let last_words = LastWords::of(log, alerts);
+pub(super) fn end_on_panic(engine: &EngineConfig, log: &LogGuard) {
+    let last_words = LastWords::of(log, engine);
     end_process_on_panic(move |panic| last_words.end(panic, Exit::Internal));
 }
 
@@ -371,6 +371,7 @@ impl Session {
             ENGINE_STARTED,
             version = env!("CARGO_PKG_VERSION"),
             mode = engine.mode.as_str(),
+            name = engine.instance.as_deref(),
             instance = %state_dir.instance(),
             epoch = opened.epoch,
             config_hash = %config.hash,
@@ -388,7 +389,7 @@ impl Session {
             opening_prices: opening_prices(&site, &opened.instruments).await,
             clock: clock.clone(),
             policy: ExecutionPolicy::default(),
-            on_broken: end_process(LastWords::of(log, &engine.alerts)),
+            on_broken: end_process(LastWords::of(log, engine)),
         };
         let (mut thread, mut recording) = (None, None);
         let write = |journal, ahead, answers| {
@@ -405,7 +406,7 @@ impl Session {
         let observations = observed.observations.clone();
         log.flusher().flush_first(move |limit| observations.write_lines(limit));
         watch_strategies(config, state_dir, &running, &clock, log)?;
-        let alerter = Alerter::of(&engine.alerts)?;
+        let alerter = Alerter::of(engine)?;
         if let (Some(alerter), Some(reason)) = (&alerter, halted) {
             alerter.send("trading state is now halted", &reason);
         }
@@ -556,7 +557,7 @@ fn watch_strategies(
     clock: &Clock,
     log: &LogGuard,
 ) -> Result<(), Failure> {
-    let last_words = LastWords::of(log, &config.engine.alerts);
+    let last_words = LastWords::of(log, &config.engine);
     let strikes = state_dir.strikes();
     let limit = config.engine.supervision.spin_limit;
     let activities = running.engine.activities();

@@ -10,10 +10,12 @@ use transport::http::{HttpClient, HttpOptions, Request};
 use transport::{Dialer, Tls, TlsOptions};
 
 use crate::cli::{Exit, Failure};
-use crate::config::AlertsConfig;
+use crate::config::EngineConfig;
 
 /// Alerts under way at once; more are dropped and said so in the log, which has them anyway.
 const ALERTS_BOUND: usize = 16;
+/// Pauses between the attempts at one alert.
+const PAUSES: [Duration; 6] = [1, 2, 4, 8, 16, 32].map(Duration::from_secs);
 
 /// Sends alerts.
 #[derive(Clone)]
@@ -21,6 +23,9 @@ pub struct Alerter {
     http: HttpClient,
     url: SecretString,
     timeout: Duration,
+    /// The engine's name in the configuration.
+    name: Option<String>,
+    host: String,
     places: Arc<Semaphore>,
 }
 
@@ -29,7 +34,8 @@ impl Alerter {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn of(config: &AlertsConfig) -> Result<Option<Self>, Failure> {
+    pub fn of(engine: &EngineConfig) -> Result<Option<Self>, Failure> {
+        let config = &engine.alerts;
         let Some(url) = config.webhook_url.clone() else { return Ok(None) };
         let tls = if url.expose_secret().starts_with("https:") {
             let loaded = Tls::load(&TlsOptions::default());
@@ -39,14 +45,15 @@ impl Alerter {
         };
         let http = HttpClient::new(Dialer::tcp(tls), HttpOptions::default());
         let places = Arc::new(Semaphore::new(ALERTS_BOUND));
-        Ok(Some(Self { http, url, timeout: config.timeout, places }))
+        let (name, timeout) = (engine.instance.clone(), config.timeout);
+        Ok(Some(Self { http, url, timeout, name, host: host(), places }))
     }
 
-    /// Waits for the alerts that are under way, each at most for its timeout.
+    /// Waits for the alerts that are under way, at most for the timeout of one attempt.
     pub async fn settle(&self) {
         let all = u32::try_from(ALERTS_BOUND).expect("a small number");
-        // The permits are never closed.
-        let _ = self.places.acquire_many(all).await;
+        // The permits are never closed; an end is not held back by a webhook that is gone.
+        let _ = tokio::time::timeout(self.timeout, self.places.acquire_many(all)).await;
     }
 
     /// Sends in the background; the log tells what came of it.
@@ -55,18 +62,41 @@ impl Alerter {
             log_event!(ALERT_FAILED, subject = %subject, error = "too many alerts under way");
             return;
         };
-        let (alerter, subject, text) = (self.clone(), subject.to_owned(), text.to_owned());
+        let (alerter, subject) = (self.clone(), subject.to_owned());
+        let body = self.body(&subject, text);
         tokio::task::spawn_local(async move {
-            alerter.deliver(&subject, &text).await;
+            for pause in PAUSES {
+                if alerter.attempt(&subject, &body).await {
+                    drop(place);
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+            }
+            alerter.attempt(&subject, &body).await;
             drop(place);
         });
     }
 
-    /// Sends and waits, at most for the timeout; the log tells what came of it.
+    /// Sends once and waits, at most for the timeout; the log tells what came of it.
     pub async fn deliver(&self, subject: &str, text: &str) {
-        let body = serde_json::json!({"source": "tickwright", "subject": subject, "text": text});
+        self.attempt(subject, &self.body(subject, text)).await;
+    }
+
+    /// What happened, where and when: an alert that arrives late says so itself.
+    fn body(&self, subject: &str, text: &str) -> String {
+        let at = actors::clock::Clock::system().wall().to_string();
+        let (instance, host) = (&self.name, &self.host);
+        serde_json::json!({
+            "source": "tickwright", "instance": instance, "host": host, "at": at,
+            "subject": subject, "text": text,
+        })
+        .to_string()
+    }
+
+    /// True when the webhook has taken it.
+    async fn attempt(&self, subject: &str, body: &str) -> bool {
         let mut request = Request::new(hyper::Method::POST, self.url.expose_secret().to_owned())
-            .body(body.to_string())
+            .body(body.to_owned())
             .timeout(self.timeout);
         let json = hyper::header::HeaderValue::from_static("application/json");
         request = request.header(hyper::header::CONTENT_TYPE, json);
@@ -75,6 +105,7 @@ impl Alerter {
             Ok(answer) if answer.status.is_success() => {
                 let took_ms = started.elapsed().as_millis() as u64;
                 log_event!(ALERT_SENT, subject = %subject, took_ms);
+                return true;
             }
             Ok(answer) => {
                 let error = format!("HTTP {}", answer.status.as_u16());
@@ -82,5 +113,12 @@ impl Alerter {
             }
             Err(error) => log_event!(ALERT_FAILED, subject = %subject, error = %error),
         }
+        false
     }
+}
+
+/// The machine's name; empty where the system does not tell.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }

@@ -45,6 +45,7 @@ fn a_quarantine_a_lost_connection_and_a_halt_reach_the_webhook() {
     let desk = Desk::at(&venue)
         .with_busy_strategies()
         .with("floods", "BTCUSDT", "after_trades = 20")
+        .set("instance=desk-7")
         .set(&format!("alerts.webhook_url={url}"));
     let mut engine = desk.start_faulty();
     let next = || told.recv_timeout(Duration::from_secs(60)).unwrap();
@@ -55,11 +56,15 @@ fn a_quarantine_a_lost_connection_and_a_halt_reach_the_webhook() {
     venue.control("drop_websockets");
     let second = next();
     assert_eq!(second["subject"], "user data is lost", "{second}");
+    assert!(second["at"].is_string() && second["host"].is_string(), "{second}");
+    assert_eq!(second["instance"], "desk-7", "{second}");
+    let back = next();
+    assert_eq!(back["subject"], "user data is back", "{back}");
     engine.wait_for_many(2, "reconcile.finished", |_| true, Within::secs(10));
     std::fs::write(desk.state_dir().join("HALT"), "").unwrap();
     let third = next();
     assert_eq!(third["subject"], "trading state is now halted", "{third}");
-    engine.wait_for_many(3, "alert.sent", |_| true, Within::secs(5));
+    engine.wait_for_many(4, "alert.sent", |_| true, Within::secs(5));
     assert_eq!(engine.events("alert.failed"), Vec::<Value>::new());
     engine.stop();
     compare(&desk, &venue);

@@ -47,8 +47,8 @@ macro_rules! events {
 }
 
 events! {
-ENGINE_STARTED = "engine.started" INFO [version mode instance epoch config_hash state_dir]
-    "The process started. `instance` and `epoch` are part of every client order id it makes; `config_hash` changes when any setting changes.",
+ENGINE_STARTED = "engine.started" INFO [version mode name instance epoch config_hash state_dir]
+    "The process started. `name` is `instance` of the configuration; `instance` and `epoch` are part of every client order id it makes; `config_hash` changes when any setting changes.",
     "Nothing.";
 ENGINE_READY = "engine.ready" INFO [strategies symbols took_ms]
     "Replay, reconciliation and warm-up are done: orders may flow. `strategies` and `symbols` are counts.",

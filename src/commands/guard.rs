@@ -14,7 +14,7 @@ use transport::{Dialer, Tls, TlsOptions};
 use crate::cli::guard::GuardArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Endpoint, Mode, TerminalLog, read_secret_file};
-use crate::guard::{HeartbeatSource, Verdict, Watch, sweep};
+use crate::guard::{Beat, HeartbeatSource, Verdict, Watch, sweep};
 use crate::logging::{self, LogOptions};
 use crate::wiring::Site;
 
@@ -79,8 +79,17 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
     let mut next_round_at = clock.wall();
     let limit_ms = args.limit.as_millis() as u64;
     log_event!(GUARD_STARTED, limit_ms, instance = instance.map(tracing::field::display));
+    let (mut deaf_because, mut has_ended) = (None, false);
     loop {
         let heard = source.hear().await;
+        if let Err(reason) = &heard
+            && deaf_because.as_ref() != Some(reason)
+        {
+            log_event!(GUARD_DEAF, reason = %reason);
+        }
+        let (heard, reason) = heard.map_or_else(|no| (None, Some(no)), |beat| (Some(beat), None));
+        deaf_because = reason;
+        refuse_another(args.instance, heard.as_ref())?;
         instance = heard.as_ref().map(|beat| beat.instance).or(instance);
         match watch.look(clock.wall(), heard.as_ref()) {
             Verdict::Fresh => rounds = 0,
@@ -93,7 +102,14 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
                 next_round_at = clock.wall();
             }
             Verdict::Silent(_) => {}
+            Verdict::Ended => {
+                rounds = 0;
+                if !has_ended {
+                    log_event!(GUARD_ENGINE_ENDED);
+                }
+            }
         }
+        has_ended = heard.as_ref().map_or(has_ended, |beat| beat.ended);
         if watch.is_silent() && clock.wall() >= next_round_at {
             round(&site, instance).await;
             rounds += 1;
@@ -102,6 +118,17 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
         }
         tokio::time::sleep(every).await;
     }
+}
+
+/// Entries of one engine are not taken back because another one is silent.
+fn refuse_another(given: Option<InstanceId>, heard: Option<&Beat>) -> Result<(), Failure> {
+    if let (Some(given), Some(beat)) = (given, heard)
+        && beat.instance != given
+    {
+        let message = format!("--instance {given}: the heartbeat is that of {}", beat.instance);
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(())
 }
 
 /// Stands in until the installation's name is heard: a venue across the network does not ask.

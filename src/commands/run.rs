@@ -149,7 +149,11 @@ async fn run(
         again = stop.asked_again() => Err(again),
     };
     let exit = match drained {
-        Ok(DrainOutcome { unconfirmed: 0, unprotected: 0, .. }) => Exit::Ok,
+        Ok(DrainOutcome { unconfirmed: 0, unprotected: 0, .. }) => {
+            // Without it a guard takes the end for a death, which does no harm.
+            let _ = guard::publish_end(state_dir.path(), state_dir.instance());
+            Exit::Ok
+        }
         Ok(DrainOutcome { unconfirmed, unprotected, .. }) => {
             if unconfirmed > 0 {
                 eprintln!(

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actors::monitor::Snapshot;
@@ -28,6 +28,24 @@ pub struct Beat {
     pub process: u32,
     /// Counts the looks at which risk and execution both answered.
     pub beats: u64,
+    /// The engine has ended in good order, with its entries taken back: nothing is to be guarded
+    /// until it beats again.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+/// Whether the last beat of this process is written.
+static IS_OVER: Mutex<bool> = Mutex::new(false);
+
+/// Writes the last beat of an engine that has ended in good order.
+///
+/// # Errors
+/// From the file system.
+pub fn publish_end(directory: &Path, instance: InstanceId) -> io::Result<()> {
+    let mut is_over = IS_OVER.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_over = true;
+    let beat = Beat { instance, process: std::process::id(), beats: 0, ended: true };
+    write(&directory.join(HEARTBEAT), &beat)
 }
 
 /// Writes the beats of an engine into its state directory, on a thread of its own: a slow disk
@@ -47,7 +65,11 @@ pub fn publish(
         while snapshot.changed().await.is_ok() {
             let beats = snapshot.borrow_and_update().as_ref().map_or(0, |seen| seen.beats);
             if beats > written {
-                let beat = Beat { instance, process: std::process::id(), beats };
+                let beat = Beat { instance, process: std::process::id(), beats, ended: false };
+                let is_over = IS_OVER.lock().unwrap_or_else(PoisonError::into_inner);
+                if *is_over {
+                    return;
+                }
                 // A disk that takes no beat stops the heart, as far as a guard can tell.
                 if write(&path, &beat).is_ok() {
                     written = beats;
@@ -85,27 +107,40 @@ pub enum HeartbeatSource {
 }
 
 /// The last beat in a state directory, however old.
-fn last_beat(directory: &Path) -> Option<Beat> {
-    let text = std::fs::read(directory.join(HEARTBEAT)).ok()?;
-    serde_json::from_slice(&text).ok()
+fn last_beat(directory: &Path) -> Result<Beat, String> {
+    let path = directory.join(HEARTBEAT);
+    let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 impl HeartbeatSource {
-    /// The last beat; `None` for any kind of no answer.
-    pub async fn hear(&self) -> Option<Beat> {
+    /// The last beat.
+    ///
+    /// # Errors
+    /// Why there is none, for a person.
+    pub async fn hear(&self) -> Result<Beat, String> {
         match self {
             Self::Directory(directory) => last_beat(directory),
             Self::Api { url, token, http, timeout } => {
-                let mut request = Request::new(hyper::Method::GET, format!("{url}/heartbeat"));
+                let url = format!("{url}/heartbeat");
+                let mut request = Request::new(hyper::Method::GET, url.clone());
                 if let Some(token) = token {
                     let value = format!("Bearer {}", token.expose_secret());
-                    let mut value = HeaderValue::try_from(value).ok()?;
+                    let value = HeaderValue::try_from(value);
+                    let mut value = value.map_err(|_| "the token is no text".to_owned())?;
                     value.set_sensitive(true);
                     request = request.header(AUTHORIZATION, value);
                 }
-                let answer = http.request(request.timeout(*timeout)).await.ok()?;
-                let is_ok = answer.status.is_success();
-                is_ok.then(|| serde_json::from_slice(&answer.body).ok()).flatten()
+                let answer = http.request(request.timeout(*timeout)).await;
+                let answer = answer.map_err(|error| format!("{url}: {error}"))?;
+                if !answer.status.is_success() {
+                    let advice = match answer.status.as_u16() {
+                        401 | 403 => ": give the engine's read token with --token-file",
+                        _ => "",
+                    };
+                    return Err(format!("{url}: HTTP {}{advice}", answer.status.as_u16()));
+                }
+                serde_json::from_slice(&answer.body).map_err(|error| format!("{url}: {error}"))
             }
         }
     }

@@ -20,6 +20,8 @@ pub enum Verdict {
     Silent(Duration),
     /// It has come back after so long.
     Back(Duration),
+    /// The engine has ended in good order, for the first time or still.
+    Ended,
 }
 
 /// See the module.
@@ -46,6 +48,11 @@ impl Watch {
 
     /// Takes what was heard; no answer counts as the one before.
     pub fn look(&mut self, now: Timestamp, heard: Option<&Beat>) -> Verdict {
+        if let Some(beat) = heard.filter(|beat| beat.ended) {
+            self.last = Some(beat.clone());
+            (self.changed_at, self.is_silent) = (now, false);
+            return Verdict::Ended;
+        }
         let age = now.since(self.changed_at);
         if let Some(beat) = heard.filter(|beat| Some(*beat) != self.last.as_ref()) {
             // The first may be what a dead engine has left: it only starts the count.
@@ -74,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_as_old_as_its_last_change() {
-        use Verdict::{Back, Fresh, Silent, Stopped};
+        use Verdict::{Back, Ended, Fresh, Silent, Stopped};
         /// Looks at seconds, each with the count heard, and what they come to.
         #[track_caller]
         fn check(looks: &[(i64, Option<u64>, Verdict)]) {
@@ -84,6 +91,7 @@ mod tests {
                     instance: "4f9k2a".parse().unwrap(),
                     process: 1,
                     beats,
+                    ended: beats == 0,
                 });
                 let verdict = watch.look(Timestamp::from_secs(100 + at), beat.as_ref());
                 assert_eq!(verdict, *expected, "at {at}");
@@ -102,6 +110,15 @@ mod tests {
             (1, Some(7), Fresh),
             (11, Some(7), Stopped(secs(11))),
             (12, Some(7), Silent(secs(12))),
+        ]);
+        // One that has ended in good order leaves nothing to guard, until it begins anew.
+        check(&[
+            (1, Some(5), Fresh),
+            (2, Some(6), Fresh),
+            (3, Some(0), Ended),
+            (60, Some(0), Ended),
+            (61, Some(1), Fresh),
+            (73, Some(1), Stopped(secs(12))),
         ]);
         check(&[
             (11, None, Stopped(secs(11))),

@@ -131,3 +131,45 @@ fn a_guard_on_another_host_hears_through_the_api_with_a_read_token() {
     guard.signal(Signal::Terminate);
     assert_eq!(guard.exit(Within::secs(5)), Some(0));
 }
+
+#[test]
+fn an_engine_that_ends_in_good_order_trips_no_guard() {
+    let venue = Venue::start(10);
+    let desk = desk(&venue);
+    let mut engine = trading(&desk, &venue);
+    let state_dir = desk.state_dir();
+    let fixed = ["--limit", "2s", "--state-dir", state_dir.to_str().unwrap()];
+    let mut other = desk.start_guard(&[&fixed[..], &["--instance", "zzzzzz"]].concat());
+    assert_eq!(other.exit(Within::secs(20)), Some(2), "{}", other.errors());
+    let mut guard = desk.start_guard(&fixed);
+    guard.wait_for("guard.started", |_| true, Within::secs(20));
+    engine.stop();
+    guard.wait_for("guard.engine_ended", |_| true, Within::secs(20));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(guard.events("guard.tripped"), Vec::<serde_json::Value>::new());
+    // It is awake again with the engine.
+    let mut engine = desk.start_faulty();
+    engine.wait_until_ready();
+    std::thread::sleep(Duration::from_secs(2));
+    engine.signal(Signal::Kill);
+    engine.exit(Within::secs(5));
+    guard.wait_for("guard.tripped", |_| true, Within::secs(20));
+    guard.signal(Signal::Terminate);
+    assert_eq!(guard.exit(Within::secs(5)), Some(0));
+}
+
+#[test]
+fn a_guard_that_hears_nothing_says_why_at_once() {
+    let venue = Venue::start(1);
+    let desk = desk(&venue);
+    let nowhere = desk.path().join("nowhere");
+    let check = |arguments: &[&str], expected: &str| {
+        let mut guard = desk.start_guard(arguments);
+        let told = guard.wait_for("guard.deaf", |_| true, Within::secs(20));
+        assert!(told["reason"].as_str().unwrap().contains(expected), "{told}");
+        guard.signal(Signal::Terminate);
+        assert_eq!(guard.exit(Within::secs(5)), Some(0));
+    };
+    check(&["--limit", "60s", "--state-dir", nowhere.to_str().unwrap()], "No such file");
+    check(&["--limit", "60s", "--api", "http://127.0.0.1:9"], "127.0.0.1:9/heartbeat");
+}

@@ -324,6 +324,12 @@ ALERT_FAILED = "alert.failed" ERROR [subject error]
 GUARD_STARTED = "guard.started" INFO [limit_ms instance]
     "A guard hears the heartbeat of an engine; `instance` is whose entries it would cancel, if it knows already.",
     "Nothing.";
+GUARD_DEAF = "guard.deaf" WARN [reason]
+    "The guard does not hear the engine, and why. Past its limit it takes the entries back.",
+    "Is the engine running? Is the directory, the address or the token the right one?";
+GUARD_ENGINE_ENDED = "guard.engine_ended" INFO []
+    "The engine has ended in good order, with its entries taken back. The guard waits for its next start. Through the API this is not heard: an engine that is stopped on purpose trips it.",
+    "Nothing.";
 GUARD_TRIPPED = "guard.tripped" ERROR [age_ms limit_ms]
     "The heartbeat has not changed for longer than the limit: the engine is dead, stuck or out of reach. Its entries are being cancelled.",
     "Look at the engine's host.";

@@ -382,7 +382,7 @@ impl Session {
             state_dir = %state_dir.path().display()
         );
         let opening = opened.ledger.opening_balances().clone();
-        let halted = opened.halted.take();
+        let opened_halted = opened.halted.take();
         let assembly = Assembly {
             config,
             kinds,
@@ -410,10 +410,7 @@ impl Session {
         let observations = observed.observations.clone();
         log.flusher().flush_first(move |limit| observations.write_lines(limit));
         watch_strategies(config, state_dir, &running, &clock, log)?;
-        let alerter = Alerter::of(engine)?;
-        if let (Some(alerter), Some(reason)) = (&alerter, halted) {
-            alerter.send("trading state is now halted", &reason);
-        }
+        let alerter = start_alerts(config, opened_halted)?;
         let (onlooker, recent) = Onlooker::new(observed, alerter, keeps_record);
         let onlooker = OnlookerThread::start(onlooker);
         let onlooker = onlooker.expect("the system gives a thread to a process that just began");
@@ -516,6 +513,15 @@ impl Session {
         self.close().await;
         outcome
     }
+}
+
+/// The alerter; a start that begins halted is told of.
+fn start_alerts(config: &Config, halted: Option<String>) -> Result<Option<Alerter>, Failure> {
+    let alerter = Alerter::of(&config.engine)?;
+    if let (Some(alerter), Some(reason)) = (&alerter, halted) {
+        alerter.send("trading state is now halted", &reason);
+    }
+    Ok(alerter)
 }
 
 fn symbols_of(config: &Config) -> Vec<model::Symbol> {

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// An appended file with a size limit. Lines are never cut in two.
@@ -41,7 +42,10 @@ impl RotatingFile {
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let mut options = OpenOptions::new();
+        // What an account holds and does is nobody else's business.
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = options.open(&self.path)?;
         self.size = file.metadata()?.len();
         self.is_torn = !ends_with_newline(&mut file, self.size)?;
         self.file = Some(file);

@@ -13,6 +13,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,7 +62,7 @@ pub(super) struct AheadWriter {
 impl AheadWriter {
     /// A writer for the records after `base`. The files were emptied.
     pub fn open(database: &Path, base: u64, committed: Arc<AtomicU64>) -> io::Result<Self> {
-        let open = |path| OpenOptions::new().append(true).create(true).open(path);
+        let open = |path| OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let [one, other] = paths(database).map(open);
         Ok(Self {
             files: [one?, other?],

@@ -1,5 +1,7 @@
 //! The writer.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,6 +99,15 @@ const fn is_marked(record: &Record) -> bool {
     matches!(record, Record::EpochStarted { .. } | Record::TradingStateChanged { .. })
 }
 
+/// A new database is its user's alone; SQLite gives its log the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl SqliteJournal {
     /// Opens or creates a journal, brings its schema up to date, reads it, and writes into it
     /// what was only ahead of it.
@@ -111,6 +122,7 @@ impl SqliteJournal {
             mark.check_there(path)?;
             check_log(path, mark)?;
         }
+        make_private(path).map_err(|error| io(format!("{}: {error}", path.display())))?;
         let mut connection = Connection::open(path).map_err(describe)?;
         // What turns out to be damaged is left as it was found.
         leave_log(&connection, true).map_err(describe)?;

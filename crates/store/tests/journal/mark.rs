@@ -109,3 +109,19 @@ fn without_its_mark_a_journal_is_taken_as_it_is() {
     std::fs::remove_file(log_of(&path)).unwrap();
     SqliteJournal::open(&path, Level::Power).unwrap();
 }
+
+#[test]
+fn a_journal_is_its_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal-x.sqlite");
+    let mut journal = SqliteJournal::open(&path, Level::Process).unwrap();
+    journal.append(&persists(&start(), Durability::Synced)).unwrap();
+    drop(journal.ahead().unwrap());
+    let files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().flatten().collect();
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file:?}");
+    }
+}

@@ -264,8 +264,8 @@ fn every_fault_has_its_tests() {
     let found: Vec<&str> = rows.iter().map(|row| row.split(" | ").next().unwrap()).collect();
     assert_eq!(found.iter().map(|cell| &cell[2..]).collect::<Vec<_>>(), numbers);
     for row in rows {
-        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "no test: {row}");
         for name in names {
             assert!(tests.contains(name), "docs/RELIABILITY.md: no test {name}");

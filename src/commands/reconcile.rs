@@ -60,11 +60,16 @@ async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failur
     }
     let mut journal = SqliteJournal::open(&path, Level::Power)?;
     let now = site.server_time().await?;
-    journal.append(&adjustments(&found, now))?;
-    if !args.json {
-        println!("accepted {} adjustments; after the next start: tickwright resume", found.len());
+    let accepted = adjustments(&found, now);
+    journal.append(&accepted)?;
+    let left = found.len() - accepted.len();
+    if !args.json && !accepted.is_empty() {
+        println!("accepted {} adjustments", accepted.len());
     }
-    Ok(Exit::Ok)
+    if !args.json && left == 0 {
+        println!("after the next start: tickwright resume");
+    }
+    Ok(if left > 0 { Exit::Partial } else { Exit::Ok })
 }
 
 fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {

@@ -15,7 +15,14 @@ use crate::config::EngineConfig;
 /// Alerts under way at once; more are dropped and said so in the log, which has them anyway.
 const ALERTS_BOUND: usize = 16;
 /// Pauses between the attempts at one alert.
-const PAUSES: [Duration; 6] = [1, 2, 4, 8, 16, 32].map(Duration::from_secs);
+const PAUSES: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(32),
+];
 
 /// Sends alerts.
 #[derive(Clone)]

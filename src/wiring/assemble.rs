@@ -150,8 +150,15 @@ fn build<J: Journal>(
     opened: OpenedLedger<J>,
     record: impl FnOnce(&Foundation) -> Result<Option<Tape>, Failure>,
 ) -> Result<Built<J>, Failure> {
-    let OpenedLedger { mut journal, ledger, epoch, instruments, opened_at, unreconciled, halted: _ } =
-        opened;
+    let OpenedLedger {
+        mut journal,
+        ledger,
+        epoch,
+        instruments,
+        opened_at,
+        unreconciled,
+        halted: _,
+    } = opened;
     let ahead = journal.ahead()?;
     let clock = assembly.clock.clone();
     let mut foundation = foundation(&assembly, ledger, epoch, instruments, opened_at);

@@ -52,7 +52,8 @@ pub async fn compare(site: &Site, ledger: &Ledger) -> Result<Vec<BalanceDifferen
     Ok(found)
 }
 
-/// What makes the ledger say what the account holds, once a person has accepted it.
+/// What makes the ledger say what the account holds, once a person has accepted it. Where it says
+/// that already there is nothing to accept, whatever strategies hold.
 #[must_use]
 pub fn adjustments(found: &[BalanceDifference], at: Timestamp) -> Vec<Persist> {
     let adjustment = |(sequence, difference): (u64, &BalanceDifference)| {
@@ -61,7 +62,8 @@ pub fn adjustments(found: &[BalanceDifference], at: Timestamp) -> Vec<Persist> {
         let record = Record::ExternalFlow { asset, delta, reason, at };
         Persist { sequence, record, durability: Durability::Synced }
     };
-    (1..).zip(found).map(adjustment).collect()
+    let differing = found.iter().filter(|difference| !difference.delta().is_zero());
+    (1..).zip(differing).map(adjustment).collect()
 }
 
 /// Logs what was found.

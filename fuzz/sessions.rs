@@ -263,6 +263,7 @@ impl Trading {
                     | ExecutionEffect::BalanceMoved { .. }
                     | ExecutionEffect::BalanceDiffers(_)
                     | ExecutionEffect::ExternalFilled { .. }
+                    | ExecutionEffect::StrangersFound { .. }
                     | ExecutionEffect::InstrumentHalted { .. }
                     | ExecutionEffect::Reconciled { .. }
                     | ExecutionEffect::Detached { .. } => {}

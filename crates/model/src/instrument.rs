@@ -48,6 +48,9 @@ pub struct Features {
     pub trailing_stop: bool,
     /// `quoteOrderQtyMarketAllowed`: market orders for an amount of the quote asset.
     pub quote_quantity: bool,
+    /// `orderTypes`: the kinds of orders.
+    #[serde(default)]
+    pub order_types: OrderTypes,
 }
 
 impl Features {
@@ -60,6 +63,7 @@ impl Features {
         iceberg: true,
         trailing_stop: true,
         quote_quantity: true,
+        order_types: OrderTypes::ALL,
     };
 }
 
@@ -67,6 +71,73 @@ impl Features {
 impl Default for Features {
     fn default() -> Self {
         Self::ALL
+    }
+}
+
+/// Kinds of orders, by the names that [`OrderKind::name`] has for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<&'static str>")]
+pub struct OrderTypes(u8);
+
+impl OrderTypes {
+    /// The names, in the order of the bits.
+    const NAMES: [&'static str; 7] = [
+        "limit",
+        "limit_maker",
+        "market",
+        "stop_loss",
+        "stop_loss_limit",
+        "take_profit",
+        "take_profit_limit",
+    ];
+    /// Every kind.
+    pub const ALL: Self = Self((1 << Self::NAMES.len()) - 1);
+    /// No kind.
+    pub const NONE: Self = Self(0);
+
+    fn bit(name: &str) -> u8 {
+        Self::NAMES.iter().position(|known| *known == name).map_or(0, |place| 1 << place)
+    }
+
+    /// The kinds with these names; a name that is not known stands for nothing.
+    pub fn of_names<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self(names.into_iter().fold(0, |bits, name| bits | Self::bit(name.as_ref())))
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.into_iter().filter(move |name| self.0 & Self::bit(name) != 0)
+    }
+
+    /// Whether an order's kind is among them.
+    #[must_use]
+    pub fn holds(self, kind: &OrderKind) -> bool {
+        self.0 & Self::bit(kind.name()) != 0
+    }
+
+    /// The same without the kind of a name.
+    #[must_use]
+    pub fn without(self, name: &str) -> Self {
+        Self(self.0 & !Self::bit(name))
+    }
+}
+
+/// All of them: see [`Features`].
+impl Default for OrderTypes {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl From<Vec<String>> for OrderTypes {
+    fn from(names: Vec<String>) -> Self {
+        Self::of_names(names)
+    }
+}
+
+impl From<OrderTypes> for Vec<&'static str> {
+    fn from(types: OrderTypes) -> Self {
+        types.names().collect()
     }
 }
 
@@ -410,6 +481,42 @@ mod tests {
 
     use super::*;
     use crate::{PercentPrice, TimeInForce};
+
+    #[test]
+    fn kinds_of_orders_are_told_by_name() {
+        let price = px("1");
+        let kinds = [
+            OrderKind::Limit { price, time_in_force: TimeInForce::GoodTilCanceled },
+            OrderKind::LimitMaker { price },
+            OrderKind::Market,
+            OrderKind::StopLoss { stop_price: price },
+            OrderKind::StopLossLimit {
+                stop_price: price,
+                price,
+                time_in_force: TimeInForce::GoodTilCanceled,
+            },
+            OrderKind::TakeProfit { stop_price: price },
+            OrderKind::TakeProfitLimit {
+                stop_price: price,
+                price,
+                time_in_force: TimeInForce::GoodTilCanceled,
+            },
+        ];
+        let names = kinds.map(|kind| kind.name());
+        assert_eq!(OrderTypes::ALL.names().collect::<Vec<_>>(), names);
+        for kind in kinds {
+            let alone = OrderTypes::of_names([kind.name(), "of_next_year"]);
+            let held = kinds.map(|kind| alone.holds(&kind));
+            assert_eq!(held, names.map(|name| name == kind.name()));
+            assert_eq!(OrderTypes::ALL.without(kind.name()).names().count(), 6);
+            let text = serde_json::to_string(&alone).unwrap();
+            assert_eq!(text, format!("[\"{}\"]", kind.name()));
+            assert_eq!(serde_json::from_str::<OrderTypes>(&text).unwrap(), alone);
+        }
+        let old = r#"{"oco":true,"oto":true,"cancel_replace":true,"amend":true,"iceberg":true,
+            "trailing_stop":true,"quote_quantity":true}"#;
+        assert_eq!(serde_json::from_str::<Features>(old).unwrap(), Features::ALL);
+    }
 
     fn bitcoin() -> Instrument {
         Instrument {

@@ -28,7 +28,7 @@ pub use ids::{
     Asset, Chain, ClientOrderId, CorrelationId, IdError, InstanceId, InstrumentId, OrderId, Role,
     StrategyId, Symbol, TradeId, VenueId, VenueOrderId,
 };
-pub use instrument::{Contract, Features, Instrument, InstrumentStatus, Instruments};
+pub use instrument::{Contract, Features, Instrument, InstrumentStatus, Instruments, OrderTypes};
 pub use market_event::{
     Bar, BookState, DepthUpdate, Interval, IntervalError, Level, MarketEvent, Quote, Trade,
 };

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use model::{
     Amount, Asset, Contract, Features, Filters, FixedError, Instrument, InstrumentId,
-    InstrumentStatus, NotionalFilter, PercentPrice, Price, PriceFilter, Quantity, SizeFilter,
-    Symbol, Timestamp, VenueId,
+    InstrumentStatus, NotionalFilter, OrderTypes, PercentPrice, Price, PriceFilter, Quantity,
+    SizeFilter, Symbol, Timestamp, VenueId,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::field::{optional_text, venue_instant};
 use super::{DecodeError, parse};
-use crate::{OrderType, RateLimitInterval, RateLimitType, SelfTradePrevention, SymbolStatus};
+use crate::{RateLimitInterval, RateLimitType, SelfTradePrevention, SymbolStatus};
 
 /// What the venue trades and allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,6 @@ pub struct ExchangeInfo {
 pub struct SymbolInfo {
     /// What the engine knows of it. Its id is 0 until it is added to a run's instruments.
     pub instrument: Instrument,
-    /// Order types allowed.
-    pub order_types: Vec<OrderType>,
     /// Self-trade prevention modes allowed.
     pub self_trade_preventions: Vec<SelfTradePrevention>,
     /// Whether the symbol is traded on spot at all.
@@ -133,8 +131,9 @@ struct WireSymbol<'a> {
     #[serde(borrow)]
     quote_asset: Cow<'a, str>,
     quote_asset_precision: u32,
+    /// No list at all says nothing of kinds.
     #[serde(default)]
-    order_types: Vec<OrderType>,
+    order_types: Option<Vec<String>>,
     /// A flag that is not there allows nothing.
     #[serde(default)]
     oco_allowed: bool,
@@ -173,6 +172,9 @@ fn read_symbol(bytes: &[u8], venue: VenueId) -> Result<SymbolInfo, DecodeError> 
         iceberg: wire.iceberg_allowed,
         trailing_stop: wire.allow_trailing_stop,
         quote_quantity: wire.quote_order_qty_market_allowed,
+        order_types: wire.order_types.map_or(OrderTypes::ALL, |types| {
+            OrderTypes::of_names(types.iter().map(|name| name.to_lowercase()))
+        }),
     };
     Ok(SymbolInfo {
         instrument: Instrument {
@@ -188,7 +190,6 @@ fn read_symbol(bytes: &[u8], venue: VenueId) -> Result<SymbolInfo, DecodeError> 
             status: status(wire.status),
             filters,
         },
-        order_types: wire.order_types,
         self_trade_preventions: wire.allowed_self_trade_prevention_modes,
         is_spot: wire.is_spot_trading_allowed,
     })
@@ -372,5 +373,18 @@ mod tests {
         check("allowTrailingStop", |features| features.trailing_stop = true);
         check("quoteOrderQtyMarketAllowed", |features| features.quote_quantity = true);
         assert_eq!(features(r#","opoAllowed":true"#), none);
+    }
+
+    #[test]
+    fn kinds_of_orders_are_those_that_are_listed() {
+        #[track_caller]
+        fn check(list: &str, expected: &[&str]) {
+            let types = features(&format!(r#","orderTypes":{list}"#)).order_types;
+            assert_eq!(types.names().collect::<Vec<_>>(), expected);
+        }
+        check(r#"["MARKET","LIMIT","STOP_LOSS_LIMIT"]"#, &["limit", "market", "stop_loss_limit"]);
+        check(r#"["LIMIT","TELEPORT"]"#, &["limit"]);
+        check("[]", &[]);
+        assert_eq!(features("").order_types, OrderTypes::ALL);
     }
 }

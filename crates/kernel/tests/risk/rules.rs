@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    InstrumentStatus, NewOrder, NotionalFilter, OrderKind, OrderQuantity, PriceFilter, Role, Side,
-    SizeFilter, TimeInForce,
+    InstrumentStatus, NewOrder, NotionalFilter, OrderKind, OrderQuantity, OrderTypes, PriceFilter,
+    Role, Side, SizeFilter, TimeInForce,
 };
 use tickwright_kernel::risk::{Authority, RiskConfig, RiskInput, RiskLimits, TradingState};
 
@@ -645,6 +645,20 @@ fn what_has_no_value_in_the_currency_is_denied() {
     assert_eq!(judged.unwrap_err().rule, "max_order_notional");
     desk.trade(BTC, "100");
     check(&mut desk, buy(ETHBTC, "1", "0.1"), None);
+}
+
+#[test]
+fn kinds_of_orders_only_where_the_venue_takes_them() {
+    let mut desk = Desk::new(config());
+    let order = NewOrder::market(BTC, Side::Sell, qty("1"));
+    check(&mut desk, buy(BTC, "1", "100"), None);
+    let mut table = instruments();
+    let mut told = table.get(BTC).clone();
+    told.features.order_types = OrderTypes::of_names(["limit", "limit_maker"]);
+    table.refresh(BTC, &told);
+    desk.step(RiskInput::InstrumentsRefreshed(table.into()));
+    check(&mut desk, order, Some(("filters", "limit, limit_maker", "market")));
+    check(&mut desk, buy(BTC, "1", "100"), None);
 }
 
 #[test]

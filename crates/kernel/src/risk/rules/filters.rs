@@ -22,11 +22,22 @@ impl RiskRule for Filters {
         world: &RiskView<'_>,
         _: &mut Checks,
     ) -> Result<(), DenialReason> {
+        check_kind(order)?;
         check_quote_amount(order)?;
         order.instrument.check(order.new, world.market.mark).map_err(|found| described(&found))?;
         check_counts(order, world)?;
         check_max_position(order, world)
     }
+}
+
+/// The kinds of orders that the venue takes of the instrument.
+fn check_kind(order: &OrderRequestView<'_>) -> Result<(), DenialReason> {
+    let types = order.instrument.features.order_types;
+    if types.holds(&order.new.kind) {
+        return Ok(());
+    }
+    let taken = types.names().collect::<Vec<_>>().join(", ");
+    Err(denial("orderTypes", taken, order.new.kind.name()))
 }
 
 /// Only a market order can be for a quote amount, and the amount must be above zero.

@@ -26,4 +26,4 @@ pub use clock::{ClockAnnouncement, Speed};
 pub use config::{ExchangeConfig, MarketConfig, ReplayConfig, SyntheticConfig};
 pub use keys::Credentials;
 pub use server::{ExchangeHandle, StartError, bind, serve};
-pub use symbols::{FLAGS, SymbolConfig, flag};
+pub use symbols::{FLAGS, ORDER_TYPES, REFUSABLE, SymbolConfig, flag, refuse};

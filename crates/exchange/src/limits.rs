@@ -229,7 +229,8 @@ impl AddressLimits {
             usage.banned_until = None;
             usage.refusals = 0;
         }
-        if usage.weight.count == 0 {
+        // A new minute forgives, unless the five minutes of requests are still used up.
+        if usage.weight.count == 0 && usage.raw.count <= limits.raw_requests_per_5_mins {
             usage.refusals = 0;
         }
         usage.raw.count = usage.raw.count.saturating_add(1);
@@ -346,6 +347,22 @@ mod tests {
             (429, -1003, Some(10))
         );
         assert!(refusal.msg.contains("2 requests per 5 MINUTE"), "{}", refusal.msg);
+    }
+
+    #[test]
+    fn whoever_goes_on_asking_for_five_minutes_is_banned_whatever_the_minutes() {
+        let config = LimitsConfig {
+            raw_requests_per_5_mins: 2,
+            refusals_before_ban: 3,
+            ..LimitsConfig::default()
+        };
+        let mut limits = AddressLimits::default();
+        let mut at = |secs| limits.charge(HERE, Timestamp::from_secs(secs), 1, &config);
+        let statuses =
+            [10, 11, 12, 70, 130, 190].map(|secs| at(secs).map_err(|error| error.status));
+        assert_eq!(statuses, [Ok(()), Ok(()), Err(429), Err(429), Err(429), Err(418)]);
+        // The ban is over, and so are the five minutes.
+        assert_eq!(at(400), Ok(()));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use model::{
     NotionalFilter, PercentPrice, Price, PriceFilter, Quantity, SizeFilter, Symbol, VenueId,
 };
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
+use crate::api::ordered::{Object, object};
 use crate::flow::SymbolFlow;
 use crate::orders::SelfTradePrevention;
 
@@ -172,6 +172,17 @@ fn round_step(price: Price, tick: Price) -> Price {
     Price::from_units(step).ceil_to(tick).max(tick)
 }
 
+/// The usual filter of what an order is worth.
+pub(crate) fn plain_notional(min: Amount) -> NotionalFilter {
+    NotionalFilter {
+        min,
+        min_applies_to_market: true,
+        max: Some(Amount::new(Decimal::from(9_000_000))),
+        max_applies_to_market: false,
+        average_mins: 5,
+    }
+}
+
 /// A spot instrument with this exchange's usual filters.
 #[must_use]
 pub fn instrument(
@@ -219,13 +230,7 @@ pub fn instrument(
                 ask_up: five,
                 average_mins: 5,
             }),
-            notional: Some(NotionalFilter {
-                min: min_notional,
-                min_applies_to_market: true,
-                max: Some(Amount::new(Decimal::from(9_000_000))),
-                max_applies_to_market: false,
-                average_mins: 5,
-            }),
+            notional: Some(plain_notional(min_notional)),
             max_open_orders: Some(200),
             max_open_stop_orders: Some(5),
             max_position: None,
@@ -240,66 +245,66 @@ pub fn eight(value: Decimal) -> String {
     format!("{value:.8}")
 }
 
-fn size_filter(name: &str, filter: SizeFilter) -> Value {
-    json!({
+fn size_filter(name: &str, filter: SizeFilter) -> Object {
+    object! {
         "filterType": name,
         "minQty": filter.min,
         "maxQty": filter.max,
         "stepSize": filter.step,
-    })
+    }
 }
 
 /// The filters as exchangeInfo lists them.
 #[must_use]
-pub fn filters(filters: &Filters) -> Vec<Value> {
+pub fn filters(filters: &Filters) -> Vec<Object> {
     let mut list = vec![
-        json!({
+        object! {
             "filterType": "PRICE_FILTER",
             "minPrice": filters.price.min,
             "maxPrice": filters.price.max,
             "tickSize": filters.price.tick,
-        }),
+        },
         size_filter("LOT_SIZE", filters.lot_size),
     ];
     if let Some(limit) = filters.max_iceberg_parts {
-        list.push(json!({"filterType": "ICEBERG_PARTS", "limit": limit}));
+        list.push(object! {"filterType": "ICEBERG_PARTS", "limit": limit});
     }
     list.push(size_filter("MARKET_LOT_SIZE", filters.market_lot_size));
-    list.push(json!({
+    list.push(object! {
         "filterType": "TRAILING_DELTA",
         "minTrailingAboveDelta": TRAILING_DELTAS.start(),
         "maxTrailingAboveDelta": TRAILING_DELTAS.end(),
         "minTrailingBelowDelta": TRAILING_DELTAS.start(),
         "maxTrailingBelowDelta": TRAILING_DELTAS.end(),
-    }));
+    });
     if let Some(filter) = filters.percent_price {
-        list.push(json!({
+        list.push(object! {
             "filterType": "PERCENT_PRICE_BY_SIDE",
             "bidMultiplierUp": filter.bid_up.to_string(),
             "bidMultiplierDown": filter.bid_down.to_string(),
             "askMultiplierUp": filter.ask_up.to_string(),
             "askMultiplierDown": filter.ask_down.to_string(),
             "avgPriceMins": filter.average_mins,
-        }));
+        });
     }
     if let Some(filter) = filters.notional {
-        list.push(json!({
+        list.push(object! {
             "filterType": "NOTIONAL",
             "minNotional": eight(filter.min.to_decimal()),
             "applyMinToMarket": filter.min_applies_to_market,
             "maxNotional": eight(filter.max.map_or(Decimal::ZERO, Amount::to_decimal)),
             "applyMaxToMarket": filter.max_applies_to_market,
             "avgPriceMins": filter.average_mins,
-        }));
+        });
     }
     if let Some(limit) = filters.max_open_orders {
-        list.push(json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": limit}));
+        list.push(object! {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": limit});
     }
-    list.push(json!({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": MOST_ORDER_LISTS}));
+    list.push(object! {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": MOST_ORDER_LISTS});
     if let Some(limit) = filters.max_open_stop_orders {
-        list.push(json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": limit}));
+        list.push(object! {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": limit});
     }
-    list.push(json!({"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10}));
+    list.push(object! {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10});
     list
 }
 
@@ -313,6 +318,34 @@ pub const FLAGS: [&str; 7] = [
     "allowTrailingStop",
     "quoteOrderQtyMarketAllowed",
 ];
+
+/// The kinds of orders that `orderTypes` of exchangeInfo can list.
+pub const ORDER_TYPES: [&str; 7] = [
+    "LIMIT",
+    "LIMIT_MAKER",
+    "MARKET",
+    "STOP_LOSS",
+    "STOP_LOSS_LIMIT",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_LIMIT",
+];
+
+/// Everything that a symbol need not take: flags and kinds of orders.
+pub const REFUSABLE: [&str; FLAGS.len() + ORDER_TYPES.len()] = {
+    let mut all = [""; FLAGS.len() + ORDER_TYPES.len()];
+    let (head, tail) = all.split_at_mut(FLAGS.len());
+    head.copy_from_slice(&FLAGS);
+    tail.copy_from_slice(&ORDER_TYPES);
+    all
+};
+
+/// Takes something of [`REFUSABLE`] away; nothing happens for another name.
+pub fn refuse(features: &mut Features, name: &str) {
+    match flag(features, name) {
+        Some(flag) => *flag = false,
+        None => features.order_types = features.order_types.without(&name.to_lowercase()),
+    }
+}
 
 /// What a flag of exchangeInfo stands for; `None` for one that is not among [`FLAGS`].
 #[must_use]
@@ -341,9 +374,9 @@ pub const fn status_name(status: InstrumentStatus) -> &'static str {
 
 /// A symbol's entry in exchangeInfo.
 #[must_use]
-pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
+pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Object {
     let features = instrument.features;
-    let mut info = json!({
+    let mut info = object! {
         "symbol": instrument.symbol,
         "status": status_name(instrument.status),
         "baseAsset": instrument.base,
@@ -353,10 +386,7 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
         "quoteAssetPrecision": instrument.quote_decimals,
         "baseCommissionPrecision": instrument.base_decimals,
         "quoteCommissionPrecision": instrument.quote_decimals,
-        "orderTypes": [
-            "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
-            "TAKE_PROFIT_LIMIT"
-        ],
+        "orderTypes": features.order_types.names().map(str::to_uppercase).collect::<Vec<_>>(),
         "icebergAllowed": features.iceberg,
         "ocoAllowed": features.oco,
         "otoAllowed": features.oto,
@@ -369,21 +399,26 @@ pub fn info(instrument: &Instrument, show_permission_sets: bool) -> Value {
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,
         "filters": filters(&instrument.filters),
-        "permissions": [],
-        "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes":
-            SelfTradePrevention::ALL.map(SelfTradePrevention::venue_name),
-    });
-    if !show_permission_sets && let Some(object) = info.as_object_mut() {
-        object.remove("permissionSets");
+        "permissions": Vec::<Object>::new(),
+    };
+    if show_permission_sets {
+        info = info.with("permissionSets", &[["SPOT"]]);
     }
-    info
+    let modes = SelfTradePrevention::ALL.map(SelfTradePrevention::venue_name);
+    info.with("defaultSelfTradePreventionMode", &"NONE")
+        .with("allowedSelfTradePreventionModes", &modes)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn shown(config: &SymbolConfig) -> Value {
+        let info = info(&config.instrument(VenueId::new("sim").unwrap()), true);
+        serde_json::from_str(&info.to_string()).unwrap()
+    }
 
     #[test]
     fn every_known_symbol_is_well_made() {
@@ -404,12 +439,27 @@ mod tests {
         let mut config = SymbolConfig::named("BTCUSDT").unwrap();
         for name in FLAGS {
             *flag(&mut config.features, name).unwrap() = false;
-            let shown = info(&config.instrument(VenueId::new("sim").unwrap()), true);
+            let shown = shown(&config);
             let off = FLAGS.iter().filter(|flag| shown[**flag] == json!(false));
             assert_eq!(off.collect::<Vec<_>>(), [&name]);
             config.features = Features::ALL;
         }
         assert_eq!(flag(&mut config.features, "opoAllowed"), None);
+    }
+
+    #[test]
+    fn every_kind_of_order_is_listed_unless_it_is_taken_away() {
+        let mut config = SymbolConfig::named("BTCUSDT").unwrap();
+        let mut left = ORDER_TYPES.to_vec();
+        let shown = |config: &SymbolConfig| shown(config)["orderTypes"].clone();
+        assert_eq!(shown(&config), json!(left));
+        for name in ORDER_TYPES {
+            refuse(&mut config.features, name);
+            left.retain(|kind| *kind != name);
+            assert_eq!(shown(&config), json!(left));
+        }
+        refuse(&mut config.features, "ocoAllowed");
+        assert!(!config.features.oco);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::time::Duration;
 use common::{Ws, best, config, get, place, signed, start};
 use futures_util::StreamExt;
 use model::Timestamp;
+use tickwright_exchange::server::listener::Listener;
 use tickwright_exchange::{ExchangeConfig, Speed, StartError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -99,6 +101,67 @@ async fn a_reader_that_does_not_read_is_cut_off_with_a_word() {
         assert_eq!((code, reason.as_str()), (1008, "too slow: 64 frames were waiting"));
     }
     get(&handle, "/api/v3/ping").await.ok();
+}
+
+/// Connections that a test has both ends of, with next to no room in between.
+struct Narrow(tokio::sync::mpsc::UnboundedReceiver<tokio::io::DuplexStream>);
+
+impl Listener for Narrow {
+    type Io = tokio::io::DuplexStream;
+
+    async fn accept(&mut self) -> std::io::Result<(Self::Io, std::net::SocketAddr)> {
+        match self.0.recv().await {
+            Some(stream) => Ok((stream, self.local_addr()?)),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<std::net::SocketAddr> {
+        Ok(std::net::SocketAddr::from(([127, 0, 0, 1], 9)))
+    }
+}
+
+/// A websocket without streams: all that is ever written to it is pings.
+async fn open_narrow(to: &tokio::sync::mpsc::UnboundedSender<DuplexStream>) -> DuplexStream {
+    const ROOM: usize = 256;
+    let (mut ours, theirs) = tokio::io::duplex(ROOM);
+    to.send(theirs).unwrap();
+    let hello = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    ours.write_all(hello.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(ours.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", answer.escape_ascii());
+    ours
+}
+
+/// Waits until the other end is gone, without reading.
+async fn is_let_go(stream: &mut DuplexStream) -> bool {
+    // A pong nobody asked for, so seldom that it breaks no rule; there is room for forty.
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if stream.write_all(&pong).await.is_err() {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_not_even_pings_is_let_go() {
+    let connections = tokio::sync::mpsc::unbounded_channel();
+    let pinging = ExchangeConfig {
+        ping_every: Duration::from_millis(1),
+        pong_within: Duration::from_secs(1),
+        ..config()
+    };
+    let clock = tickwright_exchange::server::system_clock();
+    let _handle = tickwright_exchange::serve(pinging, Narrow(connections.1), clock).unwrap();
+    let mut mute = open_narrow(&connections.0).await;
+    assert!(is_let_go(&mut mute).await, "by its own time");
 }
 
 #[tokio::test]

@@ -6,18 +6,105 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{Ws, best, config, get, place, sign_ed25519, signed, start, venue_ms};
+use common::{Answer, Ws, best, config, get, place, sign_ed25519, signed, start, venue_ms};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
+
+/// The names of an object in the order in which they stand, with what is below them; of an array,
+/// the first element's.
+#[derive(Default)]
+struct Names(Vec<(String, Self)>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Order;
+        impl<'de> Visitor<'de> for Order {
+            type Value = Names;
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("JSON")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    names.push(entry);
+                }
+                Ok(Names(names))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let first = list.next_element()?;
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(first.unwrap_or_default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+            fn visit_unit<E>(self) -> Result<Names, E> {
+                Ok(Names::default())
+            }
+        }
+        deserializer.deserialize_any(Order)
+    }
+}
+
+/// Where the names that both have stand in another order.
+fn misplaced(at: &str, documented: &Names, ours: &Names, out: &mut Vec<String>) {
+    let names = |of: &Names, others: &Names| -> Vec<String> {
+        let is_shared = |name: &&String| others.0.iter().any(|(other, _)| other == *name);
+        of.0.iter().map(|(name, _)| name).filter(is_shared).cloned().collect()
+    };
+    let (wanted, found) = (names(documented, ours), names(ours, documented));
+    if wanted != found {
+        out.push(format!("{at}: {wanted:?} is documented, {found:?} is ours"));
+    }
+    for (name, below) in &documented.0 {
+        if let Some((_, mine)) = ours.0.iter().find(|(other, _)| other == name) {
+            misplaced(&format!("{at}.{name}"), below, mine, out);
+        }
+    }
+}
+
+/// Samples in which an order's names stand otherwise than in those of the sister requests
+/// (openOrders and allOrders, and the new order).
+const OTHERWISE: [&str; 2] =
+    ["rest-api__query-order__01", "rest-api__cancel-an-existing-order-and-send-a-new-order__01"];
+
+/// Checks names, kinds of values, and the order in which the names stand.
+#[track_caller]
+fn check_text(name: &str, answer: &Answer, known: &[&str]) {
+    check(name, &answer.json(), known);
+    let Some(documented) = golden_text(name).filter(|_| !OTHERWISE.contains(&name)) else { return };
+    let (documented, ours) =
+        (serde_json::from_str(&documented).unwrap(), serde_json::from_str(&answer.body).unwrap());
+    let mut found = Vec::new();
+    misplaced("", &documented, &ours, &mut found);
+    assert!(found.is_empty(), "{name}: {found:#?}");
+}
 
 /// A documented payload, if the documents are there.
 fn golden(name: &str) -> Option<Value> {
+    golden_text(name).map(|text| serde_json::from_str(&text).unwrap())
+}
+
+fn golden_text(name: &str) -> Option<String> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/docs");
     let path = directory.join(format!("{name}.json"));
     if !path.exists() {
         eprintln!("SKIPPED: {} is not there", path.display());
         return None;
     }
-    Some(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+    Some(std::fs::read_to_string(path).unwrap())
 }
 
 /// Differences between a documented value and ours: names missing or added, other kinds.
@@ -87,9 +174,10 @@ async fn rest_answers_have_the_documented_shapes() {
         ("rest-api__symbol-order-book-ticker__02", "ticker/bookTicker"),
     ];
     for (name, target) in public {
-        check(name, &get(&handle, &format!("/api/v3/{target}")).await.ok(), &[]);
+        check_text(name, &get(&handle, &format!("/api/v3/{target}")).await, &[]);
     }
-    let info = get(&handle, "/api/v3/exchangeInfo").await.ok();
+    let answer = get(&handle, "/api/v3/exchangeInfo").await;
+    let info = answer.ok();
     let known = [
         ".rateLimits[].interval is not documented",
         ".rateLimits[].intervalNum is not documented",
@@ -97,7 +185,7 @@ async fn rest_answers_have_the_documented_shapes() {
         ".rateLimits[].rateLimitType is not documented",
         ".sors is missing",
     ];
-    check("rest-api__exchange-information__01", &info, &known);
+    check_text("rest-api__exchange-information__01", &answer, &known);
     let filters = info["symbols"][0]["filters"].as_array().unwrap();
     for (file, name) in [
         ("filters__price-filter__01", "PRICE_FILTER"),
@@ -116,11 +204,11 @@ async fn rest_answers_have_the_documented_shapes() {
         check(file, filter, &[]);
     }
     let market = "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01";
-    check("rest-api__new-order__03", &place(&handle, market).await.ok(), &[]);
+    check_text("rest-api__new-order__03", &place(&handle, market).await, &[]);
     let result = format!("{market}&newOrderRespType=RESULT");
-    check("rest-api__new-order__02", &place(&handle, &result).await.ok(), &[]);
+    check_text("rest-api__new-order__02", &place(&handle, &result).await, &[]);
     let ack = format!("{market}&newOrderRespType=ACK");
-    check("rest-api__new-order__01", &place(&handle, &ack).await.ok(), &[]);
+    check_text("rest-api__new-order__01", &place(&handle, &ack).await, &[]);
     let limit = format!(
         "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}&newClientOrderId=g",
         bid * 0.98
@@ -136,17 +224,14 @@ async fn rest_answers_have_the_documented_shapes() {
         ("rest-api__query-unfilled-order-count__01", "rateLimit/order", ""),
     ];
     for (name, path, params) in private {
-        check(name, &signed(&handle, "GET", &format!("/api/v3/{path}"), params).await.ok(), &[]);
+        check_text(name, &signed(&handle, "GET", &format!("/api/v3/{path}"), params).await, &[]);
     }
     let cancel = "symbol=BTCUSDT&origClientOrderId=g";
-    check(
-        "rest-api__cancel-order__01",
-        &signed(&handle, "DELETE", "/api/v3/order", cancel).await.ok(),
-        &[],
-    );
+    let canceled = signed(&handle, "DELETE", "/api/v3/order", cancel).await;
+    check_text("rest-api__cancel-order__01", &canceled, &[]);
     let rates = format!("{limit}&computeCommissionRates=true");
-    let test = signed(&handle, "POST", "/api/v3/order/test", &rates).await.ok();
-    check("rest-api__test-new-order__02", &test, &[]);
+    let test = signed(&handle, "POST", "/api/v3/order/test", &rates).await;
+    check_text("rest-api__test-new-order__02", &test, &[]);
 }
 
 #[tokio::test]
@@ -174,8 +259,8 @@ async fn prevented_matches_have_the_documented_shapes() {
     };
     let (maker, taker) = prevent("EXPIRE_MAKER").await;
     let params = format!("symbol=BTCUSDT&orderId={}", taker["orderId"]);
-    let listed = signed(&handle, "GET", "/api/v3/myPreventedMatches", &params).await.ok();
-    check("rest-api__query-prevented-matches__01", &listed, &[]);
+    let listed = signed(&handle, "GET", "/api/v3/myPreventedMatches", &params).await;
+    check_text("rest-api__query-prevented-matches__01", &listed, &[]);
     // Fields that came after these samples were written.
     let newer = [
         ".preventedMatches[].makerSymbol is not documented",
@@ -270,33 +355,32 @@ async fn lists_and_replacements_have_the_documented_shapes() {
         bid * 1.02,
         bid * 0.98
     );
-    let list = signed(&handle, "POST", "/api/v3/orderList/oco", &pair).await.ok();
-    check("rest-api__new-order-list-oco__01", &list, &[]);
+    let placed = signed(&handle, "POST", "/api/v3/orderList/oco", &pair).await;
+    check_text("rest-api__new-order-list-oco__01", &placed, &[]);
+    let list = placed.ok();
     let named = format!("orderListId={}", list["orderListId"]);
-    check(
-        "rest-api__query-order-list__01",
-        &signed(&handle, "GET", "/api/v3/orderList", &named).await.ok(),
-        &[],
-    );
+    let queried = signed(&handle, "GET", "/api/v3/orderList", &named).await;
+    check_text("rest-api__query-order-list__01", &queried, &[]);
     let cancel = format!("symbol=BTCUSDT&{named}");
-    let canceled = signed(&handle, "DELETE", "/api/v3/orderList", &cancel).await.ok();
+    let canceled = signed(&handle, "DELETE", "/api/v3/orderList", &cancel).await;
     // The sample's orders are no icebergs.
     let known = [".orderReports[].icebergQty is not documented"];
-    check("rest-api__cancel-order-list__01", &canceled, &known);
+    check_text("rest-api__cancel-order-list__01", &canceled, &known);
     place(&handle, &limit).await.ok();
     let replace = limit.replace(
         "&newClientOrderId=g",
         "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=g",
     );
-    let replaced = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await.ok();
-    check("rest-api__cancel-an-existing-order-and-send-a-new-order__01", &replaced, &[]);
+    let replaced = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await;
+    check_text("rest-api__cancel-an-existing-order-and-send-a-new-order__01", &replaced, &[]);
     let failed = signed(&handle, "POST", "/api/v3/order/cancelReplace", &replace).await;
-    check("rest-api__cancel-an-existing-order-and-send-a-new-order__02", &failed.json(), &[]);
+    check_text("rest-api__cancel-an-existing-order-and-send-a-new-order__02", &failed, &[]);
     place(&handle, &limit.replace("=g", "=h")).await.ok();
     let amend = "symbol=BTCUSDT&origClientOrderId=h&newQty=0.005";
-    let amended = signed(&handle, "PUT", "/api/v3/order/amend/keepPriority", amend).await.ok();
-    check("rest-api__order-amend-keep-priority__01", &amended, &[]);
+    let answer = signed(&handle, "PUT", "/api/v3/order/amend/keepPriority", amend).await;
+    check_text("rest-api__order-amend-keep-priority__01", &answer, &[]);
+    let amended = answer.ok();
     let history = format!("symbol=BTCUSDT&orderId={}", amended["amendedOrder"]["orderId"]);
-    let history = signed(&handle, "GET", "/api/v3/order/amendments", &history).await.ok();
-    check("rest-api__query-order-amendments__01", &history, &[]);
+    let history = signed(&handle, "GET", "/api/v3/order/amendments", &history).await;
+    check_text("rest-api__query-order-amendments__01", &history, &[]);
 }

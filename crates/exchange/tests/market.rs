@@ -494,7 +494,8 @@ fn the_book_is_as_deep_as_anybody_asks_and_far_orders_trade() {
     }
     assert!(changes < 400, "{changes} levels changed at once");
     // Who buys up the near orders is served by the far ones.
-    let now = START.after(Duration::from_secs(120));
+    let now = START.after(Duration::from_millis(120_250));
+    run(&mut exchange, now);
     let usdt = Asset::new("USDT").unwrap();
     exchange.deposit(DEFAULT_ACCOUNT, usdt, "10000000".parse().unwrap(), now).unwrap();
     let best = exchange.market_of(symbol("BTCUSDT")).unwrap().best().ask.price.to_f64();
@@ -505,6 +506,68 @@ fn the_book_is_as_deep_as_anybody_asks_and_far_orders_trade() {
     let worst = placed.trades.last().unwrap().price.to_f64();
     assert!((1.05..1.25).contains(&(worst / best)), "{best} {worst}");
     assert_eq!(exchange.flow_hash(mark), untouched);
+    // They come back.
+    let asks = |exchange: &Exchange| {
+        let market = exchange.market_of(symbol("BTCUSDT")).unwrap();
+        let levels = market.levels(Side::Sell, 5_000);
+        levels.into_iter().filter(|level| level.price.to_f64() < worst * 1.001).count()
+    };
+    assert!(asks(&exchange) > 300, "as last published");
+    run(&mut exchange, START.after(Duration::from_millis(120_300)));
+    assert!(asks(&exchange) < 100, "{}", asks(&exchange));
+    run(&mut exchange, START.after(Duration::from_secs(124)));
+    is_deep(&exchange);
+    assert!(asks(&exchange) > 300, "{}", asks(&exchange));
+}
+
+#[test]
+fn the_book_is_as_deep_where_the_price_jumps() {
+    let synthetic = SyntheticConfig {
+        seed: 5,
+        history: Duration::from_secs(600),
+        volatility: 80.0,
+        ..SyntheticConfig::default()
+    };
+    let config = ExchangeConfig::synthetic(5);
+    let mut exchange = Exchange::synthetic(&config, &synthetic, START, 1);
+    for secs in 1..=60 {
+        run(&mut exchange, START.after(Duration::from_secs(secs)));
+        for instrument in exchange.instruments().iter() {
+            let market = exchange.market(instrument.id);
+            let best = market.best();
+            assert!(best.bid.price < best.ask.price, "{secs} s: {best:?}");
+            for side in [Side::Buy, Side::Sell] {
+                let levels = market.levels(side, 1_000).len();
+                assert!(levels >= 900, "{secs} s {} {side:?}: {levels}", instrument.symbol);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_quiet_market_has_no_hole_between_its_past_and_its_first_trade() {
+    let mut synthetic = SyntheticConfig {
+        seed: 2,
+        history: Duration::from_secs(7_200),
+        ..SyntheticConfig::default()
+    };
+    for symbol in &mut synthetic.symbols {
+        symbol.activity = 0.01;
+    }
+    let exchange = Exchange::synthetic(&ExchangeConfig::synthetic(2), &synthetic, START, 1);
+    for instrument in exchange.instruments().iter() {
+        let tape = &exchange.market(instrument.id).tape;
+        for name in ["1m", "5m", "1h", "1d"] {
+            let interval = KlineInterval::parse(name).unwrap();
+            let page = tape.klines(interval, None, START, 400, 0);
+            let is_next = |pair: &[Kline]| {
+                pair[1].open_at == interval.next_open(pair[0].open_at, 0)
+                    && (pair[1].count > 0 || pair[0].close == pair[1].open)
+            };
+            assert_eq!(page.len(), 400, "{name}");
+            assert!(page.windows(2).all(is_next), "{name}");
+        }
+    }
 }
 
 #[test]

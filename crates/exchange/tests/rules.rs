@@ -7,7 +7,7 @@ mod common;
 
 use common::{Answer, best, config, get, http, place, signed, start};
 use serde_json::{Value, json};
-use tickwright_exchange::{ExchangeHandle, FLAGS};
+use tickwright_exchange::{ExchangeHandle, FLAGS, ORDER_TYPES};
 
 async fn change(handle: &ExchangeHandle, rules: &str) -> Answer {
     let target = format!("/control/rules?symbol=BTCUSDT&{rules}");
@@ -135,4 +135,45 @@ async fn a_flag_that_is_off_is_shown_and_holds() {
         let answer = signed(&handle, method, &format!("/api/v3/{path}"), params).await;
         assert_eq!(answer.status, 200, "{flag}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn a_kind_of_order_that_is_not_listed_is_refused_by_its_name() {
+    let handle = start(config()).await;
+    let (bid, ask) = best(&handle, "BTCUSDT").await;
+    let (low, high) = ((bid * 0.9).floor(), (ask * 1.1).floor());
+    let order = |rest: &str| format!("symbol=BTCUSDT&side=SELL&quantity=0.01&type={rest}");
+    let stop = format!("&stopPrice={low}");
+    let target = format!("&stopPrice={high}");
+    let limit = format!("&price={high}&timeInForce=GTC");
+    let requests = [
+        ("LIMIT", order(&format!("LIMIT{limit}")), "Limit orders"),
+        ("LIMIT_MAKER", order(&format!("LIMIT_MAKER&price={high}")), "Limit maker orders"),
+        ("MARKET", order("MARKET"), "Market orders"),
+        ("STOP_LOSS", order(&format!("STOP_LOSS{stop}")), "Stop loss orders"),
+        (
+            "STOP_LOSS_LIMIT",
+            order(&format!("STOP_LOSS_LIMIT{stop}{limit}")),
+            "Stop loss limit orders",
+        ),
+        ("TAKE_PROFIT", order(&format!("TAKE_PROFIT{target}")), "Take profit orders"),
+        (
+            "TAKE_PROFIT_LIMIT",
+            order(&format!("TAKE_PROFIT_LIMIT{target}{limit}")),
+            "Take profit limit orders",
+        ),
+    ];
+    assert_eq!(requests.each_ref().map(|(kind, ..)| *kind), ORDER_TYPES);
+    for (kind, params, words) in &requests {
+        let others: Vec<_> = ORDER_TYPES.into_iter().filter(|other| other != kind).collect();
+        change(&handle, &format!("orderTypes={}", others.join(","))).await.ok();
+        assert_eq!(info(&handle).await["orderTypes"], json!(others));
+        let words = format!("{words} are not supported for this symbol.");
+        place(&handle, params).await.refused(400, -2010, &words);
+        change(&handle, &format!("orderTypes={}", ORDER_TYPES.join(","))).await.ok();
+        let answer = place(&handle, params).await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+    }
+    let odd = change(&handle, "orderTypes=LIMIT,TELEPORT").await;
+    assert_eq!(odd.status, 400, "{}", odd.body);
 }

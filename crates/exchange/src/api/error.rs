@@ -1,8 +1,8 @@
 //! The venue's errors: HTTP status, code and the exact words that clients match on.
 //!
-//! One constructor an error, so that no message text is written twice. The texts are facts of
-//! the documented protocol (errors.md) and must not be "improved": ccxt and others tell -2010
-//! rejects apart by these words alone.
+//! One constructor an error, so that no message text is written twice; those that always say the
+//! same are a table. The texts are facts of the documented protocol (errors.md) and must not be
+//! "improved": ccxt and others tell -2010 rejects apart by these words alone.
 
 use std::fmt;
 
@@ -44,6 +44,10 @@ impl ApiError {
         Self::with_status(400, code, msg)
     }
 
+    fn limited(status: u16, code: i32, msg: String, retry_after_secs: u64) -> Self {
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(status, code, msg) }
+    }
+
     /// The error as the venue's JSON object.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -54,12 +58,6 @@ impl ApiError {
             .expect("plain strings and numbers always serialise")
     }
 
-    /// -1000, used where the real venue would fail without a reason.
-    #[must_use]
-    pub fn unknown() -> Self {
-        Self::with_status(500, -1000, "An unknown error occurred while processing the request.")
-    }
-
     /// -1003 with 429: too much weight in the current window.
     #[must_use]
     pub fn too_much_weight(limit: u32, window: &str, retry_after_secs: u64) -> Self {
@@ -67,7 +65,7 @@ impl ApiError {
             "Too much request weight used; current limit is {limit} request weight per {window}. \
              Please use WebSocket Streams for live updates to avoid polling the API."
         );
-        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
+        Self::limited(429, -1003, msg, retry_after_secs)
     }
 
     /// -1003 with 429: too many requests, whatever they weigh.
@@ -77,7 +75,7 @@ impl ApiError {
             "Too many requests; current limit is {limit} requests per 5 MINUTE. Please use \
              WebSocket Streams for live updates to avoid polling the API."
         );
-        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
+        Self::limited(429, -1003, msg, retry_after_secs)
     }
 
     /// -1003: more websockets opened than an address may.
@@ -87,7 +85,7 @@ impl ApiError {
             "Too many connection attempts; current limit is {limit} connection attempts per 5 \
              MINUTE."
         );
-        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1003, msg) }
+        Self::limited(429, -1003, msg, retry_after_secs)
     }
 
     /// -1003 with 418: banned for not obeying 429.
@@ -97,29 +95,7 @@ impl ApiError {
             "Way too much request weight used; IP banned until {until_ms}. Please use WebSocket \
              Streams for live updates to avoid bans."
         );
-        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(418, -1003, msg) }
-    }
-
-    /// -1007, the outcome is unknown.
-    #[must_use]
-    pub fn backend_timeout() -> Self {
-        Self::with_status(
-            504,
-            -1007,
-            "Timeout waiting for response from backend server. Send status unknown; execution \
-             status unknown.",
-        )
-    }
-
-    /// -1008.
-    #[must_use]
-    pub fn overloaded() -> Self {
-        Self::with_status(
-            503,
-            -1008,
-            "Server is currently overloaded with other requests. Please try again in a few \
-             minutes.",
-        )
+        Self::limited(418, -1003, msg, retry_after_secs)
     }
 
     /// -1013 for a filter by name.
@@ -138,40 +114,13 @@ impl ApiError {
     #[must_use]
     pub fn too_many_orders(limit: u32, window: &str, retry_after_secs: u64) -> Self {
         let msg = format!("Too many new orders; current limit is {limit} orders per {window}.");
-        Self { retry_after_secs: Some(retry_after_secs), ..Self::with_status(429, -1015, msg) }
-    }
-
-    /// -1020: what this exchange leaves out.
-    #[must_use]
-    pub fn unsupported() -> Self {
-        Self::bad_request(-1020, "This operation is not supported.")
-    }
-
-    /// -1021: too old, or by more than recvWindow.
-    #[must_use]
-    pub fn outside_recv_window() -> Self {
-        Self::bad_request(-1021, "Timestamp for this request is outside of the recvWindow.")
+        Self::limited(429, -1015, msg, retry_after_secs)
     }
 
     /// -1021: too old by the time it would have reached the matching engine.
     #[must_use]
     pub fn outside_recv_window_at_engine() -> Self {
         Self { counts_as_orders: true, ..Self::outside_recv_window() }
-    }
-
-    /// -1021: in the future.
-    #[must_use]
-    pub fn ahead_of_server() -> Self {
-        Self::bad_request(
-            -1021,
-            "Timestamp for this request was 1000ms ahead of the server's time.",
-        )
-    }
-
-    /// -1022.
-    #[must_use]
-    pub fn bad_signature() -> Self {
-        Self::bad_request(-1022, "Signature for this request is not valid.")
     }
 
     /// -1099 stands for nothing here; unknown paths answer 404 with this body.
@@ -200,12 +149,6 @@ impl ApiError {
             -1101,
             format!("Too many parameters; expected '{expected}' and received '{received}'."),
         )
-    }
-
-    /// -1101: the same parameter twice.
-    #[must_use]
-    pub fn duplicate_parameter() -> Self {
-        Self::bad_request(-1101, "Duplicate values for a parameter detected.")
     }
 
     /// -1102.
@@ -261,70 +204,10 @@ impl ApiError {
         Self::bad_request(-1111, format!("Parameter '{name}' has too much precision."))
     }
 
-    /// -1114.
-    #[must_use]
-    pub fn time_in_force_not_required() -> Self {
-        Self::bad_request(-1114, "TimeInForce parameter sent when not required.")
-    }
-
-    /// -1115.
-    #[must_use]
-    pub fn bad_time_in_force() -> Self {
-        Self::bad_request(-1115, "Invalid timeInForce.")
-    }
-
-    /// -1116.
-    #[must_use]
-    pub fn bad_order_type() -> Self {
-        Self::bad_request(-1116, "Invalid orderType.")
-    }
-
-    /// -1117.
-    #[must_use]
-    pub fn bad_side() -> Self {
-        Self::bad_request(-1117, "Invalid side.")
-    }
-
-    /// -1120.
-    #[must_use]
-    pub fn bad_interval() -> Self {
-        Self::bad_request(-1120, "Invalid interval.")
-    }
-
-    /// -1121.
-    #[must_use]
-    pub fn bad_symbol() -> Self {
-        Self::bad_request(-1121, "Invalid symbol.")
-    }
-
-    /// -1122.
-    #[must_use]
-    pub fn bad_symbol_status() -> Self {
-        Self::bad_request(-1122, "Invalid symbolStatus.")
-    }
-
-    /// -1220.
-    #[must_use]
-    pub fn other_symbol_status() -> Self {
-        Self::bad_request(-1220, "The symbol's status does not match the requested symbolStatus.")
-    }
-
-    /// -1125: listen keys are gone.
-    #[must_use]
-    pub fn no_listen_key() -> Self {
-        Self::with_status(410, -1125, "This listenKey does not exist.")
-    }
-
     /// -1127.
     #[must_use]
     pub fn more_than_hours(hours: u32) -> Self {
         Self::bad_request(-1127, format!("More than {hours} hours between startTime and endTime."))
-    }
-
-    /// -1128.
-    #[must_use]
-    pub fn bad_combination() -> Self {
-        Self::bad_request(-1128, "Combination of optional parameters invalid.")
     }
 
     /// -1130.
@@ -333,121 +216,16 @@ impl ApiError {
         Self::bad_request(-1130, format!("Data sent for parameter '{name}' is not valid."))
     }
 
-    /// -1131.
-    #[must_use]
-    pub fn recv_window_too_large() -> Self {
-        Self::bad_request(-1131, "recvWindow must be less than 60000.")
-    }
-
-    /// -1134.
-    #[must_use]
-    pub fn strategy_type_too_small() -> Self {
-        Self::bad_request(-1134, "strategyType was less than 1000000.")
-    }
-
-    /// -1135.
-    #[must_use]
-    pub fn invalid_json() -> Self {
-        Self::bad_request(-1135, "Invalid JSON Request")
-    }
-
-    /// -1139.
-    #[must_use]
-    pub fn bad_ticker_type() -> Self {
-        Self::bad_request(-1139, "Invalid ticker type.")
-    }
-
-    /// -1145.
-    #[must_use]
-    pub fn bad_cancel_restrictions() -> Self {
-        Self::bad_request(-1145, "Invalid cancelRestrictions")
-    }
-
-    /// -1151.
-    #[must_use]
-    pub fn duplicate_symbols() -> Self {
-        Self::bad_request(-1151, "Symbol is present multiple times in the list.")
-    }
-
-    /// -1194.
-    #[must_use]
-    pub fn bad_time_unit() -> Self {
-        Self::bad_request(
-            -1194,
-            "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
-        )
-    }
-
     /// -2010 with the matching engine's words.
     #[must_use]
     pub fn order_rejected(msg: &str) -> Self {
         Self::bad_request(-2010, msg)
     }
 
-    /// -2010, balance.
-    #[must_use]
-    pub fn insufficient_balance() -> Self {
-        Self::order_rejected("Account has insufficient balance for requested action.")
-    }
-
-    /// -2010, duplicate client order id among open orders.
-    #[must_use]
-    pub fn duplicate_order() -> Self {
-        Self::order_rejected("Duplicate order sent.")
-    }
-
-    /// -2010, post-only order that would take.
-    #[must_use]
-    pub fn would_take() -> Self {
-        Self::order_rejected("Order would immediately match and take.")
-    }
-
-    /// -2010, stop on the wrong side of the market.
-    #[must_use]
-    pub fn would_trigger() -> Self {
-        Self::order_rejected("Order would trigger immediately.")
-    }
-
-    /// -2010, symbol not trading.
-    #[must_use]
-    pub fn market_closed() -> Self {
-        Self::order_rejected("Market is closed.")
-    }
-
-    /// -2010, kind and options that do not go together.
-    #[must_use]
-    pub fn unsupported_combination() -> Self {
-        Self::order_rejected("Unsupported order combination")
-    }
-
     /// -2011 with the matching engine's words.
     #[must_use]
     pub fn cancel_rejected(msg: &str) -> Self {
         Self::bad_request(-2011, msg)
-    }
-
-    /// -2011, no such open order.
-    #[must_use]
-    pub fn unknown_order() -> Self {
-        Self::cancel_rejected("Unknown order sent.")
-    }
-
-    /// -2011, cancelRestrictions not met.
-    #[must_use]
-    pub fn cancel_restricted() -> Self {
-        Self::cancel_rejected("Order was not canceled due to cancel restrictions.")
-    }
-
-    /// -2013.
-    #[must_use]
-    pub fn no_such_order() -> Self {
-        Self::bad_request(-2013, "Order does not exist.")
-    }
-
-    /// -2018: no such list.
-    #[must_use]
-    pub fn no_such_list() -> Self {
-        Self::bad_request(-2018, "Order list does not exist.")
     }
 
     /// -1128 with the parameter that is missing.
@@ -461,28 +239,6 @@ impl ApiError {
         )
     }
 
-    /// -2026.
-    #[must_use]
-    pub fn archived() -> Self {
-        Self::bad_request(
-            -2026,
-            "Order was canceled or expired with no executed qty over 90 days ago and has been \
-             archived.",
-        )
-    }
-
-    /// -2014.
-    #[must_use]
-    pub fn bad_key_format() -> Self {
-        Self::with_status(401, -2014, "API-key format invalid.")
-    }
-
-    /// -2015.
-    #[must_use]
-    pub fn key_rejected() -> Self {
-        Self::with_status(401, -2015, "Invalid API-key, IP, or permissions for action.")
-    }
-
     /// -2021: one half of a cancel-and-replace failed; `data` holds both answers.
     #[must_use]
     pub fn replace_half_failed(data: String) -> Self {
@@ -494,12 +250,6 @@ impl ApiError {
     #[must_use]
     pub fn replace_failed(data: String) -> Self {
         Self { data: Some(data), ..Self::bad_request(-2022, "Order cancel-replace failed.") }
-    }
-
-    /// -2010: the prices of a pair are on the wrong sides of the last price.
-    #[must_use]
-    pub fn bad_price_relation() -> Self {
-        Self::order_rejected("The relationship of the prices for the orders is not correct.")
     }
 
     /// A pair of kinds that no list has: -1158, -1165 to -1168, -1196 to -1199.
@@ -518,35 +268,121 @@ impl ApiError {
         Self::bad_request(code, msg)
     }
 
-    /// -2035.
-    #[must_use]
-    pub fn subscription_active() -> Self {
-        Self::bad_request(-2035, "User Data Stream subscription already active.")
-    }
-
-    /// -2036.
-    #[must_use]
-    pub fn subscription_inactive() -> Self {
-        Self::bad_request(-2036, "User Data Stream subscription not active.")
-    }
-
     /// -2038 with the matching engine's words.
     #[must_use]
     pub fn amend_rejected(msg: &str) -> Self {
         Self::bad_request(-2038, msg)
     }
+}
 
-    /// -2039.
-    #[must_use]
-    pub fn id_pair_mismatch() -> Self {
-        Self::bad_request(-2039, "Client order ID is not correct for this order ID.")
-    }
+/// The errors that always say the same: status, code, words.
+macro_rules! errors {
+    ($($(#[$meaning:meta])* $name:ident: $status:literal, $code:literal, $words:literal;)+) => {
+        impl ApiError {
+            $(
+                $(#[$meaning])*
+                #[must_use]
+                pub fn $name() -> Self {
+                    Self::with_status($status, $code, $words)
+                }
+            )+
+        }
+    };
+}
 
-    /// -2043.
-    #[must_use]
-    pub fn no_reference_price() -> Self {
-        Self::bad_request(-2043, "This symbol doesn't have a reference price.")
-    }
+errors! {
+    /// Used where the real venue would fail without a reason.
+    unknown: 500, -1000, "An unknown error occurred while processing the request.";
+    /// The outcome is unknown.
+    backend_timeout: 504, -1007,
+        "Timeout waiting for response from backend server. Send status unknown; execution status unknown.";
+    /// Too much is going on; nothing was done.
+    overloaded: 503, -1008,
+        "Server is currently overloaded with other requests. Please try again in a few minutes.";
+    /// What this exchange leaves out.
+    unsupported: 400, -1020, "This operation is not supported.";
+    /// Too old, or by more than recvWindow.
+    outside_recv_window: 400, -1021, "Timestamp for this request is outside of the recvWindow.";
+    /// In the future.
+    ahead_of_server: 400, -1021,
+        "Timestamp for this request was 1000ms ahead of the server's time.";
+    /// A signature that does not fit.
+    bad_signature: 400, -1022, "Signature for this request is not valid.";
+    /// The same parameter twice.
+    duplicate_parameter: 400, -1101, "Duplicate values for a parameter detected.";
+    /// A time in force for what has none.
+    time_in_force_not_required: 400, -1114, "TimeInForce parameter sent when not required.";
+    /// No time in force.
+    bad_time_in_force: 400, -1115, "Invalid timeInForce.";
+    /// No kind of order.
+    bad_order_type: 400, -1116, "Invalid orderType.";
+    /// Neither BUY nor SELL.
+    bad_side: 400, -1117, "Invalid side.";
+    /// No interval of klines.
+    bad_interval: 400, -1120, "Invalid interval.";
+    /// No symbol of this venue.
+    bad_symbol: 400, -1121, "Invalid symbol.";
+    /// No status of symbols.
+    bad_symbol_status: 400, -1122, "Invalid symbolStatus.";
+    /// Listen keys are gone.
+    no_listen_key: 410, -1125, "This listenKey does not exist.";
+    /// Parameters that do not go together.
+    bad_combination: 400, -1128, "Combination of optional parameters invalid.";
+    /// More than a minute.
+    recv_window_too_large: 400, -1131, "recvWindow must be less than 60000.";
+    /// A type that is kept for the venue.
+    strategy_type_too_small: 400, -1134, "strategyType was less than 1000000.";
+    /// A frame that is no request.
+    invalid_json: 400, -1135, "Invalid JSON Request";
+    /// Neither FULL nor MINI.
+    bad_ticker_type: 400, -1139, "Invalid ticker type.";
+    /// No restriction of cancels.
+    bad_cancel_restrictions: 400, -1145, "Invalid cancelRestrictions";
+    /// A symbol twice.
+    duplicate_symbols: 400, -1151, "Symbol is present multiple times in the list.";
+    /// No unit of times.
+    bad_time_unit: 400, -1194,
+        "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.";
+    /// The symbol is in another status.
+    other_symbol_status: 400, -1220,
+        "The symbol's status does not match the requested symbolStatus.";
+    /// Balance.
+    insufficient_balance: 400, -2010, "Account has insufficient balance for requested action.";
+    /// Duplicate client order id among open orders.
+    duplicate_order: 400, -2010, "Duplicate order sent.";
+    /// Post-only order that would take.
+    would_take: 400, -2010, "Order would immediately match and take.";
+    /// Stop on the wrong side of the market.
+    would_trigger: 400, -2010, "Order would trigger immediately.";
+    /// Symbol not trading.
+    market_closed: 400, -2010, "Market is closed.";
+    /// Kind and options that do not go together.
+    unsupported_combination: 400, -2010, "Unsupported order combination";
+    /// The prices of a pair are on the wrong sides of the last price.
+    bad_price_relation: 400, -2010, "The relationship of the prices for the orders is not correct.";
+    /// No such open order.
+    unknown_order: 400, -2011, "Unknown order sent.";
+    /// CancelRestrictions not met.
+    cancel_restricted: 400, -2011, "Order was not canceled due to cancel restrictions.";
+    /// A query without an order.
+    no_such_order: 400, -2013, "Order does not exist.";
+    /// A name that no key has.
+    bad_key_format: 401, -2014, "API-key format invalid.";
+    /// A key that is not known here, or may not.
+    key_rejected: 401, -2015, "Invalid API-key, IP, or permissions for action.";
+    /// No such list.
+    no_such_list: 400, -2018, "Order list does not exist.";
+    /// Too old to be told of.
+    archived: 400, -2026,
+        "Order was canceled or expired with no executed qty over 90 days ago and has been archived.";
+    /// Subscribed already.
+    subscription_active: 400, -2035, "User Data Stream subscription already active.";
+    /// Not subscribed.
+    subscription_inactive: 400, -2036, "User Data Stream subscription not active.";
+    /// Two ids of different orders.
+    id_pair_mismatch: 400, -2039, "Client order ID is not correct for this order ID.";
+    /// A symbol that never had one.
+    no_reference_price: 400, -2043, "This symbol doesn't have a reference price.";
 }
 
 impl fmt::Display for ApiError {

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod error;
 pub mod handlers;
+pub mod ordered;
 pub mod params;
 pub mod table;
 

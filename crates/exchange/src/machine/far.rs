@@ -1,12 +1,14 @@
 //! Who stands far from the market: a maker with an order at every price of a grid, from 6 % away
 //! on, so that the book is as deep as a client may ask for. The orders rest in the same book as all
-//! others, and whoever takes that far trades with them. The grid follows the flow's fair price, not
-//! the book, so that what clients do moves nothing here and nobody of the flow ever reaches it.
+//! others; whoever takes that far trades with them, and a second later they are there again. The
+//! grid follows the flow's fair price, not the book, so that what clients do moves it nowhere. It
+//! only makes: at a price that would take it waits until it need not.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use matching::{OrderKey, Owner, Submission};
-use model::{NewOrder, OrderKind, OrderQuantity, Price, Quantity, Side, TimeInForce, Timestamp};
+use model::{NewOrder, OrderKind, OrderQuantity, Price, Quantity, Side, Timestamp};
 
 use super::{CLIENT_KEYS, Exchange, instrument_id};
 use crate::flow::{FlowEvent, SymbolFlow};
@@ -18,7 +20,7 @@ const NEAREST: f64 = 0.06;
 const GAP: f64 = 1e-4;
 /// The grid follows once the fair price has gone so far.
 const SLACK: f64 = 0.002;
-/// How often that is looked at, in nanoseconds of the flow.
+/// How often orders that are missing are placed again, in nanoseconds of the flow.
 const LOOK_EVERY: u64 = 1_000_000_000;
 /// Keys of these orders; those of the flow count from 1.
 const FAR_KEYS: u64 = CLIENT_KEYS >> 1;
@@ -34,13 +36,18 @@ struct Grid {
     /// Prices in gaps.
     bids: Range<i64>,
     asks: Range<i64>,
+    /// Those at which somebody took, or where an order would have taken.
+    missing: BTreeSet<(Side, i64)>,
+    /// When these are looked at next, in nanoseconds of the flow.
+    look_at: u64,
 }
 
 impl Grid {
     fn new(flow: &SymbolFlow) -> Self {
         let gap = Price::from_f64_rounded(flow.start_price.to_f64() * GAP).unwrap_or(flow.tick);
         let gap = gap.floor_to(flow.tick).max(flow.tick);
-        Self { flow: *flow, gap, anchor: 0.0, bids: 1..1, asks: 1..1 }
+        let (missing, look_at) = (BTreeSet::new(), 0);
+        Self { flow: *flow, gap, anchor: 0.0, bids: 1..1, asks: 1..1, missing, look_at }
     }
 
     /// Where the prices of a side are around a fair price. There is none at or below zero.
@@ -63,6 +70,20 @@ impl Grid {
         FAR_KEYS | of_side | place.unsigned_abs()
     }
 
+    /// Side and place of a key; `None` for an order of somebody else.
+    fn of_key(key: u64) -> Option<(Side, i64)> {
+        let is_far = (FAR_KEYS..CLIENT_KEYS).contains(&key);
+        let side = if key & ASK_KEYS == 0 { Side::Buy } else { Side::Sell };
+        is_far.then_some((side, i64::try_from(key & (ASK_KEYS - 1)).ok()?))
+    }
+
+    const fn places(&self, side: Side) -> &Range<i64> {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+    }
+
     fn order(&self, symbol: usize, side: Side, place: i64) -> NewOrder {
         let price = Price::from_units(self.gap.units() * place);
         // As different as chance would have it, and the same whenever the price is back.
@@ -71,7 +92,7 @@ impl Grid {
         let wanted = notional / (price.to_f64() * self.flow.quote_value);
         let step = self.flow.step;
         let quantity = Quantity::from_f64_rounded(wanted).unwrap_or(step).floor_to(step).max(step);
-        let kind = OrderKind::Limit { price, time_in_force: TimeInForce::GoodTilCanceled };
+        let kind = OrderKind::LimitMaker { price };
         NewOrder::new(instrument_id(symbol), side, kind, OrderQuantity::Base(quantity))
     }
 }
@@ -80,54 +101,85 @@ impl Grid {
 #[derive(Clone, Debug)]
 pub(super) struct Far {
     grids: Vec<Grid>,
-    /// When the fair prices are looked at next, in nanoseconds of the flow.
-    look_at: u64,
+    /// Orders are placed from then on, in nanoseconds of the flow.
+    book_from: u64,
 }
 
 impl Far {
-    /// Nothing yet; orders are placed from `book_from` on.
+    /// Nothing yet.
     pub(super) fn new(flows: &[SymbolFlow], book_from: u64) -> Self {
-        Self { grids: flows.iter().map(Grid::new).collect(), look_at: book_from }
+        Self { grids: flows.iter().map(Grid::new).collect(), book_from }
+    }
+
+    /// Somebody traded with an order, perhaps with one of these.
+    pub(super) fn note_maker(&mut self, symbol: usize, key: OrderKey) {
+        if let Some(place) = Grid::of_key(key.0) {
+            self.grids[symbol].missing.insert(place);
+        }
     }
 }
 
 impl Exchange {
-    /// Lets the far orders follow the fair prices, as they are when an event of the flow is due.
+    /// Lets the far orders of a symbol follow its fair price, as it is when an event of the flow is
+    /// due.
     pub(super) fn follow_fair(&mut self, now: Timestamp, event: &FlowEvent) {
-        let Some(source) = self.source.as_mut().filter(|source| event.at >= source.far.look_at)
-        else {
+        let Some(source) = &mut self.source else { return };
+        if event.at < source.far.book_from {
             return;
-        };
-        source.far.look_at = event.at - event.at % LOOK_EVERY + LOOK_EVERY;
-        for symbol in 0..source.far.grids.len() {
-            self.follow_symbol(now, symbol);
+        }
+        let fair = source.flow.fair(event.symbol);
+        let grid = &mut source.far.grids[event.symbol];
+        if (fair / grid.anchor - 1.0).abs() >= SLACK {
+            grid.anchor = fair;
+            self.move_grid(now, event.symbol, fair);
+        } else if event.at >= grid.look_at {
+            grid.look_at = event.at - event.at % LOOK_EVERY + LOOK_EVERY;
+            if !grid.missing.is_empty() {
+                self.place_missing(now, event.symbol);
+            }
         }
     }
 
-    fn follow_symbol(&mut self, now: Timestamp, symbol: usize) {
+    fn move_grid(&mut self, now: Timestamp, symbol: usize, fair: f64) {
         let Some(source) = &mut self.source else { return };
-        let fair = source.flow.fair(symbol);
         let grid = &mut source.far.grids[symbol];
-        if (fair / grid.anchor - 1.0).abs() < SLACK {
-            return;
-        }
-        grid.anchor = fair;
-        let sides = [Side::Buy, Side::Sell].map(|side| (side, grid.range(side, fair)));
-        let before = [
-            std::mem::replace(&mut grid.bids, sides[0].1.clone()),
-            std::mem::replace(&mut grid.asks, sides[1].1.clone()),
-        ];
-        let grid = grid.clone();
-        for ((side, after), before) in sides.into_iter().zip(before) {
-            for place in before.clone().filter(|place| !after.contains(place)) {
-                self.cancel_background(now, instrument_id(symbol), Grid::key(side, place));
+        let mut leaving = Vec::new();
+        for side in [Side::Buy, Side::Sell] {
+            let (before, after) = (grid.places(side).clone(), grid.range(side, fair));
+            let is_new = |place: &i64| !before.contains(place);
+            grid.missing.extend(after.clone().filter(is_new).map(|place| (side, place)));
+            let is_gone = |place: &i64| !after.contains(place);
+            leaving.extend(before.clone().filter(is_gone).map(|place| (side, place)));
+            match side {
+                Side::Buy => grid.bids = after,
+                Side::Sell => grid.asks = after,
             }
-            for place in after.filter(|place| !before.contains(place)) {
-                let order = grid.order(symbol, side, place);
-                let submission =
-                    Submission::new(OrderKey(Grid::key(side, place)), Owner::BACKGROUND, order);
-                let submitted = self.submit(now, &submission);
-                debug_assert!(submitted.is_ok(), "nothing far is refused: {submitted:?}");
+        }
+        grid.missing.retain(|(side, place)| match side {
+            Side::Buy => grid.bids.contains(place),
+            Side::Sell => grid.asks.contains(place),
+        });
+        for (side, place) in leaving {
+            self.cancel_background(now, instrument_id(symbol), Grid::key(side, place));
+        }
+        self.place_missing(now, symbol);
+    }
+
+    /// Places what is missing, whole, and keeps in mind what would take.
+    fn place_missing(&mut self, now: Timestamp, symbol: usize) {
+        let Some(source) = &mut self.source else { return };
+        let missing = std::mem::take(&mut source.far.grids[symbol].missing);
+        for (side, place) in missing {
+            let Some(source) = &self.source else { return };
+            let order = source.far.grids[symbol].order(symbol, side, place);
+            let key = Grid::key(side, place);
+            // What is left of an order of which a part was taken.
+            self.cancel_background(now, instrument_id(symbol), key);
+            let submission = Submission::new(OrderKey(key), Owner::BACKGROUND, order);
+            if self.submit(now, &submission).is_err()
+                && let Some(source) = &mut self.source
+            {
+                source.far.grids[symbol].missing.insert((side, place));
             }
         }
     }

@@ -298,7 +298,21 @@ pub(super) fn priced(
 /// What the symbol does not take at all.
 fn check_features(request: &PlaceOrder, features: &Features) -> Result<(), ApiError> {
     let is_by_quote = matches!(request.quantity, OrderQuantity::Quote(_));
+    let words = match request.kind {
+        OrderKind::Limit { .. } => "Limit orders are not supported for this symbol.",
+        OrderKind::LimitMaker { .. } => "Limit maker orders are not supported for this symbol.",
+        OrderKind::Market => "Market orders are not supported for this symbol.",
+        OrderKind::StopLoss { .. } => "Stop loss orders are not supported for this symbol.",
+        OrderKind::StopLossLimit { .. } => {
+            "Stop loss limit orders are not supported for this symbol."
+        }
+        OrderKind::TakeProfit { .. } => "Take profit orders are not supported for this symbol.",
+        OrderKind::TakeProfitLimit { .. } => {
+            "Take profit limit orders are not supported for this symbol."
+        }
+    };
     let asked = [
+        (!features.order_types.holds(&request.kind), words),
         (
             is_by_quote && !features.quote_quantity,
             "Quote order qty market orders are not support for this symbol.",

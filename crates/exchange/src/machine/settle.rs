@@ -125,6 +125,9 @@ impl Exchange {
                         taker = this;
                     }
                     self.markets[index].note_trade(&execution);
+                    if let (Some(maker), Some(source)) = (&execution.maker, &mut self.source) {
+                        source.far.note_maker(index, maker.key);
+                    }
                     for (party, is_maker) in [(execution.maker, true), (execution.taker, false)] {
                         if let Some(party) = party
                             && party.owner != Owner::BACKGROUND

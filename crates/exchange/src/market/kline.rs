@@ -205,6 +205,12 @@ impl KlineSeries {
         Self { interval, bound, klines: VecDeque::new() }
     }
 
+    /// Begins with a flat kline at an instant, before anything was traded.
+    pub fn begin(&mut self, at: Timestamp, price: Price) {
+        debug_assert!(self.klines.is_empty(), "nothing goes before the beginning");
+        self.klines.push_back(Kline::flat(self.interval.open_of(at), price));
+    }
+
     /// Adds a trade; intervals without one before it become flat klines.
     pub fn add(&mut self, print: &Print) {
         let open_at = self.interval.open_of(print.at);

@@ -3,8 +3,10 @@
 //! newest first, in front of the flow's first price; nothing of them is known to the market.
 //!
 //! The nearer, the finer: minutes for a week, then quarters of an hour, hours and days. Whatever
-//! is longer is the sum of what it is made of.
+//! is longer is the sum of what it is made of. Each length is made when it is asked for, with the
+//! finer ones that lie nearer.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use model::{Interval, Price, Quantity, Timestamp, TradeId};
@@ -49,38 +51,99 @@ pub struct Recipe {
     pub last_trade: TradeId,
 }
 
-/// Klines before the flow, oldest first.
+/// Klines before the flow.
 #[derive(Clone, Debug)]
 pub struct Past {
-    /// Of a week.
-    pub minutes: Vec<Kline>,
-    /// Of three weeks.
-    pub quarters: Vec<Kline>,
-    /// Of 500 days.
-    pub hours: Vec<Kline>,
-    /// Of 3,000 days.
-    pub days: Vec<Kline>,
+    recipe: Recipe,
+    minutes: OnceCell<Part>,
+    quarters: OnceCell<Part>,
+    hours: OnceCell<Part>,
+    days: OnceCell<Part>,
+}
+
+/// Klines of one length, and where the walk goes on from before them.
+#[derive(Clone, Debug)]
+struct Part {
+    klines: Vec<Kline>,
+    walk: Walk,
+}
+
+impl Part {
+    /// Klines from so many days ago on, of which the finer ones are there already.
+    fn new(recipe: &Recipe, days: u64, interval: Interval, finer: Option<&Self>) -> Self {
+        let start = recipe.until.utc_day().before(Duration::from_secs(days * 86_400));
+        let mut walk = finer.map_or_else(|| Walk::new(recipe), |finer| finer.walk.clone());
+        let mut klines = walk.back_to(start, interval);
+        klines.extend(finer.map_or_else(Vec::new, |finer| rolled_up(&finer.klines, interval)));
+        Self { klines, walk }
+    }
 }
 
 impl Past {
     /// The past of a recipe.
     #[must_use]
-    pub fn new(recipe: &Recipe) -> Self {
-        let mut walk = Walk::new(recipe);
-        let today = recipe.until.utc_day();
-        let back = |days: u64| today.before(Duration::from_secs(days * 86_400));
-        let minutes = walk.back_to(back(MINUTES_DAYS), Interval::MINUTE);
-        let mut quarters = walk.back_to(back(QUARTERS_DAYS), Interval::QUARTER);
-        quarters.extend(rolled_up(&minutes, Interval::QUARTER));
-        let mut hours = walk.back_to(back(HOURS_DAYS), Interval::HOUR);
-        hours.extend(rolled_up(&quarters, Interval::HOUR));
-        let mut days = walk.back_to(back(ALL_DAYS), Interval::DAY);
-        days.extend(rolled_up(&hours, Interval::DAY));
-        Self { minutes, quarters, hours, days }
+    pub const fn new(recipe: Recipe) -> Self {
+        Self {
+            recipe,
+            minutes: OnceCell::new(),
+            quarters: OnceCell::new(),
+            hours: OnceCell::new(),
+            days: OnceCell::new(),
+        }
+    }
+
+    /// Where it ends, and the price there.
+    #[must_use]
+    pub const fn end(&self) -> (Timestamp, Price) {
+        (self.recipe.until, self.recipe.flow.start_price)
+    }
+
+    fn minutes_part(&self) -> &Part {
+        self.minutes.get_or_init(|| Part::new(&self.recipe, MINUTES_DAYS, Interval::MINUTE, None))
+    }
+
+    fn quarters_part(&self) -> &Part {
+        self.quarters.get_or_init(|| {
+            Part::new(&self.recipe, QUARTERS_DAYS, Interval::QUARTER, Some(self.minutes_part()))
+        })
+    }
+
+    fn hours_part(&self) -> &Part {
+        self.hours.get_or_init(|| {
+            Part::new(&self.recipe, HOURS_DAYS, Interval::HOUR, Some(self.quarters_part()))
+        })
+    }
+
+    /// Of a week, oldest first.
+    #[must_use]
+    pub fn minutes(&self) -> &[Kline] {
+        &self.minutes_part().klines
+    }
+
+    /// Of three weeks, oldest first.
+    #[must_use]
+    pub fn quarters(&self) -> &[Kline] {
+        &self.quarters_part().klines
+    }
+
+    /// Of 500 days, oldest first.
+    #[must_use]
+    pub fn hours(&self) -> &[Kline] {
+        &self.hours_part().klines
+    }
+
+    /// Of all days, oldest first.
+    #[must_use]
+    pub fn days(&self) -> &[Kline] {
+        let made = self.days.get_or_init(|| {
+            Part::new(&self.recipe, ALL_DAYS, Interval::DAY, Some(self.hours_part()))
+        });
+        &made.klines
     }
 }
 
 /// A walk back in time.
+#[derive(Clone, Debug)]
 struct Walk {
     random: Pcg64Mcg,
     flow: SymbolFlow,
@@ -190,6 +253,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::IDS_PER_RUN;
     use crate::symbols::SymbolConfig;
 
     fn recipe(seed: u64) -> Recipe {
@@ -226,36 +290,55 @@ mod tests {
     fn the_past_has_no_holes_and_its_lengths_agree() {
         for seed in 0..4 {
             let recipe = recipe(seed);
-            let past = Past::new(&recipe);
-            check(&past.minutes, Interval::MINUTE, 7 * 1_440);
-            check(&past.quarters, Interval::QUARTER, 2_000);
-            check(&past.hours, Interval::HOUR, 12_000);
-            check(&past.days, Interval::DAY, 3_000);
-            let last = past.minutes.last().unwrap();
+            let past = Past::new(recipe.clone());
+            check(past.days(), Interval::DAY, ALL_DAYS as usize);
+            check(past.hours(), Interval::HOUR, 12_000);
+            check(past.quarters(), Interval::QUARTER, 2_000);
+            check(past.minutes(), Interval::MINUTE, 7 * 1_440);
+            let last = past.minutes().last().unwrap();
             assert_eq!(last.open_at.after(Duration::from_secs(60)), recipe.until);
             assert_eq!(last.close, recipe.flow.start_price);
             assert_eq!(last.trades.unwrap().1, recipe.last_trade);
-            for klines in [&past.minutes, &past.quarters, &past.hours, &past.days] {
+            for klines in [past.minutes(), past.quarters(), past.hours(), past.days()] {
                 let coarse = rolled_up(klines, Interval::DAY);
-                let same = past.days.len() - coarse.len();
-                assert_eq!(coarse, past.days[same..], "seed {seed}");
+                let same = past.days().len() - coarse.len();
+                assert_eq!(coarse, past.days()[same..], "seed {seed}");
             }
         }
     }
 
     #[test]
     fn prices_are_of_a_sane_market_and_of_its_seed() {
-        let past = Past::new(&recipe(1));
+        let past = Past::new(recipe(1));
         let mean_bps = |klines: &[Kline]| {
             let range = |kline: &Kline| (kline.high.to_f64() / kline.low.to_f64() - 1.0) / BP;
             klines.iter().map(range).sum::<f64>() / klines.len() as f64
         };
-        assert!((3.0..15.0).contains(&mean_bps(&past.minutes)), "{}", mean_bps(&past.minutes));
-        assert!((100.0..600.0).contains(&mean_bps(&past.days)), "{}", mean_bps(&past.days));
-        for day in &past.days {
+        assert!((3.0..15.0).contains(&mean_bps(past.minutes())), "{}", mean_bps(past.minutes()));
+        assert!((100.0..600.0).contains(&mean_bps(past.days())), "{}", mean_bps(past.days()));
+        for day in past.days() {
             assert!((6_000.0..600_000.0).contains(&day.close.to_f64()), "{day:?}");
         }
-        assert_eq!(Past::new(&recipe(1)).days, past.days);
-        assert_ne!(Past::new(&recipe(2)).days, past.days);
+        assert_eq!(Past::new(recipe(1)).days(), past.days());
+        assert_ne!(Past::new(recipe(2)).days(), past.days());
+    }
+
+    #[test]
+    fn what_is_made_does_not_depend_on_who_asks_first_and_is_no_more_than_is_asked_for() {
+        let (fine_first, coarse_first) = (Past::new(recipe(3)), Past::new(recipe(3)));
+        let _ = coarse_first.days();
+        assert_eq!(fine_first.minutes(), coarse_first.minutes());
+        assert!(fine_first.quarters.get().is_none() && fine_first.days.get().is_none());
+        assert_eq!(fine_first.days(), coarse_first.days());
+    }
+
+    #[test]
+    fn the_liveliest_market_has_ids_enough() {
+        let mut recipe = recipe(1);
+        recipe.flow.activity = 100.0;
+        recipe.last_trade = TradeId(IDS_PER_RUN);
+        let past = Past::new(recipe);
+        let (first, _) = past.days()[0].trades.unwrap();
+        assert!(first.0 > IDS_PER_RUN / 2, "{first:?}: the numbers of the run before are near");
     }
 }

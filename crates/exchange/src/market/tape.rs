@@ -3,7 +3,6 @@
 //! Every list is bounded: the exchange runs for months. What is older than the bounds is not
 //! served any more, as a venue's memory ends somewhere too.
 
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::AddAssign;
@@ -105,9 +104,8 @@ pub struct Tape {
     quarters: KlineSeries,
     hours: KlineSeries,
     days: KlineSeries,
-    /// What was before the first trade, made when it is first asked for.
-    recipe: Option<Recipe>,
-    past: OnceCell<Past>,
+    /// What was before the first trade.
+    past: Option<Past>,
     next_aggregate_id: i64,
 }
 
@@ -143,15 +141,19 @@ impl Tape {
             quarters: KlineSeries::new(Interval::QUARTER, QUARTERS_KEPT),
             hours: KlineSeries::new(Interval::HOUR, HOURS_KEPT),
             days: KlineSeries::new(Interval::DAY, DAYS_KEPT),
-            recipe: None,
-            past: OnceCell::new(),
+            past: None,
             next_aggregate_id: first_aggregate_id,
         }
     }
 
-    /// Gives the tape a past, which goes before everything recorded.
+    /// Gives the tape a past, which goes before everything recorded, without a hole in between.
     pub fn set_past(&mut self, recipe: Recipe) {
-        self.recipe = Some(recipe);
+        let past = Past::new(recipe);
+        let (end, price) = past.end();
+        for series in self.series_mut() {
+            series.begin(end, price);
+        }
+        self.past = Some(past);
     }
 
     const fn series_mut(&mut self) -> [&mut KlineSeries; 5] {
@@ -262,21 +264,20 @@ impl Tape {
         };
         let past = |part: fn(&Past) -> &[Kline], series: &KlineSeries| {
             // Once klines were dropped between the two, the older ones are gone, too.
-            let recipe = self.recipe.as_ref().filter(|_| series.is_whole());
-            let past = recipe.map(|recipe| self.past.get_or_init(|| Past::new(recipe)));
-            past.map_or(&[][..], |past| part(past))
+            let past = self.past.as_ref().filter(|_| series.is_whole());
+            past.map_or(&[][..], part)
         };
         if interval.is_second() {
             return Base { past: &[], series: &self.seconds };
         }
         let (past, series) = if is_made_of(Interval::DAY) {
-            (past(|past| &past.days, &self.days), &self.days)
+            (past(Past::days, &self.days), &self.days)
         } else if is_made_of(Interval::HOUR) {
-            (past(|past| &past.hours, &self.hours), &self.hours)
+            (past(Past::hours, &self.hours), &self.hours)
         } else if is_made_of(Interval::QUARTER) {
-            (past(|past| &past.quarters, &self.quarters), &self.quarters)
+            (past(Past::quarters, &self.quarters), &self.quarters)
         } else {
-            (past(|past| &past.minutes, &self.minutes), &self.minutes)
+            (past(Past::minutes, &self.minutes), &self.minutes)
         };
         Base { past, series }
     }

@@ -21,7 +21,7 @@
 //! | `GET /control/step` | the same, without doing anything |
 //! | `POST /control/exhaust_weight` | the request weight of the minute is used up |
 //! | `POST /control/halt?symbol=S&status=HALT\|TRADING\|CANCEL_ONLY` | changes a symbol's status |
-//! | `POST /control/rules?symbol=S[&tickSize=T][&stepSize=Q][&minQty=Q][&minNotional=X][&ocoAllowed=false]…` | changes a symbol's filters and flags, by their names in exchangeInfo: those and `otoAllowed`, `cancelReplaceAllowed`, `amendAllowed`, `icebergAllowed`, `allowTrailingStop`, `quoteOrderQtyMarketAllowed` |
+//! | `POST /control/rules?symbol=S[&tickSize=T][&stepSize=Q][&minQty=Q][&minNotional=X][&orderTypes=LIMIT,MARKET][&ocoAllowed=false]…` | changes a symbol's filters, kinds of orders and flags, by their names in exchangeInfo: those and `otoAllowed`, `cancelReplaceAllowed`, `amendAllowed`, `icebergAllowed`, `allowTrailingStop`, `quoteOrderQtyMarketAllowed` |
 //! | `POST /control/reference_price?symbol=S[&price=P]` | gives a symbol a reference price of its own, which filters then measure by; without a price takes it away |
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
@@ -40,7 +40,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use model::{Amount, Asset, Instrument, InstrumentStatus, Price, Quantity, Timestamp};
+use model::{Amount, Asset, Instrument, InstrumentStatus, OrderTypes, Price, Quantity, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -56,7 +56,7 @@ use crate::keys::Permissions;
 use crate::machine::DEFAULT_ACCOUNT;
 use crate::streams::faults::FrameFault;
 use crate::streams::hub::{Ending, Traffic};
-use crate::symbols::{FLAGS, flag};
+use crate::symbols::{self, FLAGS, ORDER_TYPES, flag};
 
 /// A refusal: status and words.
 type Refusal = (u16, String);
@@ -380,19 +380,23 @@ struct NewRules {
     min_quantity: Option<Quantity>,
     min_notional: Option<Amount>,
     flags: Vec<(&'static str, bool)>,
+    order_types: Option<OrderTypes>,
 }
 
 /// The filters' values that `rules` changes.
 const NUMBERS: [&str; 4] = ["tickSize", "stepSize", "minQty", "minNotional"];
 
 /// What `rules` changes of a symbol, by its names in exchangeInfo.
-pub(super) const RULES: [&str; NUMBERS.len() + FLAGS.len()] = {
-    let mut all = [""; NUMBERS.len() + FLAGS.len()];
+pub(super) const RULES: [&str; NUMBERS.len() + FLAGS.len() + 1] = {
+    let mut all = [KINDS; NUMBERS.len() + FLAGS.len() + 1];
     let (head, tail) = all.split_at_mut(NUMBERS.len());
     head.copy_from_slice(&NUMBERS);
-    tail.copy_from_slice(&FLAGS);
+    tail.split_at_mut(FLAGS.len()).0.copy_from_slice(&FLAGS);
     all
 };
+
+/// The list of kinds of orders.
+const KINDS: &str = "orderTypes";
 
 impl NewRules {
     fn read(query: &str) -> Result<Self, Refusal> {
@@ -418,6 +422,7 @@ impl NewRules {
             min_quantity: positive(query, min_quantity)?,
             min_notional: positive(query, min_notional)?,
             flags,
+            order_types: query_value(query, KINDS).map(|list| order_types(&list)).transpose()?,
         })
     }
 
@@ -426,12 +431,24 @@ impl NewRules {
         filters.price.tick = self.tick.unwrap_or(filters.price.tick);
         filters.lot_size.step = self.step.unwrap_or(filters.lot_size.step);
         filters.lot_size.min = self.min_quantity.unwrap_or(filters.lot_size.min);
-        if let Some(notional) = &mut filters.notional {
-            notional.min = self.min_notional.unwrap_or(notional.min);
+        if let Some(min) = self.min_notional {
+            // A symbol of a recording may have none yet.
+            filters.notional.get_or_insert(symbols::plain_notional(min)).min = min;
         }
+        instrument.features.order_types =
+            self.order_types.unwrap_or(instrument.features.order_types);
         for (name, is_on) in self.flags {
             *flag(&mut instrument.features, name).expect("taken from the list") = is_on;
         }
+    }
+}
+
+/// Kinds of orders by their names, with commas between.
+fn order_types(list: &str) -> Result<OrderTypes, Refusal> {
+    let names = || list.split(',').filter(|name| !name.is_empty());
+    match names().find(|name| !ORDER_TYPES.contains(name)) {
+        None => Ok(OrderTypes::of_names(names().map(str::to_lowercase))),
+        Some(odd) => Err((400, format!("parameter `{KINDS}`: there is no `{odd}`"))),
     }
 }
 

@@ -114,22 +114,16 @@ impl FaultScript {
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Io { path: path.to_owned(), source })?;
-        for (place, line) in text.lines().enumerate() {
-            let path = || path.to_owned();
-            let number = place + 1;
-            let script = Self::parse(line);
-            let script = script.map_err(|(_, text)| ScriptError::Line {
-                path: path(),
-                line: number,
-                text,
-            })?;
-            for fault in &script.0 {
-                if let Some(reason) = wrong_with(&fault.request) {
-                    return Err(ScriptError::Request { path: path(), line: number, reason });
-                }
+        let lines = Self::lines(&text).map_err(|(line, text)| {
+            let path = path.to_owned();
+            ScriptError::Line { path, line, text }
+        })?;
+        for (line, fault) in &lines {
+            if let Some(reason) = wrong_with(&fault.request) {
+                return Err(ScriptError::Request { path: path.to_owned(), line: *line, reason });
             }
         }
-        Ok(Self::parse(&text).expect("each of its lines was read"))
+        Ok(Self::in_order(lines))
     }
 
     /// Reads a script. The error is the number and the text of the first bad line.
@@ -137,6 +131,17 @@ impl FaultScript {
     /// # Errors
     /// The first line that is no fault.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
+        Self::lines(text).map(Self::in_order)
+    }
+
+    fn in_order(lines: Vec<(usize, ScriptedFault)>) -> Self {
+        let mut faults: Vec<_> = lines.into_iter().map(|(_, fault)| fault).collect();
+        faults.sort_by_key(|fault| fault.after);
+        Self(faults)
+    }
+
+    /// The faults as they are written, each with the number of its line.
+    fn lines(text: &str) -> Result<Vec<(usize, ScriptedFault)>, (usize, String)> {
         let mut faults = Vec::new();
         for (place, line) in text.lines().enumerate() {
             let content = line.split('#').next().unwrap_or("").trim();
@@ -147,10 +152,9 @@ impl FaultScript {
                 let after = Duration::from_millis(after.parse().ok()?);
                 Some(ScriptedFault { after, request: request.trim().to_owned() })
             });
-            faults.push(fault.ok_or_else(|| (place + 1, line.to_owned()))?);
+            faults.push((place + 1, fault.ok_or_else(|| (place + 1, line.to_owned()))?));
         }
-        faults.sort_by_key(|fault| fault.after);
-        Ok(Self(faults))
+        Ok(faults)
     }
 }
 
@@ -177,21 +181,54 @@ mod tests {
         check("inject?to=api", Some("no request `inject`"));
     }
 
+    /// What a row of the control path's table says of a request: its name, and its parameters
+    /// outside and inside of brackets.
+    fn documented(request: &str) -> (String, Vec<&str>, Vec<&str>) {
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let name = request.chars().take_while(|c| is_of_name(*c)).collect();
+        let (mut needed, mut others, mut depth) = (Vec::new(), Vec::new(), 0);
+        let request = request.split('`').next().unwrap();
+        for (place, c) in request.char_indices() {
+            match c {
+                '[' => depth += 1,
+                ']' => depth -= 1,
+                '?' | '&' => {
+                    let parameter = request[place + 1..].split('=').next().unwrap();
+                    if depth == 0 { &mut needed } else { &mut others }.push(parameter);
+                }
+                _ => {}
+            }
+        }
+        (name, needed, others)
+    }
+
     /// The control path's own table is the oracle.
     #[test]
-    fn scripts_have_every_request_without_a_body() {
+    fn scripts_have_every_request_without_a_body_with_its_parameters() {
         let rows =
             include_str!("control.rs").lines().filter_map(|line| line.strip_prefix("//! | `POST "));
-        let mut documented: Vec<&str> = rows
-            .flat_map(|row| row.split("/control/").skip(1))
-            .filter_map(|part| part.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next())
-            .filter(|name| !["inject", "add_key", "step"].contains(name))
-            .collect();
-        documented.sort_unstable();
-        documented.dedup();
+        let mut names = Vec::new();
+        for request in rows.flat_map(|row| row.split("/control/").skip(1)) {
+            let (name, needed, others) = documented(request);
+            if ["inject", "add_key", "step"].contains(&name.as_str()) {
+                continue;
+            }
+            let known = REQUESTS.iter().find(|(known, ..)| *known == name);
+            let (_, known_needed, known_others) = known.unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(needed, **known_needed, "{name}");
+            if name == "rules" {
+                // The table shows some of them, and says where the others are named.
+                assert!(others.len() > 4 && others.iter().all(|rule| known_others.contains(rule)));
+            } else {
+                assert_eq!(others, **known_others, "{name}");
+            }
+            names.push(name);
+        }
+        names.sort_unstable();
+        names.dedup();
         let mut known = REQUESTS.map(|(name, ..)| name);
         known.sort_unstable();
-        assert_eq!(documented, known);
+        assert_eq!(names, known);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Frames taken from the queue at once.
 const BATCH: usize = 64;
+const PONG_TIMEOUT: &str = "pong timeout";
+
 /// What a websocket's task does next.
 #[derive(Debug)]
 pub enum Event {
@@ -37,8 +39,8 @@ pub struct Session {
     /// Its mailbox.
     pub mailbox: Mailbox,
     batch: Vec<Utf8Bytes>,
-    /// Taken from the queue and not sent yet.
-    unsent: VecDeque<Utf8Bytes>,
+    /// Texts taken from the queue, and pings, that are not sent yet.
+    unsent: VecDeque<Message>,
     ping_every: Duration,
     pong_within: Duration,
     next_ping: Instant,
@@ -121,29 +123,42 @@ impl Session {
         }
     }
 
-    /// Sends a batch, unless the connection ends first: a reader that stands still must not
-    /// hold up its own end.
     async fn send_batch(&mut self) -> Option<Event> {
-        let Self { socket, mailbox, batch, unsent, .. } = self;
-        unsent.extend(batch.drain(..));
+        self.unsent.extend(self.batch.drain(..).map(Message::Text));
+        self.send_unsent().await
+    }
+
+    /// Sends what is to be sent, unless the connection ends first: a reader that stands still must
+    /// not hold up its own end. One who takes nothing for as long as a pong may take is gone.
+    async fn send_unsent(&mut self) -> Option<Event> {
+        enum Sending {
+            Done(bool),
+            Ended,
+            TimedOut,
+        }
+        let patience =
+            tokio::time::sleep_until(self.ends_at.min(Instant::now() + self.pong_within));
+        let Self { socket, mailbox, unsent, .. } = self;
         let sending = async {
             while !unsent.is_empty() {
                 std::future::poll_fn(|context| socket.poll_ready_unpin(context)).await?;
-                if let Some(frame) = unsent.pop_front() {
-                    socket.start_send_unpin(Message::Text(frame))?;
+                if let Some(message) = unsent.pop_front() {
+                    socket.start_send_unpin(message)?;
                 }
             }
             socket.flush().await
         };
-        let is_sent = tokio::select! {
+        let sending = tokio::select! {
             biased;
-            _ = mailbox.ending.changed() => None,
-            result = sending => Some(result.is_ok()),
+            _ = mailbox.ending.changed() => Sending::Ended,
+            result = sending => Sending::Done(result.is_ok()),
+            () = patience => Sending::TimedOut,
         };
-        match is_sent {
-            Some(true) => None,
-            Some(false) => Some(Event::Over),
-            None => Some(self.end().await),
+        match sending {
+            Sending::Done(true) => None,
+            Sending::Done(false) => Some(Event::Over),
+            Sending::Ended => Some(self.end().await),
+            Sending::TimedOut => Some(self.close(1008, PONG_TIMEOUT).await),
         }
     }
 
@@ -154,13 +169,13 @@ impl Session {
         }
         let is_dead = self.unanswered.is_some_and(|since| now - since >= self.pong_within);
         if is_dead {
-            return Some(self.close(1008, "pong timeout").await);
+            return Some(self.close(1008, PONG_TIMEOUT).await);
         }
         self.payload += 1;
         self.unanswered.get_or_insert(now);
         self.next_ping = now + self.ping_every;
-        let ping = Message::Ping(self.payload.to_string().into());
-        if self.socket.send(ping).await.is_err() { Some(Event::Over) } else { None }
+        self.unsent.push_back(Message::Ping(self.payload.to_string().into()));
+        self.send_unsent().await
     }
 
     async fn end(&mut self) -> Event {
@@ -179,10 +194,10 @@ impl Session {
         let frame = CloseFrame { code: CloseCode::from(code), reason };
         let _ = tokio::time::timeout(PATIENCE, async {
             // What was queued before comes first.
-            while let Some(frame) =
-                self.unsent.pop_front().or_else(|| self.mailbox.frames.try_recv().ok())
+            let queued = |mailbox: &mut Mailbox| mailbox.frames.try_recv().ok().map(Message::Text);
+            while let Some(message) = self.unsent.pop_front().or_else(|| queued(&mut self.mailbox))
             {
-                self.socket.feed(Message::Text(frame)).await?;
+                self.socket.feed(message).await?;
             }
             self.socket.close(Some(frame)).await?;
             while let Some(Ok(_)) = self.socket.next().await {}

@@ -1,18 +1,19 @@
 //! The WebSocket API: `/ws-api/v3`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::faults::{Failure, FailurePoint};
 use super::session::{Event, Session, Socket};
 use super::state::{Caller, Shared, State};
 use crate::api::auth::{Credential, Security, authorize};
 use crate::api::error::ApiError;
+use crate::api::ordered::object;
 use crate::api::params::Params;
 use crate::api::table::{self, Endpoint};
 use crate::api::{Reply, TimeUnit};
@@ -55,7 +56,7 @@ struct Sent<'a> {
 /// A request's frame that is well formed.
 struct Frame<'a> {
     id: &'a str,
-    method: String,
+    method: Cow<'a, str>,
     params: Option<&'a RawValue>,
 }
 
@@ -71,19 +72,25 @@ impl<'a> Frame<'a> {
         if !is_valid_id(id) {
             return Err(("null", ApiError::illegal_characters("id", "^[a-zA-Z0-9-_]{1,36}$")));
         }
-        let method = sent.method.and_then(|method| serde_json::from_str(method.get()).ok());
+        let method = sent.method.and_then(|method| text_of(method.get()));
         let method = method.ok_or_else(|| (id, ApiError::invalid_json()))?;
         Ok(Self { id, method, params: sent.params })
     }
 }
 
-/// Whether an id is a whole number, a text or null.
-fn is_valid_id(id: &str) -> bool {
-    match serde_json::from_str(id) {
-        Ok(Value::Null | Value::String(_)) => true,
-        Ok(Value::Number(number)) => number.is_i64() || number.is_u64(),
-        Ok(Value::Bool(_) | Value::Array(_) | Value::Object(_)) | Err(_) => false,
+/// A JSON value that is a text. What has been read as JSON already is taken as it stands, unless
+/// something in it is escaped.
+fn text_of(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(json).ok().map(Cow::Owned);
     }
+    Some(Cow::Borrowed(inner))
+}
+
+/// Whether an id, read as JSON already, is a whole number, a text or null.
+fn is_valid_id(id: &str) -> bool {
+    id.starts_with('"') || id == "null" || id.parse::<i64>().is_ok() || id.parse::<u64>().is_ok()
 }
 
 /// When a request arrived and when it is carried out, in venue time.
@@ -211,7 +218,7 @@ fn with_retry_data(
 ) -> ApiError {
     if let Some(secs) = retry_after_secs {
         let at = now.after(std::time::Duration::from_secs(secs));
-        let data = json!({"serverTime": unit.of(now), "retryAfter": unit.of(at)});
+        let data = object! {"serverTime": unit.of(now), "retryAfter": unit.of(at)};
         error.data = Some(data.to_string());
     }
     error
@@ -288,7 +295,7 @@ fn session_method(
 ) -> Result<String, ApiError> {
     let limits = *state.exchange.limits();
     state.exchange.address_limits.charge(client.address, now, SESSION_WEIGHT, &limits)?;
-    let number = |subscription: u32| json!({"subscriptionId": subscription}).to_string();
+    let number = |subscription: u32| object! {"subscriptionId": subscription}.to_string();
     match method.strip_prefix("v3/").unwrap_or(method) {
         "session.logon" => {
             let account = signed(state, params, now)?;
@@ -311,9 +318,9 @@ fn session_method(
                 .hub
                 .user_subscriptions(client.id)
                 .into_iter()
-                .map(|subscription| json!({"subscriptionId": subscription}))
+                .map(|subscription| object! {"subscriptionId": subscription})
                 .collect();
-            Ok(serde_json::Value::from(list).to_string())
+            Ok(serde_json::to_string(&list).expect("numbers always serialise"))
         }
         "userDataStream.subscribe" => {
             let logon = client.logon.as_ref().ok_or_else(not_logged_on)?;
@@ -361,13 +368,13 @@ fn signed(state: &State, params: &Params, now: Timestamp) -> Result<u32, ApiErro
 
 fn status(state: &State, client: &Client, now: Timestamp) -> String {
     let unit = client.unit;
-    json!({
+    object! {
         "apiKey": client.logon.as_ref().map(|logon| logon.api_key.as_str()),
         "authorizedSince": client.logon.as_ref().map(|logon| unit.of(logon.at)),
         "connectedSince": unit.of(client.connected_at),
         "returnRateLimits": client.returns_limits,
         "serverTime": unit.of(now),
         "userDataStream": !state.hub.user_subscriptions(client.id).is_empty(),
-    })
+    }
     .to_string()
 }

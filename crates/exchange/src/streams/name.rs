@@ -149,11 +149,12 @@ impl StreamKey {
     #[must_use]
     pub fn parse(name: &str, instruments: &Instruments) -> Option<Self> {
         if let Some(all) = name.strip_prefix('!') {
-            let all = all.strip_suffix("@1000ms").unwrap_or(all);
-            let kind = match all.strip_suffix("@arr")? {
-                "miniTicker" => StreamKind::AllMiniTickers,
+            let kind = match all {
+                // Older clients name the pace, which is the only one.
+                "miniTicker@arr" | "miniTicker@arr@1000ms" => StreamKind::AllMiniTickers,
                 other => {
-                    StreamKind::AllWindowTickers { hours: window(other.strip_prefix("ticker_")?)? }
+                    let window_text = other.strip_prefix("ticker_")?.strip_suffix("@arr")?;
+                    StreamKind::AllWindowTickers { hours: window(window_text)? }
                 }
             };
             return Some(Self { instrument: None, kind });
@@ -253,6 +254,8 @@ mod tests {
             "btcusdt",
             "btcusdt@kline_7m",
             "!ticker@arr",
+            "!ticker_1h@arr@1000ms",
+            "!miniTicker@arr@3000ms",
             "0",
             "",
         ] {

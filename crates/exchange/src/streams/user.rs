@@ -1,10 +1,10 @@
 //! Payloads of the user data stream.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::api::TimeUnit;
 use crate::api::handlers::render::Eight;
+use crate::api::ordered::{Object, object};
 use crate::machine::{ExecutionReport, UserEvent};
 use crate::orders::side_name;
 use model::{Amount, Price, Quantity};
@@ -24,31 +24,31 @@ pub fn event(event: &UserEvent, unit: TimeUnit) -> String {
                 .expect("a report is plain data");
         }
         UserEvent::Position { balances, at } => {
-            let balances: Vec<Value> = balances
+            let balances: Vec<Object> = balances
                 .iter()
                 .map(|(asset, balance)| {
-                    json!({"a": asset, "f": Eight(balance.free), "l": Eight(balance.locked)})
+                    object! {"a": asset, "f": Eight(balance.free), "l": Eight(balance.locked)}
                 })
                 .collect();
             let at = unit.of(*at);
-            json!({"e": "outboundAccountPosition", "E": at, "u": at, "B": balances})
+            object! {"e": "outboundAccountPosition", "E": at, "u": at, "B": balances}
         }
         UserEvent::List { list, orders, is_update, at } => {
-            let orders: Vec<Value> = orders
+            let orders: Vec<Object> = orders
                 .iter()
-                .map(|(id, client_id)| json!({"s": list.symbol, "i": id, "c": client_id}))
+                .map(|(id, client_id)| object! {"s": list.symbol, "i": id, "c": client_id})
                 .collect();
             let at = unit.of(*at);
             let kind = if *is_update { "UPDATED" } else { list.status_type() };
-            json!({
+            object! {
                 "e": "listStatus", "E": at, "s": list.symbol, "g": list.id,
                 "c": list.contingency.name(), "l": kind, "L": list.order_status(),
                 "r": "NONE", "C": list.client_id, "T": at, "O": orders,
-            })
+            }
         }
         UserEvent::BalanceUpdate { asset, delta, at } => {
             let at = unit.of(*at);
-            json!({"e": "balanceUpdate", "E": at, "a": asset, "d": Eight(*delta), "T": at})
+            object! {"e": "balanceUpdate", "E": at, "a": asset, "d": Eight(*delta), "T": at}
         }
     };
     value.to_string()
@@ -57,7 +57,7 @@ pub fn event(event: &UserEvent, unit: TimeUnit) -> String {
 /// `eventStreamTerminated`
 #[must_use]
 pub fn terminated(now: model::Timestamp, unit: TimeUnit) -> String {
-    json!({"e": "eventStreamTerminated", "E": unit.of(now)}).to_string()
+    object! {"e": "eventStreamTerminated", "E": unit.of(now)}.to_string()
 }
 
 /// An execution report with the venue's one-letter names.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use model::TradeId;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
 use super::json;
 use super::render::{Eight, TradeAnswer};
 use crate::accounts::Balance;
 use crate::api::Request;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::api::params::Params;
 use crate::machine::{BNB_DISCOUNT, Exchange};
 use crate::orders::MyTrade;
@@ -27,19 +27,17 @@ pub fn status(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
     all.extend(account.balances());
     let balances: Vec<_> = all
         .iter()
-        .filter(|(_, balance)| {
-            !(omit_zero && balance.free.is_zero() && balance.locked.is_zero())
-        })
+        .filter(|(_, balance)| !(omit_zero && balance.free.is_zero() && balance.locked.is_zero()))
         .map(|(asset, balance)| {
-            json!({"asset": asset, "free": Eight(balance.free), "locked": Eight(balance.locked)})
+            object! {"asset": asset, "free": Eight(balance.free), "locked": Eight(balance.locked)}
         })
         .collect();
-    Ok(json(&json!({
+    Ok(json(&object! {
         "makerCommission": basis_points(fees.maker),
         "takerCommission": basis_points(fees.taker),
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": {
+        "commissionRates": object! {
             "maker": eight(fees.maker),
             "taker": eight(fees.taker),
             "buyer": eight(Decimal::ZERO),
@@ -56,7 +54,7 @@ pub fn status(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
         "balances": balances,
         "permissions": ["SPOT"],
         "uid": account.uid(),
-    })))
+    }))
 }
 
 fn basis_points(rate: Decimal) -> i64 {
@@ -69,32 +67,32 @@ pub fn commission(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
     request.params.finish()?;
     exchange.market_of(symbol)?;
     let fees = exchange.fees();
-    let none = json!({
-        "maker": eight(Decimal::ZERO),
-        "taker": eight(Decimal::ZERO),
-        "buyer": eight(Decimal::ZERO),
-        "seller": eight(Decimal::ZERO),
-    });
-    let mut standard = none.clone();
-    standard["maker"] = json!(eight(fees.maker));
-    standard["taker"] = json!(eight(fees.taker));
-    Ok(json(&json!({
+    let rates = |maker, taker| {
+        object! {
+            "maker": eight(maker),
+            "taker": eight(taker),
+            "buyer": eight(Decimal::ZERO),
+            "seller": eight(Decimal::ZERO),
+        }
+    };
+    let none = rates(Decimal::ZERO, Decimal::ZERO);
+    Ok(json(&object! {
         "symbol": symbol,
-        "standardCommission": standard,
+        "standardCommission": rates(fees.maker, fees.taker),
         "specialCommission": none,
         "taxCommission": none,
         "discount": discount(exchange, request),
-    })))
+    }))
 }
 
 /// What fees in BNB are, for this account.
-pub fn discount(exchange: &Exchange, request: &Request<'_>) -> Value {
-    json!({
+pub fn discount(exchange: &Exchange, request: &Request<'_>) -> Object {
+    object! {
         "enabledForAccount": exchange.account(request.account).pays_in_bnb,
         "enabledForSymbol": true,
         "discountAsset": Exchange::discount_asset(),
         "discount": eight(BNB_DISCOUNT),
-    })
+    }
 }
 
 /// `GET /api/v3/rateLimit/order`

@@ -2,13 +2,13 @@
 
 use model::{ClientOrderId, Price, Quantity, Symbol};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::json;
 use super::read::{client_id, order_ref};
 use super::render::Eight;
 use crate::api::Request;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::machine::{AmendOrder, Exchange};
 use crate::orders::{Order, Status, side_name};
 use crate::symbols::eight;
@@ -83,33 +83,34 @@ pub fn amend(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
         return Err(ApiError::invalid_message("Invalid quantity."));
     }
     let (order, amendment) = exchange.amend(request.account, &wanted, request.now)?;
-    let mut answer = json!({
+    let mut answer = object! {
         "transactTime": request.unit.of(amendment.at),
         "executionId": amendment.execution_id,
         "amendedOrder": Amended::of(&order, amendment.from_id, request),
-    });
+    };
     let orders = &exchange.account(request.account).orders;
     if let Some(list) = order.list_id.and_then(|list| orders.list(list)) {
-        let members: Vec<Value> = list
+        let members: Vec<Object> = list
             .orders
             .iter()
             .filter_map(|id| orders.get(*id))
             .map(|order| {
-                json!({
+                object! {
                     "symbol": order.symbol,
                     "orderId": order.id,
                     "clientOrderId": order.client_id,
-                })
+                }
             })
             .collect();
-        answer["listStatus"] = json!({
+        let status = object! {
             "orderListId": list.id,
             "contingencyType": list.contingency.name(),
             "listOrderStatus": list.order_status(),
             "listClientOrderId": list.client_id,
             "symbol": list.symbol,
             "orders": members,
-        });
+        };
+        answer = answer.with("listStatus", &status);
     }
     Ok(answer.to_string())
 }
@@ -124,14 +125,14 @@ pub fn history(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
     let limit = params.limit(500, 1_000)?;
     params.finish()?;
     let order = exchange.account(request.account).orders.get(id);
-    let amendments: Vec<Value> = order
+    let amendments: Vec<Object> = order
         .filter(|order| order.symbol == symbol)
         .map_or(&[][..], |order| &order.amendments)
         .iter()
         .filter(|amendment| amendment.execution_id >= from)
         .take(limit)
         .map(|amendment| {
-            json!({
+            object! {
                 "symbol": symbol,
                 "orderId": id,
                 "executionId": amendment.execution_id,
@@ -140,7 +141,7 @@ pub fn history(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
                 "origQty": eight(amendment.from.to_decimal()),
                 "newQty": eight(amendment.to.to_decimal()),
                 "time": request.unit.of(amendment.at),
-            })
+            }
         })
         .collect();
     Ok(json(&amendments))

@@ -1,11 +1,11 @@
 //! ping, time, exchangeInfo.
 
 use model::{Instrument, Symbol};
-use serde_json::json;
 
 use super::json;
 use crate::api::Request;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::limits;
 use crate::machine::Exchange;
 use crate::symbols;
@@ -47,13 +47,13 @@ pub fn exchange_info(exchange: &mut Exchange, request: &Request<'_>) -> Result<S
         .filter(|instrument| is_permitted && has_status(instrument, status))
         .map(|instrument| symbols::info(instrument, show_permission_sets))
         .collect();
-    Ok(json(&json!({
+    Ok(json(&object! {
         "timezone": "UTC",
         "serverTime": request.unit.of(request.now),
         "rateLimits": limits::published(exchange.limits()),
-        "exchangeFilters": [],
+        "exchangeFilters": Vec::<Object>::new(),
         "symbols": infos,
-    })))
+    }))
 }
 
 /// Whether an instrument has the status that was asked for, if one was.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::general::check_status;
 use super::json;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::machine::Exchange;
@@ -81,8 +82,8 @@ pub fn push_levels(out: &mut String, levels: &[Level]) {
     out.push(']');
 }
 
-fn trade_json(print: &Print, unit: TimeUnit) -> serde_json::Value {
-    json!({
+fn trade_json(print: &Print, unit: TimeUnit) -> Object {
+    object! {
         "id": print.id,
         "price": print.price,
         "qty": print.quantity,
@@ -90,7 +91,7 @@ fn trade_json(print: &Print, unit: TimeUnit) -> serde_json::Value {
         "time": unit.of(print.at),
         "isBuyerMaker": print.aggressor == Side::Sell,
         "isBestMatch": true,
-    })
+    }
 }
 
 /// `GET /api/v3/trades`
@@ -123,8 +124,8 @@ pub fn historical_trades(
     Ok(json(&trades))
 }
 
-fn aggregate_json(trade: &AggregateTrade, unit: TimeUnit) -> serde_json::Value {
-    json!({
+fn aggregate_json(trade: &AggregateTrade, unit: TimeUnit) -> Object {
+    object! {
         "a": trade.id,
         "p": trade.price,
         "q": trade.quantity,
@@ -133,7 +134,7 @@ fn aggregate_json(trade: &AggregateTrade, unit: TimeUnit) -> serde_json::Value {
         "T": unit.of(trade.at),
         "m": trade.aggressor == Side::Sell,
         "M": true,
-    })
+    }
 }
 
 /// `GET /api/v3/aggTrades`

@@ -1,11 +1,10 @@
 //! What few clients ask for, and what this exchange leaves out: that is answered with the
 //! documented error or an empty list, never with silence.
 
-use serde_json::{Value, json};
-
 use super::general::{check_status, select};
 use crate::api::Request;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::api::params::Params;
 use crate::machine::Exchange;
 use crate::orders::PreventedMatch;
@@ -23,7 +22,7 @@ pub fn execution_rules(exchange: &mut Exchange, request: &Request<'_>) -> Result
     }
     let wanted = symbol.map(|symbol| vec![symbol]).or(symbols);
     select(exchange, wanted.as_deref())?;
-    Ok(json!({"symbolRules": []}).to_string())
+    Ok(object! {"symbolRules": Vec::<Object>::new()}.to_string())
 }
 
 /// Weight of executionRules by the number of symbols.
@@ -44,11 +43,11 @@ pub fn reference_price(exchange: &mut Exchange, request: &Request<'_>) -> Result
     request.params.finish()?;
     let reference = exchange.market_of(symbol)?.reference();
     let reference = reference.ok_or_else(ApiError::no_reference_price)?;
-    Ok(json!({
+    Ok(object! {
         "symbol": symbol,
         "referencePrice": reference.price,
         "timestamp": request.unit.of(reference.at),
-    })
+    }
     .to_string())
 }
 
@@ -64,7 +63,7 @@ pub fn reference_price_calculation(
     check_status(market.instrument(), status)?;
     market.reference().ok_or_else(ApiError::no_reference_price)?;
     let answer =
-        json!({"symbol": symbol, "calculationType": "EXTERNAL", "externalCalculationId": 1});
+        object! {"symbol": symbol, "calculationType": "EXTERNAL", "externalCalculationId": 1};
     Ok(answer.to_string())
 }
 
@@ -92,7 +91,7 @@ pub fn prevented_matches(
         (None, None, _) => return Err(ApiError::either("preventedMatchId", "orderId")),
         (Some(_), _, _) => return Err(ApiError::bad_combination()),
     }
-    let answers: Vec<Value> = exchange
+    let answers: Vec<Object> = exchange
         .account(request.account)
         .orders
         .prevented_from(id.or(from_id).unwrap_or(i64::MIN))
@@ -104,11 +103,11 @@ pub fn prevented_matches(
         .take(limit)
         .map(|prevented| prevented_json(prevented, request))
         .collect();
-    Ok(Value::from(answers).to_string())
+    Ok(super::json(&answers))
 }
 
-fn prevented_json(prevented: &PreventedMatch, request: &Request<'_>) -> Value {
-    let mut answer = json!({
+fn prevented_json(prevented: &PreventedMatch, request: &Request<'_>) -> Object {
+    let mut answer = object! {
         "symbol": prevented.symbol,
         "preventedMatchId": prevented.id,
         "takerOrderId": prevented.taker,
@@ -117,17 +116,16 @@ fn prevented_json(prevented: &PreventedMatch, request: &Request<'_>) -> Value {
         "tradeGroupId": -1,
         "selfTradePreventionMode": prevented.mode.venue_name(),
         "price": prevented.price,
-        "transactTime": request.unit.of(prevented.at),
-    });
+    };
     for (name, quantity) in [
         ("takerPreventedQuantity", prevented.taker_quantity),
         ("makerPreventedQuantity", prevented.maker_quantity),
     ] {
         if quantity.is_positive() {
-            answer[name] = json!(quantity);
+            answer = answer.with(name, &quantity);
         }
     }
-    answer
+    answer.with("transactTime", &request.unit.of(prevented.at))
 }
 
 /// Lists of a symbol that are always empty here: block trades, allocations.
@@ -151,7 +149,7 @@ pub fn filters(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
     request.params.finish()?;
     let instrument = exchange.market_of(symbol)?.instrument();
     let filters = symbols::filters(&instrument.filters);
-    let answer = json!({"exchangeFilters": [], "symbolFilters": filters, "assetFilters": []});
+    let answer = object! {"exchangeFilters": Vec::<Object>::new(), "symbolFilters": filters, "assetFilters": Vec::<Object>::new()};
     Ok(answer.to_string())
 }
 
@@ -160,7 +158,7 @@ pub fn key_rights(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
     request.params.finish()?;
     let (key, _) = exchange.key(request.key).ok_or_else(ApiError::key_rejected)?;
     let rights = key.permissions;
-    Ok(json!({
+    Ok(object! {
         "ipRestrict": rights.ip_restrict,
         "createTime": request.unit.of(exchange.started_at()),
         "enableReading": true,
@@ -172,7 +170,7 @@ pub fn key_rights(exchange: &mut Exchange, request: &Request<'_>) -> Result<Stri
         "enableFutures": false,
         "enableVanillaOptions": false,
         "enablePortfolioMarginTrading": false,
-    })
+    }
     .to_string())
 }
 

@@ -50,7 +50,8 @@ struct Facts {
     price: Price,
     orig_qty: Quantity,
     executed_qty: Quantity,
-    orig_quote_order_qty: Eight,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orig_quote_order_qty: Option<Eight>,
     cummulative_quote_qty: Eight,
     status: &'static str,
     time_in_force: &'static str,
@@ -65,7 +66,7 @@ impl Facts {
             price: order.price(),
             orig_qty: order.quantity,
             executed_qty: order.executed,
-            orig_quote_order_qty: Eight(order.quote_wanted),
+            orig_quote_order_qty: Some(Eight(order.quote_wanted)),
             cummulative_quote_qty: Eight(order.quote_executed),
             status: order.status.name(),
             time_in_force: order.time_in_force_name(),
@@ -141,9 +142,9 @@ pub struct NewOrderAnswer {
     facts: Facts,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Price>,
+    working_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     iceberg_qty: Option<Quantity>,
-    working_time: i64,
     #[serde(flatten)]
     extras: Extras,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,8 +182,8 @@ impl NewOrderAnswer {
             ack: Ack::of(order, unit),
             facts: Facts::of(order),
             stop_price: order.stop_price(),
-            iceberg_qty: order.iceberg,
             working_time: working_time(order, unit),
+            iceberg_qty: order.iceberg,
             extras: Extras::of(order, unit),
             fills: trades.map(|trades| trades.iter().map(fill).collect()),
             prevented_matches: Vec::new(),
@@ -259,6 +260,8 @@ pub struct OrderAnswer {
     time: i64,
     update_time: i64,
     is_working: bool,
+    /// Stands here in queries, and among the facts elsewhere.
+    orig_quote_order_qty: Eight,
     working_time: i64,
     #[serde(flatten)]
     extras: Extras,
@@ -273,12 +276,13 @@ impl OrderAnswer {
             order_id: order.id,
             order_list_id: order.list_number(),
             client_order_id: order.client_id,
-            facts: Facts::of(order),
+            facts: Facts { orig_quote_order_qty: None, ..Facts::of(order) },
             stop_price: order.stop_price().unwrap_or(Price::ZERO),
             iceberg_qty: order.iceberg.unwrap_or(Quantity::ZERO),
             time: unit.of(order.created_at),
             update_time: unit.of(order.updated_at),
             is_working: !order.is_waiting(),
+            orig_quote_order_qty: Eight(order.quote_wanted),
             working_time: working_time(order, unit),
             extras: Extras::of(order, unit),
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use model::{Interval, Price, Quantity, Symbol, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Value, json};
 
 use super::general::{check_status, has_status, select};
 use super::json;
 use super::market::parse_offset;
 use crate::api::error::ApiError;
+use crate::api::ordered::{Object, object};
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::machine::Exchange;
@@ -41,7 +41,7 @@ pub fn day_weight(params: &Params) -> u32 {
 fn one_or_many(
     exchange: &Exchange,
     request: &Request<'_>,
-    render: impl Fn(&Market) -> Option<Value>,
+    render: impl Fn(&Market) -> Option<Object>,
 ) -> Result<String, ApiError> {
     let symbol = request.params.optional_symbol()?;
     let symbols: Option<Vec<Symbol>> = request.params.symbols()?;
@@ -53,10 +53,10 @@ fn one_or_many(
     if let Some(symbol) = symbol {
         let market = exchange.market_of(symbol)?;
         check_status(market.instrument(), status)?;
-        return Ok(json(&render(market).unwrap_or_else(|| json!({}))));
+        return Ok(json(&render(market).unwrap_or_default()));
     }
     let instruments = select(exchange, symbols.as_deref())?;
-    let list: Vec<Value> = instruments
+    let list: Vec<Object> = instruments
         .into_iter()
         .filter(|instrument| has_status(instrument, status))
         .filter_map(|instrument| render(exchange.market(instrument.id)))
@@ -71,14 +71,14 @@ pub fn average_price(exchange: &mut Exchange, request: &Request<'_>) -> Result<S
     let tape = &exchange.market_of(symbol)?.tape;
     let price = tape.average_price(request.now, 5).unwrap_or_default();
     let last = tape.last().map_or(Timestamp::EPOCH, |print| print.at);
-    Ok(json(&json!({"mins": 5, "price": price, "closeTime": request.unit.of(last)})))
+    Ok(json(&object! {"mins": 5, "price": price, "closeTime": request.unit.of(last)}))
 }
 
 /// `GET /api/v3/ticker/price`
 pub fn price(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     one_or_many(exchange, request, |market| {
         let price = market.matcher.last_price()?;
-        Some(json!({"symbol": market.instrument().symbol, "price": price}))
+        Some(object! {"symbol": market.instrument().symbol, "price": price})
     })
 }
 
@@ -86,13 +86,13 @@ pub fn price(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
 pub fn book(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
     one_or_many(exchange, request, |market| {
         let quote = market.best();
-        Some(json!({
+        Some(object! {
             "symbol": market.instrument().symbol,
             "bidPrice": quote.bid.price,
             "bidQty": quote.bid.quantity,
             "askPrice": quote.ask.price,
             "askQty": quote.ask.quantity,
-        }))
+        })
     })
 }
 
@@ -165,59 +165,54 @@ impl Statistics {
         self.window.trades.map_or((-1, -1), |(first, last)| (first.0, last.0))
     }
 
-    fn mini(&self, unit: TimeUnit) -> Value {
-        let (first, last) = self.trade_ids();
-        json!({
-            "symbol": self.symbol,
-            "openPrice": self.window.open,
-            "highPrice": self.window.high,
-            "lowPrice": self.window.low,
-            "lastPrice": self.window.close,
-            "volume": self.window.volume,
-            "quoteVolume": self.window.quote_volume.to_string(),
-            "openTime": unit.of(self.open_at),
-            "closeTime": unit.of(self.close_at),
-            "firstId": first,
-            "lastId": last,
-            "count": self.window.count,
-        })
+    fn mini(&self, unit: TimeUnit) -> Object {
+        self.with_window(object! { "symbol": self.symbol }, unit, true)
     }
 
     /// What the window tickers say: no quotes, no last trade.
-    fn plain(&self, unit: TimeUnit) -> Value {
-        let mut answer = self.mini(unit);
-        answer["priceChange"] = json!(self.change());
-        answer["priceChangePercent"] = json!(self.change_percent());
-        answer["weightedAvgPrice"] = json!(self.average());
-        answer
+    fn plain(&self, unit: TimeUnit) -> Object {
+        self.with_window(self.changes(), unit, true)
     }
 
-    fn full(&self, market: &Market, unit: TimeUnit) -> Value {
-        let (first, last) = self.trade_ids();
+    fn full(&self, market: &Market, unit: TimeUnit) -> Object {
         let quote = market.best();
-        json!({
+        let answer = self
+            .changes()
+            .with("prevClosePrice", &self.previous_close)
+            .with("lastPrice", &self.window.close)
+            .with("lastQty", &self.last_quantity)
+            .with("bidPrice", &quote.bid.price)
+            .with("bidQty", &quote.bid.quantity)
+            .with("askPrice", &quote.ask.price)
+            .with("askQty", &quote.ask.quantity);
+        self.with_window(answer, unit, false)
+    }
+
+    fn changes(&self) -> Object {
+        object! {
             "symbol": self.symbol,
             "priceChange": self.change(),
             "priceChangePercent": self.change_percent(),
             "weightedAvgPrice": self.average(),
-            "prevClosePrice": self.previous_close,
-            "lastPrice": self.window.close,
-            "lastQty": self.last_quantity,
-            "bidPrice": quote.bid.price,
-            "bidQty": quote.bid.quantity,
-            "askPrice": quote.ask.price,
-            "askQty": quote.ask.quantity,
-            "openPrice": self.window.open,
-            "highPrice": self.window.high,
-            "lowPrice": self.window.low,
-            "volume": self.window.volume,
-            "quoteVolume": self.window.quote_volume.to_string(),
-            "openTime": unit.of(self.open_at),
-            "closeTime": unit.of(self.close_at),
-            "firstId": first,
-            "lastId": last,
-            "count": self.window.count,
-        })
+        }
+    }
+
+    /// Adds the window; its last price stands elsewhere in the full ticker.
+    fn with_window(&self, answer: Object, unit: TimeUnit, has_last: bool) -> Object {
+        let (first, last) = self.trade_ids();
+        let answer = answer
+            .with("openPrice", &self.window.open)
+            .with("highPrice", &self.window.high)
+            .with("lowPrice", &self.window.low);
+        let answer = if has_last { answer.with("lastPrice", &self.window.close) } else { answer };
+        answer
+            .with("volume", &self.window.volume)
+            .with("quoteVolume", &self.window.quote_volume.to_string())
+            .with("openTime", &unit.of(self.open_at))
+            .with("closeTime", &unit.of(self.close_at))
+            .with("firstId", &first)
+            .with("lastId", &last)
+            .with("count", &self.window.count)
     }
 }
 

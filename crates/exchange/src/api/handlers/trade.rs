@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use model::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::json;
 
 use super::account::LONGEST_PERIOD;
 use super::json;
@@ -12,6 +11,7 @@ use super::lists;
 use super::read::{Detail, client_id, order_ref, read_detail, read_order, read_restriction};
 use super::render::{Ack, CancelAnswer, NewOrderAnswer, OrderAnswer};
 use crate::api::error::ApiError;
+use crate::api::ordered::object;
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::machine::{CancelOrder, Exchange, NotFound, Placed};
@@ -153,13 +153,13 @@ pub fn test(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, Ap
         return Ok("{}".to_owned());
     }
     let fees = exchange.fees();
-    let none = json!({"maker": eight(Decimal::ZERO), "taker": eight(Decimal::ZERO)});
-    Ok(json(&json!({
-        "standardCommissionForOrder": {"maker": eight(fees.maker), "taker": eight(fees.taker)},
+    let none = object! {"maker": eight(Decimal::ZERO), "taker": eight(Decimal::ZERO)};
+    Ok(json(&object! {
+        "standardCommissionForOrder": object! {"maker": eight(fees.maker), "taker": eight(fees.taker)},
         "specialCommissionForOrder": none,
         "taxCommissionForOrder": none,
         "discount": super::account::discount(exchange, request),
-    })))
+    }))
 }
 
 /// `GET /api/v3/order`

@@ -650,7 +650,7 @@ fn what_has_no_value_in_the_currency_is_denied() {
 #[test]
 fn kinds_of_orders_only_where_the_venue_takes_them() {
     let mut desk = Desk::new(config());
-    let order = NewOrder::market(BTC, Side::Sell, qty("1"));
+    let order = NewOrder::market(BTC, Side::Sell, quantity("1"));
     check(&mut desk, buy(BTC, "1", "100"), None);
     let mut table = instruments();
     let mut told = table.get(BTC).clone();

@@ -86,6 +86,8 @@ pub struct EngineParts {
     pub risk: RiskMachine,
     /// The strategies, in config order.
     pub strategies: Vec<StrategySeat>,
+    /// Names of the ledger's strategies by number: also of those that do not run any more.
+    pub names: Arc<[String]>,
     /// How failures of strategies are met.
     pub supervision: SupervisionPolicy,
     /// Onlookers.
@@ -221,11 +223,7 @@ impl Engine {
             machine: parts.risk,
             clock: clock.clone(),
             instruments: Arc::clone(&parts.instruments),
-            names: parts
-                .strategies
-                .iter()
-                .map(|seat| (seat.setup.strategy, seat.name.clone()))
-                .collect(),
+            names: parts.names,
             observer: parts.observer,
             market_gauge: Arc::clone(&gauges.market_to_risk),
             intent_gauges: gauges.intents.clone(),
@@ -234,6 +232,7 @@ impl Engine {
             unreconciled: parts.unreconciled,
         })
         .start();
+        let marks = marks(&parts.instruments);
         let feed =
             FeedActor::new(parts.feed, parts.feed_wire, clock.clone(), parts.instruments, tap())
                 .start();
@@ -244,10 +243,9 @@ impl Engine {
             .into_iter()
             .map(|seat| addresses.seat(seat, parts.supervision, &gauges, &clock, tap()))
             .collect();
-        addresses.link(&seated, &gauges, parts.venue_interest);
+        addresses.link(&seated, &gauges, &marks, parts.venue_interest);
         let activities = seated.iter().map(|seated| Arc::clone(&seated.activity)).collect();
         let hosts = seated.iter().map(Seated::host).collect();
-        let marks = marks(&seated);
         let strategies = seated.into_iter().map(|seated| (seated.name, seated.address)).collect();
         let engine = Self { clock, feed, execution, risk, strategies, activities, last_resort };
         (engine, (hosts, marks))

@@ -54,7 +54,7 @@ pub struct RiskParts {
     /// The run's instruments, for the log.
     pub instruments: Arc<Instruments>,
     /// Names of strategies, for the log.
-    pub names: BTreeMap<StrategyId, String>,
+    pub names: Arc<[String]>,
     /// Onlookers.
     pub observer: Observer,
     /// Counters of its market mailbox.
@@ -279,7 +279,7 @@ impl RiskActor {
 
     fn names(&self, strategy: StrategyId, instrument: InstrumentId) -> (String, Symbol) {
         let symbol = self.parts.instruments.get(instrument).symbol;
-        let name = self.parts.names.get(&strategy).cloned();
+        let name = self.parts.names.get(usize::from(strategy.0)).cloned();
         (name.unwrap_or_else(|| strategy.to_string()), symbol)
     }
 

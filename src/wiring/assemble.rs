@@ -181,6 +181,7 @@ fn build<J: Journal>(
         venue_wire: Wire::new(&assembly.site.dialer, HttpOptions::default()),
         venue_interest: is_paper.then(|| whole_market(&instruments)),
         risk: built.risk,
+        names: Arc::clone(&observed.strategies),
         strategies: quarantine_struck(&assembly, built.seats),
         supervision: supervision(assembly.config),
         observer,

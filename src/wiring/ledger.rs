@@ -10,11 +10,11 @@ use actors::guard::guarded;
 use binance::decode::ExchangeInfo;
 use events::log_event;
 use kernel::journal::{Durability, Journal, JournalError, Persist, Record};
-use kernel::ledger::Ledger;
+use kernel::ledger::{Ledger, LedgerInstrument};
 use kernel::risk::TradingState;
 use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
-    Timestamp,
+    Quantity, Symbol, Timestamp,
 };
 use store::journal::{ArchiveTold, Level, MemoryJournal, SqliteJournal};
 use store::state_dir::{StateDir, StateDirError, ledgers_before, note_ledger};
@@ -23,7 +23,7 @@ use super::compare;
 use super::restored_lines::tell_restored;
 use super::site::Site;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, DurabilityLevel, Mode};
+use crate::config::{Config, DurabilityLevel, Mode, StrategyConfig};
 
 /// A journal that knows what it adds up to.
 pub trait LedgerJournal: Journal {
@@ -260,6 +260,62 @@ impl<J: LedgerJournal> OpenedLedger<J> {
             assets.join(", ")
         );
         self.halt("reconcile", reason, now)
+    }
+
+    /// The venue's rules with those of symbols in which something is held that no strategy trades any
+    /// more, so that an operator can close it; `None` where there are none, or the venue does not
+    /// list one of them.
+    pub async fn rules_of_all_held(
+        &mut self,
+        site: &Site,
+        info: &ExchangeInfo,
+    ) -> Option<ExchangeInfo> {
+        let is_listed = |symbol: &str| info.symbol(symbol).is_some();
+        let held = self.held().map(|(_, known, _)| known.symbol);
+        let others: BTreeSet<Symbol> = held.filter(|it| !is_listed(it.as_str())).collect();
+        if others.is_empty() {
+            return None;
+        }
+        let known = self.ledger.instruments().iter().map(|known| known.symbol);
+        let all: Vec<Symbol> = known.filter(|it| is_listed(it.as_str())).chain(others).collect();
+        let all: Vec<&str> = all.iter().map(Symbol::as_str).collect();
+        match site.exchange_info(&all).await {
+            Ok(of_all) => {
+                self.instruments = Arc::new(instruments_of(&self.ledger, &of_all, site));
+                Some(of_all)
+            }
+            Err(error) => {
+                log_event!(INSTRUMENT_UNREAD, reason = %error);
+                None
+            }
+        }
+    }
+
+    /// Logs what is held by strategies that do not run, or not in that symbol.
+    pub fn tell_unattended(&self, config: &Config) {
+        for (strategy, known, quantity) in self.held() {
+            let runs =
+                |it: &StrategyConfig| it.id == strategy && it.symbols.contains(&known.symbol);
+            if !config.enabled().any(runs) {
+                let symbol = known.symbol;
+                log_event!(
+                    POSITION_UNATTENDED,
+                    strategy = %strategy,
+                    symbol = %symbol,
+                    quantity = %quantity
+                );
+            }
+        }
+    }
+
+    /// What is held: by whom, of what, how much.
+    fn held(&self) -> impl Iterator<Item = (&str, &LedgerInstrument, Quantity)> {
+        let held = self.ledger.positions().map(|(strategy, instrument, position)| {
+            let (name, known) =
+                (self.ledger.strategy(strategy), self.ledger.instrument(instrument));
+            Some((name?, known?, position.quantity()))
+        });
+        held.flatten().filter(|(_, _, quantity)| !quantity.is_zero())
     }
 
     /// Has this start begin halted.

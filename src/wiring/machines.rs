@@ -131,7 +131,7 @@ pub fn build_machines(
     let seats = seats(config, kinds, foundation)?;
     let is_paper = config.engine.mode == Mode::Paper;
     let feed_setup = FeedSetup {
-        plan: plan(&seats, config.engine.feed.books || is_paper),
+        plan: plan(&seats, held_instruments(ledger), config.engine.feed.books || is_paper),
         policy: feed_policy(config),
         snapshot_levels: config.engine.feed.depth_snapshot_limit,
     };
@@ -290,14 +290,26 @@ fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
 }
 
 /// The streams that the strategies need. Quotes are always among them: risk marks by them.
-fn plan(seats: &[StrategySeat], all_books: bool) -> FeedPlan {
-    let mut streams = std::collections::BTreeSet::new();
+/// What strategies hold anything of, those that do not run any more among them.
+fn held_instruments(ledger: &Ledger) -> impl Iterator<Item = InstrumentId> {
+    let held = ledger.positions().filter(|(_, _, position)| !position.quantity().is_zero());
+    held.map(|(_, instrument, _)| instrument)
+}
+
+/// What is held is listened to whoever holds it: an operator who closes it needs a price.
+fn plan(
+    seats: &[StrategySeat],
+    held: impl Iterator<Item = InstrumentId>,
+    all_books: bool,
+) -> FeedPlan {
+    let price =
+        |instrument| [StreamKind::Quote, StreamKind::Trade].map(|kind| Stream { instrument, kind });
+    let mut streams: std::collections::BTreeSet<Stream> = held.flat_map(price).collect();
     let mut bars: std::collections::BTreeSet<(InstrumentId, Interval)> = Default::default();
     for seat in seats {
         for instrument in seat.interest.instruments.iter().copied() {
-            streams.insert(Stream { instrument, kind: StreamKind::Quote });
             // Marks, stop triggers and bars all come from trades.
-            streams.insert(Stream { instrument, kind: StreamKind::Trade });
+            streams.extend(price(instrument));
             if all_books || seat.interest.books {
                 streams.insert(Stream { instrument, kind: StreamKind::Depth });
             }

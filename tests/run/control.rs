@@ -180,3 +180,30 @@ fn flattening_says_what_it_would_do_does_it_and_names_what_is_left() {
 fn symbol_of(strategy: &str) -> &'static str {
     if strategy == "grid" { "SOLUSDT" } else { "BNBUSDT" }
 }
+
+/// What a strategy holds whose file is gone is told at the start, and an operator can close it.
+#[test]
+fn what_a_strategy_without_a_file_holds_can_be_closed() {
+    let venue = Venue::start(10);
+    let holds = "interval = \"1s\"\nreference_bars = 5\nfall_bps = 1\nrise_bps = 1000\nlots = 2\n\
+                 order_notional = \"300\"";
+    let desk = Desk::at(&venue).with_busy_strategies().with("dip_buyer", "ETHUSDT", holds);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for("order.filled", |line| line["strategy"] == "dip_buyer", Within::secs(60));
+    engine.stop();
+    assert!(desk.held("dip_buyer", "ETHUSDT").is_positive());
+
+    std::fs::remove_file(desk.path().join("strategies/dip_buyer.toml")).unwrap();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    let told = &engine.events("position.unattended")[0];
+    assert_eq!((&told["strategy"], &told["symbol"]), (&"dip_buyer".into(), &"ETHUSDT".into()));
+    let asked = ["flatten", "--strategy", "dip_buyer", "--max-slippage-bps", "200"];
+    let (code, out, errors) = desk.command(&asked);
+    assert_eq!(code, 0, "{out}{errors}");
+    let finished = engine.wait_for("flatten.finished", |_| true, Within::secs(10));
+    assert_eq!(finished["strategy"], "dip_buyer", "{finished}");
+    engine.stop();
+    compare(&desk, &venue);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use model::StrategyId;
+use model::{Instruments, StrategyId};
 
 use super::{StrategySeat, bounds};
 use crate::clock::Clock;
@@ -71,10 +71,11 @@ impl Seated {
     }
 }
 
-/// What risk wants of the market.
-pub(super) fn marks(seated: &[Seated]) -> Interest {
+/// What risk wants of the market: all that is heard of any instrument, since what is held may be a
+/// strategy's that does not run any more.
+pub(super) fn marks(instruments: &Instruments) -> Interest {
     Interest {
-        instruments: seated.iter().flat_map(|seated| seated.interest.instruments.clone()).collect(),
+        instruments: instruments.iter().map(|instrument| instrument.id).collect(),
         trades: true,
         quotes: true,
         bars: model::Interval::all().collect(),
@@ -145,6 +146,7 @@ impl Addresses<'_> {
         &self,
         seated: &[Seated],
         gauges: &Gauges,
+        marks: &Interest,
         venue_interest: Option<Interest>,
     ) {
         let strategies = seated.iter().map(|seated| {
@@ -177,8 +179,8 @@ impl Addresses<'_> {
         });
         self.execution.try_send(execution).expect("the mailbox is new");
         let subscribers = match &self.holding {
-            Some(holding) => vec![held_market(holding, seated)],
-            None => self.subscribers(seated, gauges, venue_interest),
+            Some(holding) => vec![held_market(holding, marks)],
+            None => self.subscribers(seated, gauges, marks, venue_interest),
         };
         let listeners = self.listeners(seated, subscribers);
         self.feed.try_send(StartFeed(listeners)).expect("the mailbox is new");
@@ -189,6 +191,7 @@ impl Addresses<'_> {
         &self,
         seated: &[Seated],
         gauges: &Gauges,
+        marks: &Interest,
         venue_interest: Option<Interest>,
     ) -> Vec<Subscriber> {
         let to_execution = venue_interest.map(|interest| {
@@ -198,7 +201,7 @@ impl Addresses<'_> {
         });
         let recipient = self.risk.clone().recipient();
         let outbox = Outbox::new(recipient, Arc::clone(&gauges.market_to_risk));
-        let to_risk = Subscriber::new(marks(seated), outbox, Some(self.risk.clone().recipient()));
+        let to_risk = Subscriber::new(marks.clone(), outbox, Some(self.risk.clone().recipient()));
         let to_strategies = seated.iter().map(|seated| {
             let recipient = seated.address.clone().recipient();
             let outbox = Outbox::new(recipient, Arc::clone(&seated.market_gauge));
@@ -222,8 +225,8 @@ impl Addresses<'_> {
 }
 
 /// In step with a replay all that anybody wants is held back in one place.
-fn held_market(holding: &Holding, seated: &[Seated]) -> Subscriber {
-    let everything = Interest { books: true, depth: true, ..marks(seated) };
+fn held_market(holding: &Holding, marks: &Interest) -> Subscriber {
+    let everything = Interest { books: true, depth: true, ..marks.clone() };
     let recipient = holding.holder.clone().recipient();
     let outbox = Outbox::new(recipient, Arc::clone(&holding.market_gauge));
     Subscriber::new(everything, outbox, None)

@@ -100,6 +100,10 @@ POSITION_RESTORED = "position.restored" INFO [strategy symbol base quote quantit
     "What the journal holds for a strategy in a symbol at this start, those sold out among them: `quantity` of `base`, its `cost`, what was `realised` and the `fees` since the journal began, all in `quote`. `tickwright logs summary` goes on from here, so that fills whose own line was never written, because the process was killed, are not missing.",
     "Nothing.";
 
+POSITION_UNATTENDED = "position.unattended" WARN [strategy symbol quantity]
+    "At a start: a strategy of the journal holds this, and does not run in that symbol any more: its file is gone, disabled, or names others. Nobody decides about it and nobody renews what protects it; an operator can close it.",
+    "Give the strategy its file back, or close it: `tickwright flatten --strategy NAME`.";
+
 RECORDING_STARTED = "recording.started" INFO [directory]
     "Frames and the order in which every machine gets its inputs are recorded, for `tickwright replay`.",
     "Nothing.";

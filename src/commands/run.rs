@@ -370,12 +370,7 @@ impl Session {
             Ok(opened) => opened,
             Err(error) => return Err(StartError::of(error, site, clock, listener, account)),
         };
-        let info = match opened.rules_of_all_held(&site, &info).await {
-            Some(of_all) => of_all,
-            None => info,
-        };
-        opened.compare(&site, now).await?;
-        opened.tell_unattended(config);
+        let info = opened.look_around(config, &site, info, now).await?;
         log_event!(
             ENGINE_STARTED,
             version = env!("CARGO_PKG_VERSION"),

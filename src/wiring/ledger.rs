@@ -262,10 +262,28 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         self.halt("reconcile", reason, now)
     }
 
+    /// Compares with the account, and sees to what is held that no strategy trades any more. Returns
+    /// the venue's rules with those of the symbols of that.
+    ///
+    /// # Errors
+    /// When a halt cannot be written down.
+    pub async fn look_around(
+        &mut self,
+        config: &Config,
+        site: &Site,
+        info: ExchangeInfo,
+        now: Timestamp,
+    ) -> Result<ExchangeInfo, Failure> {
+        let info = self.rules_of_all_held(site, &info).await.unwrap_or(info);
+        self.compare(site, now).await?;
+        self.tell_unattended(config);
+        Ok(info)
+    }
+
     /// The venue's rules with those of symbols in which something is held that no strategy trades any
     /// more, so that an operator can close it; `None` where there are none, or the venue does not
     /// list one of them.
-    pub async fn rules_of_all_held(
+    async fn rules_of_all_held(
         &mut self,
         site: &Site,
         info: &ExchangeInfo,
@@ -292,7 +310,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
     }
 
     /// Logs what is held by strategies that do not run, or not in that symbol.
-    pub fn tell_unattended(&self, config: &Config) {
+    fn tell_unattended(&self, config: &Config) {
         for (strategy, known, quantity) in self.held() {
             let runs =
                 |it: &StrategyConfig| it.id == strategy && it.symbols.contains(&known.symbol);

@@ -27,13 +27,17 @@ struct RsaSigner {
     random: SystemRandom,
 }
 
+impl RsaSigner {
+    fn try_sign(&self, payload: &[u8]) -> Result<Vec<u8>, ring::error::Unspecified> {
+        let mut signature = vec![0; self.key.public().modulus_len()];
+        self.key.sign(&RSA_PKCS1_SHA256, &self.random, payload, &mut signature)?;
+        Ok(signature)
+    }
+}
+
 impl SignRsa for RsaSigner {
     fn sign(&self, payload: &[u8]) -> Vec<u8> {
-        let mut signature = vec![0; self.key.public().modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &self.random, payload, &mut signature).expect(
-            "a checked key signs into as many bytes as it has, on a system with randomness",
-        );
-        signature
+        self.try_sign(payload).expect("a key that has signed signs, on a system with randomness")
     }
 }
 
@@ -58,7 +62,10 @@ fn rsa_signer(secret: &SecretString) -> Result<Option<RsaSigner>, KeyError> {
         return Ok(None);
     }
     let key = parse(bytes.expose_secret()).map_err(|_| KeyError::NotRsa)?;
-    Ok(Some(RsaSigner { key, random: SystemRandom::new() }))
+    let signer = RsaSigner { key, random: SystemRandom::new() };
+    // Parts that do not belong together are found when they are used first.
+    signer.try_sign(b"").map_err(|_| KeyError::NotRsa)?;
+    Ok(Some(signer))
 }
 
 #[cfg(test)]

@@ -234,6 +234,11 @@ fn settings_that_do_not_go_together_are_reported() {
         &["engine.toml:3:15: venue.api_key_env: set only one of venue.api_key_file, \
            venue.api_key_env"],
     );
+    check_engine(
+        "[venue]\nformat = \"sbe\"\n",
+        &["engine.toml:2:10: venue.format: `sbe` is not there yet: this build reads and writes \
+           `json` only"],
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Amount;
 
 use super::diagnostic::{Diagnostic, Place};
-use super::engine::{Balance, Endpoint, EngineConfig, Mode};
+use super::engine::{Balance, Endpoint, EngineConfig, Mode, VenueFormat};
 use super::layer::Layers;
 use super::resolve::ResolvedStrategy;
 use super::suggest::best;
@@ -123,6 +123,10 @@ fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_
     };
     if let Some(problem) = problem {
         report("venue.endpoint", problem.to_owned(), Some("or set `mode`".to_owned()));
+    }
+    if engine.venue.format == VenueFormat::Sbe {
+        let problem = "`sbe` is not there yet: this build reads and writes `json` only";
+        report("venue.format", problem.to_owned(), None);
     }
     for key in ["venue.rest_url", "venue.ws_url", "venue.ws_api_url"] {
         match (engine.venue.endpoint, layers.is_set(key)) {

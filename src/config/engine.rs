@@ -68,6 +68,16 @@ impl EngineConfig {
     }
 }
 
+/// How the venue writes its streams and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VenueFormat {
+    /// As text.
+    Json,
+    /// Simple binary encoding: known by name, and refused until somebody writes it.
+    Sbe,
+}
+
 /// Which exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -138,6 +148,7 @@ impl Endpoint {
 #[allow(missing_docs, reason = "the key table documents every field")]
 pub struct VenueConfig {
     pub endpoint: Endpoint,
+    pub format: VenueFormat,
     rest_url: Option<String>,
     ws_url: Option<String>,
     ws_api_url: Option<String>,

@@ -26,9 +26,9 @@ static SIM_SYMBOL_KEYS: &[Key] = &[
     ),
     Key::new(
         "not_allowed",
-        Kind::List(&Kind::Choice(&exchange::FLAGS)),
+        Kind::List(&Kind::Choice(&exchange::REFUSABLE)),
         Optional,
-        "Flags of its exchangeInfo that are off: what the venue does not take of it. Unset: none.",
+        "Flags of its exchangeInfo that are off, and kinds of orders that it does not list: what the venue does not take of it. Unset: none.",
     ),
 ];
 
@@ -81,6 +81,12 @@ pub static ENGINE_KEYS: &[Key] = &[
         Default("\"sim\""),
         "Which exchange. `sim` is the built-in one, started inside the engine; `custom` takes the \
          three URLs below, for example those of a `tickwright exchange` in another process.",
+    ),
+    Key::new(
+        "venue.format",
+        Kind::Choice(&["json", "sbe"]),
+        Default("\"json\""),
+        "How the venue writes its streams and answers. The binary `sbe` is not there yet.",
     ),
     Key::new(
         "venue.rest_url",

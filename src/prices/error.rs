@@ -6,9 +6,6 @@ use std::time::Duration;
 use binance::decode::{ApiError, DecodeError, parse};
 use transport::http::{HttpError, MaybeSent, NotSent, Response, header};
 
-/// The venue's code for a symbol that it does not list.
-const INVALID_SYMBOL: i32 = -1121;
-
 /// Why there is no price of a symbol. Nothing here moves money, so the same question may be asked
 /// again after any of these but [`PriceError::RateLimited`].
 #[derive(Debug, Clone, thiserror::Error)]
@@ -120,7 +117,7 @@ impl PriceError {
             return Self::RateLimited { status, retry_after: seconds.map(Duration::from_secs) };
         }
         match parse::<ApiError>("refusal", &response.body) {
-            Ok(error) if error.code == INVALID_SYMBOL => Self::UnknownSymbol,
+            Ok(error) if error.code == ApiError::INVALID_SYMBOL => Self::UnknownSymbol,
             Ok(error) => Self::Refused { status, reason: error.to_string() },
             Err(_) => Self::Refused { status, reason: "the body says nothing".to_owned() },
         }

@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use binance::decode::{BookTickerRow, parse};
+use binance::decode::{ApiError, BookTickerRow, parse};
 use binance::encode::{Call, SYMBOLS_PER_REQUEST, batches, split};
 use events::log_event;
 use model::{InstrumentId, Instruments, Price, Timestamp};
 
 use super::rest::{RestError, SignedRest};
-use super::site::{INVALID_SYMBOL, Site};
+use super::site::Site;
 
 /// How long a start waits for these prices: it can do without.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ async fn ask(site: &Site, instruments: &Instruments, prices: &mut Vec<(Instrumen
                 }
                 Err(error) => error.to_string(),
             },
-            Err(RestError::Refused { error, .. }) if error.code == INVALID_SYMBOL => {
+            Err(RestError::Refused { error, .. }) if error.code == ApiError::INVALID_SYMBOL => {
                 waiting.extend(split(&list));
                 continue;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actors::clock::Clock;
 use binance::EndpointUrls;
-use binance::decode::{Account, ExchangeInfo, ServerTime};
+use binance::decode::{Account, ApiError, ExchangeInfo, ServerTime};
 use binance::encode::{Call, split};
 use binance::sign::Credentials;
 use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
@@ -189,7 +189,9 @@ impl Site {
         let ask = async |symbols: &[&str]| {
             let answered = rest.ask(&Call::exchange_info(symbols), Timestamp::EPOCH).await;
             match answered {
-                Err(RestError::Refused { error, .. }) if error.code == INVALID_SYMBOL => Ok(None),
+                Err(RestError::Refused { error, .. }) if error.code == ApiError::INVALID_SYMBOL => {
+                    Ok(None)
+                }
                 answered => answered.map(Some),
             }
         };
@@ -214,9 +216,6 @@ impl Site {
         Err(ExchangeInfoError::UnknownSymbols(unknown))
     }
 }
-
-/// The venue's code for a symbol that it does not have.
-pub(super) const INVALID_SYMBOL: i32 = -1121;
 
 /// Why the venue's rules are not known.
 #[derive(Debug, thiserror::Error)]
@@ -271,8 +270,7 @@ pub fn simulated(sim: &SimConfig, state_dir: Option<&Path>) -> Result<ExchangeCo
         symbol.start_price = wanted.start_price.unwrap_or(symbol.start_price);
         symbol.activity = wanted.activity;
         for name in &wanted.not_allowed {
-            *exchange::flag(&mut symbol.features, name).expect("checked with the key table") =
-                false;
+            exchange::refuse(&mut symbol.features, name);
         }
         symbols.push(symbol);
     }

@@ -19,6 +19,11 @@ pub struct ApiError {
     pub msg: String,
 }
 
+impl ApiError {
+    /// The code for a symbol that the venue does not have.
+    pub const INVALID_SYMBOL: i32 = -1121;
+}
+
 /// The id of a request, echoed in its answer in the JSON type in which it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum RequestId {

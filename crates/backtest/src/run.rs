@@ -217,10 +217,14 @@ impl<W: Watcher> Run<W> {
     /// # Errors
     /// See [`RunError`]: the run is over.
     pub fn feed(&mut self, batch: &[MarketEvent]) -> Result<(), RunError> {
+        let builds_bars = !self.bars.is_idle();
         for event in batch {
+            // Most of most histories. What is inlined here knows what it is, and need not ask.
+            if matches!(event, MarketEvent::Trade(_)) && !builds_bars {
+                self.take_at_once(event, 1)?;
+                continue;
+            }
             match event {
-                // Most of most histories. What is inlined here knows what it is, and need not ask.
-                MarketEvent::Trade(_) if self.bars.is_idle() => self.take_at_once(event, 1)?,
                 MarketEvent::Bar(bar) if bar.has_only_opened() => self.take_opening(event)?,
                 MarketEvent::Bar(_) => self.take_bar(event)?,
                 MarketEvent::Trade(_)
@@ -306,12 +310,20 @@ impl<W: Watcher> Run<W> {
 
     /// Lets timers fire that are due before something happens, each by itself: what is noted of
     /// one is noted before the next, however long nothing else happens.
-    #[inline]
+    #[inline(always)]
     fn let_pass(&mut self, to: Timestamp) -> Result<(), RunError> {
+        if self.machines.may_be_due(to) {
+            self.wake_until(to)?;
+        }
+        self.sample_before(to)
+    }
+
+    #[inline(never)]
+    fn wake_until(&mut self, to: Timestamp) -> Result<(), RunError> {
         while let Some(at) = self.machines.due_by(to) {
             self.wake(at)?;
         }
-        self.sample_before(to)
+        Ok(())
     }
 
     fn wake(&mut self, at: Timestamp) -> Result<(), RunError> {
@@ -321,7 +333,7 @@ impl<W: Watcher> Run<W> {
         Ok(self.watcher.settled(&self.machines)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn sample_before(&mut self, at: Timestamp) -> Result<(), RunError> {
         if self.watcher.sample_at().is_some_and(|due| due <= at) {
             self.watcher.sample(at, &self.machines)?;

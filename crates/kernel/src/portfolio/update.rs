@@ -93,6 +93,15 @@ impl Portfolio {
             self.revalue();
             return EquityMove::UNKNOWN;
         }
+        if held.holdings.is_empty() && !held.external.is_positive() {
+            return EquityMove::default();
+        }
+        self.move_worth(instrument, before, after)
+    }
+
+    /// A price has moved that values its own instrument and nothing else.
+    fn move_worth(&mut self, instrument: InstrumentId, before: Price, after: Price) -> EquityMove {
+        let held = &self.held[usize::from(instrument.0)];
         // Both are above zero: what lies between them is a price, and its worth exact.
         let step = Price::from_units(after.units() - before.units());
         let mut moved = EquityMove::default();

@@ -417,7 +417,7 @@ impl Recorded {
     }
 
     /// A trade, or a point of a bar, is the newest price.
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, trade: &Trade) {
         self.last_price = Some(trade.price);
         self.takers.see(trade.quantity);

@@ -636,7 +636,7 @@ impl LocalVenue {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fire_all(&mut self, now: Timestamp, instrument: InstrumentId) {
         if self.markets[usize::from(instrument.0)].open_orders() > 0 {
             self.fire_each(now, instrument);

@@ -371,7 +371,7 @@ impl Scene {
             received_at: self.now.after(minute.duration()),
         };
         self.twin.trade(open, quarter, Some(Point::Open));
-        self.hear(&MarketEvent::Bar(bar.opening()));
+        self.hear(&MarketEvent::Bar(Box::new(bar.opening())));
         for _ in 0..self.random.random_range(0..3) {
             self.order();
         }
@@ -380,7 +380,7 @@ impl Scene {
         for (price, point) in points {
             self.twin.trade(price, quarter, Some(point));
         }
-        self.hear(&MarketEvent::Bar(bar));
+        self.hear(&MarketEvent::Bar(Box::new(bar)));
     }
 
     fn hear(&mut self, event: &MarketEvent) {

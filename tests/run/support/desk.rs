@@ -277,7 +277,8 @@ impl Desk {
         command.args(["--exact", faulty::TEST, "--nocapture", "--quiet"]);
         command.env(faulty::ARGUMENTS, all.join("\n"));
         command.stdout(std::process::Stdio::null()).current_dir(self.path());
-        let printed = self.path().join("guard.txt");
+        self.starts.set(self.starts.get() + 1);
+        let printed = self.path().join(format!("guard-{}.txt", self.starts.get()));
         Engine::start(command, &printed, &printed)
     }
 

@@ -130,7 +130,7 @@ impl Network {
 /// How long a line lets pass.
 fn pause(line: &str) -> Option<Duration> {
     let millis: u64 = line.strip_prefix('+')?.parse().ok()?;
-    Some(Duration::from_millis(millis.min(100_000_000)))
+    Some(Duration::from_millis(millis.min(10_000_000)))
 }
 
 /// The market data of two symbols, from the first frame to books, bars and history.
@@ -200,13 +200,20 @@ struct Trading {
 
 impl Trading {
     fn new() -> Self {
-        let instruments = Arc::new(instruments());
         let mut ledger = Ledger::default();
         for line in include_str!("seeds/journal.jsonl").lines() {
             if let Ok(record) = serde_json::from_str::<kernel::journal::Record>(line) {
                 let _ = ledger.apply(&record);
             }
         }
+        let mut instruments = instruments();
+        // Each that the ledger has a number for, as a start has them.
+        for known in ledger.instruments().iter().skip(instruments.len()) {
+            let mut other = instruments.get(INSTRUMENT).clone();
+            (other.symbol, other.base, other.quote) = (known.symbol, known.base, known.quote);
+            instruments.add(other);
+        }
+        let instruments = Arc::new(instruments);
         let key = include_str!("seeds/key.pem");
         let credentials = Credentials::new("fuzz-key".into(), key.into()).expect("a seed's key");
         let identity = ExecutionIdentity {

@@ -2,6 +2,7 @@
 //! and the ones after them wait, so that a series is told in order.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use market::BarBuilder;
 use model::{Bar, InstrumentId, Interval, Timestamp, Trade};
@@ -103,7 +104,8 @@ impl<P: FeedProtocol> FeedMachine<P> {
     pub(super) fn build_bars(&mut self, now: Moment, trade: &Trade, effects: &mut Vec<FeedEffect>) {
         for index in 0..self.bars.len() {
             let track = &mut self.bars[index];
-            if track.instrument != trade.instrument {
+            if track.instrument != trade.instrument || is_of_another_day(trade.event_at, now.venue)
+            {
                 continue;
             }
             let late_before = track.builder.late_trades();
@@ -266,4 +268,11 @@ impl<P: FeedProtocol> FeedMachine<P> {
     pub(super) fn bars_wake_at(&self) -> Option<Timestamp> {
         self.bars.iter().filter_map(|track| track.builder.wake_at()).min()
     }
+}
+
+/// Whether a trade's time can't be right. Bars are built by it, and one of years ago would have all
+/// the empty ones since then built at once.
+fn is_of_another_day(event_at: Timestamp, now: Timestamp) -> bool {
+    const DAY: Duration = Duration::from_secs(86_400);
+    event_at.after(DAY) < now || now.after(DAY) < event_at
 }

@@ -1,12 +1,10 @@
 //! A price-time order book.
 //!
-//! Levels are kept in one ordered map a side, and the orders of a level in a queue. Placing costs
-//! one search among the levels, and a match touches the head of the best queue only. Canceling
-//! mends the totals of the level and leaves the queue as it is: whoever comes to a place whose
-//! order has gone passes over it, and once most places of a queue are such, they are cleared. So a
-//! cancel touches the order and its level, and nothing else that may lie far away in memory.
+//! Levels are kept in one ordered map a side, and the orders of a level in a linked queue
+//! through the slots of the orders themselves: placing costs one search among the levels,
+//! canceling none, and a match touches the head of the best queue only.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use model::{Level, Price, Quantity, Side};
 
@@ -14,30 +12,19 @@ use crate::liquidity::is_within;
 use crate::orders::Place;
 use crate::{Desk, Liquidity, MatchEvent, Owner, PreventedMatch, SelfTradePrevention, Slot};
 
-/// A level's totals, in one line of the processor's cache. A total is wider than a quantity, which
-/// a few of the largest orders that a venue accepts would overflow.
+/// A level: its queue's ends and totals. A total is wider than a quantity, which a few of the
+/// largest orders that a venue accepts would overflow.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct LevelTotals {
+struct LevelQueue {
     price: Price,
     total: i128,
     /// What of its icebergs does not show.
     hidden: i128,
-    /// How many orders rest there.
-    orders: u32,
-    /// How many places its queue has.
-    queued: u32,
+    head: Slot,
+    tail: Slot,
 }
 
-/// A place in a level's queue. The order is the one in the slot if it arrived then and rests on
-/// the level still.
-#[derive(Clone, Copy, Debug)]
-struct Queued {
-    slot: Slot,
-    arrival: u64,
-}
-
-impl LevelTotals {
+impl LevelQueue {
     fn shown(&self) -> Quantity {
         Quantity::from_units(i64::try_from(self.total).unwrap_or(i64::MAX))
     }
@@ -50,9 +37,7 @@ impl LevelTotals {
 /// A price-time order book.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
-    levels: Vec<LevelTotals>,
-    /// Of the level with the same number.
-    queues: Vec<VecDeque<Queued>>,
+    levels: Vec<LevelQueue>,
     free: Vec<u32>,
     /// Levels by rank: see [`rank`].
     bids: BTreeMap<i64, u32>,
@@ -94,59 +79,39 @@ impl Book {
         if let Some(&index) = self.side(side).get(&rank) {
             return index;
         }
-        let level = LevelTotals { price, total: 0, hidden: 0, orders: 0, queued: 0 };
+        let level = LevelQueue { price, total: 0, hidden: 0, head: Slot::NONE, tail: Slot::NONE };
         let index = if let Some(index) = self.free.pop() {
             self.levels[index as usize] = level;
             index
         } else {
             self.levels.push(level);
-            self.queues.push(VecDeque::new());
             u32::try_from(self.levels.len() - 1).expect("fewer than 4 billion levels")
         };
         self.side_mut(side).insert(rank, index);
         index
     }
 
-    /// Forgets a level without orders.
     fn drop_level(&mut self, side: Side, index: u32) {
         let price = self.levels[index as usize].price;
         self.side_mut(side).remove(&rank(side, price));
-        self.queues[index as usize].clear();
         self.free.push(index);
     }
 
-    /// The first order of a level that has one. Places before it whose orders have gone are
-    /// forgotten.
-    fn head(&mut self, index: u32, desk: &Desk) -> Slot {
-        let queue = &mut self.queues[index as usize];
-        while let Some(first) = queue.front() {
-            if rests(desk, index, *first) {
-                return first.slot;
-            }
-            queue.pop_front();
-            self.levels[index as usize].queued -= 1;
+    /// Takes an order out of its level's queue; the level's total is the caller's to mend.
+    fn unlink(&mut self, desk: &mut Desk, slot: Slot) {
+        let Place { level, before, behind } = desk.orders.place(slot);
+        let queue = &mut self.levels[level as usize];
+        if before == Slot::NONE {
+            queue.head = behind;
+        } else {
+            desk.orders.place_mut(before).behind = behind;
         }
-        unreachable!("as many orders rest on a level as are counted")
-    }
-
-    /// Takes the first order out of its level's queue; the level's totals are the caller's to mend.
-    fn pop_head(&mut self, index: u32, head: Slot, desk: &mut Desk) {
-        self.queues[index as usize].pop_front();
-        let level = &mut self.levels[index as usize];
-        level.orders -= 1;
-        level.queued -= 1;
-        desk.orders.get_mut(head).place = Place::NOWHERE;
-    }
-
-    /// Forgets places whose orders have gone, once there are more of them than of others: what
-    /// that costs is paid for by as many cancels, and a queue does not grow by them.
-    fn tidy(&mut self, index: u32, desk: &Desk) {
-        const SPARE: u32 = 16;
-        let level = &mut self.levels[index as usize];
-        if level.queued / 2 > level.orders + SPARE {
-            self.queues[index as usize].retain(|queued| rests(desk, index, *queued));
-            level.queued = level.orders;
+        if behind == Slot::NONE {
+            queue.tail = before;
+        } else {
+            desk.orders.place_mut(behind).before = before;
         }
+        *desk.orders.place_mut(slot) = Place::NOWHERE;
     }
 
     /// Fills a taker from one level. Whether the level is used up.
@@ -160,13 +125,12 @@ impl Book {
     ) -> bool {
         let side = desk.orders.get(taker).side;
         loop {
-            let LevelTotals { price, orders, .. } = self.levels[index as usize];
-            if orders == 0 || wanted.is_zero() {
-                return orders == 0;
+            let LevelQueue { price, head, .. } = self.levels[index as usize];
+            if head == Slot::NONE || wanted.is_zero() {
+                return head == Slot::NONE;
             }
-            let head = self.head(index, desk);
             if is_prevented(desk, taker, head) {
-                self.prevent(index, (taker, head), wanted, desk, out);
+                self.prevent(index, taker, wanted, desk, out);
                 continue;
             }
             let offered = desk.orders.get(head).shown();
@@ -184,41 +148,42 @@ impl Book {
     /// Ends the turn of a level's first order: it is done, or shows its next part at the end of
     /// the queue.
     fn turn_over(&mut self, index: u32, head: Slot, desk: &mut Desk) {
-        self.pop_head(index, head, desk);
-        let part = desk.orders.terms(head).part;
+        self.unlink(desk, head);
         let order = desk.orders.get_mut(head);
         let remaining = order.remaining();
         if remaining.is_zero() {
             return desk.close(head);
         }
-        order.part_left = part.min(remaining);
+        order.part_left = order.part.min(remaining);
         let part = i128::from(order.part_left.units());
-        let level = &mut self.levels[index as usize];
-        level.hidden -= part;
-        level.total += part;
+        let queue = &mut self.levels[index as usize];
+        queue.hidden -= part;
+        queue.total += part;
         self.append(index, head, desk);
     }
 
     /// Puts an order at the end of a level's queue; the level's totals are the caller's to mend.
     fn append(&mut self, index: u32, slot: Slot, desk: &mut Desk) {
-        let level = &mut self.levels[index as usize];
-        level.orders += 1;
-        level.queued += 1;
-        let order = desk.orders.get_mut(slot);
-        order.place = Place(index);
-        self.queues[index as usize].push_back(Queued { slot, arrival: order.arrival });
+        let queue = &mut self.levels[index as usize];
+        let before = std::mem::replace(&mut queue.tail, slot);
+        if before == Slot::NONE {
+            queue.head = slot;
+        } else {
+            desk.orders.place_mut(before).behind = slot;
+        }
+        *desk.orders.place_mut(slot) = Place { level: index, before, behind: Slot::NONE };
     }
 
     /// Keeps a taker from trading with the first order of a level, which is of the same owner.
     fn prevent(
         &mut self,
         index: u32,
-        (taker, head): (Slot, Slot),
+        taker: Slot,
         wanted: &mut Quantity,
         desk: &mut Desk,
         out: &mut Vec<MatchEvent>,
     ) {
-        let price = self.levels[index as usize].price;
+        let LevelQueue { price, head, .. } = self.levels[index as usize];
         let (owner, mode) = (desk.orders.get(taker).owner, desk.orders.get(taker).prevention);
         let (taker_left, maker_left) =
             (desk.orders.get(taker).remaining(), desk.orders.get(head).remaining());
@@ -243,16 +208,10 @@ impl Book {
         *wanted = (*wanted).min(taker.remaining);
         out.push(MatchEvent::Prevented(PreventedMatch { owner, mode, price, maker, taker }));
         if maker.remaining.is_zero() {
-            self.pop_head(index, head, desk);
+            self.unlink(desk, head);
             desk.close(head);
         }
     }
-}
-
-/// Whether the order of a place in a level's queue still rests there.
-fn rests(desk: &Desk, index: u32, queued: Queued) -> bool {
-    let order = desk.orders.get(queued.slot);
-    order.place == Place(index) && order.arrival == queued.arrival
 }
 
 /// Whether self-trade prevention stands between a taker and a maker.
@@ -303,45 +262,41 @@ impl Liquidity for Book {
     }
 
     fn rest(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        let (price, part) = (desk.orders.limit(slot), desk.orders.terms(slot).part);
         let order = desk.orders.get_mut(slot);
-        order.part_left = part.min(order.remaining());
-        let (side, shown) = (order.side, order.shown());
+        order.part_left = order.part.min(order.remaining());
+        let (side, price, shown) = (order.side, order.limit(), order.shown());
         let hidden = order.remaining() - shown;
-        let index = self.level_for(side, price);
-        let level = &mut self.levels[index as usize];
-        level.total += i128::from(shown.units());
-        level.hidden += i128::from(hidden.units());
-        let shown = level.shown();
-        self.append(index, slot, desk);
-        desk.change_level(side, price, shown, out);
+        let level = self.level_for(side, price);
+        let queue = &mut self.levels[level as usize];
+        queue.total += i128::from(shown.units());
+        queue.hidden += i128::from(hidden.units());
+        self.append(level, slot, desk);
+        desk.change_level(side, price, self.levels[level as usize].shown(), out);
     }
 
     fn shrink(&mut self, slot: Slot, less: Quantity, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
         let order = desk.orders.get(slot);
-        let (side, place) = (order.side, order.place);
+        let (side, level) = (order.side, desk.orders.place(slot).level);
         let shown = order.shown().min(order.remaining() - less);
         let shown_less = i128::from(order.shown().units() - shown.units());
-        let level = &mut self.levels[place.index()];
-        level.total -= shown_less;
-        level.hidden -= i128::from(less.units()) - shown_less;
-        desk.change_level(side, level.price, level.shown(), out);
+        let queue = &mut self.levels[level as usize];
+        queue.total -= shown_less;
+        queue.hidden -= i128::from(less.units()) - shown_less;
+        desk.change_level(side, queue.price, queue.shown(), out);
     }
 
     fn remove(&mut self, slot: Slot, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        let order = desk.orders.get_mut(slot);
+        let order = desk.orders.get(slot);
         let (side, shown) = (order.side, order.shown());
+        let level = desk.orders.place(slot).level;
         let hidden = order.remaining() - shown;
-        let place = std::mem::replace(&mut order.place, Place::NOWHERE);
-        let level = &mut self.levels[place.index()];
-        level.total -= i128::from(shown.units());
-        level.hidden -= i128::from(hidden.units());
-        level.orders -= 1;
-        let (price, shown, is_empty) = (level.price, level.shown(), level.orders == 0);
+        self.unlink(desk, slot);
+        let queue = &mut self.levels[level as usize];
+        queue.total -= i128::from(shown.units());
+        queue.hidden -= i128::from(hidden.units());
+        let (price, shown, is_empty) = (queue.price, queue.shown(), queue.head == Slot::NONE);
         if is_empty {
-            self.drop_level(side, place.0);
-        } else {
-            self.tidy(place.0, desk);
+            self.drop_level(side, level);
         }
         desk.change_level(side, price, shown, out);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::{Instrument, Liquidity as Role, Price, Quantity, Side, Timestamp, TradeId};
 
 use crate::fees::Fees;
-use crate::orders::{Order, Orders, Stage, Terms};
+use crate::orders::{Order, Orders, Stage};
 use crate::{
     Execution, ExpiryReason, LevelChange, MatchEvent, OrderKey, Owner, Party, PreventedParty, Slot,
 };
@@ -56,7 +56,7 @@ impl Desk {
         }
     }
 
-    pub(crate) fn admit(&mut self, order: Order, terms: Terms) -> Slot {
+    pub(crate) fn admit(&mut self, order: Order) -> Slot {
         if order.owner != Owner::BACKGROUND {
             let counts = self.open.entry(order.owner).or_default();
             counts.orders += 1;
@@ -65,7 +65,7 @@ impl Desk {
                 counts.buying += i128::from(order.remaining().units());
             }
         }
-        self.orders.insert(order, terms)
+        self.orders.insert(order)
     }
 
     /// A trade makes a price the last one.
@@ -94,7 +94,7 @@ impl Desk {
     pub(crate) fn shrink(&mut self, slot: Slot, less: Quantity) {
         let order = self.orders.get_mut(slot);
         order.quantity -= less;
-        if order.is_iceberg {
+        if order.is_iceberg() {
             order.part_left = order.part_left.min(order.remaining());
         }
         let (owner, side) = (order.owner, order.side);
@@ -118,7 +118,7 @@ impl Desk {
     pub(crate) fn prevent(&mut self, slot: Slot, quantity: Quantity) -> PreventedParty {
         let order = self.orders.get_mut(slot);
         order.prevented += quantity;
-        if order.is_iceberg {
+        if order.is_iceberg() {
             order.part_left = order.part_left.min(order.remaining());
         }
         let (key, side, remaining) = (order.key, order.side, order.remaining());
@@ -185,7 +185,7 @@ impl Desk {
     fn book_fill(&mut self, slot: Slot, role: Role, price: Price, quantity: Quantity) -> Party {
         let order = self.orders.get_mut(slot);
         order.filled += quantity;
-        if role == Role::Maker && order.is_iceberg {
+        if role == Role::Maker && order.is_iceberg() {
             order.part_left -= quantity;
         }
         let (key, owner, side) = (order.key, order.owner, order.side);

@@ -7,7 +7,7 @@ use model::{
 
 use crate::fees::{Fees, notional};
 use crate::liquidity::{Want, affordable, preview, units_of};
-use crate::orders::{Order, OrderView, Place, Stage, Terms};
+use crate::orders::{Order, OrderView, Stage};
 use crate::triggers::{Direction, Follower, Triggers, Waiting};
 use crate::{
     Desk, ExpiryReason, Liquidity, MatchEvent, OrderKey, Owner, Preview, Reject, Slot, Submission,
@@ -211,16 +211,17 @@ impl<L: Liquidity> Matcher<L> {
         let slot = self.desk.slot(key).ok_or(UnknownOrder(key))?;
         let order = self.desk.orders.get(slot);
         let canceled = MatchEvent::Canceled { key, owner: order.owner, filled: order.filled };
-        if order.stage == Stage::Working {
-            self.liquidity.remove(slot, &mut self.desk, out);
-        } else if order.is_trailing {
-            self.triggers.unfollow(order.arrival);
-            self.desk.is_followed = self.triggers.has_followers();
-        } else {
-            let kind = self.desk.orders.terms(slot).kind;
-            let trigger = Direction::of(&kind, order.side);
-            let (direction, stop) = trigger.expect("whoever waits, waits for a price");
-            self.triggers.remove(direction, stop, order.arrival);
+        match (order.stage, Direction::of(&order.kind, order.side)) {
+            (Stage::Waiting, Some(_)) if order.is_trailing => {
+                self.triggers.unfollow(order.arrival);
+                self.desk.is_followed = self.triggers.has_followers();
+            }
+            (Stage::Waiting, Some((direction, stop))) => {
+                self.triggers.remove(direction, stop, order.arrival);
+            }
+            (Stage::Waiting, None) | (Stage::Working, _) => {
+                self.liquidity.remove(slot, &mut self.desk, out);
+            }
         }
         self.desk.close(slot);
         out.push(canceled);
@@ -259,8 +260,7 @@ impl<L: Liquidity> Matcher<L> {
             let order = self.desk.orders.get(slot);
             if order.stage == Stage::Working {
                 self.liquidity.set_budget(slot, budget);
-            } else if let kind = self.desk.orders.terms(slot).kind
-                && let Some((direction, stop)) = Direction::of(&kind, order.side)
+            } else if let Some((direction, stop)) = Direction::of(&order.kind, order.side)
                 && !order.is_trailing
             {
                 self.triggers.set_budget(direction, stop, order.arrival, budget);
@@ -400,23 +400,21 @@ impl<L: Liquidity> Matcher<L> {
         let trigger = Direction::of(&order.kind, order.side);
         self.desk.arrivals += 1;
         let arrival = self.desk.arrivals;
-        let part = iceberg.unwrap_or(Quantity::ZERO);
-        let admitted = Order {
+        let slot = self.desk.admit(Order {
             key,
             owner,
             side: order.side,
             stage: if trigger.is_some() { Stage::Waiting } else { Stage::Working },
+            kind: order.kind,
             quantity,
             filled: Quantity::ZERO,
             prevented: Quantity::ZERO,
             prevention,
+            part: iceberg.unwrap_or(Quantity::ZERO),
             part_left: Quantity::ZERO,
-            is_iceberg: part.is_positive(),
             is_trailing: trailing.is_some() && trigger.is_some(),
             arrival,
-            place: Place::NOWHERE,
-        };
-        let slot = self.desk.admit(admitted, Terms { kind: order.kind, part });
+        });
         out.push(MatchEvent::Accepted { key, owner, quantity });
         if let Some((direction, stop)) = trigger {
             let waiting = Waiting { slot, budget };
@@ -438,7 +436,7 @@ impl<L: Liquidity> Matcher<L> {
     fn work(&mut self, slot: Slot, out: &mut Vec<MatchEvent>) {
         let order = self.desk.orders.get(slot);
         let (side, wanted) = (order.side, order.remaining());
-        match self.desk.orders.terms(slot).kind {
+        match order.kind {
             OrderKind::Market | OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => {
                 self.take_or_expire(slot, None, ExpiryReason::InsufficientLiquidity, out);
             }
@@ -521,11 +519,11 @@ impl<L: Liquidity> Matcher<L> {
         let next = next.or_else(|| self.triggers.pop_reached(last_price));
         let Some(Waiting { slot, budget }) = next else { return false };
         self.desk.start_working(slot);
-        let (order, kind) = (self.desk.orders.get(slot), self.desk.orders.terms(slot).kind);
+        let order = self.desk.orders.get(slot);
         let (key, owner) = (order.key, order.owner);
         out.push(MatchEvent::Triggered { key, owner, last_price });
         match budget {
-            Some(budget) if order.side == Side::Buy && kind.limit_price().is_none() => {
+            Some(budget) if order.side == Side::Buy && order.kind.limit_price().is_none() => {
                 self.work_within(slot, units_of(budget), out);
             }
             Some(_) | None => self.work(slot, out),

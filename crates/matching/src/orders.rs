@@ -1,6 +1,8 @@
-//! The open orders of a matcher: a slab with a table of slots by key.
+//! The open orders of a matcher: a slab with a map from key to slot.
 
-use hashbrown::HashTable;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use model::{OrderKind, Price, Quantity, Side};
 
 use crate::{OrderKey, Owner, SelfTradePrevention};
@@ -10,6 +12,9 @@ use crate::{OrderKey, Owner, SelfTradePrevention};
 pub struct Slot(pub(crate) u32);
 
 impl Slot {
+    /// No order: the end of a queue.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
@@ -24,39 +29,27 @@ pub(crate) enum Stage {
     Working,
 }
 
-/// What is looked at of an open order whenever something happens to it: one line of the
-/// processor's cache.
+/// An open order.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(crate) struct Order {
     pub(crate) key: OrderKey,
-    /// Arrival number: time priority.
-    pub(crate) arrival: u64,
+    pub(crate) owner: Owner,
+    pub(crate) side: Side,
+    pub(crate) stage: Stage,
+    pub(crate) kind: OrderKind,
     pub(crate) quantity: Quantity,
     pub(crate) filled: Quantity,
     /// Lost to self-trade prevention.
     pub(crate) prevented: Quantity,
-    /// What of an iceberg shows and has its turn.
-    pub(crate) part_left: Quantity,
-    pub(crate) owner: Owner,
-    /// Where the source of liquidity that it rests on has it.
-    pub(crate) place: Place,
-    pub(crate) side: Side,
-    pub(crate) stage: Stage,
     pub(crate) prevention: SelfTradePrevention,
-    /// Whether it waits for the market to come back, not for a price.
-    pub(crate) is_trailing: bool,
-    pub(crate) is_iceberg: bool,
-}
-
-const _: () = assert!(size_of::<Order>() == 64);
-
-/// What was asked for of an open order and is seldom looked at again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    pub(crate) kind: OrderKind,
     /// The size of an iceberg's parts; zero for an order that shows all it has.
     pub(crate) part: Quantity,
+    /// What of an iceberg shows and has its turn.
+    pub(crate) part_left: Quantity,
+    /// Whether it waits for the market to come back, not for a price.
+    pub(crate) is_trailing: bool,
+    /// Arrival number: time priority.
+    pub(crate) arrival: u64,
 }
 
 impl Order {
@@ -64,22 +57,34 @@ impl Order {
         self.quantity - self.filled - self.prevented
     }
 
+    pub(crate) const fn is_iceberg(&self) -> bool {
+        self.part.is_positive()
+    }
+
     /// What of a resting order shows.
     pub(crate) fn shown(&self) -> Quantity {
-        if self.is_iceberg { self.part_left } else { self.remaining() }
+        if self.is_iceberg() { self.part_left } else { self.remaining() }
+    }
+
+    /// The price at which it rests.
+    pub(crate) fn limit(&self) -> Price {
+        self.kind.limit_price().expect("only orders with a limit rest")
     }
 }
 
-/// Where a resting order is: the number of its level, for the source of liquidity that it rests on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place(pub(crate) u32);
+/// Links of an order within the queue of its level: they belong to the source of liquidity that it
+/// rests on. Kept apart from the orders: taking one out of a queue changes its neighbours, which
+/// lie anywhere, and so many links fit where one order does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) level: u32,
+    pub(crate) before: Slot,
+    pub(crate) behind: Slot,
+}
 
 impl Place {
-    pub(crate) const NOWHERE: Self = Self(u32::MAX);
-
-    pub(crate) const fn index(self) -> usize {
-        self.0 as usize
-    }
+    pub(crate) const NOWHERE: Self =
+        Self { level: u32::MAX, before: Slot::NONE, behind: Slot::NONE };
 }
 
 /// An open order as a caller may see it.
@@ -101,31 +106,42 @@ pub struct OrderView {
     pub is_working: bool,
 }
 
-/// Spreads keys, which callers count up, over the table. Keys come from our own process, so the
-/// table needs no protection against chosen keys.
-const fn spread(key: OrderKey) -> u64 {
-    let spread = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    spread ^ (spread >> 32)
+/// Spreads keys, which callers count up, over the map. Keys come from our own process, so the
+/// map needs no protection against chosen keys.
+#[derive(Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+    fn write_u64(&mut self, key: u64) {
+        let spread = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Orders {
     slab: Vec<Order>,
     /// Of the order in the same slot.
-    terms: Vec<Terms>,
+    places: Vec<Place>,
     free: Vec<Slot>,
-    /// Without the keys, which stand in the orders: whoever looks for one wants the order, too, and
-    /// so small a table stays at hand.
-    by_key: HashTable<Slot>,
+    by_key: HashMap<u64, Slot, BuildHasherDefault<KeyHasher>>,
 }
 
 impl Orders {
     pub(crate) fn contains(&self, key: OrderKey) -> bool {
-        self.slot(key).is_some()
+        self.by_key.contains_key(&key.0)
     }
 
     pub(crate) fn slot(&self, key: OrderKey) -> Option<Slot> {
-        self.by_key.find(spread(key), |slot| self.get(*slot).key == key).copied()
+        self.by_key.get(&key.0).copied()
     }
 
     pub(crate) fn get(&self, slot: Slot) -> &Order {
@@ -136,36 +152,33 @@ impl Orders {
         &mut self.slab[slot.index()]
     }
 
-    pub(crate) fn terms(&self, slot: Slot) -> &Terms {
-        &self.terms[slot.index()]
+    pub(crate) fn place(&self, slot: Slot) -> Place {
+        self.places[slot.index()]
     }
 
-    /// The price at which it rests.
-    pub(crate) fn limit(&self, slot: Slot) -> Price {
-        self.terms(slot).kind.limit_price().expect("only orders with a limit rest")
+    pub(crate) fn place_mut(&mut self, slot: Slot) -> &mut Place {
+        &mut self.places[slot.index()]
     }
 
-    pub(crate) fn insert(&mut self, order: Order, terms: Terms) -> Slot {
-        let key = order.key;
+    pub(crate) fn insert(&mut self, order: Order) -> Slot {
+        let key = order.key.0;
         let slot = if let Some(slot) = self.free.pop() {
             self.slab[slot.index()] = order;
-            self.terms[slot.index()] = terms;
+            self.places[slot.index()] = Place::NOWHERE;
             slot
         } else {
             let index = u32::try_from(self.slab.len()).expect("fewer than 4 billion open orders");
             self.slab.push(order);
-            self.terms.push(terms);
+            self.places.push(Place::NOWHERE);
             Slot(index)
         };
-        let Self { slab, by_key, .. } = self;
-        by_key.insert_unique(spread(key), slot, |slot| spread(slab[slot.index()].key));
+        self.by_key.insert(key, slot);
         slot
     }
 
     /// Forgets an order; its slot is used again.
     pub(crate) fn remove(&mut self, slot: Slot) {
-        let found = self.by_key.find_entry(spread(self.get(slot).key), |found| *found == slot);
-        found.expect("an open order is in the table").remove();
+        self.by_key.remove(&self.slab[slot.index()].key.0);
         self.free.push(slot);
     }
 
@@ -185,7 +198,7 @@ impl Orders {
                 key,
                 owner: order.owner,
                 side: order.side,
-                kind: self.terms(slot).kind,
+                kind: order.kind,
                 quantity: order.quantity,
                 filled: order.filled,
                 is_working: order.stage == Stage::Working,

@@ -273,7 +273,8 @@ impl Liquidity for Recorded {
     }
 
     fn rest(&mut self, slot: Slot, desk: &mut Desk, _out: &mut Vec<MatchEvent>) {
-        let (side, price) = (desk.orders.get(slot).side, desk.orders.limit(slot));
+        let order = desk.orders.get(slot);
+        let (side, price) = (order.side, order.limit());
         let queue = Queue::behind(self.displayed_at(side, price));
         self.rested += 1;
         let key = (rank(side, price), self.rested);
@@ -287,8 +288,8 @@ impl Liquidity for Recorded {
         if self.takers.remove(slot) {
             return;
         }
-        let side = desk.orders.get(slot).side;
-        let rank = rank(side, desk.orders.limit(slot));
+        let order = desk.orders.get(slot);
+        let (side, rank) = (order.side, rank(order.side, order.limit()));
         let resting = self.resting_mut(side);
         let key = resting
             .range((rank, 0)..=(rank, u64::MAX))
@@ -564,7 +565,7 @@ impl Recorded {
             let (key, slot) = (*key, resting.slot);
             let order = desk.orders.get(slot);
             let Some(level) = self.best(side.opposite()) else { return };
-            if !is_within(side, level.price, Some(desk.orders.limit(slot))) {
+            if !is_within(side, level.price, Some(order.limit())) {
                 return;
             }
             let quantity = order.remaining().min(level.quantity);
@@ -582,7 +583,7 @@ impl Recorded {
         out: &mut Vec<MatchEvent>,
     ) {
         let slot = self.resting(side)[&key].slot;
-        let price = desk.orders.limit(slot);
+        let price = desk.orders.get(slot).limit();
         desk.execute(Some(slot), None, price, quantity, side.opposite(), out);
         if desk.orders.get(slot).remaining().is_zero() {
             self.resting_mut(side).remove(&key);

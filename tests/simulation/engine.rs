@@ -66,6 +66,7 @@ fn find_site(bench: &Bench, state_dir: &StateDir) -> Result<Site, Failure> {
 }
 
 async fn live(bench: &Rc<Bench>) -> Result<Ended, Failure> {
+    bench.begin_process();
     let clock = Clock::starting_at(wall());
     let config = &bench.config;
     let state_dir = StateDir::open(&config.engine.state_dir)?;

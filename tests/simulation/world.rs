@@ -119,6 +119,11 @@ impl Bench {
         self.broken.borrow_mut().push(what);
     }
 
+    /// A process begins: what the one before had on its way to the journal is there, or lost.
+    pub fn begin_process(&self) {
+        self.positions_differ_since.set(None);
+    }
+
     /// Money came, or went.
     pub fn note_moved(&self, asset: Asset, amount: Amount) {
         *self.moved.borrow_mut().entry(asset).or_default() += amount;

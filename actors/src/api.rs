@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::accept::or_rest;
 use crate::monitor::Snapshot;
 
 /// What the API shows besides the snapshot: recent orders and fills, newest first, as JSON.
@@ -209,8 +210,6 @@ impl ApiListener {
 
 /// Most connections at once; one more waits in the system's queue.
 const CONNECTIONS_BOUND: usize = 64;
-/// How long accepting rests after the system refused, for want of open files for example.
-pub(crate) const REST_AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// How long a connection may be held, so that no client keeps the others out.
 #[derive(Clone, Copy, Debug)]
@@ -234,10 +233,7 @@ async fn serve(listener: std::net::TcpListener, sources: ApiSources, patience: P
     let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_BOUND));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(REST_AFTER_REFUSAL).await;
-            continue;
-        };
+        let Some(stream) = or_rest(listener.accept().await).await else { continue };
         let sources = sources.clone();
         tokio::spawn(async move {
             converse(stream, sources, patience).await;

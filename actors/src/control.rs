@@ -26,7 +26,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use crate::api::REST_AFTER_REFUSAL;
+use crate::accept::or_rest;
 use crate::execution::{ExecutionActor, ReadExecutionStatus};
 use crate::messages::SetTrading;
 use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState, Unreconciled};
@@ -323,10 +323,7 @@ async fn serve(listener: std::os::unix::net::UnixListener, answering: impl Answe
     let places = Arc::new(Semaphore::new(CONNECTIONS_BOUND));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(REST_AFTER_REFUSAL).await;
-            continue;
-        };
+        let Some(stream) = or_rest(listener.accept().await).await else { continue };
         let answering = answering.clone();
         tokio::spawn(async move {
             // A client that goes away is no event.

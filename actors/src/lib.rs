@@ -4,6 +4,7 @@
 //! their bounds, sockets, the clock, supervision, the journal's thread, the monitor, the HTTP
 //! API. What does not: any decision about markets or orders.
 
+mod accept;
 pub mod api;
 pub mod clock;
 pub mod control;

@@ -32,11 +32,7 @@ const CHECKSUM_DIGITS: usize = 8;
 
 /// The files of a database.
 fn paths(database: &Path) -> [PathBuf; 2] {
-    ["-ahead0", "-ahead1"].map(|suffix| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    })
+    ["-ahead0", "-ahead1"].map(|suffix| super::beside(database, suffix))
 }
 
 /// Writes ahead of the database.

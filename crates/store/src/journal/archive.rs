@@ -69,9 +69,7 @@ pub type TellArchive = Box<dyn Fn(ArchiveTold) + Send>;
 
 /// The directory of a journal's archive.
 pub(super) fn directory(journal: &Path) -> PathBuf {
-    let mut name = journal.as_os_str().to_owned();
-    name.push("-archive");
-    PathBuf::from(name)
+    super::beside(journal, "-archive")
 }
 
 /// The archive's files, oldest first; none when it is not there.

@@ -30,9 +30,7 @@ pub(super) fn is_damaged(database: &Path) -> io::Result<bool> {
 }
 
 pub(super) fn path_of(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
+    super::beside(database, "-wal")
 }
 
 /// A log of at least a header.

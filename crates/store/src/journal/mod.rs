@@ -47,9 +47,18 @@ mod reader;
 mod schema;
 mod sqlite;
 
+use std::path::{Path, PathBuf};
+
 pub use archive::{ArchiveTold, TellArchive};
 pub use codec::KINDS as RECORD_KINDS;
 pub use inspect::{Cell, EachRow, RecordFilter, RecordRow, View};
 pub use memory::{MemoryDisk, MemoryJournal};
 pub use reader::{JournalReader, Verified};
 pub use sqlite::{Level, SNAPSHOT_EVERY, SqliteJournal};
+
+/// What belongs to a database has its name with something behind it.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -106,19 +106,66 @@ pub enum HeartbeatSource {
     },
 }
 
+/// Why no beat was heard. The same twice is equal, so that it is told once.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HearError {
+    /// The file, or the engine behind the API, can't be reached.
+    #[error("{place}: {reason}")]
+    Unreachable {
+        /// The file or the address.
+        place: String,
+        /// In the words of the system.
+        reason: String,
+    },
+    /// Something was heard that is no beat.
+    #[error("{place}: {reason}")]
+    Garbled {
+        /// The file or the address.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The API refused.
+    #[error("{url}: HTTP {status}{advice}", advice = advice(*status))]
+    Refused {
+        /// What was asked.
+        url: String,
+        /// Its answer.
+        status: u16,
+    },
+    /// The token can't stand in a header.
+    #[error("the token is no text")]
+    Token,
+}
+
+const fn advice(status: u16) -> &'static str {
+    match status {
+        401 | 403 => ": give the engine's read token with --token-file",
+        _ => "",
+    }
+}
+
+fn read(place: String, text: &[u8]) -> Result<Beat, HearError> {
+    let beat = serde_json::from_slice(text);
+    beat.map_err(|error| HearError::Garbled { place, reason: error.to_string() })
+}
+
 /// The last beat in a state directory, however old.
-fn last_beat(directory: &Path) -> Result<Beat, String> {
+fn last_beat(directory: &Path) -> Result<Beat, HearError> {
     let path = directory.join(HEARTBEAT);
-    let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let place = path.display().to_string();
+    match std::fs::read(&path) {
+        Ok(text) => read(place, &text),
+        Err(error) => Err(HearError::Unreachable { place, reason: error.to_string() }),
+    }
 }
 
 impl HeartbeatSource {
     /// The last beat.
     ///
     /// # Errors
-    /// Why there is none, for a person.
-    pub async fn hear(&self) -> Result<Beat, String> {
+    /// Why there is none.
+    pub async fn hear(&self) -> Result<Beat, HearError> {
         match self {
             Self::Directory(directory) => last_beat(directory),
             Self::Api { url, token, http, timeout } => {
@@ -127,20 +174,17 @@ impl HeartbeatSource {
                 if let Some(token) = token {
                     let value = format!("Bearer {}", token.expose_secret());
                     let value = HeaderValue::try_from(value);
-                    let mut value = value.map_err(|_| "the token is no text".to_owned())?;
+                    let mut value = value.map_err(|_| HearError::Token)?;
                     value.set_sensitive(true);
                     request = request.header(AUTHORIZATION, value);
                 }
-                let answer = http.request(request.timeout(*timeout)).await;
-                let answer = answer.map_err(|error| format!("{url}: {error}"))?;
-                if !answer.status.is_success() {
-                    let advice = match answer.status.as_u16() {
-                        401 | 403 => ": give the engine's read token with --token-file",
-                        _ => "",
-                    };
-                    return Err(format!("{url}: HTTP {}{advice}", answer.status.as_u16()));
+                match http.request(request.timeout(*timeout)).await {
+                    Ok(answer) if answer.status.is_success() => read(url, &answer.body),
+                    Ok(answer) => Err(HearError::Refused { url, status: answer.status.as_u16() }),
+                    Err(error) => {
+                        Err(HearError::Unreachable { place: url, reason: error.to_string() })
+                    }
                 }
-                serde_json::from_slice(&answer.body).map_err(|error| format!("{url}: {error}"))
             }
         }
     }

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
 
+mod instrument;
+
 use std::collections::BTreeMap;
 
 use model::{
-    Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus,
-    Liquidity as Role, NewOrder, OrderKind, OrderQuantity, Price, PriceFilter, Quantity, Side,
-    SizeFilter, Symbol, TimeInForce, Timestamp, TradeId, VenueId,
+    Amount, Instrument, InstrumentId, Liquidity as Role, NewOrder, OrderKind, OrderQuantity, Price,
+    Quantity, Side, TimeInForce, Timestamp, TradeId,
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -20,25 +21,9 @@ const TICK: i64 = 1_000_000;
 const STEP: i64 = 100_000;
 
 fn instrument() -> Instrument {
-    let step = Quantity::from_units(STEP);
-    Instrument {
-        id: InstrumentId(0),
-        venue: VenueId::new("test").unwrap(),
-        symbol: Symbol::new("BTCUSDT").unwrap(),
-        base: Asset::new("BTC").unwrap(),
-        quote: Asset::new("USDT").unwrap(),
-        base_decimals: 8,
-        quote_decimals: 8,
-        contract: Contract::Spot,
-        features: model::Features::ALL,
-        status: InstrumentStatus::Trading,
-        filters: Filters {
-            price: PriceFilter { tick: Price::from_units(TICK), ..PriceFilter::default() },
-            lot_size: SizeFilter { min: step, max: Quantity::ZERO, step },
-            max_open_orders: Some(25),
-            ..Filters::default()
-        },
-    }
+    let mut instrument = instrument::bitcoin(TICK, STEP);
+    instrument.filters.max_open_orders = Some(25);
+    instrument
 }
 
 #[derive(Clone)]

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
 
+mod instrument;
 #[path = "../../market/tests/support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
 
 use market::{BookSync, SnapshotOutcome};
-use model::{
-    Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, MarketEvent, NewOrder,
-    Price, PriceFilter, Quantity, Side, SizeFilter, Symbol, VenueId,
-};
+use model::{Instrument, InstrumentId, MarketEvent, NewOrder, Price, Quantity, Side};
 use support::Line;
 use tickwright_matching::{
     Execution, Fees, MatchEvent, Matcher, OrderKey, Owner, QueueModel, Recorded, RecordedModels,
@@ -19,24 +17,7 @@ use tickwright_matching::{
 };
 
 fn instrument() -> Instrument {
-    let (tick, step) = (Price::from_units(1_000_000), Quantity::from_units(1_000));
-    Instrument {
-        id: InstrumentId(0),
-        venue: VenueId::new("test").unwrap(),
-        symbol: Symbol::new("BTCUSDT").unwrap(),
-        base: Asset::new("BTC").unwrap(),
-        quote: Asset::new("USDT").unwrap(),
-        base_decimals: 8,
-        quote_decimals: 8,
-        contract: Contract::Spot,
-        features: model::Features::ALL,
-        status: InstrumentStatus::Trading,
-        filters: Filters {
-            price: PriceFilter { tick, ..PriceFilter::default() },
-            lot_size: SizeFilter { min: step, max: Quantity::ZERO, step },
-            ..Filters::default()
-        },
-    }
+    instrument::bitcoin(1_000_000, 1_000)
 }
 
 /// The events of a capture as the feed publishes them: depth begins with the snapshot.

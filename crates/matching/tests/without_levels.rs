@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
 
+mod instrument;
+
 use model::{
-    Amount, Asset, Bar, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Interval,
-    MarketEvent, NewOrder, OrderKind, OrderQuantity, Price, PriceFilter, Quantity, Side,
-    SizeFilter, Symbol, TimeInForce, Timestamp, Trade, TradeId, VenueId,
+    Amount, Bar, Instrument, InstrumentId, Interval, MarketEvent, NewOrder, OrderKind,
+    OrderQuantity, Price, Quantity, Side, TimeInForce, Timestamp, Trade, TradeId,
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -19,24 +20,7 @@ const STEP: i64 = 100_000;
 const COST_BPS: i64 = 2;
 
 fn instrument() -> Instrument {
-    let step = Quantity::from_units(STEP);
-    Instrument {
-        id: InstrumentId(0),
-        venue: VenueId::new("test").unwrap(),
-        symbol: Symbol::new("BTCUSDT").unwrap(),
-        base: Asset::new("BTC").unwrap(),
-        quote: Asset::new("USDT").unwrap(),
-        base_decimals: 8,
-        quote_decimals: 8,
-        contract: Contract::Spot,
-        features: model::Features::ALL,
-        status: InstrumentStatus::Trading,
-        filters: Filters {
-            price: PriceFilter { tick: Price::from_units(TICK), ..PriceFilter::default() },
-            lot_size: SizeFilter { min: step, max: Quantity::ZERO, step },
-            ..Filters::default()
-        },
-    }
+    instrument::bitcoin(TICK, STEP)
 }
 
 /// What became of an order: price and quantity as a taker or a maker, or its end without either.

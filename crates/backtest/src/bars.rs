@@ -43,11 +43,8 @@ impl Joiner {
     /// Closes every bar that opened before `open_at`.
     fn close_before(&mut self, open_at: Timestamp, now: Timestamp, out: &mut Vec<Bar>) {
         while let Some(bar) = self.current.filter(|bar| bar.open_at < open_at) {
-            if bar.trade_count == EMPTY {
-                out.push(Bar { trade_count: 0, received_at: now, ..bar });
-            } else {
-                out.push(Bar { received_at: now, ..bar });
-            }
+            let trade_count = if bar.trade_count == EMPTY { 0 } else { bar.trade_count };
+            out.push(Bar { trade_count, received_at: now, ..bar });
             self.current = Some(Bar {
                 open_at: bar.close_at(),
                 open: bar.close,

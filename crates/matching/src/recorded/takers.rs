@@ -100,9 +100,14 @@ impl Takers {
     }
 
     fn settle(&mut self) -> i128 {
-        self.left += i128::from(self.traded.units()) * self.participation;
+        self.left = self.share();
         self.traded = Quantity::ZERO;
         self.left
+    }
+
+    /// What takers have of the trade, and the rest of those before.
+    fn share(&self) -> i128 {
+        self.left + i128::from(self.traded.units()) * self.participation
     }
 
     /// What a taker can have now.
@@ -110,8 +115,7 @@ impl Takers {
         match self.volume {
             TakerVolume::All => Quantity::MAX,
             TakerVolume::Share => {
-                let share = self.left + i128::from(self.traded.units()) * self.participation;
-                let units = i64::try_from(share / WHOLE).unwrap_or(i64::MAX);
+                let units = i64::try_from(self.share() / WHOLE).unwrap_or(i64::MAX);
                 Quantity::from_units(units).floor_to(self.step)
             }
         }
@@ -140,17 +144,19 @@ impl Takers {
     }
 
     pub(super) fn set_quote(&mut self, slot: Slot, units: i128, most: Quantity) {
-        let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
-        if let Some(waiting) = waiting {
+        if let Some(waiting) = self.waiting_mut(slot) {
             waiting.quote = Some(QuoteLeft { units, most });
         }
     }
 
     pub(super) fn set_budget(&mut self, slot: Slot, budget: i128) {
-        let waiting = self.waiting.iter_mut().find(|waiting| waiting.slot == slot);
-        if let Some(waiting) = waiting {
+        if let Some(waiting) = self.waiting_mut(slot) {
             waiting.budget = Some(budget);
         }
+    }
+
+    fn waiting_mut(&mut self, slot: Slot) -> Option<&mut Waiting> {
+        self.waiting.iter_mut().find(|waiting| waiting.slot == slot)
     }
 
     /// True if it was there.

@@ -112,7 +112,8 @@ impl OrderTypes {
     /// Whether an order's kind is among them.
     #[must_use]
     pub fn holds(self, kind: &OrderKind) -> bool {
-        self.0 & Self::bit(kind.name()) != 0
+        // Nearly every symbol takes all of them: no name is looked for then.
+        self == Self::ALL || self.0 & Self::bit(kind.name()) != 0
     }
 
     /// The same without the kind of a name.

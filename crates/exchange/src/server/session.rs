@@ -129,15 +129,14 @@ impl Session {
     }
 
     /// Sends what is to be sent, unless the connection ends first: a reader that stands still must
-    /// not hold up its own end. One who takes nothing for as long as a pong may take is gone.
+    /// not hold up its own end. One who has not taken it all for as long as a pong may take is gone.
     async fn send_unsent(&mut self) -> Option<Event> {
         enum Sending {
             Done(bool),
             Ended,
             TimedOut,
         }
-        let patience =
-            tokio::time::sleep_until(self.ends_at.min(Instant::now() + self.pong_within));
+        let patience = tokio::time::sleep_until(Instant::now() + self.pong_within);
         let Self { socket, mailbox, unsent, .. } = self;
         let sending = async {
             while !unsent.is_empty() {

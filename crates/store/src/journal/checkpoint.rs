@@ -112,16 +112,20 @@ pub(super) fn reserve_log(database: &Path) -> std::io::Result<()> {
 fn serve(connection: &Connection, requests: &Receiver<()>, marker: &Marker, committed: &AtomicU64) {
     while requests.recv().is_ok() {
         let records = committed.load(Ordering::Acquire);
-        let Ok(pages) = checkpoint(connection, "PASSIVE") else { continue };
-        // A checkpoint begins with a sync of the log. A mark that is too low only says less.
-        drop(marker.raise(records));
+        let Ok((pages, moved)) = checkpoint(connection, "PASSIVE") else { continue };
+        // What was moved was synced before; with a reader in the way nothing may have been. A mark
+        // that is too low only says less.
+        if moved >= pages {
+            drop(marker.raise(records));
+        }
         if pages >= RESTART_AFTER_PAGES {
             drop(checkpoint(connection, "RESTART"));
         }
     }
 }
 
-/// Gives the pages that the log held.
-fn checkpoint(connection: &Connection, mode: &str) -> Result<i64, rusqlite::Error> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
+/// Gives the pages that the log held, and how many of them are in the database.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<(i64, i64), rusqlite::Error> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))
 }

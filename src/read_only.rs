@@ -1,7 +1,8 @@
 //! What is left of an engine whose journal is damaged: it can be looked at. It holds its locks,
 //! tells what the account holds and which orders are open, and takes this installation's entries
-//! back when a person says `halt`, by command, signal or file. Nothing is written into the journal, no order leaves, and no
-//! heartbeat is heard: a guard beside it does what it does for an engine that is dead.
+//! back when a person says `halt`, by command, signal or file. Nothing is written into the journal,
+//! no order leaves, and no heartbeat is heard: a guard beside it does what it does for an engine
+//! that is dead.
 
 use std::convert::Infallible;
 use std::path::PathBuf;

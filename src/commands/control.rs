@@ -11,7 +11,7 @@ use actors::control::{
     ShownOpenOrder, ShownPlan, ShownPosition,
 };
 use kernel::strategy::StrategyEntry;
-use store::state_dir::{StateDir, write_atomically};
+use store::state_dir::{KILL_SWITCH, StateDir, write_atomically};
 
 use crate::cli::control::{
     FlattenArgs, HaltArgs, ReduceOnlyArgs, ResumeArgs, StatusArgs, TargetArgs,
@@ -24,8 +24,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 const HALT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a flattening is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// The file that halts while it is there.
-const KILL_SWITCH: &str = "HALT";
 
 /// Runs `halt`.
 ///

@@ -21,6 +21,7 @@ use store::state_dir::{StateDir, StateDirError, ledgers_before, note_ledger};
 
 use super::compare;
 use super::restored_lines::tell_restored;
+use super::rules;
 use super::site::Site;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, DurabilityLevel, Mode, StrategyConfig};
@@ -256,7 +257,8 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         }
         let assets: Vec<&str> = self.unreconciled.iter().map(Asset::as_str).collect();
         let reason = format!(
-            "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`",
+            "the account does not hold what was booked, or what strategies hold, of {}: see \
+             `tickwright reconcile`",
             assets.join(", ")
         );
         self.halt("reconcile", reason, now)
@@ -281,8 +283,7 @@ impl<J: LedgerJournal> OpenedLedger<J> {
     }
 
     /// The venue's rules with those of symbols in which something is held that no strategy trades any
-    /// more, so that an operator can close it; `None` where there are none, or the venue does not
-    /// list one of them.
+    /// more, so that an operator can close it; `None` where there are none, or they can't be read.
     async fn rules_of_all_held(
         &mut self,
         site: &Site,
@@ -296,17 +297,10 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         }
         let known = self.ledger.instruments().iter().map(|known| known.symbol);
         let all: Vec<Symbol> = known.filter(|it| is_listed(it.as_str())).chain(others).collect();
-        let all: Vec<&str> = all.iter().map(Symbol::as_str).collect();
-        match site.exchange_info(&all).await {
-            Ok(of_all) => {
-                self.instruments = Arc::new(instruments_of(&self.ledger, &of_all, site));
-                Some(of_all)
-            }
-            Err(error) => {
-                log_event!(INSTRUMENT_UNREAD, reason = %error);
-                None
-            }
-        }
+        let all: Vec<String> = all.iter().map(Symbol::to_string).collect();
+        let of_all = rules::read(site, &all).await?;
+        self.instruments = Arc::new(instruments_of(&self.ledger, &of_all, site));
+        Some(of_all)
     }
 
     /// Logs what is held by strategies that do not run, or not in that symbol.
@@ -328,12 +322,12 @@ impl<J: LedgerJournal> OpenedLedger<J> {
 
     /// What is held: by whom, of what, how much.
     fn held(&self) -> impl Iterator<Item = (&str, &LedgerInstrument, Quantity)> {
-        let held = self.ledger.positions().map(|(strategy, instrument, position)| {
+        let held = self.ledger.held().map(|(strategy, instrument, position)| {
             let (name, known) =
                 (self.ledger.strategy(strategy), self.ledger.instrument(instrument));
             Some((name?, known?, position.quantity()))
         });
-        held.flatten().filter(|(_, _, quantity)| !quantity.is_zero())
+        held.flatten()
     }
 
     /// Has this start begin halted.

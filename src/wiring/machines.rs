@@ -131,7 +131,11 @@ pub fn build_machines(
     let seats = seats(config, kinds, foundation)?;
     let is_paper = config.engine.mode == Mode::Paper;
     let feed_setup = FeedSetup {
-        plan: plan(&seats, held_instruments(ledger), config.engine.feed.books || is_paper),
+        plan: plan(
+            &seats,
+            ledger.held().map(|(_, id, _)| id),
+            config.engine.feed.books || is_paper,
+        ),
         policy: feed_policy(config),
         snapshot_levels: config.engine.feed.depth_snapshot_limit,
     };
@@ -289,14 +293,8 @@ fn interest(requirements: &Requirements, traded: &[InstrumentId]) -> Interest {
     }
 }
 
-/// The streams that the strategies need. Quotes are always among them: risk marks by them.
-/// What strategies hold anything of, those that do not run any more among them.
-fn held_instruments(ledger: &Ledger) -> impl Iterator<Item = InstrumentId> {
-    let held = ledger.positions().filter(|(_, _, position)| !position.quantity().is_zero());
-    held.map(|(_, instrument, _)| instrument)
-}
-
-/// What is held is listened to whoever holds it: an operator who closes it needs a price.
+/// The streams that the strategies need. Quotes are always among them: risk marks by them. What is
+/// held is listened to whoever holds it: an operator who closes it needs a price.
 fn plan(
     seats: &[StrategySeat],
     held: impl Iterator<Item = InstrumentId>,

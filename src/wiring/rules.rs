@@ -39,7 +39,7 @@ pub fn keep_rules(running: &Running, site: &Arc<Site>, symbols: Vec<String>, eve
 }
 
 /// What the venue says now; of symbols that it does not have any more, nothing.
-async fn read(site: &Site, symbols: &[String]) -> Option<ExchangeInfo> {
+pub(super) async fn read(site: &Site, symbols: &[String]) -> Option<ExchangeInfo> {
     let all: Vec<&str> = symbols.iter().map(String::as_str).collect();
     let told = match site.exchange_info(&all).await {
         Err(ExchangeInfoError::UnknownSymbols(gone)) => {

@@ -313,6 +313,11 @@ impl Ledger {
         self.positions.iter().map(|((strategy, id), position)| (*strategy, *id, position))
     }
 
+    /// Those of which anything is held, also by strategies that do not run any more.
+    pub fn held(&self) -> impl Iterator<Item = (StrategyId, InstrumentId, &Position)> {
+        self.positions().filter(|(_, _, position)| !position.quantity().is_zero())
+    }
+
     /// What manual trades on the account add up to.
     #[must_use]
     pub fn external_position(&self, instrument: InstrumentId) -> Position {

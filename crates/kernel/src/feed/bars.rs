@@ -102,10 +102,12 @@ impl<P: FeedProtocol> FeedMachine<P> {
     }
 
     pub(super) fn build_bars(&mut self, now: Moment, trade: &Trade, effects: &mut Vec<FeedEffect>) {
+        if is_of_another_day(trade.event_at, now.venue) {
+            return;
+        }
         for index in 0..self.bars.len() {
             let track = &mut self.bars[index];
-            if track.instrument != trade.instrument || is_of_another_day(trade.event_at, now.venue)
-            {
+            if track.instrument != trade.instrument {
                 continue;
             }
             let late_before = track.builder.late_trades();

@@ -107,13 +107,13 @@ impl Ledger {
         let found = known.into_iter().filter_map(|asset| {
             let total = |of: &BTreeMap<Asset, Amount>| of.get(&asset).copied().unwrap_or_default();
             let (ledger, account) = (total(self.balances()), total(account));
-            BalanceDifference::of(asset, ledger, account, self.held(asset))
+            BalanceDifference::of(asset, ledger, account, self.held_of(asset))
         });
         found.collect()
     }
 
     /// What strategies hold of an asset.
-    fn held(&self, asset: Asset) -> Amount {
+    fn held_of(&self, asset: Asset) -> Amount {
         let is_of = |id| self.instrument(id).is_some_and(|known| known.base == asset);
         let own = self.positions().filter(|(_, instrument, _)| is_of(*instrument));
         own.map(|(_, _, position)| Amount::from(position.quantity())).sum()

@@ -36,6 +36,8 @@ pub use file::write_atomically;
 pub use lock::{Lock, LockError, account_lock_path, user_id};
 pub use strikes::Strikes;
 
+/// The name of the file that halts while it is there.
+pub const KILL_SWITCH: &str = "HALT";
 /// The lock's name.
 const LOCK: &str = "lock";
 
@@ -121,7 +123,7 @@ impl StateDir {
     /// The kill switch: a file that anybody who may write here can make, also by hand.
     #[must_use]
     pub fn kill_switch(&self) -> PathBuf {
-        self.path.join("HALT")
+        self.path.join(KILL_SWITCH)
     }
 
     /// Whether the kill switch is on. A directory that cannot be read counts as on: not to

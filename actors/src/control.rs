@@ -370,9 +370,9 @@ enum Refusal {
     KillSwitch(PathBuf),
     /// The account does not hold what was booked: the start has found it, or a later look.
     #[error(
-        "the account does not hold what the journal adds up to, of {}: see `tickwright reconcile`; \
-         when the account is right, stop the engine, `tickwright reconcile --accept`, start it again \
-         and resume", names(.0)
+        "the account does not hold what was booked, or what strategies hold, of {}: see \
+         `tickwright reconcile`; when the account is right, stop the engine, `tickwright reconcile \
+         --accept`, start it again and resume", names(.0)
     )]
     Unreconciled(Vec<Asset>),
     /// No strategy has that name.

@@ -61,7 +61,7 @@ const HALT_HELP: &str = "\
 No order of a strategy leaves any more, from the last actor before the wire on; entries and exits
 are cancelled; what protects positions stays and is kept up. It outlives a restart, until `resume`.
 When no engine runs, the file HALT is made in its state directory: the next start is halted. When one
-runs and does not answer within five seconds, the file is made as well, and the exit code is 5.
+runs and does not do it within five seconds, the file is made as well, and the exit code is 5.
 SIGUSR1 to the engine's process does the same.
 
 Examples:
@@ -82,7 +82,8 @@ pub struct ReduceOnlyArgs {
 }
 
 const REDUCE_ONLY_HELP: &str = "\
-Only exits leave; entries are cancelled. It outlives a restart, until `resume`.
+Only exits leave; entries are cancelled. It outlives a restart, until `resume`. After a halt it is
+refused where `resume` is.
 
 Examples:
   tickwright reduce-only --reason \"holidays\"";
@@ -102,8 +103,8 @@ pub struct ResumeArgs {
 
 const RESUME_HELP: &str = "\
 Trades on after `halt`, `reduce-only`, `flatten` or a limit that tripped: losses count from now.
-Refused while the file HALT exists, and in a run that found at its start that the account does not
-hold what the journal adds up to (see `reconcile`).
+Refused while the file HALT exists, and in a run that has found, at its start or later, that the
+account does not hold what it should (see `reconcile`).
 
 Examples:
   tickwright resume --reason \"limits looked at\"";

@@ -301,7 +301,7 @@ RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_canc
     "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
     "Nothing.";
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
-    "At the start, or at several looks in a row while running, the account holds something else of `asset` than the journal adds up to. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less. The latter two halt.",
+    "At the start, or while running, the account holds something else of `asset` than it should. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less; `oversold`: what was booked, but less than strategies hold. All but `surplus` halt.",
     "`tickwright reconcile` shows it again. Find out why: a deposit, a withdrawal, a trade by hand? Then stop, `tickwright reconcile --accept`, start, `tickwright resume`.";
 RECONCILE_SKIPPED = "reconcile.skipped" WARN [reason]
     "The balances could not be compared at the start: the venue did not answer. Orders and fills are reconciled all the same.",

@@ -13,7 +13,7 @@ const TOLD_FROM: Duration = Duration::from_secs(8);
 /// a denial, a rejection or an expiry it waits a second, and twice as long after each further one
 /// in a row, up to a minute.
 ///
-/// A longer one is told, with its reason: else a strategy that waits looks like one that hangs.
+/// A longer one is told by who asks [`Cooldown::tell`], with its reason: else a strategy that waits looks like one that hangs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cooldown {
     ends_at: Timestamp,

@@ -92,8 +92,8 @@ impl DailyCloses {
     }
 }
 
-/// What a run keeps of its equity: start, end and peak exactly, daily closes, falls marked at
-/// every sample, and a curve of bounded size.
+/// What a run keeps of its equity: start, end and peak exactly, daily closes, falls as
+/// equity was marked, and a curve of bounded size.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EquityHistory {
     /// Instant of the first sample.

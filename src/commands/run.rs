@@ -228,7 +228,8 @@ async fn next_of(signal: &mut Option<Signal>) -> Option<()> {
 }
 
 /// Whether whoever started the process has it ignore SIGHUP, as `nohup` does.
-fn is_hangup_ignored() -> bool {
+#[must_use]
+pub fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

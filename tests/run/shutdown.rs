@@ -17,9 +17,25 @@ fn with_open_orders(desk: &Desk, venue: &Venue) -> Engine {
     engine
 }
 
+/// Where these tests are run under `nohup`, the engine is too, and has to outlive the terminal.
+#[test]
+fn a_closed_terminal_ends_it_as_well_unless_that_was_to_be_outlived() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = with_open_orders(&desk, &venue);
+    engine.signal(Signal::Hangup);
+    if tickwright::commands::run::is_hangup_ignored() {
+        engine.wait_for_more_fills(1, |_| true);
+        engine.stop();
+    } else {
+        assert_eq!(engine.exit(Within::secs(20)), Some(0), "{}", engine.errors());
+    }
+    assert_eq!(venue.open_orders(), Vec::<String>::new());
+}
+
 #[test]
 fn a_signal_cancels_entries_confirms_them_and_ends_well() {
-    for signal in [Signal::Terminate, Signal::Interrupt, Signal::Hangup] {
+    for signal in [Signal::Terminate, Signal::Interrupt] {
         let venue = Venue::start(10);
         let desk = Desk::at(&venue).with_busy_strategies();
         let mut engine = with_open_orders(&desk, &venue);

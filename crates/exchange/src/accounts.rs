@@ -67,14 +67,21 @@ impl Account {
         self.balances.iter().map(|(asset, balance)| (*asset, *balance))
     }
 
-    /// Sets a stored balance.
-    pub fn restore(&mut self, asset: Asset, balance: Balance) {
+    /// Sets a stored balance, of an account that last changed at `at`.
+    pub fn restore(&mut self, asset: Asset, balance: Balance, at: Timestamp) {
         self.balances.insert(asset, balance);
+        // Logs of earlier versions do not say when.
+        if at > Timestamp::EPOCH {
+            self.updated_at = at;
+        }
     }
 
     /// Changes what is free and what is locked.
     pub fn change(&mut self, asset: Asset, free: Amount, locked: Amount, now: Timestamp) {
         let balance = self.balances.entry(asset).or_default();
+        if free.is_zero() && locked.is_zero() {
+            return;
+        }
         balance.free += free;
         balance.locked += locked;
         for amount in [&mut balance.free, &mut balance.locked] {

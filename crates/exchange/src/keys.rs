@@ -137,6 +137,16 @@ impl ApiKey {
         matches!(self.scheme, Scheme::Ed25519 { .. })
     }
 
+    /// The venue's name of its kind.
+    #[must_use]
+    pub const fn kind_name(&self) -> &'static str {
+        match self.scheme {
+            Scheme::Hmac { .. } => "HMAC_SHA256",
+            Scheme::Ed25519 { .. } => "Ed25519",
+            Scheme::Rsa { .. } => "RSA",
+        }
+    }
+
     /// Whether the signature is that of the payload. HMAC is hex in either case; RSA (PKCS#1 1.5
     /// with SHA-256) and Ed25519 are base64.
     #[must_use]

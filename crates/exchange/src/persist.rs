@@ -234,6 +234,7 @@ mod tests {
             account: 1,
             asset: Asset::new("USDT").unwrap(),
             balance: Balance { free: free.parse().unwrap(), locked: "0".parse().unwrap() },
+            at: model::Timestamp::from_secs(1),
         }
     }
 

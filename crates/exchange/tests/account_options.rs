@@ -178,39 +178,6 @@ async fn connections_are_limited() {
 }
 
 #[tokio::test]
-async fn a_cancel_goes_through_where_the_order_may_not() {
-    let limits = LimitsConfig { orders_per_10_secs: 1, ..LimitsConfig::default() };
-    let handle = start(ExchangeConfig { limits, ..config() }).await;
-    while venue_ms(&handle).await % 10_000 > 6_000 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let (bid, _) = best(&handle, "BTCUSDT").await;
-    let order = format!(
-        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={:.2}",
-        bid * 0.98
-    );
-    let placed = place(&handle, &order).await.ok();
-    let replace = async |mode: &str| {
-        let params = format!(
-            "{order}&cancelReplaceMode=STOP_ON_FAILURE&cancelOrderId={}\
-             &orderRateLimitExceededMode={mode}",
-            placed["orderId"]
-        );
-        signed(&handle, "POST", "/api/v3/order/cancelReplace", &params).await
-    };
-    let words = "Too many new orders; current limit is 1 orders per 10 SECOND.";
-    replace("DO_NOTHING").await.refused(429, -1015, words);
-    let half = replace("CANCEL_ONLY").await;
-    half.refused(409, -2021, "Order cancel-replace partially failed.");
-    let data = half.json()["data"].clone();
-    assert_eq!([&data["cancelResult"], &data["newOrderResult"]], ["SUCCESS", "FAILURE"]);
-    assert_eq!(data["cancelResponse"]["status"], "CANCELED");
-    assert_eq!(data["newOrderResponse"], json!({"code": -1015, "msg": words}));
-    let none = replace("CANCEL_ONLY").await.json();
-    assert_eq!((&none["code"], &none["data"]["cancelResult"]), (&json!(-2022), &json!("FAILURE")));
-}
-
-#[tokio::test]
 async fn order_lists_are_limited() {
     let handle = start(config()).await;
     let (bid, ask) = best(&handle, "BTCUSDT").await;

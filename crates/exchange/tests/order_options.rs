@@ -47,9 +47,8 @@ fn limit(side: &str, quantity: &str, price: f64) -> String {
     )
 }
 
-/// How much the 100 ms stream's book shows at a price.
+/// How much the book shows at a price, at this moment.
 async fn shown(handle: &ExchangeHandle, side: &str, price: f64) -> String {
-    tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     let depth = get(handle, "/api/v3/depth?symbol=BTCUSDT&limit=5000").await.ok();
     let price = format!("{price:.8}");
     let levels = depth[side].as_array().unwrap();
@@ -215,13 +214,12 @@ async fn self_trade_prevention_is_told_in_full() {
     );
     let handle = start(config()).await;
     let (bid, _) = best(&handle, "BTCUSDT").await;
-    for mode in ["TRANSFER", "NOPE"] {
+    for (mode, code, words) in [
+        ("TRANSFER", -1013, "This symbol does not allow the specified self-trade prevention mode."),
+        ("NOPE", -1130, "Data sent for parameter 'selfTradePreventionMode' is not valid."),
+    ] {
         let params = format!("{}&selfTradePreventionMode={mode}", limit("BUY", "0.01", bid * 0.98));
-        place(&handle, &params).await.refused(
-            400,
-            -1013,
-            "This symbol does not allow the specified self-trade prevention mode.",
-        );
+        place(&handle, &params).await.refused(400, code, words);
     }
 }
 

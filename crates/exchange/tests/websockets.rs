@@ -224,7 +224,7 @@ async fn faults_are_injected_by_the_control_path() {
     control("fail?point=before&status=503").await;
     assert_eq!(get(&handle, "/api/v3/ping").await.status, 503);
     control("halt?symbol=BTCUSDT&status=HALT").await;
-    place(&handle, &order.replace("lost", "late")).await.refused(400, -2010, "Market is closed.");
+    place(&handle, &order.replace("lost", "late")).await.refused(400, -1013, "Market is closed.");
     // Silence, then the cut.
     control("silence?on=true").await;
     while tokio::time::timeout(std::time::Duration::from_millis(600), depth.text()).await.is_ok() {}

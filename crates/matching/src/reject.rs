@@ -64,7 +64,7 @@ impl Reject {
         let filter = |name: &str| (-1013, format!("Filter failure: {name}"));
         let (code, message) = match self {
             Self::DuplicateKey(_) => (-2010, "Duplicate order sent.".to_owned()),
-            Self::NotTrading(_) => (-2010, "Market is closed.".to_owned()),
+            Self::NotTrading(_) => (-1013, "Market is closed.".to_owned()),
             Self::Filter(violation) => filter(violation.filter_name()),
             Self::TooManyOpenOrders { .. } => filter("MAX_NUM_ORDERS"),
             Self::TooManyStopOrders { .. } => filter("MAX_NUM_ALGO_ORDERS"),

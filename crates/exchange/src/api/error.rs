@@ -252,6 +252,41 @@ impl ApiError {
         Self { data: Some(data), ..Self::bad_request(-2022, "Order cancel-replace failed.") }
     }
 
+    /// -1160: a part that shows of a leg that would not rest.
+    #[must_use]
+    pub fn iceberg_not_resting(iceberg: &str, time_in_force: &str) -> Self {
+        Self::bad_request(
+            -1160,
+            format!("Parameter '{iceberg}' is not supported if '{time_in_force}' is not GTC."),
+        )
+    }
+
+    /// -4056: sessions are logged on with Ed25519 keys alone. Not in the documents, which only say
+    /// that it can't be done.
+    #[must_use]
+    pub fn key_kind_not_supported(kind: &str) -> Self {
+        Self::bad_request(-4056, format!("{kind} API key is not supported."))
+    }
+
+    /// Whether the matching engine refused an order, and not what stands in front of it.
+    #[must_use]
+    pub const fn is_of_engine(&self) -> bool {
+        self.code == -2010
+    }
+
+    /// The one word that the user data stream has for a refused order.
+    #[must_use]
+    pub fn reject_reason(&self) -> &'static str {
+        let reasons = [
+            (Self::insufficient_balance(), "INSUFFICIENT_BALANCES"),
+            (Self::would_trigger(), "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY"),
+            (Self::would_take(), "WOULD_MATCH_IMMEDIATELY"),
+            (Self::bad_price_relation(), "OCO_BAD_PRICES"),
+        ];
+        let known = reasons.into_iter().find(|(error, _)| error == self);
+        known.map_or("NONE", |(_, reason)| reason)
+    }
+
     /// A pair of kinds that no list has: -1158, -1165 to -1168, -1196 to -1199.
     #[must_use]
     pub fn bad_pair(code: i32) -> Self {
@@ -355,7 +390,7 @@ errors! {
     /// Stop on the wrong side of the market.
     would_trigger: 400, -2010, "Order would trigger immediately.";
     /// Symbol not trading.
-    market_closed: 400, -2010, "Market is closed.";
+    market_closed: 400, -1013, "Market is closed.";
     /// Kind and options that do not go together.
     unsupported_combination: 400, -2010, "Unsupported order combination";
     /// The prices of a pair are on the wrong sides of the last price.

@@ -7,6 +7,7 @@ pub mod ordered;
 pub mod params;
 pub mod table;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use model::Timestamp;
@@ -63,6 +64,8 @@ pub struct Request<'a> {
     pub now: Timestamp,
     /// Unit of the times in the answer.
     pub unit: TimeUnit,
+    /// Set by an amendment that left nothing of its order: such a one weighs nothing.
+    pub has_ended: &'a Cell<bool>,
 }
 
 /// A call as it came in.
@@ -121,12 +124,11 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
         Credential::Session { api_key } => api_key,
         Credential::Missing => "",
     };
-    let request = Request { params, account, key, now, unit: call.unit };
+    let has_ended = Cell::new(false);
+    let request = Request { params, account, key, now, unit: call.unit, has_ended: &has_ended };
     if let Err(error) = charged {
-        let may_cancel = params.peek("orderRateLimitExceededMode") == Some("CANCEL_ONLY");
-        let is_replace = endpoint.ws == Some("order.cancelReplace");
-        let error = match is_replace && may_cancel {
-            true => handlers::trade::cancel_only(exchange, &request, &error),
+        let error = match endpoint.ws == Some("order.cancelReplace") {
+            true => handlers::trade::replace_past_limit(exchange, &request, error),
             false => error,
         };
         return Reply { result: Err(error), counted };
@@ -137,7 +139,7 @@ pub fn call(exchange: &mut Exchange, call: &Call<'_>) -> Reply {
     };
     let result = in_time.and_then(|()| (endpoint.handler)(exchange, &request));
     match (&result, counted) {
-        (Ok(_), _) if endpoint.is_free_on_success => {
+        (Ok(_), _) if endpoint.is_free_on_success || has_ended.get() => {
             exchange.address_limits.refund(call.address, now, weight);
         }
         (Err(error), Some(account)) if !error.counts_as_orders => {

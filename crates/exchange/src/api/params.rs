@@ -262,9 +262,13 @@ impl Params {
     /// -1100 if it is no such array, -1121 for a bad name, -1151 for a name twice.
     pub fn symbols(&self) -> Result<Option<Vec<Symbol>>, ApiError> {
         let Some(text) = self.text("symbols")? else { return Ok(None) };
-        let legal = r#"^\["[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}\]$"#;
+        let legal = r#"^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$"#;
         let names: Vec<String> = serde_json::from_str(text)
-            .map_err(|_| ApiError::illegal_characters("symbols", legal))?;
+            .ok()
+            .filter(|names: &Vec<String>| {
+                !text.contains([' ', '\t', '\n']) && names.iter().all(|name| is_legal_symbol(name))
+            })
+            .ok_or_else(|| ApiError::illegal_characters("symbols", legal))?;
         let mut symbols = Vec::with_capacity(names.len());
         for name in names {
             let symbol = parse_symbol(&name)?;
@@ -344,15 +348,19 @@ fn parse_symbol(text: &str) -> Result<Symbol, ApiError> {
 }
 
 /// Names outside of ASCII are legal, too: the venue lists some.
-fn legal_symbol(text: &str) -> Result<Symbol, ApiError> {
+fn is_legal_symbol(text: &str) -> bool {
     let is_legal = |letter: char| {
         !letter.is_ascii()
             || letter.is_ascii_uppercase()
             || letter.is_ascii_digit()
             || "-_.".contains(letter)
     };
-    if text.chars().count() > 20 || !text.chars().all(is_legal) {
-        return Err(ApiError::illegal_characters("symbol", "^[A-Z0-9-_.]{1,20}$"));
+    (1..=50).contains(&text.chars().count()) && text.chars().all(is_legal)
+}
+
+fn legal_symbol(text: &str) -> Result<Symbol, ApiError> {
+    if !is_legal_symbol(text) {
+        return Err(ApiError::illegal_characters("symbol", r"^[\w\-._&&[^a-z]]{1,50}$"));
     }
     parse_symbol(text)
 }
@@ -457,8 +465,9 @@ mod tests {
         check("", |params| params.symbol().map(drop), -1102, "'symbol'");
         check("symbol=", |params| params.symbol().map(drop), -1105, "'symbol'");
         let symbol = |params: &Params| params.symbol().map(drop);
-        let legal = "parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'.";
-        for illegal in ["A%20B", "btcusdt", "BTC/USDT", "ABCDEFGHIJKLMNOPQRSTU"] {
+        let legal = r"parameter 'symbol'; legal range is '^[\w\-._&&[^a-z]]{1,50}$'.";
+        let too_long = "A".repeat(51);
+        for illegal in ["A%20B", "btcusdt", "BTC/USDT", too_long.as_str()] {
             check(&format!("symbol={illegal}"), symbol, -1100, legal);
         }
         for written in ["1e-3", "1E-3", "%2B0.001", "1.", ".001", "0x1", "1_0", "%201"] {
@@ -472,6 +481,10 @@ mod tests {
         check("q=1.5", |params| params.integer("q").map(drop), -1100, "'q'");
         check("q=99999999999999999999", |params| params.integer("q").map(drop), -1108, "'q'");
         check("q=maybe", |params| params.boolean("q").map(drop), -1130, "'q'");
+        let symbols = |params: &Params| params.symbols().map(drop);
+        for illegal in ["[%22btcusdt%22]", "[%22A%22,%20%22B%22]", "[%22%22]", "[1]"] {
+            check(&format!("symbols={illegal}"), symbols, -1100, "'symbols'");
+        }
         check("symbols=BTC", |params| params.symbols().map(drop), -1100, "symbols");
         check(
             "symbols=[%22A%22,%22A%22]",

@@ -28,7 +28,7 @@ pub struct AmendOrder {
 }
 
 impl Exchange {
-    /// Makes an order smaller. Two legs of which one cancels the other are amended together.
+    /// Makes an order smaller; one that has executed as much already expires. Two legs of which one cancels the other are amended together.
     /// Returns the order and the amendment.
     ///
     /// # Errors
@@ -50,12 +50,14 @@ impl Exchange {
         if new_id != order.client_id {
             let taken = self.account(account).orders.by_client_id(request.symbol, &new_id);
             if taken.is_some_and(|order| order.status.is_open()) {
-                return Err(ApiError::duplicate_order());
+                return Err(ApiError::amend_rejected("Duplicate order sent."));
             }
         }
+        // An order never has less than it has executed.
+        let quantity = request.quantity.max(order.executed + order.prevented);
         for id in self.amended_with(&order) {
             let name = if id == order.id { Some(new_id) } else { None };
-            self.amend_one(account, id, request.quantity, name, now);
+            self.amend_one(account, id, quantity, name, now);
         }
         if let Some(list) = order.list_id
             && new_id != order.client_id
@@ -84,9 +86,7 @@ impl Exchange {
             let words = "Order amend (quantity increase) is not supported.";
             return Err(ApiError::amend_rejected(words));
         }
-        if request.quantity == order.quantity
-            || request.quantity <= order.executed + order.prevented
-        {
+        if request.quantity == order.quantity {
             let words = "The requested action would change no state; rejecting";
             return Err(ApiError::amend_rejected(words));
         }
@@ -134,7 +134,8 @@ impl Exchange {
         }
         let execution_id = self.next_execution_id;
         let is_pair = self.amended_with(&order).len() > 1;
-        let need = lock_of(&order, quantity - order.executed - order.prevented);
+        let left = quantity.saturating_sub_to_zero(order.executed + order.prevented);
+        let need = lock_of(&order, left);
         let freed = if is_pair { Amount::ZERO } else { order.locked - need };
         let freed = if freed.is_negative() { Amount::ZERO } else { freed };
         let name = new_id.unwrap_or(order.client_id);
@@ -159,7 +160,13 @@ impl Exchange {
             self.account_mut(account).lock(asset, -freed, now);
         }
         self.report_replaced(now, account, id, order.client_id, ExecutionType::Replaced);
-        if order.status != Status::PendingNew {
+        if order.status == Status::PendingNew {
+            return;
+        }
+        if left.is_zero() {
+            // Nothing of it is left: the amendment ends it.
+            self.cancel_in_matcher(&order, key_of(id), now, Cause::Amendment);
+        } else {
             let mut events = std::mem::take(&mut self.scratch);
             self.markets[usize::from(order.instrument.0)]
                 .matcher

@@ -75,6 +75,8 @@ impl Exchange {
             is_done: false,
             updated_at: now,
         };
+        // Its orders are one operation: balances are told once, after all of it.
+        self.operation.is_part = true;
         self.publish_list(list.clone(), false, now);
         match list.working {
             Some(working) => {
@@ -85,6 +87,8 @@ impl Exchange {
             }
             None => self.activate(account, &list.orders, now),
         }
+        self.operation.is_part = false;
+        self.report_positions(now);
         Ok(self.list_with_orders(account, list_id))
     }
 

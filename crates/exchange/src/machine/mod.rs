@@ -29,12 +29,12 @@ use rust_decimal::Decimal;
 use crate::accounts::Account;
 use crate::api::error::ApiError;
 use crate::config::{ExchangeConfig, SyntheticConfig};
-use crate::flow::{Action, Flow, FlowConfig, FlowEvent};
+use crate::flow::{Action, Flow, FlowConfig, FlowEvent, fnv1a};
 use crate::keys::{ApiKey, Permissions};
 use crate::limits::{AddressLimits, LimitsConfig};
 use crate::market::past::Recipe;
 use crate::market::tape::Print;
-use crate::market::{Market, Reference};
+use crate::market::{BookSnapshot, Market, Reference};
 use crate::orders::MyTrade;
 use far::Far;
 use settle::Cause;
@@ -76,6 +76,8 @@ impl Source {
 struct Operation {
     orders: BTreeSet<(u32, i64)>,
     trades: Vec<MyTrade>,
+    /// It is a part of a greater one, which is reported as a whole.
+    is_part: bool,
 }
 
 /// The exchange.
@@ -196,8 +198,7 @@ impl Exchange {
     /// Changes of the book before anybody could see it are nobody's news.
     fn discard_diffs(&mut self) {
         for market in &mut self.markets {
-            market.take_diff(true);
-            market.take_diff(false);
+            market.discard_diffs();
             market.changed_quote();
         }
         self.outputs.clear();
@@ -221,7 +222,8 @@ impl Exchange {
         }
         for asset in account.take_touched() {
             let balance = account.balance(asset);
-            self.records.push(Record::Balance { account: id, asset, balance });
+            let at = account.updated_at;
+            self.records.push(Record::Balance { account: id, asset, balance, at });
         }
         for key in keys {
             self.keys.insert(key.name.clone(), (key, id));
@@ -272,6 +274,15 @@ impl Exchange {
         let instrument =
             self.instruments.by_symbol(symbol.as_str()).ok_or_else(ApiError::bad_symbol)?;
         Ok(self.market(instrument.id))
+    }
+
+    /// The book of a symbol as it is now, for whoever goes on from it with the streams.
+    ///
+    /// # Errors
+    /// -1121.
+    pub fn show_book(&mut self, symbol: Symbol, limit: usize) -> Result<BookSnapshot, ApiError> {
+        let instrument = self.market_of(symbol)?.instrument().id;
+        Ok(self.markets[usize::from(instrument.0)].snapshot(limit))
     }
 
     /// Changes whether a symbol takes orders. False if there is no such symbol.
@@ -401,13 +412,12 @@ impl Exchange {
         let is_second = boundary.as_nanos() % 1_000_000_000 == 0;
         for (index, market) in self.markets.iter_mut().enumerate() {
             let instrument = instrument_id(index);
-            if let Some(diff) = market.take_diff(true) {
-                let at = boundary;
-                self.outputs.push(Output::Depth { instrument, is_fast: true, diff, at });
-            }
-            if is_second && let Some(diff) = market.take_diff(false) {
-                let at = boundary;
-                self.outputs.push(Output::Depth { instrument, is_fast: false, diff, at });
+            for is_fast in [true, false] {
+                if is_fast || is_second {
+                    let at = boundary;
+                    let depth = |diff| Output::Depth { instrument, is_fast, diff, at };
+                    self.outputs.extend(market.take_diffs(is_fast).into_iter().map(depth));
+                }
             }
             if is_second {
                 market.tape.roll(boundary);
@@ -516,12 +526,24 @@ impl Exchange {
     fn generated_id(&mut self) -> model::ClientOrderId {
         let number = self.next_generated_id;
         self.next_generated_id += 1;
-        // Spread over 22 letters and digits, as the venue's own are; unique by the multiplication
-        // with an odd number.
+        // 22 letters and digits, as the venue's own are: eleven that are unique within the run, by
+        // the multiplication with an odd number, and eleven that differ from run to run.
         let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let text = format!("sim{spread:016x}{:03}", self.started_at.as_millis() % 1_000);
+        let start = self.started_at.as_nanos().to_le_bytes();
+        let run = fnv1a(&start).wrapping_mul(spread | 1);
+        let text: String = letters(spread).chain(letters(run)).collect();
         model::ClientOrderId::new(&text).expect("22 letters and digits")
     }
+}
+
+/// A number as eleven letters and digits, each number as others.
+fn letters(mut number: u64) -> impl Iterator<Item = char> {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    (0..11).map(move |_| {
+        let letter = LETTERS[usize::try_from(number % 62).expect("less than 62")];
+        number /= 62;
+        char::from(letter)
+    })
 }
 
 /// The instrument at a place of the table.

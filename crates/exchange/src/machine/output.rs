@@ -102,6 +102,8 @@ pub enum ExecutionType {
     Replaced,
     /// Kept from trading with another order of the account.
     TradePrevention,
+    /// Refused by the matching engine after the order that it should have replaced was taken back.
+    Rejected,
 }
 
 impl ExecutionType {
@@ -115,6 +117,7 @@ impl ExecutionType {
             Self::Expired => "EXPIRED",
             Self::Replaced => "REPLACED",
             Self::TradePrevention => "TRADE_PREVENTION",
+            Self::Rejected => "REJECTED",
         }
     }
 }
@@ -141,6 +144,8 @@ pub struct ExecutionReport {
     pub order: Order,
     /// What happened.
     pub kind: ExecutionType,
+    /// Why it was refused, in the venue's one word; `NONE` if it was not.
+    pub reject_reason: &'static str,
     /// The execution, for a trade.
     pub trade: Option<MyTrade>,
     /// The cancel's own client id, for a cancel.
@@ -175,19 +180,27 @@ pub enum Record {
         asset: Asset,
         /// New values.
         balance: Balance,
+        /// When the account last changed.
+        #[serde(default = "epoch")]
+        at: Timestamp,
     },
 }
 
+/// What logs of earlier versions, which do not say when, are read as.
+const fn epoch() -> Timestamp {
+    Timestamp::EPOCH
+}
+
 impl Record {
-    /// When it happened; `None` for a balance, which comes with what changed it.
+    /// When it happened.
     #[must_use]
-    pub const fn at(&self) -> Option<Timestamp> {
+    pub const fn at(&self) -> Timestamp {
         match self {
-            Self::Order(order) => Some(order.updated_at),
-            Self::Trade(trade) => Some(trade.at),
-            Self::Prevented(prevented) => Some(prevented.at),
-            Self::List(list) => Some(list.updated_at),
-            Self::Balance { .. } => None,
+            Self::Order(order) => order.updated_at,
+            Self::Trade(trade) => trade.at,
+            Self::Prevented(prevented) => prevented.at,
+            Self::List(list) => list.updated_at,
+            Self::Balance { at, .. } => *at,
         }
     }
 }

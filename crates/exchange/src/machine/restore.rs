@@ -26,8 +26,8 @@ impl Exchange {
         }
         for record in records {
             match record {
-                Record::Balance { account, asset, balance } => {
-                    self.entry(account, now).restore(asset, balance);
+                Record::Balance { account, asset, balance, at } => {
+                    self.entry(account, now).restore(asset, balance, at);
                 }
                 Record::Order(order) => {
                     self.next_order_id = self.next_order_id.max(order.id + 1);
@@ -67,6 +67,7 @@ impl Exchange {
                 account: account.id,
                 asset,
                 balance,
+                at: account.updated_at,
             });
             records.extend(balances);
             records.extend(account.orders.lists_from(i64::MIN).cloned().map(Record::List));

@@ -3,7 +3,10 @@
 use matching::{ExpiryReason, MatchEvent, OrderKey, Owner, Party, Reject, Submission};
 use model::{Amount, ClientOrderId, InstrumentId, OrderKind, Side, Timestamp};
 
-use super::{CLIENT_KEYS, Exchange, ExecutionReport, ExecutionType, Output, Record, UserEvent};
+use super::{
+    CLIENT_KEYS, Exchange, ExecutionReport, ExecutionType, Output, PlaceOrder, Record, UserEvent,
+};
+use crate::api::error::ApiError;
 use crate::orders::{MyTrade, Order, Status};
 
 /// The order of a key.
@@ -70,13 +73,15 @@ pub(super) enum Cause {
     Cancel(ClientOrderId),
     /// The other leg of the order's list began to trade.
     List,
+    /// An amendment left nothing of the order.
+    Amendment,
 }
 
 impl Cause {
     pub(super) const fn cancel_id(self) -> Option<ClientOrderId> {
         match self {
             Self::Cancel(id) => Some(id),
-            Self::Market | Self::List => None,
+            Self::Market | Self::List | Self::Amendment => None,
         }
     }
 }
@@ -208,14 +213,20 @@ impl Exchange {
             return;
         }
         self.release(now, owner, key);
-        if cause == Cause::List {
-            return self.step(now, owner, key, ExecutionType::Expired, None, |order| {
-                order.status = Status::Expired;
-                order.expiry_reason = Some("OCO_TRIGGER".to_owned());
-            });
-        }
-        self.step(now, owner, key, ExecutionType::Canceled, cause.cancel_id(), |order| {
-            order.status = Status::Canceled;
+        let reason = match cause {
+            Cause::List => Some("OCO_TRIGGER"),
+            // The venue has no reason for this end.
+            Cause::Amendment => None,
+            Cause::Cancel(_) | Cause::Market => {
+                let kind = ExecutionType::Canceled;
+                return self.step(now, owner, key, kind, cause.cancel_id(), |order| {
+                    order.status = Status::Canceled;
+                });
+            }
+        };
+        self.step(now, owner, key, ExecutionType::Expired, None, |order| {
+            order.status = Status::Expired;
+            order.expiry_reason = reason.map(str::to_owned);
         });
     }
 
@@ -323,6 +334,40 @@ impl Exchange {
         self.report(now, Owner(account), id, kind, None, cancel_id);
     }
 
+    /// Tells an account that the matching engine took its old order back and refused the new one.
+    /// What is refused before it comes to the engine nobody is told of but the caller.
+    pub fn report_rejection(
+        &mut self,
+        account: u32,
+        request: &PlaceOrder,
+        error: &ApiError,
+        now: Timestamp,
+    ) {
+        if !error.is_of_engine() {
+            return;
+        }
+        let Ok(market) = self.market_of(request.symbol) else { return };
+        let instrument = market.instrument().id;
+        let client_id = request.client_id.unwrap_or_else(|| self.generated_id());
+        let (id, execution_id) = (self.next_order_id, self.next_execution_id);
+        self.next_order_id += 1;
+        self.next_execution_id += 1;
+        let order = self.new_order(account, instrument, id, client_id, request, now);
+        let report = ExecutionReport {
+            order: Order { working_at: None, locked: Amount::ZERO, ..order },
+            kind: ExecutionType::Rejected,
+            reject_reason: error.reject_reason(),
+            trade: None,
+            cancel_id: None,
+            earlier_id: None,
+            prevention: None,
+            execution_id,
+            at: now,
+        };
+        let event = UserEvent::Execution(Box::new(report));
+        self.outputs.push(Output::User { account, event });
+    }
+
     /// Reports an amendment.
     pub(super) fn report_replaced(
         &mut self,
@@ -357,6 +402,7 @@ impl Exchange {
         let report = ExecutionReport {
             order,
             kind,
+            reject_reason: "NONE",
             trade,
             cancel_id,
             earlier_id: None,
@@ -370,6 +416,9 @@ impl Exchange {
 
     /// Ends an operation: tells each account its new balances, and what must be stored.
     pub(super) fn report_positions(&mut self, now: Timestamp) {
+        if self.operation.is_part {
+            return;
+        }
         for (account, id) in std::mem::take(&mut self.operation.orders) {
             let order = self.account(account).orders.get(id).expect("it was just changed");
             self.records.push(Record::Order(Box::new(order.clone())));
@@ -387,6 +436,7 @@ impl Exchange {
                 account: account.id,
                 asset: *asset,
                 balance: *balance,
+                at: account.updated_at,
             }));
             let event = UserEvent::Position { balances, at: now };
             self.outputs.push(Output::User { account: account.id, event });

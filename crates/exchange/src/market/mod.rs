@@ -2,7 +2,6 @@
 
 pub mod kline;
 pub mod past;
-pub mod published;
 pub mod record;
 pub mod source;
 pub mod tape;
@@ -14,7 +13,6 @@ use matching::{
 };
 use model::{DepthUpdate, Instrument, Level, Price, Quantity, Side, Timestamp};
 
-use published::Published;
 use record::Record;
 use source::Source;
 use tape::{AggregateTrade, Print, Tape};
@@ -39,6 +37,9 @@ struct Collector {
     last_update_id: i64,
     bids: BTreeMap<Price, Quantity>,
     asks: BTreeMap<Price, Quantity>,
+    /// Changes up to each book that somebody was shown since the last publication: they are
+    /// published as they were then, so that the id of what was shown ends an event.
+    shown: Vec<DepthDiff>,
 }
 
 impl Collector {
@@ -59,7 +60,26 @@ impl Collector {
         self.asks.extend(update.asks.iter().map(|level| (level.price, level.quantity)));
     }
 
-    fn take(&mut self) -> Option<DepthDiff> {
+    const fn is_empty(&self) -> bool {
+        self.first_update_id.is_none() && self.shown.is_empty()
+    }
+
+    /// Ends an event here, for somebody sees the book as it is now.
+    fn show(&mut self) {
+        let changes = self.drain();
+        self.shown.extend(changes);
+    }
+
+    /// What is due. What changed after a book that was shown waits for the next time: events of
+    /// one stream come one at a time to whoever does not ask for the book more often than that.
+    fn take(&mut self) -> Vec<DepthDiff> {
+        if self.shown.is_empty() {
+            return self.drain().into_iter().collect();
+        }
+        std::mem::take(&mut self.shown)
+    }
+
+    fn drain(&mut self) -> Option<DepthDiff> {
         let first_update_id = self.first_update_id.take()?;
         let level = |(price, quantity)| Level { price, quantity };
         Some(DepthDiff {
@@ -69,6 +89,17 @@ impl Collector {
             asks: std::mem::take(&mut self.asks).into_iter().map(level).collect(),
         })
     }
+}
+
+/// A book at one instant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BookSnapshot {
+    /// Id of the last change in it.
+    pub update_id: i64,
+    /// Bids, best first.
+    pub bids: Vec<Level>,
+    /// Asks, best first.
+    pub asks: Vec<Level>,
 }
 
 /// The best of both sides.
@@ -98,7 +129,6 @@ pub struct Market {
     pub matcher: Source,
     /// What the public sees, if the market is recorded.
     record: Option<Record>,
-    published: Published,
     /// What has traded.
     pub tape: Tape,
     fast: Collector,
@@ -148,11 +178,9 @@ impl Market {
     }
 
     fn with(matcher: Source, record: Option<Record>, first_aggregate_id: i64) -> Self {
-        let published = Published::new(matcher.update_id());
         Self {
             matcher,
             record,
-            published,
             tape: Tape::new(first_aggregate_id),
             fast: Collector::default(),
             slow: Collector::default(),
@@ -253,39 +281,58 @@ impl Market {
         }
     }
 
-    /// Changes since the last call, for the 100 ms (`is_fast`) or the 1 s stream.
-    pub fn take_diff(&mut self, is_fast: bool) -> Option<DepthDiff> {
-        if !is_fast {
-            return self.slow.take();
-        }
-        let diff = self.fast.take()?;
-        if self.record.is_none() {
-            self.published.apply(&diff);
-        }
-        Some(diff)
+    /// Changes due on the 100 ms (`is_fast`) or the 1 s stream, oldest first.
+    pub fn take_diffs(&mut self, is_fast: bool) -> Vec<DepthDiff> {
+        if is_fast { self.fast.take() } else { self.slow.take() }
+    }
+
+    /// Forgets changes that nobody saw.
+    pub fn discard_diffs(&mut self) {
+        self.fast = Collector::default();
+        self.slow = Collector::default();
     }
 
     /// Whether there are changes to publish.
     #[must_use]
     pub const fn has_diff(&self) -> bool {
-        self.fast.first_update_id.is_some() || self.slow.first_update_id.is_some()
+        !self.fast.is_empty() || !self.slow.is_empty()
     }
 
-    /// The best levels of a side, as last published.
+    /// The book as it is now, for somebody who goes on from it with the 100 ms stream: its id
+    /// will be the last one of an event there, if it was not already.
+    pub fn snapshot(&mut self, limit: usize) -> BookSnapshot {
+        if self.record.is_none() {
+            self.fast.show();
+        }
+        self.book(limit)
+    }
+
+    /// The book as it is now.
+    #[must_use]
+    pub fn book(&self, limit: usize) -> BookSnapshot {
+        BookSnapshot {
+            update_id: self.update_id(),
+            bids: self.levels(Side::Buy, limit),
+            asks: self.levels(Side::Sell, limit),
+        }
+    }
+
+    /// The best levels of a side, as the public sees them.
     #[must_use]
     pub fn levels(&self, side: Side, limit: usize) -> Vec<Level> {
         match &self.record {
             Some(record) => record.levels(side, limit),
-            None => self.published.levels(side, limit),
+            None => self.matcher.levels(side, limit),
         }
     }
 
-    /// Update id of the book as last published.
+    /// Update id of the book as the public sees it.
     #[must_use]
     pub fn update_id(&self) -> i64 {
-        self.record
-            .as_ref()
-            .map_or_else(|| self.published.update_id(), |record| record.book().update_id())
+        match &self.record {
+            Some(record) => record.book().update_id(),
+            None => self.matcher.update_id(),
+        }
     }
 
     /// The symbol's own reference price; `None` if it never had one.

@@ -1,7 +1,7 @@
 //! What has traded: trades, aggregate trades, klines, and the statistics made of them.
 //!
-//! Every list is bounded: the exchange runs for months. What is older than the bounds is not
-//! served any more, as a venue's memory ends somewhere too.
+//! Every list is bounded: the exchange runs for months. Whoever asks for trades that there were and
+//! that are gone is refused: he would take what comes after them for all that there was.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,9 +12,10 @@ use model::{Interval, Price, Quantity, Side, Timestamp, TradeId};
 
 use super::kline::{self, Kline, KlineInterval, KlineSeries};
 use super::past::{Past, Recipe};
+use crate::machine::IDS_PER_RUN;
 
-/// Trades and aggregate trades kept.
-const TRADES_KEPT: usize = 20_000;
+/// Trades kept, and aggregate trades: some 20 MB a symbol once there are so many.
+pub const TRADES_KEPT: usize = 200_000;
 /// Seconds kept as klines.
 const SECONDS_KEPT: usize = 7_200;
 /// Minutes kept as klines: ten days.
@@ -94,11 +95,19 @@ pub struct AggregateTrade {
     pub at: Timestamp,
 }
 
+/// Trades are asked for that there were, and some of them are not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("trades that are not kept any more")]
+pub struct NotKept;
+
 /// Everything that has traded in one symbol.
 #[derive(Clone, Debug)]
 pub struct Tape {
     trades: VecDeque<Print>,
     aggregates: VecDeque<AggregateTrade>,
+    /// How many trades and aggregate trades were kept once and are not any more.
+    dropped: (u64, u64),
+    first_aggregate_id: i64,
     seconds: KlineSeries,
     minutes: KlineSeries,
     quarters: KlineSeries,
@@ -136,6 +145,8 @@ impl Tape {
         Self {
             trades: VecDeque::new(),
             aggregates: VecDeque::new(),
+            dropped: (0, 0),
+            first_aggregate_id,
             seconds: KlineSeries::new(Interval::SECOND, SECONDS_KEPT),
             minutes: KlineSeries::new(Interval::MINUTE, MINUTES_KEPT),
             quarters: KlineSeries::new(Interval::QUARTER, QUARTERS_KEPT),
@@ -191,11 +202,20 @@ impl Tape {
         self.aggregates.extend(made.iter().copied());
         while self.trades.len() > TRADES_KEPT {
             self.trades.pop_front();
+            self.dropped.0 += 1;
         }
         while self.aggregates.len() > TRADES_KEPT {
             self.aggregates.pop_front();
+            self.dropped.1 += 1;
         }
         made
+    }
+
+    /// The first number that a trade ever had, as far as klines or earlier runs tell of trades
+    /// before those on the tape.
+    fn first_trade_ever(&self) -> i64 {
+        let of_past = self.past.as_ref().and_then(|past| past.days().first()?.trades);
+        of_past.map_or(self.first_aggregate_id, |(first, _)| first.0).clamp(1, IDS_PER_RUN)
     }
 
     /// The last trade.
@@ -209,27 +229,52 @@ impl Tape {
         self.trades.range(self.trades.len().saturating_sub(limit)..)
     }
 
-    /// Trades from an id on, oldest first.
-    pub fn trades_from(&self, id: TradeId, limit: usize) -> impl Iterator<Item = &Print> {
+    /// Trades from an id on, oldest first. From an id that no trade ever had it goes on with the
+    /// oldest that is kept.
+    ///
+    /// # Errors
+    /// [`NotKept`].
+    pub fn trades_from(
+        &self,
+        id: TradeId,
+        limit: usize,
+    ) -> Result<impl Iterator<Item = &Print>, NotKept> {
         let start = self.trades.partition_point(|print| print.id < id);
-        self.trades.range(start..).take(limit)
+        let is_before = self.trades.front().is_some_and(|oldest| id < oldest.id);
+        if is_before && (self.dropped.0 > 0 || id.0 >= self.first_trade_ever()) {
+            return Err(NotKept);
+        }
+        Ok(self.trades.range(start..).take(limit))
     }
 
-    /// Aggregate trades from an id on, oldest first.
-    pub fn aggregates_from(&self, id: i64, limit: usize) -> impl Iterator<Item = &AggregateTrade> {
+    /// Aggregate trades from an id on, oldest first, with the same rule.
+    ///
+    /// # Errors
+    /// [`NotKept`].
+    pub fn aggregates_from(
+        &self,
+        id: i64,
+        limit: usize,
+    ) -> Result<impl Iterator<Item = &AggregateTrade>, NotKept> {
         let start = self.aggregates.partition_point(|aggregate| aggregate.id < id);
-        self.aggregates.range(start..).take(limit)
+        let is_before = self.aggregates.front().is_some_and(|oldest| id < oldest.id);
+        if is_before && (self.dropped.1 > 0 || id >= self.first_aggregate_id.min(IDS_PER_RUN)) {
+            return Err(NotKept);
+        }
+        Ok(self.aggregates.range(start..).take(limit))
     }
 
     /// Aggregate trades of a period, both ends inclusive: the oldest ones if a start is given,
     /// else the newest up to the end.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`NotKept`] if the answer would begin with one that was dropped.
     pub fn aggregates_within(
         &self,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         limit: usize,
-    ) -> Vec<AggregateTrade> {
+    ) -> Result<Vec<AggregateTrade>, NotKept> {
         let start =
             from.map_or(0, |from| self.aggregates.partition_point(|aggregate| aggregate.at < from));
         let end = to.map_or(self.aggregates.len(), |to| {
@@ -241,7 +286,13 @@ impl Tape {
         } else {
             (start.max(end.saturating_sub(limit)), end)
         };
-        self.aggregates.range(start..end).copied().collect()
+        // What was dropped lies before everything else: it would have come first.
+        let reaches_back = start == 0 && (from.is_some() || end < limit);
+        let oldest = self.aggregates.front().map_or(Timestamp::EPOCH, |oldest| oldest.at);
+        if self.dropped.1 > 0 && reaches_back && from.is_none_or(|from| from <= oldest) {
+            return Err(NotKept);
+        }
+        Ok(self.aggregates.range(start..end).copied().collect())
     }
 
     /// Makes klines current: without trades they go on flat.
@@ -330,8 +381,15 @@ impl Tape {
         klines
     }
 
+    /// One kline from the opening of a minute up to now.
+    #[must_use]
+    pub fn since(&self, minute: Timestamp, now: Timestamp) -> Option<Kline> {
+        let end = now.after(Duration::from_nanos(1));
+        self.base(KlineInterval::Fixed(Interval::MINUTE), 0).summary(minute, end)
+    }
+
     /// One kline over the last `window` up to now, by whole minutes (whole seconds below an
-    /// hour's window), for tickers and averages.
+    /// hour's window), for the tickers of a day and averages.
     #[must_use]
     pub fn window(&self, now: Timestamp, window: Duration) -> Option<Kline> {
         let end = now.after(Duration::from_nanos(1));
@@ -377,8 +435,74 @@ mod tests {
         tape.record(&[print(4, 9, "11")]);
         let within =
             tape.aggregates_within(Some(Timestamp::from_secs(1)), Some(Timestamp::from_secs(8)), 9);
+        let within = within.unwrap();
         assert_eq!(within.len(), 2);
-        assert_eq!(tape.aggregates_within(None, None, 1)[0].id, 102);
+        assert_eq!(tape.aggregates_within(None, None, 1).unwrap()[0].id, 102);
+    }
+
+    #[test]
+    fn what_was_dropped_is_refused_and_not_passed_over() {
+        const MORE: i64 = 10;
+        let kept = i64::try_from(TRADES_KEPT).unwrap();
+        let mut tape = Tape::new(1);
+        // A trade a second; each its own aggregate.
+        for id in 1..=kept {
+            tape.record(&[print(id, id, "10")]);
+        }
+        let ids = |tape: &Tape, from: i64| -> Result<Vec<i64>, NotKept> {
+            Ok(tape.trades_from(TradeId(from), 2)?.map(|print| print.id.0).collect())
+        };
+        let aggregates = |tape: &Tape, from: i64| -> Result<Vec<i64>, NotKept> {
+            Ok(tape.aggregates_from(from, 2)?.map(|aggregate| aggregate.id).collect())
+        };
+        let at = |secs: Option<i64>| secs.map(Timestamp::from_secs);
+        let within = |tape: &Tape, from: Option<i64>, to: Option<i64>| {
+            let within = tape.aggregates_within(at(from), at(to), 2)?;
+            Ok(within.iter().map(|aggregate| aggregate.id).collect::<Vec<_>>())
+        };
+        // All are there: before the first there was none.
+        assert_eq!(ids(&tape, 0), Ok(vec![1, 2]));
+        assert_eq!(aggregates(&tape, 0), Ok(vec![1, 2]));
+        assert_eq!(within(&tape, Some(0), None), Ok(vec![1, 2]));
+        assert_eq!(within(&tape, None, Some(1)), Ok(vec![1]));
+        for id in kept + 1..=kept + MORE {
+            tape.record(&[print(id, id, "10")]);
+        }
+        #[track_caller]
+        fn check(label: &str, got: Result<Vec<i64>, NotKept>, expected: Result<Vec<i64>, NotKept>) {
+            assert_eq!(got, expected, "{label}");
+        }
+        let first = MORE + 1;
+        check("the oldest", ids(&tape, first), Ok(vec![first, first + 1]));
+        check("one dropped", ids(&tape, MORE), Err(NotKept));
+        check("the first of all", ids(&tape, 0), Err(NotKept));
+        check("one to come", ids(&tape, kept * 2), Ok(vec![]));
+        check("aggregate", aggregates(&tape, first), Ok(vec![first, first + 1]));
+        check("aggregate dropped", aggregates(&tape, MORE), Err(NotKept));
+        check("since", within(&tape, Some(first + 1), None), Ok(vec![first + 1, first + 2]));
+        check("since dropped", within(&tape, Some(MORE), None), Err(NotKept));
+        check("until", within(&tape, None, Some(first + 1)), Ok(vec![first, first + 1]));
+        check("until, not enough", within(&tape, None, Some(first)), Err(NotKept));
+        check("the newest", within(&tape, None, None), Ok(vec![kept + MORE - 1, kept + MORE]));
+    }
+
+    #[test]
+    fn what_only_klines_tell_of_is_refused() {
+        let mut tape = Tape::new(IDS_PER_RUN);
+        let flow = crate::symbols::SymbolConfig::named("BTCUSDT").unwrap().flow();
+        tape.set_past(Recipe {
+            flow,
+            seed: 1,
+            volatility: 1.0,
+            until: Timestamp::from_secs(1_800_000_000).floor_to(Duration::from_secs(60)),
+            last_trade: TradeId(IDS_PER_RUN),
+        });
+        tape.record(&[print(IDS_PER_RUN + 1, 1_800_000_030, "10")]);
+        let first =
+            |id: i64| tape.trades_from(TradeId(id), 1).map(|mut all| all.next().unwrap().id.0);
+        assert_eq!(first(IDS_PER_RUN + 1), Ok(IDS_PER_RUN + 1));
+        assert_eq!(first(IDS_PER_RUN), Err(NotKept), "klines count it");
+        assert_eq!(first(0), Ok(IDS_PER_RUN + 1), "no trade ever had it");
     }
 
     #[test]

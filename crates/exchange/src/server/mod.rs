@@ -208,7 +208,7 @@ fn start(
     let run = loaded.run + 1;
     let mut scanned = None;
     // A venue's time never goes back: one that ran faster than the wall is ahead of it.
-    let told = loaded.records.iter().flatten().filter_map(Record::at).max();
+    let told = loaded.records.iter().flatten().map(Record::at).max();
     let now = config.start_at.unwrap_or(wall).max(told.unwrap_or(Timestamp::EPOCH));
     let mut exchange = match &config.market {
         MarketConfig::Synthetic(market) => {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::state::Shared;
 use crate::streams::hub::{Ending, Mailbox};
@@ -21,6 +21,8 @@ pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// Frames taken from the queue at once.
 const BATCH: usize = 64;
 const PONG_TIMEOUT: &str = "pong timeout";
+/// A reader that does not read can't be told good-bye.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a websocket's task does next.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Session {
         enum Turn {
             Ended,
             Frames,
-            Incoming(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
+            Incoming(Option<Result<Message, Error>>),
             Timer,
         }
         let timer = self.next_ping.min(self.ends_at);
@@ -98,8 +100,10 @@ impl Session {
         match turn {
             Turn::Ended => Some(self.end().await),
             Turn::Frames => self.send_batch().await,
+            Turn::Incoming(Some(Ok(Message::Close(_)))) => Some(self.answer_close().await),
             Turn::Incoming(Some(Ok(message))) => self.receive(message),
-            Turn::Incoming(Some(Err(_)) | None) => Some(Event::Over),
+            Turn::Incoming(Some(Err(error))) => Some(self.refuse(&error).await),
+            Turn::Incoming(None) => Some(Event::Over),
             Turn::Timer => self.beat().await,
         }
     }
@@ -118,8 +122,37 @@ impl Session {
                 }
                 Some(Event::Beat)
             }
-            Message::Close(_) => Some(Event::Over),
-            Message::Frame(_) => None,
+            Message::Close(_) | Message::Frame(_) => None,
+        }
+    }
+
+    /// Echoes a client's close frame, as RFC 6455, 5.5.1, asks, and lets go.
+    async fn answer_close(&mut self) -> Event {
+        let answered = async {
+            // The protocol has put the echo in line; what was queued before it is not sent any more.
+            self.socket.flush().await?;
+            while let Some(Ok(_)) = self.socket.next().await {}
+            Ok::<(), Error>(())
+        };
+        let _ = tokio::time::timeout(PATIENCE, answered).await;
+        Event::Over
+    }
+
+    /// Says why a message can't be read, where the transport still carries words.
+    async fn refuse(&mut self, error: &Error) -> Event {
+        match error {
+            Error::Capacity(_) => self.close(1009, "message too big").await,
+            Error::Utf8(_) => self.close(1007, "invalid UTF-8").await,
+            Error::Protocol(_) => self.close(1002, "protocol error").await,
+            Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Io(_)
+            | Error::Tls(_)
+            | Error::WriteBufferFull(_)
+            | Error::AttackAttempt
+            | Error::Url(_)
+            | Error::Http(_)
+            | Error::HttpFormat(_) => Event::Over,
         }
     }
 
@@ -187,8 +220,6 @@ impl Session {
 
     /// Closes with a code and a reason.
     pub async fn close(&mut self, code: u16, reason: &str) -> Event {
-        /// A reader that does not read can't be told good-bye.
-        const PATIENCE: Duration = Duration::from_secs(2);
         let reason = Utf8Bytes::from(fitting(reason).to_owned());
         let frame = CloseFrame { code: CloseCode::from(code), reason };
         let _ = tokio::time::timeout(PATIENCE, async {
@@ -200,7 +231,7 @@ impl Session {
             }
             self.socket.close(Some(frame)).await?;
             while let Some(Ok(_)) = self.socket.next().await {}
-            Ok::<(), tokio_tungstenite::tungstenite::Error>(())
+            Ok::<(), Error>(())
         })
         .await;
         Event::Over

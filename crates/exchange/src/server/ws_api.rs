@@ -202,6 +202,15 @@ fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Time
         }
         None => (session_method(state, client, &frame.method, &params, now), None),
     };
+    let is_revoked =
+        result.as_ref().is_err_and(|error| error.code == ApiError::key_rejected().code)
+            && params.peek("apiKey").is_none()
+            && client.logon.take().is_some();
+    if is_revoked {
+        // The session's key has become invalid: the session is over, and the answer has no id.
+        state.hub.unsubscribe_user(client.id, Unsubscribe::Session, now);
+        return Answer { text: render("null", &result, None), is_ban: false };
+    }
     let is_ban = result.as_ref().is_err_and(|error| error.status == 418);
     let limits = returns_limits.then(|| rate_limits(state, client, counted, now));
     let retry_at = result.as_ref().err().and_then(|error| error.retry_after_secs);
@@ -216,7 +225,9 @@ fn with_retry_data(
     now: Timestamp,
     unit: TimeUnit,
 ) -> ApiError {
-    if let Some(secs) = retry_after_secs {
+    if let Some(secs) = retry_after_secs
+        && error.data.is_none()
+    {
         let at = now.after(std::time::Duration::from_secs(secs));
         let data = object! {"serverTime": unit.of(now), "retryAfter": unit.of(at)};
         error.data = Some(data.to_string());
@@ -300,9 +311,9 @@ fn session_method(
         "session.logon" => {
             let account = signed(state, params, now)?;
             let api_key = params.required_text("apiKey")?;
-            let is_ed25519 = state.exchange.key(api_key).is_some_and(|(key, _)| key.is_ed25519());
-            if !is_ed25519 {
-                return Err(ApiError::unsupported());
+            let (key, _) = state.exchange.key(api_key).ok_or_else(ApiError::key_rejected)?;
+            if !key.is_ed25519() {
+                return Err(ApiError::key_kind_not_supported(key.kind_name()));
             }
             client.logon = Some(Logon { api_key: api_key.to_owned(), account, at: now });
             Ok(status(state, client, now))
@@ -324,6 +335,9 @@ fn session_method(
         }
         "userDataStream.subscribe" => {
             let logon = client.logon.as_ref().ok_or_else(not_logged_on)?;
+            if state.exchange.key(&logon.api_key).is_none() {
+                return Err(ApiError::key_rejected());
+            }
             let opened = state.hub.subscribe_user(client.id, logon.account, true);
             opened.map(number).ok_or_else(ApiError::subscription_active)
         }

@@ -70,8 +70,8 @@ pub async fn serve(
 #[derive(Deserialize)]
 struct Control<'a> {
     method: Option<&'a RawValue>,
-    #[serde(default)]
-    params: Option<Vec<Value>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
     /// `null` is an id, too.
     #[serde(borrow, default, deserialize_with = "raw")]
     id: Option<&'a RawValue>,
@@ -101,6 +101,28 @@ fn is_valid_id(id: &RawValue) -> bool {
     }
 }
 
+/// The parameters of a control message: a list, that only one method does without.
+fn read_params(params: Option<&RawValue>, method: &str, text: &str) -> Result<Vec<Value>, String> {
+    let place = format!("at line 1 column {}", text.len());
+    let Some(params) = params else {
+        let needs_some = ["SUBSCRIBE", "UNSUBSCRIBE", "SET_PROPERTY", "GET_PROPERTY"]
+            .contains(&method.trim_matches('"'));
+        return match needs_some {
+            true => Err(format!("Invalid request: missing field `params` {place}")),
+            false => Ok(Vec::new()),
+        };
+    };
+    let what = match serde_json::from_str(params.get()) {
+        Ok(Value::Array(params)) => return Ok(params),
+        Ok(Value::String(text)) => format!("string {text:?}"),
+        Ok(Value::Number(number)) => format!("integer `{number}`"),
+        Ok(Value::Bool(is)) => format!("boolean `{is}`"),
+        Ok(Value::Object(_)) => "map".to_owned(),
+        Ok(Value::Null) | Err(_) => "null".to_owned(),
+    };
+    Err(format!("Invalid request: invalid type: {what}, expected a sequence {place}"))
+}
+
 /// Carries out a control message.
 fn control(state: &mut State, id: ConnectionId, text: &str) -> String {
     let message: Control<'_> = match serde_json::from_str(text) {
@@ -124,7 +146,10 @@ fn control(state: &mut State, id: ConnectionId, text: &str) -> String {
     let done = |result: &str| {
         format!(r#"{{"result":{result},"id":{}}}"#, request.map_or("null", RawValue::get))
     };
-    let params = message.params.unwrap_or_default();
+    let params = match read_params(message.params, method.get(), text) {
+        Ok(params) => params,
+        Err(msg) => return error(2, &msg, request),
+    };
     let names = || -> Option<Vec<String>> {
         params.iter().map(|name| name.as_str().map(str::to_owned)).collect()
     };

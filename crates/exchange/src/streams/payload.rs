@@ -100,10 +100,7 @@ pub fn paced(exchange: &Exchange, key: StreamKey, at: Timestamp, unit: TimeUnit)
     let market = exchange.market(instrument);
     match key.kind {
         StreamKind::PartialDepth { levels, .. } => {
-            let levels = usize::from(levels);
-            let bids = market.levels(Side::Buy, levels);
-            let asks = market.levels(Side::Sell, levels);
-            Some(depth_json(market.update_id(), &bids, &asks))
+            Some(depth_json(&market.book(usize::from(levels))))
         }
         StreamKind::Kline { interval, offset_mins } => {
             kline(market, interval, offset_mins, at, unit)
@@ -238,7 +235,7 @@ fn ticker(market: &Market, at: Timestamp, unit: TimeUnit) -> Option<String> {
 
 fn window_ticker(market: &Market, hours: u8, at: Timestamp, unit: TimeUnit) -> Option<String> {
     let length = Duration::from_secs(u64::from(hours) * 3_600);
-    let statistics = Statistics::of(market, at, length)?;
+    let statistics = Statistics::rolling(market, at, length)?;
     let Statistics { window, symbol, .. } = statistics;
     let (first, last) = statistics.trade_ids();
     Some(format!(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::api::TimeUnit;
 use crate::api::handlers::render::Eight;
 use crate::api::ordered::{Object, object};
-use crate::machine::{ExecutionReport, UserEvent};
+use crate::machine::{ExecutionReport, ExecutionType, UserEvent};
 use crate::orders::side_name;
 use model::{Amount, Price, Quantity};
 
@@ -167,8 +167,10 @@ impl<'a> Report<'a> {
     fn of(report: &'a ExecutionReport, unit: TimeUnit) -> Self {
         let ExecutionReport { order, kind, trade, cancel_id, earlier_id, execution_id, at, .. } =
             report;
+        let is_rejected = *kind == ExecutionType::Rejected;
         let trade = trade.as_ref();
         let is_on_book = order.status.is_open()
+            && !is_rejected
             && !order.is_waiting()
             && trade.is_none_or(|trade| trade.is_maker);
         Self {
@@ -190,8 +192,8 @@ impl<'a> Report<'a> {
                 (None, None) => "",
             },
             x: kind.name(),
-            X: order.status.name(),
-            r: "NONE",
+            X: if is_rejected { kind.name() } else { order.status.name() },
+            r: report.reject_reason,
             i: order.id,
             l: trade.map_or(Quantity::ZERO, |trade| trade.quantity),
             z: order.executed,

@@ -83,6 +83,7 @@ pub fn amend(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
         return Err(ApiError::invalid_message("Invalid quantity."));
     }
     let (order, amendment) = exchange.amend(request.account, &wanted, request.now)?;
+    request.has_ended.set(!order.status.is_open());
     let mut answer = object! {
         "transactTime": request.unit.of(amendment.at),
         "executionId": amendment.execution_id,

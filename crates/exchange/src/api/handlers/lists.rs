@@ -246,6 +246,10 @@ pub fn old_oco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
         }
         (_, _) => OrderKind::StopLoss { stop_price },
     };
+    let stop_iceberg = params.quantity("stopIcebergQty")?.filter(|part| part.is_positive());
+    if stop_iceberg.is_some() && time_in_force != Some(model::TimeInForce::GoodTilCanceled) {
+        return Err(ApiError::iceberg_not_resting("stopIcebergQty", "stopLimitTimeInForce"));
+    }
     let prevention = read_prevention(params)?;
     let leg = |kind, client_id, iceberg| PlaceOrder {
         symbol,
@@ -260,7 +264,7 @@ pub fn old_oco(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
         strategy_type: None,
     };
     let legs = vec![
-        leg(stop, client_id(params, "stopClientOrderId")?, params.quantity("stopIcebergQty")?),
+        leg(stop, client_id(params, "stopClientOrderId")?, stop_iceberg),
         leg(
             OrderKind::LimitMaker { price },
             client_id(params, "limitClientOrderId")?,

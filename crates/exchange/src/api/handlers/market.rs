@@ -13,6 +13,7 @@ use crate::api::ordered::{Object, object};
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
 use crate::machine::Exchange;
+use crate::market::BookSnapshot;
 use crate::market::kline::{Kline, KlineInterval};
 use crate::market::tape::{AggregateTrade, Print, QuoteVolume};
 
@@ -39,11 +40,7 @@ pub fn depth(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, A
     if let Some(snapshot) = market.record().and_then(crate::market::record::Record::upcoming) {
         return recorded_depth(snapshot, limit);
     }
-    Ok(depth_json(
-        market.update_id(),
-        &market.levels(Side::Buy, limit),
-        &market.levels(Side::Sell, limit),
-    ))
+    Ok(depth_json(&exchange.show_book(symbol, limit)?))
 }
 
 /// A recorded answer: as it was recorded, unless fewer levels are wanted.
@@ -62,7 +59,8 @@ fn recorded_depth(snapshot: &str, limit: usize) -> Result<String, ApiError> {
 
 /// A book as REST and the partial streams show it.
 #[must_use]
-pub fn depth_json(update_id: i64, bids: &[Level], asks: &[Level]) -> String {
+pub fn depth_json(book: &BookSnapshot) -> String {
+    let BookSnapshot { update_id, bids, asks } = book;
     let mut out = String::with_capacity(64 + 32 * (bids.len() + asks.len()));
     let _ = write!(out, r#"{{"lastUpdateId":{update_id},"bids":"#);
     push_levels(&mut out, bids);
@@ -118,7 +116,9 @@ pub fn historical_trades(
     let trades: Vec<_> = match from {
         None => tape.recent(limit).map(|print| trade_json(print, unit)).collect(),
         Some(id) => {
-            tape.trades_from(TradeId(id), limit).map(|print| trade_json(print, unit)).collect()
+            let trades = tape.trades_from(TradeId(id), limit);
+            let trades = trades.map_err(|_| ApiError::invalid_parameter("fromId"))?;
+            trades.map(|print| trade_json(print, unit)).collect()
         }
     };
     Ok(json(&trades))
@@ -153,15 +153,17 @@ pub fn aggregate_trades(
     }
     let tape = &exchange.market_of(symbol)?.tape;
     let trades: Vec<_> = match from_id {
-        Some(id) => tape
-            .aggregates_from(id, limit)
-            .map(|trade| aggregate_json(trade, request.unit))
-            .collect(),
-        None => tape
-            .aggregates_within(from, to, limit)
-            .iter()
-            .map(|trade| aggregate_json(trade, request.unit))
-            .collect(),
+        Some(id) => {
+            let trades = tape.aggregates_from(id, limit);
+            let trades = trades.map_err(|_| ApiError::invalid_parameter("fromId"))?;
+            trades.map(|trade| aggregate_json(trade, request.unit)).collect()
+        }
+        None => {
+            let name = if from.is_some() { "startTime" } else { "endTime" };
+            let trades = tape.aggregates_within(from, to, limit);
+            let trades = trades.map_err(|_| ApiError::invalid_parameter(name))?;
+            trades.iter().map(|trade| aggregate_json(trade, request.unit)).collect()
+        }
     };
     Ok(json(&trades))
 }

@@ -8,6 +8,8 @@ use crate::api::params::Params;
 use crate::machine::{CancelRestriction, Exchange, OrderRef, PlaceOrder};
 use crate::orders::SelfTradePrevention;
 
+const GTC: TimeInForce = TimeInForce::GoodTilCanceled;
+
 /// How much of a new order is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
@@ -74,16 +76,17 @@ pub fn read_restriction(params: &Params) -> Result<Option<CancelRestriction>, Ap
 /// Self-trade prevention.
 ///
 /// # Errors
-/// -1013 for modes that no symbol allows here.
+/// -1013 for the mode that no symbol allows here, -1130 for what is none.
 pub fn read_prevention(params: &Params) -> Result<SelfTradePrevention, ApiError> {
     let Some(name) = params.text("selfTradePreventionMode")? else {
         return Ok(SelfTradePrevention::None);
     };
     let known = SelfTradePrevention::ALL.into_iter().find(|mode| mode.venue_name() == name);
-    known.ok_or_else(|| {
-        ApiError::invalid_message(
+    known.ok_or_else(|| match name {
+        "TRANSFER" => ApiError::invalid_message(
             "This symbol does not allow the specified self-trade prevention mode.",
-        )
+        ),
+        _ => ApiError::invalid_parameter("selfTradePreventionMode"),
     })
 }
 
@@ -219,7 +222,7 @@ impl Leg<'_> {
     /// The part of a resting order that shows; zero is none.
     ///
     /// # Errors
-    /// -1106 for orders that don't rest.
+    /// -1106 for orders that don't rest, -1160 for legs that could but shall not.
     pub fn iceberg(&self, kind: &OrderKind) -> Result<Option<Quantity>, ApiError> {
         let part = self.params.quantity(&self.name("icebergQty"))?;
         let part = part.filter(|part| part.is_positive());
@@ -227,11 +230,15 @@ impl Leg<'_> {
             OrderKind::LimitMaker { .. } => true,
             OrderKind::Limit { time_in_force, .. }
             | OrderKind::StopLossLimit { time_in_force, .. }
-            | OrderKind::TakeProfitLimit { time_in_force, .. } => {
-                *time_in_force == TimeInForce::GoodTilCanceled
-            }
+            | OrderKind::TakeProfitLimit { time_in_force, .. } => *time_in_force == GTC,
             OrderKind::Market | OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => false,
         };
+        let is_leg_with_time =
+            !self.prefix.is_empty() && kind.time_in_force().is_some_and(|time| time != GTC);
+        if part.is_some() && is_leg_with_time {
+            let (iceberg, time) = (self.name("icebergQty"), self.name("timeInForce"));
+            return Err(ApiError::iceberg_not_resting(&iceberg, &time));
+        }
         if part.is_some() && !rests {
             return Err(ApiError::not_required(&self.name("icebergQty")));
         }

@@ -127,10 +127,25 @@ impl Statistics {
     /// Statistics of the last `window`; `None` before anything traded.
     #[must_use]
     pub fn of(market: &Market, now: Timestamp, window: Duration) -> Option<Self> {
-        let kline = market.tape.window(now, window)?;
+        Self::over(market, market.tape.window(now, window)?, now.before(window), now)
+    }
+
+    /// Statistics from the minute on in which the last `window` began: the rolling windows are up
+    /// to 59,999 ms wider than they say.
+    #[must_use]
+    pub fn rolling(market: &Market, now: Timestamp, window: Duration) -> Option<Self> {
+        Self::since(market, Interval::MINUTE.open_of(now.before(window)), now)
+    }
+
+    /// Statistics from the opening of a minute on.
+    fn since(market: &Market, open_at: Timestamp, now: Timestamp) -> Option<Self> {
+        Self::over(market, market.tape.since(open_at, now)?, open_at, now)
+    }
+
+    fn over(market: &Market, kline: Kline, open_at: Timestamp, now: Timestamp) -> Option<Self> {
         Some(Self {
             window: kline,
-            open_at: now.before(window),
+            open_at,
             close_at: now,
             symbol: market.instrument().symbol,
             previous_close: kline.open,
@@ -264,7 +279,7 @@ pub fn window(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, 
     let is_mini = is_mini(request.params)?;
     let (now, unit) = (request.now, request.unit);
     one_or_many(exchange, request, |market| {
-        let statistics = Statistics::of(market, now, length)?;
+        let statistics = Statistics::rolling(market, now, length)?;
         Some(if is_mini { statistics.mini(unit) } else { statistics.plain(unit) })
     })
 }
@@ -281,8 +296,7 @@ pub fn trading_day(exchange: &mut Exchange, request: &Request<'_>) -> Result<Str
     let day = KlineInterval::Fixed(Interval::DAY);
     let open_at = day.open_of(now, offset);
     one_or_many(exchange, request, |market| {
-        let mut statistics = Statistics::of(market, now, now.since(open_at))?;
-        statistics.open_at = open_at;
+        let mut statistics = Statistics::since(market, open_at, now)?;
         statistics.close_at = open_at.after(DAY).before(Duration::from_millis(1));
         Some(if is_mini { statistics.mini(unit) } else { statistics.plain(unit) })
     })

@@ -14,7 +14,7 @@ use crate::api::error::ApiError;
 use crate::api::ordered::object;
 use crate::api::params::Params;
 use crate::api::{Request, TimeUnit};
-use crate::machine::{CancelOrder, Exchange, NotFound, Placed};
+use crate::machine::{CancelOrder, Exchange, NotFound, PlaceOrder, Placed};
 use crate::orders::Order;
 use crate::symbols::eight;
 
@@ -38,18 +38,27 @@ fn placed_json(placed: &Placed, detail: Detail, unit: TimeUnit) -> String {
     }
 }
 
-/// `POST /api/v3/order/cancelReplace`
-pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
-    let params = request.params;
+/// A cancel and a new order as they are wanted.
+struct Replace {
+    stops_on_failure: bool,
+    /// Whether the cancel is wanted though the account may place no more orders for now.
+    cancels_past_limit: bool,
+    order: PlaceOrder,
+    detail: Detail,
+    cancel: CancelOrder,
+}
+
+fn read_replace(exchange: &Exchange, params: &Params) -> Result<Replace, ApiError> {
     let stops_on_failure = match params.required_text("cancelReplaceMode")? {
         "STOP_ON_FAILURE" => true,
         "ALLOW_FAILURE" => false,
         _ => return Err(ApiError::invalid_parameter("cancelReplaceMode")),
     };
-    match params.text("orderRateLimitExceededMode")? {
-        None | Some("DO_NOTHING" | "CANCEL_ONLY") => {}
+    let cancels_past_limit = match params.text("orderRateLimitExceededMode")? {
+        None | Some("DO_NOTHING") => false,
+        Some("CANCEL_ONLY") => true,
         Some(_) => return Err(ApiError::invalid_parameter("orderRateLimitExceededMode")),
-    }
+    };
     let order = read_order(exchange, params)?;
     let detail = read_detail(params, &order.kind)?;
     let cancel = CancelOrder {
@@ -63,64 +72,95 @@ pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String,
         let words = "Order cancel-replace is not supported for this symbol.";
         return Err(ApiError::order_rejected(words));
     }
-    // Filters come before either leg is tried.
-    exchange.check_filters(&order, request.now)?;
-    let unit = request.unit;
-    let canceled = exchange.cancel(request.account, &cancel, request.now);
-    let canceled = canceled.map(|(order, id)| canceled_json(exchange, &order, id, unit));
-    let is_attempted = canceled.is_ok() || !stops_on_failure;
-    let placed = is_attempted.then(|| exchange.place(request.account, &order, request.now));
-    let placed = placed.map(|placed| placed.map(|placed| placed_json(&placed, detail, unit)));
-    let word = |is_ok: bool| if is_ok { "SUCCESS" } else { "FAILURE" };
+    Ok(Replace { stops_on_failure, cancels_past_limit, order, detail, cancel })
+}
+
+/// Both answers of a cancelReplace; without a second one the new order was not tried.
+fn replace_data(
+    canceled: &Result<String, ApiError>,
+    placed: Option<&Result<String, ApiError>>,
+) -> String {
+    let word = |result: &Result<String, ApiError>| match result {
+        Ok(_) => "SUCCESS",
+        Err(_) => "FAILURE",
+    };
     let text = |result: &Result<String, ApiError>| match result {
         Ok(text) => text.clone(),
         Err(error) => error.to_json(),
     };
-    let data = format!(
+    format!(
         r#"{{"cancelResult":"{}","newOrderResult":"{}","cancelResponse":{},"newOrderResponse":{}}}"#,
-        word(canceled.is_ok()),
-        placed.as_ref().map_or("NOT_ATTEMPTED", |placed| word(placed.is_ok())),
-        text(&canceled),
-        placed.as_ref().map_or_else(|| "null".to_owned(), text),
-    );
-    match (canceled.is_ok(), placed.is_some_and(|placed| placed.is_ok())) {
-        (true, true) => Ok(data),
-        (false, false) => {
-            // An order that was not tried counts all the same.
-            let counts_as_orders = !is_attempted;
-            Err(ApiError { counts_as_orders, ..ApiError::replace_failed(data) })
+        word(canceled),
+        placed.map_or("NOT_ATTEMPTED", word),
+        text(canceled),
+        placed.map_or_else(|| "null".to_owned(), text),
+    )
+}
+
+fn cancel_first(
+    exchange: &mut Exchange,
+    request: &Request<'_>,
+    cancel: &CancelOrder,
+) -> Result<String, ApiError> {
+    let (order, id) = exchange.cancel(request.account, cancel, request.now)?;
+    Ok(canceled_json(exchange, &order, id, request.unit))
+}
+
+/// `POST /api/v3/order/cancelReplace`
+pub fn replace(exchange: &mut Exchange, request: &Request<'_>) -> Result<String, ApiError> {
+    let Replace { stops_on_failure, order, detail, cancel, .. } =
+        read_replace(exchange, request.params)?;
+    // Filters come before either leg is tried.
+    exchange.check_filters(&order, request.now)?;
+    let canceled = cancel_first(exchange, request, &cancel);
+    let placed = (canceled.is_ok() || !stops_on_failure).then(|| {
+        let placed = exchange.place(request.account, &order, request.now);
+        if let (Ok(_), Err(error)) = (&canceled, &placed) {
+            exchange.report_rejection(request.account, &order, error, request.now);
         }
-        (true, false) | (false, true) => Err(ApiError::replace_half_failed(data)),
+        placed.map(|placed| placed_json(&placed, detail, request.unit))
+    });
+    let data = replace_data(&canceled, placed.as_ref());
+    match (canceled, placed) {
+        (Ok(_), Some(Ok(_))) => Ok(data),
+        (Err(_), Some(Err(_))) => Err(ApiError::replace_failed(data)),
+        // An order that was not tried counts all the same.
+        (Err(_), None) => {
+            Err(ApiError { counts_as_orders: true, ..ApiError::replace_failed(data) })
+        }
+        (Ok(_), Some(Err(_)) | None) | (Err(_), Some(Ok(_))) => {
+            Err(ApiError::replace_half_failed(data))
+        }
     }
 }
 
-/// cancelReplace of an account that may place no more orders for now, and wants the cancel all
-/// the same. `refusal` is what becomes of the new order.
-pub fn cancel_only(exchange: &mut Exchange, request: &Request<'_>, refusal: &ApiError) -> ApiError {
-    let mut canceled = |params: &Params| -> Result<Result<String, ApiError>, ApiError> {
-        let symbol = params.symbol()?;
-        exchange.market_of(symbol)?;
-        let cancel = CancelOrder {
-            symbol,
-            order: order_ref(params, "cancelOrderId", "cancelOrigClientOrderId")?,
-            cancel_id: client_id(params, "cancelNewClientOrderId")?,
-            restriction: read_restriction(params)?,
+/// cancelReplace of an account that may place no more orders for now: nothing is done, or the
+/// cancel alone. `refusal` is what becomes of the new order.
+pub fn replace_past_limit(
+    exchange: &mut Exchange,
+    request: &Request<'_>,
+    refusal: ApiError,
+) -> ApiError {
+    let Replace { stops_on_failure, cancels_past_limit, cancel, .. } =
+        match read_replace(exchange, request.params) {
+            Ok(wanted) => wanted,
+            Err(error) => return error,
         };
-        let canceled = exchange.cancel(request.account, &cancel, request.now);
-        let text = |(order, id)| canceled_json(exchange, &order, id, request.unit);
-        Ok(canceled.map(text))
+    if !cancels_past_limit {
+        return refusal;
+    }
+    let retry_after_secs = refusal.retry_after_secs;
+    let canceled = cancel_first(exchange, request, &cancel);
+    let placed = (canceled.is_ok() || !stops_on_failure).then_some(Err(refusal));
+    let data = replace_data(&canceled, placed.as_ref());
+    let error = match canceled {
+        Ok(_) => ApiError::replace_half_failed(data),
+        Err(_) => ApiError::replace_failed(data),
     };
-    match canceled(request.params) {
-        Err(error) => error,
-        Ok(Ok(answer)) => ApiError::replace_half_failed(format!(
-            r#"{{"cancelResult":"SUCCESS","newOrderResult":"FAILURE","cancelResponse":{answer},"newOrderResponse":{}}}"#,
-            refusal.to_json(),
-        )),
-        Ok(Err(error)) => ApiError::replace_failed(format!(
-            r#"{{"cancelResult":"FAILURE","newOrderResult":"FAILURE","cancelResponse":{},"newOrderResponse":{}}}"#,
-            error.to_json(),
-            refusal.to_json(),
-        )),
+    // The documents' table: with STOP_ON_FAILURE the limit outranks how far the request came.
+    match stops_on_failure {
+        true => ApiError { status: 429, retry_after_secs, ..error },
+        false => error,
     }
 }
 
@@ -272,7 +312,7 @@ mod tests {
     use model::{Amount, Asset, OrderKind, OrderQuantity, Side, Symbol, TimeInForce};
 
     use super::*;
-    use crate::machine::{DEFAULT_ACCOUNT, OrderRef, PlaceOrder};
+    use crate::machine::{DEFAULT_ACCOUNT, OrderRef};
     use crate::orders::SelfTradePrevention;
     use crate::{ExchangeConfig, SyntheticConfig};
 
@@ -305,7 +345,12 @@ mod tests {
             let text = format!("symbol=BTCUSDT&orderId={id}");
             let params = Params::from_query_and_body(&text, "").unwrap();
             let (account, unit) = (DEFAULT_ACCOUNT, TimeUnit::Millisecond);
-            query(exchange, &Request { params: &params, account, key: "", now, unit })
+            let has_ended = std::cell::Cell::new(false);
+            let key = "";
+            query(
+                exchange,
+                &Request { params: &params, account, key, now, unit, has_ended: &has_ended },
+            )
         };
         let later = |days: u64| now.after(Duration::from_secs(days * 86_400 + 1));
         answer(&mut exchange, later(91)).unwrap();

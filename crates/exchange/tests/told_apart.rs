@@ -459,3 +459,26 @@ async fn control_messages_without_their_list_are_refused() {
     let names = r#"{"method":"SUBSCRIBE","params":[7],"id":4}"#;
     check("no names", names, "Invalid request: stream name must be a string").await;
 }
+
+#[tokio::test]
+async fn an_order_gives_room_back_with_its_first_fill_alone() {
+    let handle = start(quiet()).await;
+    let (bid, ask) = best(&handle, "BTCUSDT").await;
+    // Time stands still: the window does not end meanwhile.
+    control(&handle, "pause").await;
+    let counted = async || {
+        let limits = signed(&handle, "GET", "/api/v3/rateLimit/order", "").await.ok();
+        limits[0]["count"].as_i64().unwrap()
+    };
+    for _ in 0..10 {
+        place(&handle, &limit("BUY", "0.001", bid * 0.9)).await.ok();
+    }
+    let price = (bid + ask) / 2.0;
+    place(&handle, &limit("SELL", "0.03", price)).await.ok();
+    assert_eq!(counted().await, 11);
+    for (label, expected) in [("maker's first", 11 + 1 - 5 - 1), ("maker's second", 6 + 1 - 1)] {
+        let bought = place(&handle, &limit("BUY", "0.01", price)).await.ok();
+        assert_eq!(bought["status"], "FILLED", "{label}");
+        assert_eq!(counted().await, expected, "{label}");
+    }
+}

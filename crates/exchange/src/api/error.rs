@@ -416,6 +416,8 @@ errors! {
     subscription_inactive: 400, -2036, "User Data Stream subscription not active.";
     /// Two ids of different orders.
     id_pair_mismatch: 400, -2039, "Client order ID is not correct for this order ID.";
+    /// Numbers of subscriptions are used up.
+    too_many_subscriptions: 400, -2042, "Maximum subscription ID reached for this connection.";
     /// A symbol that never had one.
     no_reference_price: 400, -2043, "This symbol doesn't have a reference price.";
 }

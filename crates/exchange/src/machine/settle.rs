@@ -280,7 +280,10 @@ impl Exchange {
         };
         let account = self.account_mut(party.owner.0);
         account.change(fee_asset, -fee, Amount::ZERO, now);
-        account.counts.release(now, if is_maker { 5 } else { 1 });
+        if order.executed == execution.quantity {
+            // An order counts no more once it has begun to trade, and one that had rested more.
+            account.counts.release(now, if is_maker { 5 } else { 1 });
+        }
         let trade = MyTrade {
             account: account.id,
             symbol: order.symbol,

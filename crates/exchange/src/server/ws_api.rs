@@ -338,8 +338,7 @@ fn session_method(
             if state.exchange.key(&logon.api_key).is_none() {
                 return Err(ApiError::key_rejected());
             }
-            let opened = state.hub.subscribe_user(client.id, logon.account, true);
-            opened.map(number).ok_or_else(ApiError::subscription_active)
+            state.hub.subscribe_user(client.id, logon.account, true).map(number)
         }
         "userDataStream.subscribe.signature" => {
             // A session that is logged on need not sign again.
@@ -347,8 +346,7 @@ fn session_method(
             let credential = credential(client, params, &payload);
             let account = authorize(&state.exchange, Security::UserData, credential, params, now)?;
             params.finish()?;
-            let opened = state.hub.subscribe_user(client.id, account, false);
-            opened.map(number).ok_or_else(ApiError::subscription_active)
+            state.hub.subscribe_user(client.id, account, false).map(number)
         }
         "userDataStream.unsubscribe" => {
             let which = params.integer("subscriptionId")?;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::api::TimeUnit;
+use crate::api::error::ApiError;
 use crate::machine::{Exchange, Output, UserEvent};
 use crate::streams::faults::{self, FrameFault, FrameFaults};
 use crate::streams::name::StreamKey;
@@ -15,6 +16,8 @@ use crate::streams::{payload, user};
 
 /// Most streams of one connection.
 pub const MAX_STREAMS: usize = 1_024;
+/// Most user data subscriptions of one connection in all its life.
+const MAX_SUBSCRIPTIONS: u32 = 65_535;
 
 /// A connection of the hub.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -531,21 +534,27 @@ impl Hub {
         }
     }
 
-    /// Opens a user data subscription; `None` if the account has one on this connection.
+    /// Opens a user data subscription.
+    ///
+    /// # Errors
+    /// -2035 if the account has one on this connection, -2042 if the connection had too many.
     pub fn subscribe_user(
         &mut self,
         id: ConnectionId,
         account: u32,
         is_session: bool,
-    ) -> Option<u32> {
-        let connection = self.connections.get_mut(&id)?;
+    ) -> Result<u32, ApiError> {
+        let connection = self.connections.get_mut(&id).ok_or_else(ApiError::unknown)?;
         if connection.user.iter().any(|subscription| subscription.account == account) {
-            return None;
+            return Err(ApiError::subscription_active());
         }
         let number = connection.next_subscription;
+        if number >= MAX_SUBSCRIPTIONS {
+            return Err(ApiError::too_many_subscriptions());
+        }
         connection.next_subscription += 1;
         connection.user.push(Subscription { id: number, account, is_session });
-        Some(number)
+        Ok(number)
     }
 
     /// Numbers of a connection's user data subscriptions.
@@ -594,4 +603,24 @@ pub enum Unsubscribe {
     One(u32),
     /// That of the session's logon.
     Session,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_so_many_user_subscriptions_and_no_more() {
+        let mut hub = Hub::new(4);
+        let mut mailbox = hub.connect(TimeUnit::Millisecond, Form::Api);
+        let id = mailbox.id;
+        for number in 0..MAX_SUBSCRIPTIONS {
+            assert_eq!(hub.subscribe_user(id, 1, false), Ok(number));
+            let twice = hub.subscribe_user(id, 1, false).unwrap_err();
+            assert_eq!(twice.code, -2035);
+            hub.unsubscribe_user(id, Unsubscribe::One(number), Timestamp::EPOCH);
+            mailbox.frames.try_recv().unwrap();
+        }
+        assert_eq!(hub.subscribe_user(id, 1, false).unwrap_err().code, -2042);
+    }
 }

@@ -5,6 +5,7 @@
 //! files and their lines (the root package adds those to every error).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use model::{Amount, Interval, Price, Quantity};
@@ -121,6 +122,23 @@ pub enum ParameterValue {
     Boolean(bool),
     /// See [`ParameterKind::Choice`].
     Choice(&'static str),
+}
+
+/// As it is written in a file, without quotes.
+impl fmt::Display for ParameterValue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(out),
+            Self::Float(value) => value.fmt(out),
+            Self::Price(value) => value.fmt(out),
+            Self::Quantity(value) => value.fmt(out),
+            Self::Amount(value) => value.fmt(out),
+            Self::Duration(value) => value.as_millis().fmt(out),
+            Self::Interval(value) => out.write_str(value.name()),
+            Self::Boolean(value) => value.fmt(out),
+            Self::Choice(value) => out.write_str(value),
+        }
+    }
 }
 
 impl ParameterKind {
@@ -271,6 +289,15 @@ impl Parameters {
         self.values.iter().map(|(name, value)| (*name, value.as_ref()))
     }
 
+    /// Those that are set, in order of names: name and value, as a report names them.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<(String, String)> {
+        let words = |(name, value): (&str, Option<&ParameterValue>)| {
+            Some((name.to_owned(), value?.to_string()))
+        };
+        self.iter().filter_map(words).collect()
+    }
+
     readers! {
         /// A whole number.
         integer integer_if_set Integer -> i64;
@@ -337,6 +364,14 @@ mod tests {
         assert_eq!(parameters.amount_if_set("order_notional"), Some("250".parse().unwrap()));
         assert_eq!(parameters.choice("source"), "bars");
         assert_eq!(read(&[("spread_bps", "1")]).unwrap().amount_if_set("order_notional"), None);
+    }
+
+    #[test]
+    fn what_is_set_is_told_in_words() {
+        let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let parameters = read(&[("spread_bps", "2.5")]).unwrap();
+        let expected = [set("fast", "12"), set("source", "bars"), set("spread_bps", "2.5")];
+        assert_eq!(parameters.in_words(), expected, "what is not set is left out");
     }
 
     #[test]

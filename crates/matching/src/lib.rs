@@ -38,5 +38,6 @@ pub use recorded::{QueueModel, Recorded, RecordedModels, RecordedOwn, TakerVolum
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, SelfTradePrevention, Submission, Trailing};
 pub use venue::{
-    LatencyModel, LocalReject, LocalVenue, LocalVenueModels, MeasuredLatency, RestoredOpenOrder,
+    InFlight, LatencyModel, LocalReject, LocalVenue, LocalVenueModels, MeasuredLatency,
+    RestoredOpenOrder,
 };

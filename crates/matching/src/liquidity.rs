@@ -1,6 +1,6 @@
 //! What a matcher matches against.
 
-use model::{Amount, Level, Price, Quantity, Side};
+use model::{Amount, Level, Price, Quantity, Side, TimeInForce};
 
 use crate::{Desk, MatchEvent, Slot};
 
@@ -58,6 +58,15 @@ pub trait Liquidity {
     /// Lets what is left of a taker wait for what the market will bring; false where it brings
     /// nothing to those who wait.
     fn wait(&mut self, _taker: Slot, _limit: Option<Price>, _side: Side) -> bool {
+        false
+    }
+
+    /// Time has passed since the newest event: who comes now did not come with it.
+    fn pass_time(&mut self) {}
+
+    /// Lets an order that is to execute at once, whole or in part, wait for the next event where
+    /// nobody knows what it would meet before that; false where it is known.
+    fn defer(&mut self, _taker: Slot, _limit: Price, _time_in_force: TimeInForce) -> bool {
         false
     }
 

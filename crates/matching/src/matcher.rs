@@ -153,6 +153,14 @@ impl<L: Liquidity> Matcher<L> {
         Ok(())
     }
 
+    /// It is later than when the newest event came, or the same instant.
+    fn advance(&mut self, now: Timestamp) {
+        if now > self.desk.now {
+            self.liquidity.pass_time();
+        }
+        self.desk.now = now;
+    }
+
     fn enter_checked(
         &mut self,
         now: Timestamp,
@@ -160,7 +168,7 @@ impl<L: Liquidity> Matcher<L> {
         quantity: Quantity,
         out: &mut Vec<MatchEvent>,
     ) {
-        self.desk.now = now;
+        self.advance(now);
         let slot = self.accept(submission, quantity, out);
         if self.desk.orders.get(slot).stage == Stage::Working {
             self.work(slot, out);
@@ -193,7 +201,7 @@ impl<L: Liquidity> Matcher<L> {
 
     /// Sets off the next waiting order that the last price has reached. False when there is none.
     pub fn fire_next(&mut self, now: Timestamp, out: &mut Vec<MatchEvent>) -> bool {
-        self.desk.now = now;
+        self.advance(now);
         self.fire_one(out)
     }
 
@@ -207,7 +215,7 @@ impl<L: Liquidity> Matcher<L> {
         key: OrderKey,
         out: &mut Vec<MatchEvent>,
     ) -> Result<(), UnknownOrder> {
-        self.desk.now = now;
+        self.advance(now);
         let slot = self.desk.slot(key).ok_or(UnknownOrder(key))?;
         let order = self.desk.orders.get(slot);
         let canceled = MatchEvent::Canceled { key, owner: order.owner, filled: order.filled };
@@ -239,7 +247,7 @@ impl<L: Liquidity> Matcher<L> {
         less: Quantity,
         out: &mut Vec<MatchEvent>,
     ) -> Result<(), UnknownOrder> {
-        self.desk.now = now;
+        self.advance(now);
         let slot = self.desk.slot(key).ok_or(UnknownOrder(key))?;
         let order = self.desk.orders.get(slot);
         if less >= order.remaining() || !less.is_positive() {
@@ -445,6 +453,8 @@ impl<L: Liquidity> Matcher<L> {
             | OrderKind::StopLossLimit { price, time_in_force, .. }
             | OrderKind::TakeProfitLimit { price, time_in_force, .. } => match time_in_force {
                 TimeInForce::GoodTilCanceled => self.take_or_rest(slot, price, out),
+                TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
+                    if self.liquidity.defer(slot, price, time_in_force) => {}
                 TimeInForce::ImmediateOrCancel => {
                     let reason = ExpiryReason::UnfilledImmediateOrCancel;
                     self.take_or_expire(slot, Some(price), reason, out);

@@ -51,6 +51,8 @@ struct Open {
     worst: Option<i64>,
     /// When it came to rest.
     place: u64,
+    /// It takes what the next trade offers, or nothing.
+    at_once: bool,
 }
 
 impl Open {
@@ -97,12 +99,15 @@ impl Open {
 
 /// The same rules, told as simply as they can be: a tenth of a trade's volume is a pool. Those who
 /// wait to take have it first, in order of arrival, then those that rest and were passed, best
-/// first, then stops that it sets off, then whoever comes before the next trade.
+/// first, then stops that it sets off, then whoever comes at the same instant. Who comes later waits
+/// for the next trade (but takes what is left of the opening of a bar).
 #[derive(Default)]
 struct Twin {
     last: Option<i64>,
     pool: i64,
     bar: Option<Point>,
+    /// Time has passed since the last trade.
+    is_past: bool,
     takers: Vec<Open>,
     resting: Vec<Open>,
     triggers: Vec<Open>,
@@ -148,6 +153,10 @@ impl Twin {
             Some(TimeInForce::FillOrKill) => (true, true),
             Some(TimeInForce::GoodTilCanceled) | None => (false, false),
         };
+        if ends && self.is_past {
+            order.at_once = true;
+            return self.takers.push(order);
+        }
         let wanted = order.wants(price);
         if order.quote.is_some() {
             order.left = wanted;
@@ -173,6 +182,24 @@ impl Twin {
         self.takers.push(order);
     }
 
+    /// Whoever comes now comes after the last trade. Nobody knows how much is left of a bar.
+    fn pass_time(&mut self) {
+        if self.last.is_some() && self.bar.is_none() {
+            (self.pool, self.is_past) = (0, true);
+        }
+    }
+
+    fn take_at_once(&mut self, mut order: Open, price: i64) {
+        let is_whole = order.kind.time_in_force() == Some(TimeInForce::FillOrKill);
+        let has_enough = !is_whole || order.left <= self.pool;
+        let quantity =
+            if order.allows(price) && has_enough { order.left.min(self.pool) } else { 0 };
+        self.take(&mut order, price, quantity);
+        if order.left > 0 {
+            self.told.push(Told::Expired(order.key));
+        }
+    }
+
     fn rest(&mut self, mut order: Open) {
         self.rested += 1;
         order.place = self.rested;
@@ -189,8 +216,13 @@ impl Twin {
 
     fn trade(&mut self, price: i64, quantity: i64, point: Option<Point>) {
         (self.last, self.pool, self.bar) = (Some(price), quantity / 10, point);
+        self.is_past = false;
         for mut order in std::mem::take(&mut self.takers) {
             let now = self.price_for(order.side).unwrap();
+            if order.at_once {
+                self.take_at_once(order, now);
+                continue;
+            }
             let is_later = matches!(point, Some(Point::Within | Point::Close));
             let worst = order.worst.filter(|_| is_later).unwrap_or(now);
             let at = if order.side == Side::Buy { now.max(worst) } else { now.min(worst) };
@@ -423,7 +455,8 @@ impl Scene {
         let new = NewOrder::new(InstrumentId(0), side, kind, quantity);
         let submission = Submission::new(OrderKey(self.keys), Owner(1), new);
         let left = if quote.is_some() { i64::MAX } else { base };
-        self.twin.place(Open { key: self.keys, side, kind, left, quote, worst: None, place: 0 });
+        let (key, worst, place, at_once) = (self.keys, None, 0, false);
+        self.twin.place(Open { key, side, kind, left, quote, worst, place, at_once });
         let mut out = Vec::new();
         let placed = self.matcher.place(self.now, &submission, &mut out);
         let refused = placed.is_err().then_some(Told::Refused(self.keys));
@@ -458,7 +491,11 @@ fn trades_fill_as_the_plainest_rules_say() {
         for _ in 0..400 {
             scene.now = scene.now.after(std::time::Duration::from_millis(7));
             scene.trade();
-            if scene.random.random_bool(0.4) {
+            while scene.random.random_bool(0.4) {
+                if scene.random.random_bool(0.5) {
+                    scene.now = scene.now.after(std::time::Duration::from_millis(1));
+                    scene.twin.pass_time();
+                }
                 scene.order();
             }
         }

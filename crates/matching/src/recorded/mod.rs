@@ -5,10 +5,11 @@
 //! than best prices alone display pays half a spread and slippage for the rest); a resting order
 //! starts behind what its level displays and moves up as [`QueueModel`] says; it fills from trades
 //! at its price once it is in front, from any trade beyond its price, and from displayed quantity
-//! of the other side that reaches its price. Without levels, a taker pays half a spread and
-//! slippage on the last price, and gets its share of the volume of the last trade; what is left of
-//! it waits for its share of the next ones. A resting order fills only from trades beyond its
-//! price, with its share of their volume.
+//! of the other side that reaches its price. Without levels, a taker meets the first trade after
+//! it has come: it pays half a spread and slippage on that price, and gets its share of that
+//! volume; what is left of it waits for its share of the next ones, or expires with an order that
+//! is to execute at once. Who comes with a trade, as a stop that it sets off, meets that one. A
+//! resting order fills only from trades beyond its price, with its share of their volume.
 //!
 //! **Bars** stand in for trades until the first trade comes: each is walked open, low, high,
 //! close, with a quarter of its volume at each point. The low comes first, so that the stop of a
@@ -28,7 +29,7 @@ use std::collections::BTreeMap;
 use market::OrderBook;
 use model::{
     Amount, Bar, DepthUpdate, Instrument, Level, MarketEvent, Price, Quantity, Quote, Side,
-    Timestamp, Trade,
+    TimeInForce, Timestamp, Trade,
 };
 
 pub use config::{RecordedModels, TakerVolume};
@@ -78,6 +79,9 @@ pub struct Recorded {
     /// What the recording shows of ourselves.
     own: OwnOrders,
 }
+
+/// What a taker pays on the last price counts in so many parts of it.
+const COST_PARTS: i128 = 1_000_000_000_000;
 
 /// What sorts a side's prices best first.
 const fn rank(side: Side, price: Price) -> i64 {
@@ -165,16 +169,18 @@ impl Recorded {
         let price = if self.taker_cost == 0 {
             last
         } else {
-            let cost = i128::from(last.units()) * self.taker_cost / 1_000_000_000_000;
+            // Up to a whole unit: what is not there to be paid would be a gift.
+            let parts = i128::from(last.units()) * self.taker_cost;
+            let cost = (parts + COST_PARTS - 1) / COST_PARTS;
             let units = i128::from(last.units()) - cost * i128::from(side.sign());
             Price::from_units(i64::try_from(units).ok()?)
         };
-        // Rounded against the taker.
+        // Rounded against the taker, but nothing is sold for less than the smallest price.
         let price = match side {
             Side::Sell => price.ceil_to(self.tick),
-            Side::Buy => price.floor_to(self.tick),
+            Side::Buy => price.floor_to(self.tick).max(self.tick).max(Price::from_units(1)),
         };
-        price.is_positive().then_some(Level { price, quantity: Quantity::MAX })
+        last.is_positive().then_some(Level { price, quantity: Quantity::MAX })
     }
 
     /// What is ahead of an order that comes to rest now; `None` when nobody knows.
@@ -252,6 +258,23 @@ impl Liquidity for Recorded {
             // Within a bar nothing gets better.
             let worst = self.walk.is_within().then_some(level.price);
             self.takers.add(taker, limit, worst);
+        }
+        waits
+    }
+
+    /// A trade is no offer to those who come after it: without levels they meet the next one. (A
+    /// bar that has opened stands for trades to come.)
+    fn pass_time(&mut self) {
+        if self.has_trades && self.takers.share_volume() {
+            self.takers.see(Quantity::ZERO);
+            self.walk.pass();
+        }
+    }
+
+    fn defer(&mut self, taker: Slot, limit: Price, time_in_force: TimeInForce) -> bool {
+        let waits = self.walk.is_past() && !self.has_levels();
+        if waits {
+            self.takers.add_for_next(taker, limit, time_in_force);
         }
         waits
     }
@@ -682,7 +705,7 @@ impl Matcher<Recorded> {
     pub fn walk(&mut self, bar: &Bar) -> impl Iterator<Item = Trade> + use<> {
         let with_volume = !self.liquidity.has_levels();
         let points = self.liquidity.walk.points(bar, with_volume);
-        points.into_iter().take(if self.liquidity.has_trades { 0 } else { usize::MAX })
+        points.take(if self.liquidity.has_trades { 0 } else { usize::MAX })
     }
 }
 

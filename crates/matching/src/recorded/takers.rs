@@ -1,7 +1,7 @@
 //! Takers where only trades or bars are recorded: they get a share of what is traded, and wait for
 //! more.
 
-use model::{Price, Quantity, Side};
+use model::{Price, Quantity, Side, TimeInForce};
 
 use super::{Recorded, RecordedModels, TakerVolume};
 use crate::liquidity::{Want, affordable, is_within, preview};
@@ -26,6 +26,26 @@ struct Waiting {
     budget: Option<i128>,
     /// Of an order by quote amount.
     quote: Option<QuoteLeft>,
+    /// Of one that takes what the next trade offers, or nothing.
+    at_once: Option<AtOnce>,
+}
+
+/// How an order fares that does not wait for more than one trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum AtOnce {
+    /// It takes what there is.
+    InPart,
+    /// It takes all that it wants, or nothing.
+    Whole,
+}
+
+impl AtOnce {
+    const fn reason(self) -> ExpiryReason {
+        match self {
+            Self::InPart => ExpiryReason::UnfilledImmediateOrCancel,
+            Self::Whole => ExpiryReason::UnfilledFillOrKill,
+        }
+    }
 }
 
 /// What an order by quote amount is still to spend or receive.
@@ -140,7 +160,19 @@ impl Takers {
     }
 
     pub(super) fn add(&mut self, slot: Slot, limit: Option<Price>, worst: Option<Price>) {
-        self.waiting.push(Waiting { slot, limit, worst, budget: None, quote: None });
+        let (budget, quote, at_once) = (None, None, None);
+        self.waiting.push(Waiting { slot, limit, worst, budget, quote, at_once });
+    }
+
+    /// An order that is to execute at once, whenever that is: with the next trade.
+    pub(super) fn add_for_next(&mut self, slot: Slot, limit: Price, time_in_force: TimeInForce) {
+        self.add(slot, Some(limit), None);
+        let added = self.waiting.last_mut().expect("it was added");
+        added.at_once = match time_in_force {
+            TimeInForce::GoodTilCanceled => None,
+            TimeInForce::ImmediateOrCancel => Some(AtOnce::InPart),
+            TimeInForce::FillOrKill => Some(AtOnce::Whole),
+        };
     }
 
     pub(super) fn set_quote(&mut self, slot: Slot, units: i128, most: Quantity) {
@@ -215,6 +247,10 @@ impl Recorded {
         let before = one.worst.filter(|_| self.walk.is_under_way());
         let price = before.map_or(level.price, |worst| worse(side, worst, level.price));
         one.worst = Some(price);
+        if let Some(at_once) = one.at_once {
+            self.serve_at_once(one, at_once, price, desk, out);
+            return false;
+        }
         if !is_within(side, price, one.limit) {
             self.rest(one.slot, desk, out);
             return false;
@@ -244,9 +280,40 @@ impl Recorded {
         true
     }
 
+    /// One that waited for this trade and for no other.
+    fn serve_at_once(
+        &mut self,
+        one: &Waiting,
+        at_once: AtOnce,
+        price: Price,
+        desk: &mut Desk,
+        out: &mut Vec<MatchEvent>,
+    ) {
+        let order = desk.orders.get(one.slot);
+        let (side, remaining) = (order.side, order.remaining());
+        let offered = match is_within(side, price, one.limit) {
+            true => self.takers.offered().min(remaining),
+            false => Quantity::ZERO,
+        };
+        let quantity = match at_once {
+            AtOnce::Whole if offered < remaining => Quantity::ZERO,
+            AtOnce::Whole | AtOnce::InPart => offered,
+        };
+        if quantity.is_positive() {
+            self.takers.take(quantity);
+            desk.execute(None, Some(one.slot), price, quantity, side, out);
+        }
+        if quantity == remaining {
+            desk.close(one.slot);
+        } else {
+            desk.expire(one.slot, at_once.reason(), out);
+        }
+    }
+
     /// Levels have come: they are what takers meet now.
     pub(super) fn send_takers_to_levels(&mut self, desk: &mut Desk, out: &mut Vec<MatchEvent>) {
-        for Waiting { slot, limit, budget, quote, .. } in std::mem::take(&mut self.takers.waiting) {
+        for one in std::mem::take(&mut self.takers.waiting) {
+            let Waiting { slot, limit, budget, quote, at_once, .. } = one;
             let side = desk.orders.get(slot).side;
             let step = self.takers.step;
             let of = |units| preview(self, side, limit, Want::Quote { units, step }).quantity;
@@ -255,9 +322,15 @@ impl Recorded {
             }
             let remaining = desk.orders.get(slot).remaining();
             let wanted = budget.map_or(remaining, |units| of(units).min(remaining));
-            self.take(slot, wanted, limit, desk, out);
+            let is_too_little = at_once == Some(AtOnce::Whole)
+                && preview(self, side, limit, Want::Base(wanted)).is_exhausted;
+            if !is_too_little {
+                self.take(slot, wanted, limit, desk, out);
+            }
             if desk.orders.get(slot).remaining().is_zero() {
                 desk.close(slot);
+            } else if let Some(at_once) = at_once {
+                desk.expire(slot, at_once.reason(), out);
             } else if limit.is_some() {
                 self.rest(slot, desk, out);
             } else {

@@ -374,6 +374,90 @@ fn a_taker_gets_its_share_and_waits_for_the_rest() {
 }
 
 #[test]
+fn a_taker_that_comes_after_a_trade_meets_the_next_one() {
+    check(
+        plain(),
+        "trade buy 2 @ 100
+         wait
+         buy 0.1 market
+         buy quote 30 market
+         sell 0.1 @ 90 gtc
+         trade buy 20 @ 130 => 1(0 left) took 0.1 @ 130.00 from market; 2(0 left) took 0.23 @ 130.00 from market; 3(0 left) took 0.1 @ 130.00 from market",
+    );
+    // Who waits keeps the fraction of a step, whoever else comes.
+    check(
+        plain(),
+        "trade buy 0.005 @ 100
+         buy 0.001 market
+         wait
+         buy 0.001 @ 90 gtc
+         trade buy 0.005 @ 100 => 1(0 left) took 0.001 @ 100.00 from market",
+    );
+    // What is to execute at once executes with the next trade, in part, whole or not at all.
+    check(
+        plain(),
+        "trade buy 9 @ 100
+         wait
+         buy 0.5 @ 101 ioc
+         buy 0.1 @ 99 ioc
+         buy 0.5 @ 101 fok
+         trade buy 2 @ 100.5 => 1(0.3 left) took 0.2 @ 100.50 from market; 1 expired UNFILLED_IOC_QUANTITY_EXPIRED; 2 expired UNFILLED_IOC_QUANTITY_EXPIRED; 3 expired UNFILLED_FOK_ORDER_EXPIRED
+         wait
+         buy 0.2 @ 101 fok
+         trade buy 2 @ 101 => 4(0 left) took 0.2 @ 101.00 from market",
+    );
+    // A stop comes with the trade that sets it off.
+    check(
+        plain(),
+        "trade buy 2 @ 100
+         wait
+         sell 0.1 stop 95
+         trade sell 2 @ 94 => 1 triggered at 94.00; 1(0 left) took 0.1 @ 94.00 from market",
+    );
+    // What waits for a trade meets levels when they come first.
+    check(
+        plain(),
+        "trade buy 2 @ 100
+         wait
+         buy 3 @ 101 ioc
+         buy 3 @ 101 fok
+         quote 99 1 101 2 => 1(1 left) took 2 @ 101.00 from market; 1 expired UNFILLED_IOC_QUANTITY_EXPIRED; 2 expired UNFILLED_FOK_ORDER_EXPIRED",
+    );
+}
+
+#[test]
+fn costs_are_rounded_against_the_taker_at_any_price() {
+    /// What a buy and a sell pay at a last price, in units of 10⁻⁸, against exact decimals.
+    #[track_caller]
+    fn check(last: i64, bps: &str, tick: i64) {
+        let mut instrument = instrument();
+        instrument.filters.price.tick = Price::from_units(tick);
+        let slippage_bps: rust_decimal::Decimal = bps.parse().unwrap();
+        let zero = rust_decimal::Decimal::ZERO;
+        let models = RecordedModels { half_spread_bps: zero, slippage_bps, ..back() };
+        let market = Recorded::new(&instrument, models);
+        let paid = |side| market.beyond(side, Price::from_units(last)).unwrap().price.units();
+        let exact = |sign: i64| {
+            let share = slippage_bps * rust_decimal::Decimal::from(sign)
+                / rust_decimal::Decimal::from(10_000);
+            rust_decimal::Decimal::from(last) * (rust_decimal::Decimal::ONE + share)
+        };
+        let ticks = rust_decimal::Decimal::from(tick.max(1));
+        let up = ((exact(1) / ticks).ceil() * ticks).normalize();
+        let down = ((exact(-1) / ticks).floor() * ticks).max(ticks).normalize();
+        let actual = [Side::Sell, Side::Buy].map(|side| rust_decimal::Decimal::from(paid(side)));
+        assert_eq!(actual, [up, down], "{last} {bps} {tick}");
+    }
+    for last in [1, 2, 999, 1_234, 4_999, 5_000, 5_001, 100_000, 6_183_763_000_000] {
+        for bps in ["0.01", "0.5", "2", "7.3"] {
+            check(last, bps, 0);
+            check(last, bps, 1);
+            check(last, bps, 100);
+        }
+    }
+}
+
+#[test]
 fn an_amount_of_quote_is_spent_and_no_more() {
     // How much base is left of it goes by the price.
     check(

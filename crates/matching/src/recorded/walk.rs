@@ -11,6 +11,8 @@ pub(super) enum Point {
     Extreme,
     /// Its last.
     Close,
+    /// No point of a bar: a trade, since which time has passed.
+    Past,
 }
 
 /// What a point has instead of the number of a trade.
@@ -50,6 +52,16 @@ impl Walk {
         self.reached = None;
     }
 
+    /// Time has passed since the newest trade.
+    pub(super) const fn pass(&mut self) {
+        self.reached = Some(Point::Past);
+    }
+
+    /// Whether time has passed since the newest trade.
+    pub(super) const fn is_past(&self) -> bool {
+        matches!(self.reached, Some(Point::Past))
+    }
+
     /// Whether a bar is under way.
     pub(super) const fn is_within(&self) -> bool {
         matches!(self.reached, Some(Point::Open | Point::Extreme))
@@ -66,10 +78,17 @@ impl Walk {
     }
 
     /// The points of a bar that are still to come, each with a quarter of its volume.
-    pub(super) fn points(&mut self, bar: &Bar, with_volume: bool) -> Vec<Trade> {
-        if self.interval.is_some_and(|shortest| shortest < bar.interval) {
-            return Vec::new();
-        }
+    pub(super) fn points(
+        &mut self,
+        bar: &Bar,
+        with_volume: bool,
+    ) -> impl Iterator<Item = Trade> + use<> {
+        let is_longer = self.interval.is_some_and(|shortest| shortest < bar.interval);
+        let points = if is_longer { [None; 4] } else { self.points_of(bar, with_volume) };
+        points.into_iter().flatten()
+    }
+
+    fn points_of(&mut self, bar: &Bar, with_volume: bool) -> [Option<Trade>; 4] {
         self.interval = Some(bar.interval);
         let quarter = Quantity::from_units(bar.volume.units() / 4);
         let quantity = if with_volume { quarter } else { Quantity::ZERO };
@@ -84,15 +103,17 @@ impl Walk {
             event_at,
             received_at: bar.received_at,
         };
-        let open = (bar.open, Point::Open);
-        let rest =
-            [(bar.low, Point::Extreme), (bar.high, Point::Extreme), (bar.close, Point::Close)];
+        let open = point((bar.open, Point::Open));
         let was_opened = self.opened.take() == Some(bar.open_at);
         if has_only_opened {
             self.opened = Some(bar.open_at);
-            return vec![point(open)];
+            return [Some(open), None, None, None];
         }
-        let first = (!was_opened).then_some(open);
-        first.into_iter().chain(rest).map(point).collect()
+        [
+            (!was_opened).then_some(open),
+            Some(point((bar.low, Point::Extreme))),
+            Some(point((bar.high, Point::Extreme))),
+            Some(point((bar.close, Point::Close))),
+        ]
     }
 }

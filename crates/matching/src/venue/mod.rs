@@ -89,6 +89,19 @@ impl LocalReject {
     }
 }
 
+/// What is under way between the engine and a local venue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InFlight {
+    /// Commands that have not arrived.
+    pub commands: usize,
+    /// Answers that have not arrived.
+    pub answers: usize,
+    /// Of them, fills.
+    pub fills: usize,
+    /// Orders that are open.
+    pub open_orders: usize,
+}
+
 /// Local matching with a virtual account.
 #[derive(Clone, Debug)]
 pub struct LocalVenue {
@@ -260,6 +273,21 @@ impl LocalVenue {
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {
         self.account.all()
+    }
+
+    /// What is under way now.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        let is_fill =
+            |(_, event): &&(Timestamp, VenueEvent)| matches!(event, VenueEvent::Filled { .. });
+        // What a taker has brought so far is a fill that has not left yet.
+        let waiting = usize::from(self.swept.is_some());
+        InFlight {
+            commands: self.commands.len(),
+            answers: self.answers.len() + waiting,
+            fills: self.answers.iter().filter(is_fill).count() + waiting,
+            open_orders: self.history.open().count(),
+        }
     }
 
     /// The market of an instrument.

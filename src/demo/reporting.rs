@@ -87,7 +87,8 @@ pub fn build_report(material: &Material<'_>) -> Result<RunReport, ReportError> {
             if rarely_flat { TradeMethod::FifoLots } else { TradeMethod::FlatToFlat };
         let (name, kind) = (strategy.id.clone(), strategy.kind.clone());
         let capital = strategy.capital;
-        builder.add_strategy(StrategySetup { name, kind, capital, trade_method });
+        let parameters = strategy.parameters.in_words();
+        builder.add_strategy(StrategySetup { name, kind, capital, trade_method, parameters });
     }
     builder.sample_equity();
     builder.count_events(material.events);

@@ -59,10 +59,9 @@ impl Joiner {
         }
     }
 
-    /// Takes a part. What ends with it ends now.
+    /// Takes a part, after what it proves closed was taken. What ends with it ends now.
     fn join(&mut self, part: &Bar, out: &mut Vec<Bar>) {
         let open_at = self.interval.open_of(part.open_at);
-        self.close_before(open_at, part.received_at, out);
         self.current = Some(match self.current {
             Some(bar) if bar.trade_count != EMPTY => joined(&bar, part),
             Some(_) | None => Bar { interval: self.interval, open_at, ..*part },

@@ -12,7 +12,10 @@ use kernel::risk::{RestoredRisk, RiskConfig, RiskLimits, RiskMachine, StrategyRi
 use kernel::strategy::{HostSetup, SetupError, StrategyEntry, StrategyHost, StrategySetup};
 use matching::{Fees, LocalVenue, LocalVenueModels};
 use model::{Amount, Asset, InstanceId, InstrumentId, Instruments, StrategyId, Timestamp};
+use report::run::Halt;
 use rust_decimal::Decimal;
+
+use crate::tally::Halted;
 
 /// The machines of a backtest: nothing is written down, since nobody restarts one.
 pub type Machines = Cascade<LocalVenue, Unjournaled>;
@@ -85,6 +88,21 @@ fn policy() -> ExecutionPolicy {
 }
 
 impl RunPlan {
+    /// What stopped a run of this plan, as a report names it.
+    #[must_use]
+    pub fn halts(&self, halts: &[Halted]) -> Vec<Halt> {
+        let name = |id: StrategyId| self.strategies[usize::from(id.0)].name.clone();
+        let named = |halted: &Halted| Halt {
+            at: halted.at,
+            state: halted.state,
+            strategy: halted.strategy.map(name),
+            symbol: halted.instrument.map(|id| self.instruments.get(id).symbol),
+            rule: halted.rule.clone(),
+            reason: halted.reason.clone(),
+        };
+        halts.iter().map(named).collect()
+    }
+
     /// The machines, before anything has happened.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use kernel::portfolio::Value;
 use model::{Amount, Fill, Instruments, OrderEvent, OrderEventKind, StrategyId, Timestamp};
 use report::metrics::{SampleRule, TradeMethod};
 use report::run::{
-    CostScenario, FillValue, ReportError, RunIdentity, RunReport, RunReportBuilder, StrategySetup,
+    CostScenario, Ending, FillValue, Halt, ReportError, RunIdentity, RunReport, RunReportBuilder,
+    StrategySetup,
 };
 
 use crate::plan::{Machines, RunPlan};
@@ -32,6 +33,21 @@ pub struct Recorder {
     marks: Vec<Mark>,
     /// When the last event was over.
     settled_at: Timestamp,
+}
+
+/// What is known of a run when it is over.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RunOutcome {
+    /// Events that it has processed.
+    pub events: u64,
+    /// Why the result should not be taken at face value.
+    pub warnings: Vec<String>,
+    /// What kept it from trading to its end.
+    pub halts: Vec<Halt>,
+    /// What was under way at its end.
+    pub ending: Ending,
+    /// The result under other assumptions.
+    pub scenarios: Vec<CostScenario>,
 }
 
 /// Equity between two samples, and how far it has been noted: only what leaves the fall that is
@@ -74,6 +90,7 @@ impl Recorder {
             kind: strategy.entry.kind().to_owned(),
             capital: strategy.capital,
             trade_method: method(strategy.entry.kind()),
+            parameters: strategy.parameters.in_words(),
         };
         Self {
             identity,
@@ -96,19 +113,15 @@ impl Recorder {
         }
     }
 
-    /// The report of the run, which has processed so many events; `None` if it never began.
+    /// The report of the run; `None` if it never began.
     #[must_use]
-    pub fn finish(
-        self,
-        events: u64,
-        scenarios: Vec<CostScenario>,
-        rule: SampleRule,
-    ) -> Option<RunReport> {
+    pub fn finish(mut self, outcome: RunOutcome, rule: SampleRule) -> Option<RunReport> {
+        outcome.warnings.iter().for_each(|warning| self.warn(warning));
         let mut builder = self.builder?;
-        builder.count_events(events);
-        for scenario in scenarios {
-            builder.add_cost_scenario(scenario);
-        }
+        builder.count_events(outcome.events);
+        builder.ended_with(outcome.ending);
+        outcome.halts.into_iter().for_each(|halt| builder.add_halt(halt));
+        outcome.scenarios.into_iter().for_each(|scenario| builder.add_cost_scenario(scenario));
         Some(builder.finish(rule))
     }
 
@@ -210,22 +223,16 @@ fn value_of(fill: &Fill, third: Amount, machines: &Machines) -> Result<FillValue
 
 impl Watcher for Recorder {
     fn output(&mut self, output: &CascadeOutput, machines: &Machines) -> Result<(), WatchError> {
-        let warning = match output {
+        match output {
             CascadeOutput::Order { strategy, event, fee_in_quote } => {
-                return Ok(self.push_order(*strategy, event, *fee_in_quote, machines)?);
+                Ok(self.push_order(*strategy, event, *fee_in_quote, machines)?)
             }
-            CascadeOutput::StrategyFailed { strategy, error } => {
-                let name = &self.plan.strategies[usize::from(strategy.0)].name;
-                format!("strategy {name} failed at {}: {error}", machines.now())
-            }
-            CascadeOutput::StateChanged { to, rule, reason, .. } => {
-                format!("trading is {to:?} from {} on, by {rule}: {reason}", machines.now())
-            }
-            CascadeOutput::FeeUnvalued { asset, .. } => {
-                format!("fees in {asset} have no price and count as nothing")
-            }
-            CascadeOutput::InstrumentHalted { reason, .. } => reason.clone(),
-            CascadeOutput::Intended(_)
+            // The run's tally has what stops it.
+            CascadeOutput::StrategyFailed { .. }
+            | CascadeOutput::StateChanged { .. }
+            | CascadeOutput::FeeUnvalued { .. }
+            | CascadeOutput::InstrumentHalted { .. }
+            | CascadeOutput::Intended(_)
             | CascadeOutput::Note { .. }
             | CascadeOutput::RuleTripped { .. }
             | CascadeOutput::EquitySampled { .. }
@@ -233,10 +240,8 @@ impl Watcher for Recorder {
             | CascadeOutput::Reconciled { .. }
             | CascadeOutput::Detached { .. }
             | CascadeOutput::BalanceMoved { .. }
-            | CascadeOutput::ExternalFilled { .. } => return Ok(()),
-        };
-        self.warn(&warning);
-        Ok(())
+            | CascadeOutput::ExternalFilled { .. } => Ok(()),
+        }
     }
 
     fn sample_at(&self) -> Option<Timestamp> {

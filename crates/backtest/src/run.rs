@@ -1,5 +1,6 @@
 //! One run: machines that are fed with events.
 
+mod history;
 mod watch;
 
 use std::collections::VecDeque;
@@ -8,48 +9,16 @@ use kernel::cascade::CascadeOutput;
 use kernel::journal::JournalError;
 use kernel::strategy::{Requirements, StrategyHost, WarmUp};
 use model::{Amount, InstrumentId, Interval, MarketEvent, StrategyId, Timestamp};
+use report::run::Ending;
 
+use history::History;
+pub use history::WarmUpGap;
 pub use watch::{Unwatched, WatchError, Watcher};
 
 use crate::bars::{BarMaker, longest_part};
 use crate::plan::{Machines, PlanError, RunPlan};
 use crate::source::{EventSource, SourceError};
 use crate::tally::Tally;
-
-/// History that a strategy asked for, kept until the run begins.
-#[derive(Debug)]
-struct History {
-    strategy: StrategyId,
-    traded: Vec<InstrumentId>,
-    warm_up: WarmUp,
-    /// By place in `traded`.
-    kept: Vec<VecDeque<MarketEvent>>,
-}
-
-impl History {
-    fn keep(&mut self, event: &MarketEvent) {
-        let wanted = match (self.warm_up, event) {
-            (WarmUp::Trades(count), MarketEvent::Trade(_)) => count,
-            (WarmUp::Bars(interval, count), MarketEvent::Bar(bar)) if bar.interval == interval => {
-                count
-            }
-            (WarmUp::None | WarmUp::Trades(_) | WarmUp::Bars(..), _) => return,
-        };
-        let place = self.traded.iter().position(|traded| *traded == event.instrument());
-        let Some(kept) = place.map(|place| &mut self.kept[place]) else { return };
-        kept.push_back(event.clone());
-        if kept.len() > usize::try_from(wanted).unwrap_or(usize::MAX) {
-            kept.pop_front();
-        }
-    }
-
-    /// Everything kept, in order of time.
-    fn release(self) -> impl Iterator<Item = (StrategyId, MarketEvent)> {
-        let mut events: Vec<MarketEvent> = self.kept.into_iter().flatten().collect();
-        events.sort_by_key(MarketEvent::received_at);
-        events.into_iter().map(move |event| (self.strategy, event))
-    }
-}
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +45,7 @@ pub struct Run<W> {
     /// What came before is history.
     from: Timestamp,
     history: Option<Vec<History>>,
+    gaps: Vec<WarmUpGap>,
     outputs: Vec<CascadeOutput>,
     tally: Tally,
     watcher: W,
@@ -137,6 +107,7 @@ impl<W: Watcher> Run<W> {
             bars: BarMaker::new(built, joined),
             from,
             history: Some(history),
+            gaps: Vec::new(),
             outputs: Vec::new(),
             tally: Tally::default(),
             watcher,
@@ -254,6 +225,7 @@ impl<W: Watcher> Run<W> {
         if self.history.is_some() {
             return Ok(());
         }
+        self.close_due(event.received_at())?;
         self.let_pass(event.received_at())?;
         self.machines.opening(event, &mut self.outputs)?;
         self.note()?;
@@ -274,13 +246,16 @@ impl<W: Watcher> Run<W> {
 
     /// Takes the bars whose timer is due before an event, and returns those that it proves closed.
     fn close_bars(&mut self, event: &MarketEvent) -> Result<Vec<MarketEvent>, RunError> {
-        let mut bars = std::mem::take(&mut self.bars);
-        while let Some(bar) = bars.next_due(event.received_at()) {
+        self.close_due(event.received_at())?;
+        Ok(self.bars.proved_by(event).collect())
+    }
+
+    /// Takes the bars whose timer is due by an instant.
+    fn close_due(&mut self, now: Timestamp) -> Result<(), RunError> {
+        while let Some(bar) = self.bars.next_due(now) {
             self.take(&bar, 0)?;
         }
-        let proved = bars.proved_by(event).collect();
-        self.bars = bars;
-        Ok(proved)
+        Ok(())
     }
 
     /// Takes a trade together with the bars that it proves closed.
@@ -394,9 +369,10 @@ impl<W: Watcher> Run<W> {
     /// # Errors
     /// See [`RunError`]: the run is over.
     pub fn begin_at(&mut self, now: Timestamp) -> Result<(), RunError> {
-        for (strategy, past) in self.history.take().into_iter().flatten().flat_map(History::release)
-        {
-            self.machines.warm_up(strategy, past, &mut self.outputs)?;
+        for history in self.history.take().into_iter().flatten() {
+            for (strategy, past) in history.release(now, &mut self.gaps) {
+                self.machines.warm_up(strategy, past, &mut self.outputs)?;
+            }
         }
         self.first_at = Some(now);
         self.machines.start(now, &mut self.outputs)?;
@@ -408,7 +384,7 @@ impl<W: Watcher> Run<W> {
 
     fn note(&mut self) -> Result<(), RunError> {
         for output in &self.outputs {
-            self.tally.count(output, self.machines.risk().portfolio());
+            self.tally.count(self.machines.now(), output, self.machines.risk().portfolio());
             self.watcher.output(output, &self.machines)?;
         }
         self.outputs.clear();
@@ -437,6 +413,24 @@ impl<W: Watcher> Run<W> {
     #[must_use]
     pub const fn first_at(&self) -> Option<Timestamp> {
         self.first_at
+    }
+
+    /// What was wrong with the history that its strategies were warmed up with.
+    #[must_use]
+    pub fn warnings(&self, plan: &RunPlan) -> Vec<String> {
+        self.gaps.iter().map(|gap| gap.in_words(plan)).collect()
+    }
+
+    /// What is under way: at the end, what nobody will hear of.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let in_flight = self.machines.venue().in_flight();
+        Ending {
+            commands_on_their_way: in_flight.commands as u64,
+            answers_on_their_way: in_flight.answers as u64,
+            fills_on_their_way: in_flight.fills as u64,
+            open_orders: in_flight.open_orders as u64,
+        }
     }
 
     /// What it has come to.

@@ -8,7 +8,7 @@ use matching::LocalVenueModels;
 use model::*;
 use report::metrics::SampleRule;
 use report::run::{RunIdentity, RunReport};
-use tickwright_backtest::record::Recorder;
+use tickwright_backtest::record::{Recorder, RunOutcome};
 use tickwright_backtest::run::Run;
 
 #[path = "support/plan.rs"]
@@ -39,8 +39,8 @@ fn report_of(events: Vec<MarketEvent>) -> RunReport {
     let recorder = Recorder::new(&plan, RunIdentity::default());
     let mut run = Run::new(&plan, Timestamp::EPOCH, &[], recorder).unwrap();
     run.drive(&mut events.into_iter()).unwrap();
-    let count = run.events();
-    run.into_watcher().finish(count, Vec::new(), SampleRule::Enforced).unwrap()
+    let outcome = RunOutcome { events: run.events(), ..RunOutcome::default() };
+    run.into_watcher().finish(outcome, SampleRule::Enforced).unwrap()
 }
 
 fn trade(at_ms: i64, price: &str) -> MarketEvent {

@@ -183,6 +183,7 @@ impl Sample {
                 kind: kind.to_owned(),
                 capital: amount(capital),
                 trade_method,
+                parameters: Vec::new(),
             });
         }
         Self {
@@ -396,6 +397,7 @@ fn run(arguments: &Arguments) -> RunReport {
                 name: name.to_owned(),
                 net_profit: amount(net_profit),
                 total_return: Figure::Value(fraction),
+                halts: Vec::new(),
             });
         }
     }

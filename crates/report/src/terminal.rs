@@ -34,6 +34,13 @@ pub fn summary(report: &RunReport, colour: Colour) -> String {
         out.push('\n');
         out.push_str(&latency(report).print(colour));
     }
+    if !report.cost_scenarios.is_empty() {
+        out.push('\n');
+        out.push_str(&costs(report).print(colour));
+    }
+    if let Some(text) = report.ending.and_then(|ending| ending.in_words()) {
+        line(&mut out, &format!("\nat the end: {text}"));
+    }
     out
 }
 
@@ -54,6 +61,9 @@ fn heading(out: &mut String, report: &RunReport) {
             date_time(history.end_at),
         ),
     );
+    for halt in &report.halts {
+        line(out, &format!("not run to its end: {}", visible(&halt.to_string())));
+    }
     for warning in &report.identity.warnings {
         line(out, &format!("warning: {}", visible(warning)));
     }
@@ -171,6 +181,28 @@ fn latency(report: &RunReport) -> Table {
             Cell::plain(&quantile(0.5)),
             Cell::plain(&quantile(0.99)),
             Cell::plain(&format::latency(stage.histogram.max_ns())),
+        ]);
+    }
+    table
+}
+
+/// The result under other costs, and which of them were not run to their end.
+fn costs(report: &RunReport) -> Table {
+    let money = Money::for_size(report.equity.start);
+    let mut table = Table::new(&[
+        Column::left("assumption"),
+        Column::right("net profit"),
+        Column::right("return"),
+        Column::left("run to its end"),
+    ]);
+    for scenario in &report.cost_scenarios {
+        let profit = scenario.net_profit.to_f64();
+        let halt = scenario.halts.first().map(|halt| format!("no: {halt}"));
+        table.row(vec![
+            Cell::plain(&scenario.name),
+            Cell::signed(money.signed(scenario.net_profit), profit),
+            Cell::signed(format::figure(&scenario.total_return, format::signed_percent), profit),
+            Cell::plain(halt.as_deref().unwrap_or("yes")),
         ]);
     }
     table

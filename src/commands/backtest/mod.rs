@@ -75,18 +75,14 @@ pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Fai
     }
     let outcomes = scenarios.map(Scenarios::finish).transpose().map_err(broken)?;
     let shown = show::Shown::of(&plan, &run, &notes, timing);
-    let (events, warning) = (run.events(), run.tally().warning());
+    let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
+    let outcome = shown.outcome(scenarios);
     let (recorder, export) = run.into_watcher();
     let exported = export.map_or(Ok(()), CsvExport::finish);
     exported.map_err(|error| Failure::new(Exit::Storage, error))?;
     args.export.as_deref().map_or(Ok(()), parquet::write)?;
     let rule = if args.force_figures { SampleRule::Forced } else { SampleRule::Enforced };
-    let report = recorder.and_then(|mut recorder| {
-        warning.iter().for_each(|warning| recorder.warn(warning));
-        notes.sentences().iter().for_each(|text| recorder.warn(text));
-        let scenarios = outcomes.map(|outcomes| outcomes.compared(shown.cash)).unwrap_or_default();
-        recorder.finish(events, scenarios, rule)
-    });
+    let report = recorder.and_then(|recorder| recorder.finish(outcome, rule));
     if let (Some(path), Some(report)) = (&args.report, &report) {
         reporting::write(path, report)?;
     }

@@ -13,6 +13,7 @@ use model::{
     NotionalFilter, PriceFilter, SizeFilter, Symbol, VenueId,
 };
 use rust_decimal::Decimal;
+use serde_json::json;
 
 use super::data::Found;
 use crate::cli::{Exit, Failure};
@@ -33,6 +34,43 @@ pub struct Planned {
     pub warnings: Vec<String>,
     /// Where the filters of each instrument are from, by its number.
     pub filters_from: Vec<&'static str>,
+}
+
+/// What prices and quantities are multiples of where nobody says: what they are counted in.
+const FINEST: &str = "0.00000001";
+
+impl Planned {
+    /// Each instrument with its steps and where they are from.
+    pub fn instruments_in_json(&self) -> Vec<serde_json::Value> {
+        let one = |(instrument, from): (&Instrument, &&str)| {
+            let (tick, step) = (instrument.filters.price.tick, instrument.filters.lot_size.step);
+            let min = instrument.filters.notional.as_ref().map(|notional| notional.min.to_string());
+            json!({
+                "symbol": instrument.symbol,
+                "filters": from,
+                "tick": if tick.is_positive() { tick.to_string() } else { FINEST.to_owned() },
+                "tick_assumed": !tick.is_positive(),
+                "step": if step.is_positive() { step.to_string() } else { FINEST.to_owned() },
+                "step_assumed": !step.is_positive(),
+                "min_notional": min,
+            })
+        };
+        self.run.instruments.iter().zip(&self.filters_from).map(one).collect()
+    }
+}
+
+/// The filters of an instrument in words, what is assumed among them.
+pub fn filters_in_words(instrument: &Instrument, from: &str) -> String {
+    let (tick, step) = (instrument.filters.price.tick, instrument.filters.lot_size.step);
+    let or_assumed = |text: String, is_known: bool| match is_known {
+        true => text,
+        false => format!("{FINEST} (assumed: none is known)"),
+    };
+    let tick = or_assumed(tick.to_string(), tick.is_positive());
+    let step = or_assumed(step.to_string(), step.is_positive());
+    let min = instrument.filters.notional.as_ref().map(|notional| notional.min.to_string());
+    let min = min.unwrap_or_else(|| "none".to_owned());
+    format!("{from}: tick {tick}, step {step}, least notional {min}")
 }
 
 /// Puts a run together.
@@ -138,7 +176,7 @@ fn instrument(
     let (filters, from) = match (settings.filters, known) {
         (false, _) => (Filters::default(), "off"),
         (true, Some((instrument, from))) => (instrument.filters, *from),
-        (true, None) => (Filters::default(), "none are known"),
+        (true, None) => (Filters::default(), "no exchangeInfo is known"),
     };
     let decimals = known.map(|(known, _)| (known.base_decimals, known.quote_decimals));
     let (base_decimals, quote_decimals) = decimals.unwrap_or((DECIMALS, EXACT_DECIMALS));

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use backtest::record::Recorder;
 use matching::{FeePolicy, Fees, LatencyModel, TakerVolume};
-use model::Amount;
 use report::run::{ModelName, RunIdentity, RunReport};
 
 use super::data::Found;
-use super::plan::Planned;
+use super::plan::{Planned, filters_in_words};
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{BacktestConfig, Config, FillRule};
@@ -97,16 +96,16 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
             FeePolicy::Quote => "in quote",
         };
         let what = format!("fees of {}", instrument.symbol);
-        name(&what, format!("maker {maker}, taker {taker}, {asset}"));
+        // As the venue's baseCommissionPrecision and quoteCommissionPrecision say, where known.
+        let (base, quote) = (instrument.base_decimals, instrument.quote_decimals);
+        let cut = match policy {
+            FeePolicy::ReceivedAsset => format!("{base} decimals of base, {quote} of quote"),
+            FeePolicy::Quote => format!("{quote} decimals"),
+        };
+        name(&what, format!("maker {maker}, taker {taker}, {asset}, cut to {cut} a fill"));
     }
     for (instrument, from) in plan.run.instruments.iter().zip(&plan.filters_from) {
-        let filters = &instrument.filters;
-        let mut value = (*from).to_owned();
-        if filters.price.tick.is_positive() || filters.lot_size.step.is_positive() {
-            let (tick, step) = (filters.price.tick, filters.lot_size.step);
-            let notional = filters.notional.as_ref().map_or(Amount::ZERO, |notional| notional.min);
-            value.push_str(&format!(": tick {tick}, step {step}, least notional {notional}"));
-        }
+        let value = filters_in_words(instrument, from);
         name(&format!("filters of {}", instrument.symbol), value);
     }
     models

@@ -9,7 +9,7 @@ use backtest::run::{Run, RunError, Unwatched};
 use matching::{Fees, LatencyModel};
 use model::{Amount, InstrumentId, Interval, MarketEvent, Timestamp};
 use report::metrics::Figure;
-use report::run::CostScenario;
+use report::run::{CostScenario, Halt};
 use rust_decimal::Decimal;
 
 /// Batches on their way, at most: the run waits then, so that memory stays bounded.
@@ -21,9 +21,9 @@ pub struct Scenarios {
     thread: JoinHandle<Result<Outcomes, RunError>>,
 }
 
-/// Names and profits.
+/// Names, profits, and what stopped them.
 #[derive(Debug, Default)]
-pub struct Outcomes(Vec<(String, Amount)>);
+pub struct Outcomes(Vec<(String, Amount, Vec<Halt>)>);
 
 impl Scenarios {
     /// Begins the runs.
@@ -44,6 +44,7 @@ impl Scenarios {
                 runs.push((format!("{what} × {factor}"), run));
             }
         }
+        let plan = plan.clone();
         let (batches, received) = sync_channel::<Arc<[MarketEvent]>>(QUEUED);
         let thread = std::thread::spawn(move || {
             for batch in received {
@@ -51,7 +52,10 @@ impl Scenarios {
                     run.feed(&batch)?;
                 }
             }
-            Ok(Outcomes(runs.into_iter().map(|(name, run)| (name, run.profit())).collect()))
+            let outcome = |(name, run): (String, Run<Unwatched>)| {
+                (name, run.profit(), plan.halts(&run.tally().halts))
+            };
+            Ok(Outcomes(runs.into_iter().map(outcome).collect()))
         });
         Ok(Self { batches, thread })
     }
@@ -77,9 +81,10 @@ impl Scenarios {
 impl Outcomes {
     /// As the report shows them, beside what the account began with.
     pub fn compared(self, cash: Amount) -> Vec<CostScenario> {
-        let compared = |(name, net_profit): (String, Amount)| CostScenario {
+        let compared = |(name, net_profit, halts): (String, Amount, Vec<Halt>)| CostScenario {
             name,
             net_profit,
+            halts,
             total_return: Figure::finite(
                 net_profit.to_f64() / cash.to_f64(),
                 "the account began with nothing",

@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal as _;
 
+use backtest::record::RunOutcome;
 use backtest::run::{Run, Watcher};
 use backtest::source::OrderNotes;
 use backtest::tally::Tally;
+use kernel::risk::TradingState;
 use model::{Amount, Asset};
-use report::run::RunReport;
+use report::run::{CostScenario, Ending, Halt, RunReport};
 use report::terminal::{Colour, summary};
 use serde_json::json;
 
@@ -22,6 +24,11 @@ pub struct Shown {
     /// What the account began with.
     pub cash: Amount,
     profit: Amount,
+    /// The trading state at the end.
+    state: TradingState,
+    halts: Vec<Halt>,
+    ending: Ending,
+    instruments: Vec<serde_json::Value>,
     warnings: Vec<String>,
     rows_sorted: u64,
     rows_passed_over: u64,
@@ -42,16 +49,32 @@ impl Shown {
             currency: plan.run.currency,
             cash: plan.run.balances.iter().map(|(_, amount)| *amount).sum(),
             profit: run.profit(),
+            state: run.machines().risk().state(),
+            halts: plan.run.halts(&run.tally().halts),
+            ending: run.ending(),
+            instruments: plan.instruments_in_json(),
             warnings: plan
                 .warnings
                 .iter()
                 .cloned()
                 .chain(notes.sentences())
-                .chain(run.tally().warning())
+                .chain(run.warnings(&plan.run))
+                .chain(run.tally().warnings())
                 .collect(),
             rows_sorted: notes.sorted(),
             rows_passed_over: notes.passed_over(),
             timing,
+        }
+    }
+
+    /// What the report is told of it.
+    pub fn outcome(&self, scenarios: Vec<CostScenario>) -> RunOutcome {
+        RunOutcome {
+            events: self.events,
+            warnings: self.warnings.clone(),
+            halts: self.halts.clone(),
+            ending: self.ending,
+            scenarios,
         }
     }
 
@@ -62,6 +85,9 @@ impl Shown {
         if args.json {
             println!("{}", self.json(loop_s, rate));
             return;
+        }
+        for halt in &self.halts {
+            eprintln!("not run to its end: {halt}");
         }
         for warning in &self.warnings {
             eprintln!("warning: {warning}");
@@ -91,6 +117,11 @@ impl Shown {
             "currency": self.currency,
             "equity_start": self.cash.to_string(),
             "equity_end": (self.cash + self.profit).to_string(),
+            "run_to_its_end": self.halts.is_empty(),
+            "state": self.state.name(),
+            "halts": self.halts,
+            "ending": self.ending,
+            "instruments": self.instruments,
             "rows_sorted": self.rows_sorted,
             "rows_passed_over": self.rows_passed_over,
             "warnings": self.warnings,

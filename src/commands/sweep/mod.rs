@@ -3,6 +3,7 @@
 mod ledger;
 mod points;
 mod table;
+mod walk;
 
 use std::num::NonZero;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ struct Job {
     point: usize,
     window: Option<usize>,
     span: Span,
+    /// It trades what was chosen: its equity is kept.
+    is_test: bool,
 }
 
 /// Runs the strategies with every combination.
@@ -74,7 +77,8 @@ pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
     let swept =
         table::Swept { args, field: &field, trained: &trained, tests: &tests, tested: &tested };
     let table = swept.table(&header, args.command());
-    table::write(&args.out, &table)?;
+    let walk = walk::Walk::of(&swept, &header);
+    table::write(&args.out, &table, walk.as_ref())?;
     let runs = ran(trained.iter().chain(&tested));
     // Of each part the results that were known come first.
     let known_trained = known.min(trained.len());
@@ -150,7 +154,7 @@ fn trainings(field: &Field) -> Vec<Job> {
         windows => windows.iter().enumerate().map(|(at, w)| (Some(at), w.train)).collect(),
     };
     let over = |(window, span): (Option<usize>, Span)| {
-        (0..field.points.len()).map(move |point| Job { point, window, span })
+        (0..field.points.len()).map(move |point| Job { point, window, span, is_test: false })
     };
     spans.into_iter().flat_map(over).collect()
 }
@@ -160,7 +164,7 @@ fn tests(field: &Field, trained: &[Entry], args: &SweepArgs) -> Vec<Job> {
     let best = |(at, window): (usize, &Window)| {
         let entries = &trained[at * field.points.len()..(at + 1) * field.points.len()];
         let point = table::best_of(entries, args.best)?;
-        Some(Job { point, window: Some(at), span: window.test })
+        Some(Job { point, window: Some(at), span: window.test, is_test: true })
     };
     field.windows.iter().enumerate().filter_map(best).collect()
 }
@@ -180,7 +184,7 @@ fn run_jobs(
     let work = |job: &Job| {
         let entry = match &field.points[job.point].plan {
             Err(reason) => Entry::Refused(reason.clone()),
-            Ok(plan) => run(field, plan, job.span),
+            Ok(plan) => run(field, plan, job),
         };
         meter.advance(1);
         entry
@@ -194,8 +198,9 @@ fn run_jobs(
     done.map(|()| entries)
 }
 
-fn run(field: &Field, plan: &RunPlan, span: Span) -> Entry {
-    match run_over(plan, &field.tape, span, &field.given, field.sampling) {
+fn run(field: &Field, plan: &RunPlan, job: &Job) -> Entry {
+    let (span, given) = (job.span, &field.given);
+    match run_over(plan, &field.tape, span, given, field.sampling, job.is_test) {
         Ok(outcome) => Entry::Ran(Box::new(outcome)),
         Err(error) => Entry::Refused(error.to_string()),
     }
@@ -212,7 +217,7 @@ fn header(
     let walk = args.walk_forward.map(|(train, test)| [train.as_secs(), test.as_secs()]);
     let instant = |at: Timestamp| at.to_string();
     Ok(json!({
-        "sweep": 1,
+        "sweep": 2,
         "version": env!("CARGO_PKG_VERSION"),
         "config_hash": config.hash.to_string(),
         "data_hash": found.hash()?,
@@ -231,10 +236,18 @@ fn print(args: &SweepArgs, table: &report::sweep::SweepTable, done: &Done) {
     if args.json {
         let best = table.ranking().first().map(|place| {
             let row = &table.rows[*place];
-            json!({ "point": row.point, "figure": row.figure, "window": row.window })
+            json!({
+                "point": row.point,
+                "figure": row.figure,
+                "window": row.window,
+                "run_to_its_end": row.halted.is_none(),
+                "halted": row.halted,
+            })
         });
+        let halted = table.rows.iter().filter(|row| row.halted.is_some()).count();
         let text = json!({
             "runs": done.runs,
+            "runs_halted": halted,
             "best": best,
             "warnings": table.warnings,
             "out": args.out,

@@ -5,9 +5,10 @@ use std::path::Path;
 use backtest::sweep::{Outcome, Sampling};
 use model::Timestamp;
 use report::metrics::deflated_sharpe;
-use report::sweep::{SweepRow, SweepTable, WalkRow, selection_warning};
+use report::sweep::{SweepRow, SweepTable, WalkRow, halted_warning, selection_warning};
 
 use super::ledger::Entry;
+use super::walk::Walk;
 use super::{Field, Job, cells, values};
 use crate::cli::sweep::{Best, SweepArgs};
 use crate::cli::{Exit, Failure};
@@ -45,12 +46,14 @@ pub struct Swept<'a> {
     pub tested: &'a [Entry],
 }
 
-/// The place of the best of these, the first of equals.
+/// The place of the best of these, the first of equals; of those that were stopped before their
+/// end only if all were.
 pub fn best_of(entries: &[Entry], best: Best) -> Option<usize> {
     let figures = entries.iter().enumerate().filter_map(|(at, entry)| {
-        Some((at, entry.outcome().and_then(|outcome| figure(outcome, best))?))
+        let outcome = entry.outcome()?;
+        Some((at, (outcome.is_complete(), figure(outcome, best)?)))
     });
-    let better = |known: (usize, f64), other: (usize, f64)| {
+    let better = |known: (usize, (bool, f64)), other: (usize, (bool, f64))| {
         if other.1 > known.1 { other } else { known }
     };
     figures.reduce(better).map(|(at, _)| at)
@@ -83,7 +86,7 @@ impl Swept<'_> {
         let names = ["version", "config_hash", "data_hash", "from", "to", "sampling"];
         let mut facts: Vec<(String, String)> = names.into_iter().map(fact).collect();
         facts.insert(1, ("command".to_owned(), command));
-        SweepTable {
+        let mut table = SweepTable {
             facts,
             warnings: self.warnings(),
             axes: self.args.params.iter().map(|axis| axis.name.clone()).collect(),
@@ -96,7 +99,10 @@ impl Swept<'_> {
             value_columns: value_columns(self.field.sampling),
             rows: rows.collect(),
             walk: self.walk(),
-        }
+        };
+        let halted = halted_warning(&table);
+        table.warnings.extend(halted);
+        table
     }
 
     fn row(&self, window: Option<usize>, point: usize, entry: &Entry) -> SweepRow {
@@ -111,6 +117,7 @@ impl Swept<'_> {
                 Entry::Ran(_) => None,
                 Entry::Refused(reason) => Some(reason.clone()),
             },
+            halted: outcome.and_then(|outcome| outcome.halts.first().cloned()),
         }
     }
 
@@ -138,6 +145,12 @@ impl Swept<'_> {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.field.warnings.clone();
+        let all = self.trained.iter().chain(self.tested).filter_map(Entry::outcome);
+        for warning in all.flat_map(|outcome| &outcome.warnings) {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
         let outcomes: Vec<&Outcome> = self.trained.iter().filter_map(Entry::outcome).collect();
         if outcomes.len() < 2 {
             return warnings;
@@ -158,8 +171,14 @@ impl Swept<'_> {
 ///
 /// # Errors
 /// When a file can't be written.
-pub fn write(directory: &Path, table: &SweepTable) -> Result<(), Failure> {
-    let files = [("sweep.csv", table.to_csv()), ("sweep.html", report::html::render_sweep(table))];
+pub fn write(directory: &Path, table: &SweepTable, walk: Option<&Walk>) -> Result<(), Failure> {
+    let mut files =
+        vec![("sweep.csv", table.to_csv()), ("sweep.html", report::html::render_sweep(table))];
+    if let Some(walk) = walk {
+        files.push(("walk.csv", table.walk_to_csv()));
+        files.push(("walk.json", walk.to_json()));
+        files.push(("walk_equity.csv", walk.equity_to_csv()));
+    }
     for (name, text) in files {
         let path = directory.join(name);
         std::fs::write(&path, text)

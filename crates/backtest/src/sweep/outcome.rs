@@ -5,6 +5,7 @@ use std::time::Duration;
 use kernel::cascade::CascadeOutput;
 use model::{Amount, InstrumentId, Interval, Timestamp};
 use report::metrics::SharpeSample;
+use report::run::Halt;
 use serde::{Deserialize, Serialize};
 
 use super::windows::Span;
@@ -84,9 +85,23 @@ pub struct Outcome {
     pub sample: Option<[f64; 3]>,
     /// Number of returns.
     pub returns: usize,
+    /// What kept it from trading to its end: such a result is none for the whole span.
+    pub halts: Vec<Halt>,
+    /// What was wrong with the history that it was warmed up with.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
+    /// Profit so far at each look, where it was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub curve: Vec<(Timestamp, Amount)>,
 }
 
 impl Outcome {
+    /// Whether it traded from the first event to the last.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.halts.is_empty()
+    }
+
     /// The sample of returns, for [`report::metrics::deflated_sharpe`].
     #[must_use]
     pub fn sharpe_sample(&self) -> Option<SharpeSample> {
@@ -102,13 +117,26 @@ struct Sampler {
     start: f64,
     next: Option<Timestamp>,
     equity: Vec<f64>,
+    /// When profit was what, if somebody wants to know.
+    curve: Option<Vec<(Timestamp, Amount)>>,
 }
 
 impl Sampler {
-    fn equity_of(&self, machines: &Machines) -> f64 {
-        let account = machines.risk().portfolio().equity();
-        self.start + (account.equity() - account.capital()).to_amount().to_f64()
+    fn equity_of(&self, profit: Amount) -> f64 {
+        self.start + profit.to_f64()
     }
+
+    /// Profit as it was until an instant.
+    fn note(&mut self, at: Timestamp, profit: Amount) {
+        if let Some(curve) = &mut self.curve {
+            curve.push((at, profit));
+        }
+    }
+}
+
+fn profit_of(machines: &Machines) -> Amount {
+    let account = machines.risk().portfolio().equity();
+    (account.equity() - account.capital()).to_amount()
 }
 
 impl Watcher for Sampler {
@@ -125,25 +153,30 @@ impl Watcher for Sampler {
     fn sample(&mut self, now: Timestamp, machines: &Machines) -> Result<(), WatchError> {
         let boundary = now.floor_to(self.every);
         if let Some(next) = self.next {
-            let equity = self.equity_of(machines);
+            let profit = profit_of(machines);
+            let equity = self.equity_of(profit);
+            self.note(next, profit);
             let passed = boundary.since(next).as_nanos() / self.every.as_nanos() + 1;
             let passed = usize::try_from(passed).unwrap_or(0);
             self.equity.extend(std::iter::repeat_n(equity, passed));
         } else {
             self.equity.push(self.start);
+            self.note(now, Amount::ZERO);
         }
         self.next = Some(boundary.after(self.every));
         Ok(())
     }
 
     fn ended(&mut self, machines: &Machines) -> Result<(), WatchError> {
-        self.equity.push(self.equity_of(machines));
+        let profit = profit_of(machines);
+        self.equity.push(self.equity_of(profit));
+        self.note(machines.now(), profit);
         Ok(())
     }
 }
 
 /// Runs a plan over a part of a tape. What lies before the part is history, as far as the
-/// strategies want any.
+/// strategies want any. With `wants_curve` profit is kept at each look, and not only its figures.
 ///
 /// # Errors
 /// See [`RunError`].
@@ -153,16 +186,19 @@ pub fn run_over(
     span: Span,
     given_bars: &[(InstrumentId, Interval)],
     sampling: Sampling,
+    wants_curve: bool,
 ) -> Result<Outcome, RunError> {
     let cash: Amount = plan.balances.iter().map(|(_, amount)| *amount).sum();
     let start = cash.to_f64();
-    let sampler = Sampler { every: sampling.every, start, next: None, equity: Vec::new() };
+    let (every, curve) = (sampling.every, wants_curve.then(Vec::new));
+    let sampler = Sampler { every, start, next: None, equity: Vec::new(), curve };
     let mut run = Run::new(plan, span.from, given_bars, sampler)?;
     let reader = if run.wants_past() { tape.reader() } else { tape.reader_from(span.from) };
     let mut source = Until::until(reader, span.to);
     run.drive(&mut source)?;
     let (events, tally, profit) = (run.events(), run.tally().clone(), run.profit());
-    let equity = run.into_watcher().equity;
+    let (halts, warnings) = (plan.halts(&tally.halts), run.warnings(plan));
+    let Sampler { equity, curve, .. } = run.into_watcher();
     // The first sample is the start, which is no close of a day.
     let closes = &equity[usize::from(sampling.is_daily()).min(equity.len())..];
     let returns: Vec<f64> =
@@ -183,6 +219,9 @@ pub fn run_over(
         sharpe: sample.map(|sample| sample.sharpe * scale),
         sample: sample.map(|sample| [sample.sharpe, sample.skewness, sample.kurtosis]),
         returns: returns.len(),
+        halts,
+        warnings,
+        curve: curve.unwrap_or_default(),
     })
 }
 

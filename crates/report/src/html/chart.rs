@@ -37,7 +37,8 @@ impl TimeSpan {
     /// Time labels along a line at `y`.
     pub(super) fn draw_labels(&self, out: &mut String, y: f64) {
         let limit = ((self.right - self.left) / 90.0) as i64;
-        for TimeTick { at, label } in time_ticks(self.start, self.end, limit) {
+        let ticks = time_ticks(self.start, self.end, limit);
+        for (place, TimeTick { at, label }) in ticks.into_iter().enumerate() {
             let x = self.x(at);
             let anchor = if x < self.left + 30.0 {
                 "start"
@@ -46,7 +47,12 @@ impl TimeSpan {
             } else {
                 "middle"
             };
-            put!(out, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{label}</text>"#);
+            // A narrow page, whose letters are large beside the chart, has room for every other one.
+            let class = if place % 2 == 1 { r#" class="odd""# } else { "" };
+            put!(
+                out,
+                r#"<text{class} x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{label}</text>"#
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::{Escaped, put, tidy};
-use crate::sweep::{SweepRow, SweepTable, shown};
+use crate::sweep::{HALTED, SweepRow, SweepTable, shown};
 
 /// Runs listed one by one.
 const LISTED: usize = 100;
@@ -79,10 +79,14 @@ fn best(out: &mut String, table: &SweepTable) {
     }
     let mut head = vec!["window".to_owned()];
     head.extend(table.axes.iter().chain(&table.columns).cloned());
+    let has_halted = table.has_halted();
+    head.extend(has_halted.then(|| HALTED.to_owned()));
     let line = |place: &usize| {
-        let SweepRow { window, point, cells, .. } = &table.rows[*place];
+        let row = &table.rows[*place];
+        let SweepRow { window, point, cells, .. } = row;
         let mut line = vec![window.map(|window| window.to_string()).unwrap_or_default()];
         line.extend(point.iter().chain(cells).cloned());
+        line.extend(has_halted.then(|| row.halted_in_words()));
         line
     };
     grid(out, &head, &ranking.iter().take(LISTED).map(line).collect::<Vec<_>>());
@@ -118,15 +122,8 @@ fn heat_map(out: &mut String, table: &SweepTable) {
     };
     sort_numbers(&mut rows);
     sort_numbers(&mut columns);
-    let mut best: BTreeMap<(&str, &str), f64> = BTreeMap::new();
-    for row in &table.rows {
-        let pair = (row.point[down].as_str(), across.map_or("", |across| &row.point[across]));
-        if let Some(figure) = row.figure {
-            let known = best.entry(pair).or_insert(figure);
-            *known = known.max(figure);
-        }
-    }
-    let most = best.values().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let best = best_by_pair(table, down, across);
+    let most = best.values().fold(0.0_f64, |most, (_, value)| most.max(value.abs()));
     let name = across.map_or(String::new(), |across| format!(" and {}", table.axes[across]));
     put!(
         out,
@@ -135,9 +132,14 @@ fn heat_map(out: &mut String, table: &SweepTable) {
         Escaped(&table.axes[down]),
         Escaped(name)
     );
-    out.push_str(
-        "<p>The best over all other settings and windows; green above zero, red below.</p>\n",
-    );
+    out.push_str("<p>The best over all other settings and windows; green above zero, red below.");
+    if table.has_halted() {
+        out.push_str(
+            " A cross: all of these runs were stopped before their end, and this is what the best \
+             of them had by then.",
+        );
+    }
+    out.push_str("</p>\n");
     out.push_str("<div class=\"wide\"><table class=\"map\"><tr><th></th>");
     for column in &columns {
         put!(out, "<th>{}</th>", Escaped(column));
@@ -147,14 +149,15 @@ fn heat_map(out: &mut String, table: &SweepTable) {
         put!(out, "<tr><th>{}</th>", Escaped(row));
         for column in &columns {
             match best.get(&(*row, *column)) {
-                Some(value) => {
+                Some((is_complete, value)) => {
                     let (hue, strength) = if *value < 0.0 { (8, -value) } else { (140, *value) };
                     let share = if most > 0.0 { strength / most } else { 0.0 };
                     let lightness = 96.0 - 46.0 * share;
+                    let cross = if *is_complete { "" } else { " ✕" };
                     let text = Escaped(tidy(&shown(*value)));
                     put!(
                         out,
-                        "<td style=\"background:hsl({hue} 65% {lightness:.0}%)\">{text}</td>"
+                        "<td style=\"background:hsl({hue} 65% {lightness:.0}%)\">{text}{cross}</td>"
                     );
                 }
                 None => out.push_str("<td></td>"),
@@ -163,6 +166,27 @@ fn heat_map(out: &mut String, table: &SweepTable) {
         out.push_str("</tr>\n");
     }
     out.push_str("</table></div>\n");
+}
+
+/// For each pair of values the best figure, and whether its run came to its end: those that did
+/// come first.
+fn best_by_pair(
+    table: &SweepTable,
+    down: usize,
+    across: Option<usize>,
+) -> BTreeMap<(&str, &str), (bool, f64)> {
+    let mut best: BTreeMap<(&str, &str), (bool, f64)> = BTreeMap::new();
+    for row in &table.rows {
+        let pair = (row.point[down].as_str(), across.map_or("", |across| &row.point[across]));
+        if let Some(figure) = row.figure {
+            let own = (row.halted.is_none(), figure);
+            let known = best.entry(pair).or_insert(own);
+            if own > *known {
+                *known = own;
+            }
+        }
+    }
+    best
 }
 
 /// Numbers by value; other texts stay as they came.
@@ -188,8 +212,9 @@ mod tests {
             cells: vec!["<b>".to_owned()],
             values: Vec::new(),
             refused: None,
+            halted: None,
         };
-        let table = SweepTable {
+        let mut table = SweepTable {
             axes: vec!["fast".to_owned(), "slow".to_owned()],
             figure: "profit".to_owned(),
             columns: vec!["x".to_owned()],
@@ -209,5 +234,16 @@ mod tests {
         ));
         assert!(page.contains("a &amp; b") && page.contains("&lt;b&gt;") && !page.contains("<b>"));
         assert_eq!(page, render_sweep(&table));
+        assert!(!page.contains('✕'));
+        // Of the pair 9 and 30 only a run that was stopped is left.
+        table.rows[3].halted = Some(crate::run::Halt {
+            at: model::Timestamp::EPOCH,
+            state: crate::run::HaltState::Halted,
+            strategy: None,
+            symbol: None,
+            rule: "drawdown".to_owned(),
+            reason: String::new(),
+        });
+        assert_eq!(render_sweep(&table).matches("1.000 ✕</td>").count(), 1);
     }
 }

@@ -36,6 +36,7 @@ fn report(days: i64, strategies: usize) -> RunReport {
             kind: HOSTILE.to_owned(),
             capital: amount(1e3),
             trade_method: TradeMethod::FifoLots,
+            parameters: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
         });
     }
     for hour in 0..days * 24 {

@@ -38,6 +38,8 @@ impl RunReportBuilder {
             currency: self.currency,
             sample_rule,
             events: self.events,
+            halts: self.halts,
+            ending: self.ending,
             counts: self.account.counts,
             denials: self.denials,
             rejects: self.rejects,
@@ -124,6 +126,7 @@ fn strategy_report(
         positions: positions.into_iter().filter(|held| !held.quantity.is_zero()).collect(),
         name: setup.name,
         kind: setup.kind,
+        parameters: setup.parameters,
         trade_method: setup.trade_method,
         capital: setup.capital,
     }

@@ -10,6 +10,7 @@ use model::{
 
 use super::book::{StrategyBook, SymbolBook, Totals};
 use super::exposure::ExposureTracker;
+use super::halt::{Ending, Halt};
 use super::identity::RunIdentity;
 use super::markers::FillMark;
 use super::report::{CostScenario, LatencyStage, ListedFill, MAX_LISTED, Marking};
@@ -51,6 +52,8 @@ pub struct StrategySetup {
     pub capital: Amount,
     /// What counts as one trade.
     pub trade_method: TradeMethod,
+    /// Its parameters, those that are not set left out: name and value.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// Value of a fill in the report's currency, at the time of the fill.
@@ -91,6 +94,8 @@ pub struct RunReportBuilder {
     pub(super) currency: Asset,
     pub(super) instruments: Instruments,
     pub(super) events: u64,
+    pub(super) halts: Vec<Halt>,
+    pub(super) ending: Option<Ending>,
     pub(super) account: Totals,
     pub(super) denials: BTreeMap<String, u64>,
     pub(super) rejects: BTreeMap<i32, u64>,
@@ -123,6 +128,8 @@ impl RunReportBuilder {
             currency,
             instruments,
             events: 0,
+            halts: Vec::new(),
+            ending: None,
             account: Totals::default(),
             denials: BTreeMap::new(),
             rejects: BTreeMap::new(),
@@ -222,6 +229,16 @@ impl RunReportBuilder {
     /// All latencies of a stage that was measured elsewhere.
     pub fn merge_latency(&mut self, stage: &str, histogram: &LatencyHistogram) {
         self.stage(stage).histogram.merge(histogram);
+    }
+
+    /// Something kept it from trading to its end.
+    pub fn add_halt(&mut self, halt: Halt) {
+        self.halts.push(halt);
+    }
+
+    /// What was under way when it ended.
+    pub const fn ended_with(&mut self, ending: Ending) {
+        self.ending = Some(ending);
     }
 
     /// The net result of the same run under other assumptions.

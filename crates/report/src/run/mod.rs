@@ -10,6 +10,7 @@ mod assemble;
 mod book;
 mod builder;
 mod exposure;
+mod halt;
 mod identity;
 mod markers;
 mod report;
@@ -19,6 +20,7 @@ mod tests;
 pub use activity::{ActivityFigures, OrderCounts};
 pub use builder::{FillValue, ReportError, RunReportBuilder, StrategySetup};
 pub use exposure::ExposureFigures;
+pub use halt::{Ending, Halt, HaltState};
 pub use identity::{ModelName, RunIdentity};
 pub use markers::{FillMark, FillMarks};
 pub use report::{

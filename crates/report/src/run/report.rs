@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::{ActivityFigures, OrderCounts};
 use super::exposure::ExposureFigures;
+use super::halt::{Ending, Halt};
 use super::identity::RunIdentity;
 use super::markers::FillMarks;
 use crate::latency::LatencyHistogram;
@@ -30,6 +31,12 @@ pub struct RunReport {
     pub sample_rule: SampleRule,
     /// Market events that were processed.
     pub events: u64,
+    /// What kept it from trading to its end; empty for a run that was not stopped.
+    #[serde(default)]
+    pub halts: Vec<Halt>,
+    /// What was under way at its end, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ending: Option<Ending>,
     /// Orders of all strategies.
     pub counts: OrderCounts,
     /// Denials by risk rule.
@@ -99,6 +106,9 @@ pub struct StrategyReport {
     pub kind: String,
     /// What counts as one trade.
     pub trade_method: TradeMethod,
+    /// Its parameters, those that are not set left out: name and value.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parameters: Vec<(String, String)>,
     /// Its allocated capital.
     pub capital: Amount,
     /// Profit of closed trades and of what is held, at the last price.
@@ -179,6 +189,9 @@ pub struct CostScenario {
     pub net_profit: Amount,
     /// The same as a fraction of start equity.
     pub total_return: Figure,
+    /// What kept it from trading to its end.
+    #[serde(default)]
+    pub halts: Vec<Halt>,
 }
 
 /// A fill in the list of the latest ones.

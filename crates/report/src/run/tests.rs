@@ -62,6 +62,7 @@ fn builder() -> RunReportBuilder {
             kind: "test".to_owned(),
             capital: amount("500"),
             trade_method,
+            parameters: Vec::new(),
         });
     }
     builder

@@ -254,12 +254,18 @@ pub(in super::super) fn costs(out: &mut String, report: &RunReport) {
     }
     let money = Money::for_size(report.equity.start);
     out.push_str("<section><h2>If costs were higher</h2>");
-    table_head(out, &["Assumption", "Net profit", "Return"]);
-    for scenario in &report.cost_scenarios {
-        put!(out, "<tr><td>{}</td>", Escaped(&scenario.name));
-        signed_cell(out, scenario.net_profit.to_f64(), &money.signed(scenario.net_profit));
-        figure_cell(out, &scenario.total_return, format::signed_percent);
-        out.push_str("</tr>");
+    table_head(out, &["Assumption", "Net profit", "Return", "*Run to its end"]);
+    let as_run = ("as above", report.net_profit(), &report.performance.total_return, &report.halts);
+    let others = report.cost_scenarios.iter().map(|scenario| {
+        (scenario.name.as_str(), scenario.net_profit, &scenario.total_return, &scenario.halts)
+    });
+    for (name, profit, fraction, halts) in std::iter::once(as_run).chain(others) {
+        put!(out, "<tr><td>{}</td>", Escaped(name));
+        signed_cell(out, profit.to_f64(), &money.signed(profit));
+        figure_cell(out, fraction, format::signed_percent);
+        let halts: Vec<String> = halts.iter().map(|halt| format!("no: {halt}")).collect();
+        let halts = if halts.is_empty() { "yes".to_owned() } else { halts.join("; ") };
+        put!(out, r#"<td class="text wrap">{}</td></tr>"#, Escaped(halts));
     }
     table_end(out);
     out.push_str("</section>\n");

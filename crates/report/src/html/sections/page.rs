@@ -59,8 +59,11 @@ pub(in super::super) fn header(out: &mut String, report: &RunReport) {
         put!(out, "<br>seed {seed}");
     }
     out.push_str("</div></header>\n");
-    if !identity.warnings.is_empty() {
+    if !(identity.warnings.is_empty() && report.halts.is_empty()) {
         out.push_str(r#"<div class="warning" role="note"><ul>"#);
+        for halt in &report.halts {
+            put!(out, "<li>not run to its end: {}</li>", Escaped(halt));
+        }
         for warning in &identity.warnings {
             put!(out, "<li>{}</li>", Escaped(warning));
         }
@@ -100,6 +103,14 @@ pub(in super::super) fn identity(out: &mut String, report: &RunReport) {
     for strategy in &report.strategies {
         let method = strategy.trade_method.name();
         row(&format!("trades of {}", strategy.name), method);
+        let set = strategy.parameters.iter().map(|(name, value)| format!("{name} = {value}"));
+        let set: Vec<String> = set.collect();
+        if !set.is_empty() {
+            row(&format!("parameters of {}", strategy.name), &set.join(", "));
+        }
+    }
+    if let Some(text) = report.ending.and_then(|ending| ending.in_words()) {
+        row("at the end", &text);
     }
     row("market events", &format::count(report.events));
     row(

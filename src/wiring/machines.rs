@@ -15,6 +15,7 @@ use kernel::orders::{ExecutionIdentity, ExecutionMachine, ExecutionPolicy, Resto
 use kernel::risk::{RestoredRisk, RiskConfig, RiskMachine};
 use kernel::strategy::{
     HostSetup, Requirements, SetupError, Strategy, StrategyEntry, StrategyError, StrategySetup,
+    WarmUp,
 };
 use kernel::wire::Moment;
 use matching::Fees;
@@ -231,6 +232,7 @@ fn seat(
     let builder = Builder { entry, traded: traded.clone(), config: config.clone() };
     let file = config.file.clone();
     let requirements = builder.requirements(instruments).map_err(|error| refused(&file, &error))?;
+    check_history(&requirements).map_err(|error| refused(&file, &error))?;
     let (positions, open_orders) = host_books(ledger, strategy);
     Ok(StrategySeat {
         name: config.id.clone(),
@@ -253,6 +255,25 @@ fn seat(
         snapshot: ledger.snapshot(strategy).map(|snapshot| snapshot.state.clone()),
         quarantine: None,
     })
+}
+
+/// What a venue's history gives at most. A strategy that asked for more would begin with less than it
+/// counts on, and not know.
+const MOST_HISTORY: u32 = 1_000;
+
+fn check_history(requirements: &Requirements) -> Result<(), String> {
+    let (asked, what) = match requirements.warm_up {
+        WarmUp::None => return Ok(()),
+        WarmUp::Trades(count) => (count, "trades"),
+        WarmUp::Bars(_, count) => (count, "bars"),
+    };
+    if asked <= MOST_HISTORY {
+        return Ok(());
+    }
+    Err(format!(
+        "it asks for {asked} past {what} to warm up with, and the venue gives {MOST_HISTORY} at most: \
+         ask for fewer (only a backtest takes more)"
+    ))
 }
 
 fn refused(file: &Path, error: &str) -> Failure {
@@ -315,4 +336,27 @@ fn plan(
         }
     }
     FeedPlan { streams: streams.into_iter().collect(), bars: bars.into_iter().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_strategy_begins_with_less_history_than_it_asked_for() {
+        #[track_caller]
+        fn check(warm_up: WarmUp, expected: Option<&str>) {
+            let asked = check_history(&Requirements { warm_up, ..Requirements::default() });
+            let is_as_expected = match expected {
+                Some(words) => asked.as_ref().is_err_and(|said| said.contains(words)),
+                None => asked.is_ok(),
+            };
+            assert!(is_as_expected, "{warm_up:?}: {asked:?}");
+        }
+        check(WarmUp::None, None);
+        check(WarmUp::Trades(1_000), None);
+        check(WarmUp::Trades(1_001), Some("1001 past trades"));
+        check(WarmUp::Bars(Interval::MINUTE, 1_000), None);
+        check(WarmUp::Bars(Interval::MINUTE, 5_000), Some("5000 past bars"));
+    }
 }

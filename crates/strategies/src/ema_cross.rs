@@ -11,8 +11,10 @@ use crate::cooldown::Cooldown;
 use crate::parameters::{ORDER_NOTIONAL, OrderSize, QUANTITY, count};
 use crate::per_symbol;
 
-/// The most values that the venue's history gives in one answer.
-const MAX_WARM_UP: i64 = 1_000;
+/// The most values that the venue's history gives: more are asked for only by who says so.
+const USUAL_WARM_UP: i64 = 1_000;
+/// Four times the longest average.
+const MAX_WARM_UP: i64 = 400_000;
 
 static PARAMETERS: ParameterSet = ParameterSet {
     kind: "ema_cross",
@@ -45,7 +47,8 @@ static PARAMETERS: ParameterSet = ParameterSet {
             name: "warm_up",
             kind: ParameterKind::Integer { min: 0, max: MAX_WARM_UP },
             default: ParameterDefault::Unset,
-            doc: "How many past trades or bars the averages start from; four times `slow` if unset.",
+            doc: "How many past trades or bars the averages start from. Unset: four times `slow`, but \
+                  no more than 1,000, which is all that a venue gives: only a backtest takes more.",
         },
         QUANTITY,
         ORDER_NOTIONAL,
@@ -104,7 +107,7 @@ pub struct EmaCross {
 impl EmaCross {
     fn new(instrument: InstrumentId, parameters: &Parameters) -> Self {
         let slow = parameters.integer("slow");
-        let four_times = (4 * slow).min(MAX_WARM_UP);
+        let four_times = (4 * slow).min(USUAL_WARM_UP);
         let warm_up = parameters.integer_if_set("warm_up").unwrap_or(four_times);
         Self {
             instrument,
@@ -114,7 +117,7 @@ impl EmaCross {
             },
             fast: Ema::new(count(parameters, "fast")),
             slow: Ema::new(count(parameters, "slow")),
-            warm_up: u32::try_from(warm_up).expect("the table keeps it between 0 and 1,000"),
+            warm_up: u32::try_from(warm_up).expect("the table keeps it between 0 and 400,000"),
             size: OrderSize::of(parameters),
             cooldown: Cooldown::default(),
         }

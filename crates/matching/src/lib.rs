@@ -34,7 +34,7 @@ pub use fees::{FeePolicy, Fees};
 pub use liquidity::{Liquidity, Preview};
 pub use matcher::Matcher;
 pub use orders::{OrderView, Slot};
-pub use recorded::{QueueModel, Recorded, RecordedModels, RecordedOwn, TakerVolume};
+pub use recorded::{Levels, QueueModel, Recorded, RecordedModels, RecordedOwn, TakerVolume};
 pub use reject::{Reject, UnknownOrder};
 pub use submission::{OrderKey, Owner, SelfTradePrevention, Submission, Trailing};
 pub use venue::{

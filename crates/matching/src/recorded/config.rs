@@ -22,6 +22,19 @@ pub struct RecordedModels {
     pub participation: Decimal,
     /// Where only trades or bars are recorded: whether takers are held to that share.
     pub takers: TakerVolume,
+    /// Whether orders meet the levels that are recorded.
+    pub levels: Levels,
+}
+
+/// Whether orders meet the book that is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Levels {
+    /// They take what is displayed, and queue behind it.
+    #[default]
+    Met,
+    /// As if only trades and bars were recorded: for checks at the last price.
+    Ignored,
 }
 
 /// How much a taker gets where only trades or bars are recorded.
@@ -45,6 +58,7 @@ impl Default for RecordedModels {
             slippage_bps: Decimal::ONE,
             participation: Decimal::new(1, 1),
             takers: TakerVolume::Share,
+            levels: Levels::Met,
         }
     }
 }

@@ -32,7 +32,7 @@ use model::{
     TimeInForce, Timestamp, Trade,
 };
 
-pub use config::{RecordedModels, TakerVolume};
+pub use config::{Levels, RecordedModels, TakerVolume};
 pub use own::RecordedOwn;
 pub use queue::QueueModel;
 
@@ -683,6 +683,8 @@ impl Matcher<Recorded> {
                 self.observe(out);
             }
             MarketEvent::Bar(_) | MarketEvent::Book(_) => {}
+            MarketEvent::Quote(_) | MarketEvent::Depth(_)
+                if self.liquidity.models.levels == Levels::Ignored => {}
             MarketEvent::Quote(quote) => {
                 self.liquidity.on_quote(now, quote);
                 self.liquidity.meet_both(&mut self.desk, out);

@@ -89,7 +89,7 @@ fn the_direct_reader_and_the_import_take_the_same_rows() {
 
 #[test]
 fn what_is_exported_comes_back_as_it_was() {
-    for format in [Format::Csv, Format::Parquet] {
+    for format in [Format::Csv, Format::Json, Format::Parquet] {
         let directory = tempfile::tempdir().unwrap();
         let catalog = Catalog::new(&directory.path().join("one"));
         import_into(&catalog, &[trades_file(directory.path()), klines_file(directory.path())]);

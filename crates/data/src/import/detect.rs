@@ -6,7 +6,7 @@ use std::path::Path;
 use store::Lines;
 
 use super::csv::Layout;
-use super::{ImportError, ImportOptions, parquet_lines};
+use super::{ImportError, ImportOptions, json_lines, parquet_lines};
 
 /// What was found in a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,8 @@ pub enum Found {
     Csv(Box<Layout>),
     /// A table in Parquet.
     Parquet(Box<Layout>),
+    /// A table of one JSON object a line.
+    Json(Box<Layout>),
 }
 
 impl Found {
@@ -42,6 +44,11 @@ impl Found {
             if line.starts_with("{\"timezone\"") {
                 return Ok(Self::ExchangeInfo);
             }
+            if let Some(names) = json_lines::names_of(line) {
+                let header = json_lines::header(&names);
+                return Layout::of(&header, path, options)
+                    .map(|layout| Self::Json(Box::new(layout)));
+            }
             // A capture has a time before its JSON, an address before that, or, in its first line,
             // the address of its connection.
             let has_json = line.contains(['{', '[']);
@@ -60,6 +67,7 @@ impl fmt::Display for Found {
             Self::ExchangeInfo => out.write_str("exchangeInfo"),
             Self::Csv(layout) => write!(out, "csv of {layout}"),
             Self::Parquet(layout) => write!(out, "parquet of {layout}"),
+            Self::Json(layout) => write!(out, "json of {layout}"),
         }
     }
 }

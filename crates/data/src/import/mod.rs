@@ -10,6 +10,7 @@ mod csv;
 mod detect;
 mod error;
 mod info;
+mod json_lines;
 mod message;
 mod parquet_lines;
 mod report;
@@ -92,7 +93,7 @@ fn try_import(
     match found {
         Found::Capture => capture::import(catalog, path, options, meter, report),
         Found::ExchangeInfo => info::import(catalog, path, options, meter, report),
-        Found::Csv(layout) | Found::Parquet(layout) => {
+        Found::Csv(layout) | Found::Parquet(layout) | Found::Json(layout) => {
             csv::import(catalog, path, options, *layout, meter, report)
         }
     }

@@ -13,10 +13,11 @@ use parquet::record::reader::RowIter;
 use store::Lines;
 
 use super::ImportError;
+use super::json_lines::{self, JsonLines};
 use crate::{Meter, decimal};
 
 /// Between the cells of a line; no text has it.
-pub const PARQUET_SEPARATOR: char = '\u{1f}';
+pub const SEPARATOR: char = '\u{1f}';
 const MAGIC: &[u8; 4] = b"PAR1";
 
 /// Lines of a table, whatever its format.
@@ -25,6 +26,8 @@ pub enum TableLines {
     Text(Lines),
     /// Of a Parquet file.
     Parquet(Box<ParquetLines>),
+    /// Of a file of JSON objects.
+    Json(Box<JsonLines>),
 }
 
 impl TableLines {
@@ -34,7 +37,12 @@ impl TableLines {
             meter.advance(path.metadata().map_or(0, |facts| facts.len()));
             return ParquetLines::open(path).map(|lines| Self::Parquet(Box::new(lines)));
         }
-        Ok(Self::Text(Lines::open_counting(path, meter.counter())?))
+        let names = json_lines::names_of_file(path)?;
+        let lines = Lines::open_counting(path, meter.counter())?;
+        Ok(match names {
+            Some(names) => Self::Json(Box::new(JsonLines::new(path, lines, names))),
+            None => Self::Text(lines),
+        })
     }
 
     /// The next line; `None` after the last.
@@ -42,6 +50,7 @@ impl TableLines {
         match self {
             Self::Text(lines) => Ok(lines.next()?),
             Self::Parquet(lines) => lines.next(),
+            Self::Json(lines) => lines.next(),
         }
     }
 
@@ -50,6 +59,7 @@ impl TableLines {
         match self {
             Self::Text(lines) => lines.number(),
             Self::Parquet(lines) => lines.number,
+            Self::Json(lines) => lines.number(),
         }
     }
 }
@@ -82,7 +92,7 @@ impl ParquetLines {
         let row = row.map_err(|error| failed(&self.path, &error))?;
         for (place, (_, field)) in row.get_column_iter().enumerate() {
             if place > 0 {
-                self.line.push(PARQUET_SEPARATOR);
+                self.line.push(SEPARATOR);
             }
             push(field, &mut self.line);
         }
@@ -120,7 +130,7 @@ fn open(path: &Path) -> Result<(String, SerializedFileReader<File>), ImportError
         }
         names.push(column.name().to_owned());
     }
-    let separator = PARQUET_SEPARATOR.to_string();
+    let separator = SEPARATOR.to_string();
     Ok((names.join(&separator), reader))
 }
 
@@ -158,7 +168,7 @@ fn push(field: &Field, line: &mut String) {
         Field::ULong(value) => write!(line, "{value}"),
         Field::Float(value) => write!(line, "{value}"),
         Field::Double(value) => write!(line, "{value}"),
-        Field::Str(value) => write!(line, "{}", value.replace(PARQUET_SEPARATOR, " ")),
+        Field::Str(value) => write!(line, "{}", value.replace(SEPARATOR, " ")),
         Field::Decimal(value) => {
             let text = decimal_text(value.data(), value.scale());
             write!(line, "{}", text.unwrap_or_default())

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use store::catalog::Kind;
 
-use super::super::parquet_lines::PARQUET_SEPARATOR;
+use super::super::parquet_lines::SEPARATOR;
 use super::super::{ImportError, ImportOptions};
 use super::Field;
 
@@ -89,7 +89,7 @@ impl Layout {
     /// # Errors
     /// [`ImportError::Unknown`] where nothing tells what the rows are, and errors about columns.
     pub fn of(line: &str, path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
-        let separators = [PARQUET_SEPARATOR, ',', ';', '\t'].into_iter();
+        let separators = [SEPARATOR, ',', ';', '\t'].into_iter();
         let separator = { separators }.find(|c| line.contains(*c)).unwrap_or(',');
         let cells: Vec<&str> =
             line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect();

@@ -140,6 +140,19 @@ fn broken_toml_does_not_hide_other_errors() {
 }
 
 #[test]
+fn a_file_that_was_never_toml_is_one_error_and_a_long_list_is_cut() {
+    let row = |id| format!("{id},60000.01,0.5,30000.005,1700000000000,true\n");
+    let rows: String = (0..20_000).map(row).collect();
+    let lines = report(load_files("", &[("a.toml", &rows)], &[]));
+    assert_eq!(lines.len(), 2, "{:?}", &lines[..lines.len().min(9)]);
+    assert!(lines[0].starts_with("strategies/a.toml: this is not TOML: "), "{lines:?}");
+    assert_eq!(lines[1], "    help: settings are TOML files; market data go to --data");
+    let keys: String = (0..300).map(|number| format!("qqqq_{number} = 1\n")).collect();
+    let lines = report(load_files(&keys, &[], &[]));
+    assert_eq!(lines.last().unwrap(), "… and 200 more");
+}
+
+#[test]
 fn ranges_and_forms_are_checked() {
     check_engine(
         "[venue]\nrecv_window_ms = 60_001\n[api]\nbind = \"localhost\"\nport = 70000\n\

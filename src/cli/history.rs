@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use model::{Symbol, Timestamp};
+use store::catalog::Kind;
 
 use super::DEFAULT_CONFIG;
 use super::value::{instant, symbol};
@@ -57,6 +58,10 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub to: Option<Timestamp>,
 
+    /// Use only this of a catalog: trades, agg_trades, klines, quotes or depth; may be repeated
+    #[arg(long = "kind", value_name = "KIND", value_parser = super::data::kind)]
+    pub kinds: Vec<Kind>,
+
     /// Make one setting; may be repeated. A name without section is one of `backtest`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -72,6 +77,7 @@ impl HistoryArgs {
         self.files.strategy.iter().for_each(|file| add("--strategy", file.display().to_string()));
         self.data.iter().for_each(|path| add("--data", path.display().to_string()));
         self.symbol.iter().for_each(|symbol| add("--symbol", symbol.to_string()));
+        self.kinds.iter().for_each(|kind| add("--kind", kind.to_string()));
         self.set.iter().for_each(|setting| add("--set", setting.clone()));
         self.from.iter().for_each(|instant| add("--from", instant.to_string()));
         self.to.iter().for_each(|instant| add("--to", instant.to_string()));

@@ -137,7 +137,12 @@ impl Reading<'_> {
                 record.answered_at.get_or_insert(at);
                 return Ok(());
             }
-            "denied" => Outcome::Denied(reason()?),
+            // The rule, before the words that explain it.
+            "denied" => {
+                let reason = reason()?;
+                let rule = reason.split_once(':').map_or(reason.as_str(), |(rule, _)| rule);
+                Outcome::Denied(rule.to_owned())
+            }
             "completed" => Outcome::Filled,
             "canceled" => {
                 let named = reason()?;

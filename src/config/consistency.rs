@@ -81,6 +81,7 @@ fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Di
     }
     check_balances("sim.initial_balances", &engine.sim.initial_balances, &mut report);
     check_balances("paper.initial_balances", &engine.paper.initial_balances, &mut report);
+    check_balances("backtest.balances", &engine.backtest.balances, &mut report);
     for (index, symbol) in engine.sim.symbols.iter().enumerate() {
         if engine.sim.symbols[..index].iter().any(|earlier| earlier.symbol == symbol.symbol) {
             report("sim.symbols", format!("{} stands there twice", symbol.symbol), None);

@@ -109,6 +109,9 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// So many are written out; whoever wants more wants another file.
+const SHOWN: usize = 100;
+
 /// Every error of a configuration, in the order of files and lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -143,10 +146,13 @@ impl From<Diagnostic> for ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnostic in &self.0 {
+        for diagnostic in self.0.iter().take(SHOWN) {
             writeln!(out, "{diagnostic}")?;
         }
         let count = self.0.len();
+        if count > SHOWN {
+            writeln!(out, "… and {} more", count - SHOWN)?;
+        }
         write!(out, "{count} configuration error{}", if count == 1 { "" } else { "s" })
     }
 }

@@ -465,6 +465,8 @@ pub enum FeeAsset {
 #[allow(missing_docs, reason = "the key table documents every field")]
 pub struct BacktestConfig {
     pub cash: Amount,
+    #[serde(default)]
+    pub balances: Vec<Balance>,
     pub fill: FillRule,
     #[serde(rename = "latency_min_ms", deserialize_with = "millis")]
     pub latency_min: Duration,

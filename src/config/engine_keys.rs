@@ -588,11 +588,19 @@ pub static ENGINE_KEYS: &[Key] = &[
         "What the virtual account starts with, in the quote asset of what is traded.",
     ),
     Key::new(
+        "backtest.balances",
+        Kind::List(&Kind::Balance),
+        Optional,
+        "What it holds of other assets at the start, such as the quote assets of symbols that are \
+         paid with something else. Outside of capital, equity and profit.",
+    ),
+    Key::new(
         "backtest.fill",
         Kind::Choice(&["model", "last"]),
         Default("\"model\""),
-        "`model`: orders fare as the keys below say. `last`: they fill whole, at once, at the last \
-         price; for checks only, and the report is marked as unrealistic.",
+        "`model`: orders fare as the keys below say. `last`: they fill whole, at once, at the price \
+         of the last trade, whatever book is recorded; for checks only, and the report is marked as \
+         unrealistic.",
     ),
     Key::new(
         "backtest.latency_min_ms",

@@ -43,6 +43,14 @@ impl Layer {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
+        let written = text.lines().filter(|line| !line.trim().is_empty()).count();
+        if errors.len() > MOST_SLIPS && errors.len() * 2 >= written {
+            let place = Place::Path { file: file.to_owned() };
+            let problem = format!("this is not TOML: {} errors in {written} lines", errors.len());
+            let help = "settings are TOML files; market data go to --data";
+            diagnostics.push(Diagnostic::new(place, "", problem).help(help));
+            return Self::default();
+        }
         let mut broken_lines = Vec::new();
         for error in errors {
             let place = Place::in_file(file, text, error.span().map_or(0, |span| span.start));
@@ -113,6 +121,9 @@ impl Source for Layer {
         Ok(self.settings.iter().map(|(path, setting)| (path.clone(), value(setting))).collect())
     }
 }
+
+/// With more errors than this, in half of its lines, a file was never meant to be TOML.
+const MOST_SLIPS: usize = 10;
 
 fn line_of(place: &Place) -> usize {
     match place {

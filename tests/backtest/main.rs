@@ -4,7 +4,10 @@
 mod bars;
 mod disorder;
 mod equity;
+mod halts;
+mod honest;
 mod reports;
 mod rig;
 mod scripts;
 mod sweeps;
+mod walk;

@@ -98,6 +98,32 @@ pub struct BarMaker {
     given: usize,
     /// When the next timer is due; no event before it needs to be looked at.
     wake_at: Option<Timestamp>,
+    begun: Vec<FirstBar>,
+}
+
+/// Where a series that is built begins: what was traded before is in no bar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FirstBar {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which series.
+    pub interval: Interval,
+    /// The first trade that there is.
+    pub first_at: Timestamp,
+}
+
+impl FirstBar {
+    /// How long the bar had been open by then.
+    #[must_use]
+    pub fn missing(&self) -> Duration {
+        self.first_at.since(self.interval.open_of(self.first_at))
+    }
+
+    /// Whether so much of it is missing that it is no bar like the others.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.missing() * 10 > self.interval.duration()
+    }
 }
 
 impl BarMaker {
@@ -124,6 +150,12 @@ impl BarMaker {
         self.builders.is_empty() && self.joiners.is_empty()
     }
 
+    /// Where each series that is built begins.
+    #[must_use]
+    pub fn begun(&self) -> &[FirstBar] {
+        &self.begun
+    }
+
     /// The next bar whose timer is due, each at its own instant. One at a time: years without a
     /// trade have millions of bars.
     pub fn next_due(&mut self, now: Timestamp) -> Option<MarketEvent> {
@@ -144,6 +176,11 @@ impl BarMaker {
         if let MarketEvent::Trade(trade) = event {
             let own = |builder: &&mut BarBuilder| builder.instrument() == trade.instrument;
             for builder in self.builders.iter_mut().filter(own) {
+                if builder.wake_at().is_none() {
+                    let (instrument, interval) = (trade.instrument, builder.interval());
+                    let first_at = trade.event_at;
+                    self.begun.push(FirstBar { instrument, interval, first_at });
+                }
                 builder.on_trade(trade, &mut self.closed);
             }
             self.note_wake();
@@ -231,6 +268,19 @@ mod tests {
             &[(58_500, 10), (60_250, 11)],
             &[("1s", 58_000, 59_250), ("1s", 59_000, 60_250), ("1m", 0, 60_250)],
         );
+    }
+
+    #[test]
+    fn a_series_that_begins_within_a_bar_says_so() {
+        let mut maker = BarMaker::new([(InstrumentId(0), Interval::MINUTE)], []);
+        for at_ms in [60_005_900, 60_006_100, 60_070_000] {
+            let _ = maker.proved_by(&trade(at_ms, 10)).count();
+        }
+        let [first] = maker.begun() else { panic!("{:?}", maker.begun()) };
+        assert_eq!(first.missing(), Duration::from_millis(5_900));
+        assert!(!first.is_partial());
+        let later = FirstBar { first_at: Timestamp::from_millis(60_006_100), ..*first };
+        assert!(later.is_partial(), "more than a tenth of it");
     }
 
     /// A minute's bar: it opens at its number, and closes two above.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use kernel::messages::SubmitIntent;
 use kernel::strategy::Indicator;
 use model::{
-    Amount, Fill, NewOrder, OrderEvent, OrderEventKind, OrderQuantity, Price, Quantity, StrategyId,
-    Timestamp,
+    Amount, DenialReason, Fill, NewOrder, OrderEvent, OrderEventKind, OrderQuantity, Price,
+    Quantity, StrategyId, Timestamp,
 };
 
 use crate::plan::{Machines, RunPlan};
@@ -61,7 +61,7 @@ impl CsvExport {
             equity: file("equity.csv", "at_ns,equity,holdings")?,
             indicators: file("indicators.csv", "at_ns,strategy,symbol,name,value")?,
             strategies: plan.strategies.iter().map(|strategy| strategy.name.clone()).collect(),
-            start_equity: plan.balances.iter().map(|(_, amount)| *amount).sum(),
+            start_equity: plan.cash(),
             sample_at: Timestamp::EPOCH,
         })
     }
@@ -133,7 +133,7 @@ impl CsvExport {
         let reason = if reason.contains(['"', '\n']) {
             Cow::Owned(reason.replace(['"', '\n'], "'"))
         } else {
-            Cow::Borrowed(reason)
+            reason
         };
         let terms = match &event.kind {
             // As it was sent, rounded. What protects a position was decided by nobody before.
@@ -188,9 +188,12 @@ impl<T: fmt::Display> fmt::Display for Cell<T> {
 }
 
 /// What happened to an order, and why.
-fn words(kind: &OrderEventKind) -> (&'static str, &str) {
-    match kind {
-        OrderEventKind::Denied { reason } => ("denied", &reason.rule),
+fn words(kind: &OrderEventKind) -> (&'static str, Cow<'_, str>) {
+    let (what, why): (&str, &str) = match kind {
+        OrderEventKind::Denied { reason: DenialReason { rule, detail, limit, actual } } => {
+            let words = format!("{rule}: {detail} (limit {limit}, actual {actual})");
+            return ("denied", Cow::Owned(words));
+        }
         OrderEventKind::Submitted { .. } => ("submitted", ""),
         OrderEventKind::Accepted { .. } => ("accepted", ""),
         OrderEventKind::Triggered => ("triggered", ""),
@@ -202,7 +205,8 @@ fn words(kind: &OrderEventKind) -> (&'static str, &str) {
         OrderEventKind::CancelRejected { reason } => ("cancel_rejected", &reason.message),
         OrderEventKind::OutcomeUnknown => ("outcome_unknown", ""),
         OrderEventKind::Absent => ("absent", ""),
-    }
+    };
+    (what, Cow::Borrowed(why))
 }
 
 impl Watcher for CsvExport {

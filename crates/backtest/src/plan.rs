@@ -88,6 +88,13 @@ fn policy() -> ExecutionPolicy {
 }
 
 impl RunPlan {
+    /// What the account begins with of its currency: other assets are outside of equity.
+    #[must_use]
+    pub fn cash(&self) -> Amount {
+        let of_currency = self.balances.iter().filter(|(asset, _)| *asset == self.currency);
+        of_currency.map(|(_, amount)| *amount).sum()
+    }
+
     /// What stopped a run of this plan, as a report names it.
     #[must_use]
     pub fn halts(&self, halts: &[Halted]) -> Vec<Halt> {

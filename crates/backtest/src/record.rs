@@ -95,7 +95,7 @@ impl Recorder {
         Self {
             identity,
             strategies: plan.strategies.iter().map(setup).collect(),
-            start_equity: plan.balances.iter().map(|(_, amount)| *amount).sum(),
+            start_equity: plan.cash(),
             plan: plan.clone(),
             builder: None,
             sample_at: Timestamp::EPOCH,

@@ -415,10 +415,22 @@ impl<W: Watcher> Run<W> {
         self.first_at
     }
 
-    /// What was wrong with the history that its strategies were warmed up with.
+    /// What was wrong with the history that its strategies were warmed up with, or their bars were
+    /// built from.
     #[must_use]
     pub fn warnings(&self, plan: &RunPlan) -> Vec<String> {
-        self.gaps.iter().map(|gap| gap.in_words(plan)).collect()
+        let partial = self.bars.begun().iter().filter(|first| first.is_partial());
+        let partial = partial.map(|first| {
+            let symbol = plan.instruments.get(first.instrument).symbol;
+            format!(
+                "the first bar of {} of {symbol} is partial: the data begin at {}, {:.1} s after its \
+                 opening",
+                first.interval.name(),
+                first.first_at,
+                first.missing().as_secs_f64(),
+            )
+        });
+        self.gaps.iter().map(|gap| gap.in_words(plan)).chain(partial).collect()
     }
 
     /// What is under way: at the end, what nobody will hear of.

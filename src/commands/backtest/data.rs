@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backtest::source::{
-    ArchiveKind, ArchiveSource, EventSource, InOrder, Merged, Openings, OrderNotes, SourceError,
-    detect, of_series, rows_of_series,
+    ArchiveKind, ArchiveSource, EventSource, Merged, OrderNotes, SourceError, detect, in_order,
+    of_series, rows_of_series,
 };
 use exchange::symbols::split_name;
 use model::{Instrument, InstrumentId, Instruments, Interval, Symbol, Timestamp};
@@ -133,7 +134,30 @@ pub fn find(args: &HistoryArgs, config: &Config) -> Result<Found, Failure> {
             parts.push(look_at(path, args, config)?);
         }
     }
+    warnings.extend(klines_beside_trades(&parts));
     Ok(Found { parts, known, warnings })
+}
+
+/// Klines and trades of the same symbol that were both asked for.
+fn klines_beside_trades(parts: &[Part]) -> Vec<String> {
+    let of = |part: &Part| part.content().map(|(symbol, kind, _)| (symbol, kind));
+    let is_traded = |symbol: Symbol| {
+        let is_trade = |(own, kind): (Symbol, Kind)| {
+            own == symbol && matches!(kind, Kind::Trades | Kind::AggTrades)
+        };
+        parts.iter().filter_map(of).any(is_trade)
+    };
+    let beside = parts.iter().filter(|part| {
+        of(part).is_some_and(|(symbol, kind)| kind == Kind::Klines && is_traded(symbol))
+    });
+    let words = |part: &Part| {
+        format!(
+            "{}: beside trades klines only close bars: from the first trade on orders meet trades, \
+             and nothing where there are none",
+            part.name()
+        )
+    };
+    beside.map(words).collect()
 }
 
 /// What the venue said of its instruments, if the catalog has that.
@@ -200,6 +224,7 @@ fn series_of(
                 if own.iter().any(|series| series.key.market == spot) { spot } else { market };
             own.retain(|series| series.key.market == market);
         }
+        own.retain(|series| args.kinds.is_empty() || args.kinds.contains(&series.key.kind));
         let has = |kind| own.iter().any(|series| series.key.kind == kind);
         let (has_trades, has_aggregates) = (has(Kind::Trades), has(Kind::AggTrades));
         let is_used = |series: &&Series| match series.key.kind {
@@ -210,6 +235,11 @@ fn series_of(
         let (used, unused): (Vec<&Series>, Vec<&Series>) = own.into_iter().partition(is_used);
         let trades =
             used.iter().find(|series| matches!(series.key.kind, Kind::Trades | Kind::AggTrades));
+        if let Some(trades) = trades {
+            unused
+                .iter()
+                .try_for_each(|other| refuse_what_reaches_beyond(path, args, trades, other))?;
+        }
         warnings.extend(trades.into_iter().flat_map(|trades| {
             unused.iter().map(|series| {
                 let (unused, trades) = (with_span(series), with_span(trades));
@@ -229,6 +259,38 @@ fn series_of(
         return Err(Failure::new(Exit::Usage, message));
     }
     Ok(wanted)
+}
+
+/// How far a series may reach beyond the trades that are used in its place, unless its bars are
+/// longer: a symbol is not traded every second.
+const REACH: Duration = Duration::from_secs(3_600);
+
+/// What tells of a time of which there are no trades must not be passed over for them: the run
+/// would lack all of that time.
+fn refuse_what_reaches_beyond(
+    path: &Path,
+    args: &HistoryArgs,
+    trades: &Series,
+    other: &Series,
+) -> Result<(), Failure> {
+    let (Some(traded), Some(told)) = (trades.span(), other.span()) else { return Ok(()) };
+    let reach = other.key.interval.map_or(REACH, |interval| interval.duration().max(REACH));
+    let from = args.from.map_or(told.0, |from| from.max(told.0));
+    let to = args.to.map_or(told.1, |to| to.min(told.1));
+    let is_covered = from.after(reach) >= traded.0 && to <= traded.1.after(reach);
+    if from >= to || is_covered {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: {} reaches beyond {}, and only one of the two can be used. Say which with --kind {} \
+         or --kind {}, or name a span that both have with --from and --to",
+        path.display(),
+        with_span(other),
+        with_span(trades),
+        other.key.kind,
+        trades.key.kind,
+    );
+    Err(Failure::new(Exit::Usage, message))
 }
 
 fn with_span(series: &Series) -> String {
@@ -420,11 +482,7 @@ impl Found {
             [first, .., last] => format!("{first} to {last}"),
             _ => names.concat(),
         };
-        let source = InOrder::new(&name, Merged::new(sources), notes);
-        Ok(match content {
-            (_, Kind::Klines, _) => Box::new(Openings::new(source)),
-            (_, Kind::Trades | Kind::AggTrades | Kind::Quotes | Kind::Depth, _) => Box::new(source),
-        })
+        Ok(in_order(content.1, &name, Merged::new(sources), notes))
     }
 }
 

@@ -6,6 +6,7 @@
 use backtest::bars::longest_part;
 use backtest::plan::RunPlan;
 use kernel::strategy::Requirements;
+use matching::Levels;
 use model::{InstrumentId, Symbol};
 
 use super::broken;
@@ -24,6 +25,14 @@ pub fn check(plan: &RunPlan, data: &Found) -> Result<Vec<String>, Failure> {
         for id in host.traded() {
             let symbol = plan.instruments.get(*id).symbol;
             let Some(told) = data.told(symbol) else { continue };
+            if plan.models.market.levels == Levels::Ignored && !told.trades && told.bars.is_empty()
+            {
+                let message = format!(
+                    "fill = \"last\" fills at the price of the last trade, and the data have {told} of \
+                     {symbol}: nothing would fill"
+                );
+                return Err(Failure::new(Exit::Usage, message));
+            }
             let missing = missing(host.requirements(), *id, &told);
             if missing.is_empty() {
                 continue;

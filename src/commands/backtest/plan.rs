@@ -7,7 +7,9 @@ use backtest::plan::{RunPlan, StrategyPlan};
 use exchange::symbols::split_name;
 use kernel::risk::RiskLimits;
 use kernel::strategy::StrategyEntry;
-use matching::{FeePolicy, Fees, LatencyModel, LocalVenueModels, RecordedModels, TakerVolume};
+use matching::{
+    FeePolicy, Fees, LatencyModel, Levels, LocalVenueModels, RecordedModels, TakerVolume,
+};
 use model::{
     Amount, Asset, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
     NotionalFilter, PriceFilter, SizeFilter, Symbol, VenueId,
@@ -117,13 +119,42 @@ pub fn build(
         strategies,
         currency,
         limits,
-        balances: vec![(currency, settings.cash)],
+        balances: balances(settings, currency)?,
         models: models(settings),
         fees,
         effects_per_step: config.engine.supervision.effects_per_step,
     };
     let warnings = warnings(settings, &run);
     Ok(Planned { run, warnings, filters_from })
+}
+
+fn balances(settings: &BacktestConfig, currency: Asset) -> Result<Vec<(Asset, Amount)>, Failure> {
+    if settings.balances.iter().any(|balance| balance.asset == currency) {
+        let message = format!("backtest.balances: how much {currency} there is, `cash` says");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let others = settings.balances.iter().map(|balance| (balance.asset, balance.amount));
+    Ok([(currency, settings.cash)].into_iter().chain(others).collect())
+}
+
+/// Symbols that are paid with an asset of which the account has nothing.
+fn unpaid(run: &RunPlan) -> Vec<String> {
+    let traded = run.strategies.iter().flat_map(|strategy| &strategy.traded);
+    let mut ids: Vec<InstrumentId> = traded.copied().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let is_unpaid = |instrument: &&Instrument| {
+        !run.balances.iter().any(|(asset, _)| *asset == instrument.quote)
+    };
+    let words = |instrument: &Instrument| {
+        let (symbol, quote) = (instrument.symbol, instrument.quote);
+        format!(
+            "{symbol} is paid with {quote}, of which the account begins with nothing: what buys it \
+             is denied (rule balance) while there is none. backtest.balances = [\"1 {quote}\"] \
+             would give it some"
+        )
+    };
+    ids.iter().map(|id| run.instruments.get(*id)).filter(is_unpaid).map(words).collect()
 }
 
 fn known(
@@ -258,6 +289,7 @@ pub fn models(settings: &BacktestConfig) -> LocalVenueModels {
                 slippage_bps: Decimal::ZERO,
                 participation: Decimal::ONE,
                 takers: TakerVolume::All,
+                levels: Levels::Ignored,
             },
         },
         FillRule::Model => LocalVenueModels {
@@ -268,6 +300,7 @@ pub fn models(settings: &BacktestConfig) -> LocalVenueModels {
                 slippage_bps: settings.slippage_bps,
                 participation: settings.participation,
                 takers: TakerVolume::Share,
+                levels: Levels::Met,
             },
         },
     }
@@ -285,7 +318,7 @@ fn latency(settings: &BacktestConfig) -> LatencyModel {
 fn warnings(settings: &BacktestConfig, run: &RunPlan) -> Vec<String> {
     let mut warnings = Vec::new();
     if settings.fill == FillRule::Last {
-        let text = "unrealistic: orders fill whole, at once, at the last price";
+        let text = "unrealistic: orders fill whole, at once, at the last price, and meet no book";
         warnings.push(text.to_owned());
     }
     let capital: Amount = run.strategies.iter().map(|strategy| strategy.capital).sum();
@@ -293,5 +326,6 @@ fn warnings(settings: &BacktestConfig, run: &RunPlan) -> Vec<String> {
         let cash = settings.cash;
         warnings.push(format!("strategies have {capital} of capital, the account {cash} of cash"));
     }
+    warnings.extend(unpaid(run));
     warnings
 }

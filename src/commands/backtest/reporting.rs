@@ -60,7 +60,10 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
                             what was taken stays taken until its level changes"
                     .to_owned()
             }
-            FillRule::Last => "whole, at once, at the last price".to_owned(),
+            FillRule::Last => {
+                "whole, at once, at the price of the last trade; a recorded book is not met"
+                    .to_owned()
+            }
         },
     );
     name(
@@ -74,13 +77,16 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
     );
     let market = &plan.run.models.market;
     name("queue", format!("{:?}", market.queue).to_lowercase());
-    name(
-        "taker without a book",
-        format!(
-            "last price, {} bps of half spread and {} bps of slippage",
-            market.half_spread_bps, market.slippage_bps
-        ),
-    );
+    if market.takers == TakerVolume::Share {
+        name(
+            "taker without a book",
+            format!(
+                "the first trade after it has come, {} bps of half spread and {} bps of slippage, rounded \
+             against it",
+                market.half_spread_bps, market.slippage_bps
+            ),
+        );
+    }
     let takers = match market.takers {
         TakerVolume::Share => "; takers wait for theirs",
         TakerVolume::All => " by resting orders; takers get all they want",
@@ -89,6 +95,9 @@ fn models(settings: &BacktestConfig, plan: &Planned) -> Vec<ModelName> {
     let bars = "an order meets the next bar's opening, then its low, high and close, with a \
                 quarter of its volume at each";
     name("bars", bars.to_owned());
+    let end = "with the last event: orders that have not arrived by then never do, and what the venue \
+               has not told is not in the result";
+    name("end", end.to_owned());
     for (instrument, fees) in plan.run.instruments.iter().zip(&plan.run.fees) {
         let Fees { maker, taker, policy } = fees;
         let asset = match policy {

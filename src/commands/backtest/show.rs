@@ -47,7 +47,7 @@ impl Shown {
             events: run.events(),
             tally: run.tally().clone(),
             currency: plan.run.currency,
-            cash: plan.run.balances.iter().map(|(_, amount)| *amount).sum(),
+            cash: plan.run.cash(),
             profit: run.profit(),
             state: run.machines().risk().state(),
             halts: plan.run.halts(&run.tally().halts),

@@ -122,7 +122,7 @@ impl Joined {
     fn add(&mut self, window: usize, test: &Outcome, plan: &RunPlan) {
         let before = self.profit;
         if self.equity.is_empty() {
-            self.start = plan.balances.iter().map(|(_, amount)| *amount).sum();
+            self.start = plan.cash();
         }
         let points = test.curve.iter();
         let points = points.map(|(at, profit)| (window, *at, self.start + before + *profit));

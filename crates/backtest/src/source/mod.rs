@@ -83,16 +83,22 @@ pub fn of_series(
     instrument: InstrumentId,
     notes: &OrderNotes,
 ) -> Box<dyn EventSource> {
-    let source = rows_of_series(series, instrument);
-    match series.key.kind {
-        Kind::Depth => Box::new(BookInStep::new(source)),
-        Kind::Klines => {
-            let bars = InOrder::new(&series.key.to_string(), source, notes);
-            Box::new(Openings::new(bars))
-        }
-        Kind::Trades | Kind::AggTrades | Kind::Quotes => {
-            Box::new(InOrder::new(&series.key.to_string(), source, notes))
-        }
+    in_order(series.key.kind, &series.key.to_string(), rows_of_series(series, instrument), notes)
+}
+
+/// Rows of one kind and one instrument, whatever they are from, in order and each once: changes of
+/// a book in step with its snapshots, bars with the opening of each.
+#[must_use]
+pub fn in_order<S: EventSource + 'static>(
+    kind: Kind,
+    name: &str,
+    rows: S,
+    notes: &OrderNotes,
+) -> Box<dyn EventSource> {
+    match kind {
+        Kind::Depth => Box::new(BookInStep::new(rows)),
+        Kind::Klines => Box::new(Openings::new(InOrder::new(name, rows, notes))),
+        Kind::Trades | Kind::AggTrades | Kind::Quotes => Box::new(InOrder::new(name, rows, notes)),
     }
 }
 

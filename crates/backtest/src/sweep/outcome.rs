@@ -188,8 +188,7 @@ pub fn run_over(
     sampling: Sampling,
     wants_curve: bool,
 ) -> Result<Outcome, RunError> {
-    let cash: Amount = plan.balances.iter().map(|(_, amount)| *amount).sum();
-    let start = cash.to_f64();
+    let start = plan.cash().to_f64();
     let (every, curve) = (sampling.every, wants_curve.then(Vec::new));
     let sampler = Sampler { every, start, next: None, equity: Vec::new(), curve };
     let mut run = Run::new(plan, span.from, given_bars, sampler)?;

@@ -177,6 +177,7 @@ impl Engine {
                 snapshot: watch::channel(None).1,
                 recent: recent.1,
                 instead: instead.1,
+                last_beat: actors::api::LastBeat::default(),
             };
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let listener = ApiListener::bind(any).expect("a free port");

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::api::{ApiListener, ApiSources, Recent};
+use actors::api::{ApiListener, ApiSources, LastBeat, Recent};
 use actors::clock::Clock;
 use actors::control::{Answering, ControlAnswer, ControlRequest, ReadOnlyStanding, ShownOpenOrder};
+use actors::observe::{Alert, Severity};
 use binance::decode::{Account, OrderReply, parse};
 use binance::encode::Call;
 use events::log_event;
@@ -30,7 +31,7 @@ use crate::commands::last_words::tell_stopped;
 use crate::commands::run::{KILL_SWITCH_EVERY, read_token};
 use crate::config::Config;
 use crate::guard::sweep;
-use crate::wiring::{Alerter, Site};
+use crate::wiring::{AlertSender, Alerter, Site};
 
 /// How often the venue is read: listing all open orders costs much of the rate limit.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -79,8 +80,14 @@ pub async fn stay(
 ) -> Result<Exit, Failure> {
     let Damaged { path, reason, site, clock, listener, account: _account } = damaged;
     let problem = format!("{}: {reason}", path.display());
-    if let Some(alerter) = Alerter::of(&config.engine)? {
-        alerter.send("read-only: the journal is damaged", &problem);
+    let sender = AlertSender::of(config).known_as(state_dir.instance(), site.account);
+    sender.set_trading_state(TradingState::Halted);
+    if let Some(alerter) = Alerter::of(&config.engine, &sender)? {
+        alerter.send(&Alert {
+            severity: Severity::Error,
+            subject: "read-only: the journal is damaged".to_owned(),
+            text: problem.clone(),
+        });
     }
     eprintln!("tickwright: {problem}: nothing is traded, see docs/JOURNAL.md#damage");
     let standing = ReadOnlyStanding {
@@ -100,7 +107,8 @@ pub async fn stay(
     if let Some(listener) = listener {
         let (token, snapshot) = (read_token(config)?, watch::channel(None).1);
         let recent = watch::channel(Arc::new(Recent::default())).1;
-        let served = listener.serve(ApiSources { token, snapshot, recent, instead });
+        let last_beat = LastBeat::default();
+        let served = listener.serve(ApiSources { token, snapshot, recent, instead, last_beat });
         served.map_err(|error| Failure::new(Exit::Internal, error))?;
     }
     let (instance, looked_at, is_halted) = (state_dir.instance(), None, false);

@@ -359,7 +359,8 @@ fn a_day() {
         correlation = "1700000000-1",
         order_id = "o4",
         strategy = "b",
-        symbol = "ETHUSDT"
+        symbol = "ETHUSDT",
+        reason = "no answer in time"
     );
     log_event!(
         ORDER_DENIED,

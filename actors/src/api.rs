@@ -23,6 +23,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::accept::or_rest;
 use crate::monitor::Snapshot;
+use crate::places::{Evicted, Place, Places};
+
+mod last_beat;
+
+pub use last_beat::LastBeat;
 
 /// What the API shows besides the snapshot: recent orders and fills, newest first, as JSON.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +75,8 @@ pub struct ApiSources {
     pub recent: watch::Receiver<Arc<Recent>>,
     /// What is told while there is no snapshot.
     pub instead: watch::Receiver<Value>,
+    /// Whether the engine has ended in good order.
+    pub last_beat: LastBeat,
 }
 
 /// What is told until the first snapshot is there.
@@ -84,7 +91,7 @@ struct Route {
     summary: &'static str,
     /// Whether `limit` says how much of it is wanted.
     is_list: bool,
-    answer: fn(&Snapshot, &Recent) -> Value,
+    answer: fn(&Snapshot, &Recent, &LastBeat) -> Value,
 }
 
 /// Every path.
@@ -93,52 +100,59 @@ const ROUTES: [Route; 8] = [
         path: "/health",
         summary: "200 while everything makes progress, else 503, with the problems",
         is_list: false,
-        answer: |snapshot, _| json!({"healthy": snapshot.is_healthy, "problems": snapshot.problems}),
+        answer: |snapshot, _, _| {
+            let Snapshot { is_healthy, problems, trading_state, trading_reason, .. } = snapshot;
+            json!({
+                "healthy": is_healthy, "problems": problems, "trading_state": trading_state,
+                "trading_reason": trading_reason,
+            })
+        },
     },
     Route {
         path: "/heartbeat",
         summary: "a count that grows while risk and execution answer: what `guard` hears",
         is_list: false,
-        answer: |snapshot, _| {
-            let process = std::process::id();
-            json!({"instance": snapshot.instance, "process": process, "beats": snapshot.beats})
+        answer: |snapshot, _, last_beat| {
+            let Snapshot { instance, beats, .. } = snapshot;
+            let (process, ended) = (std::process::id(), last_beat.heard());
+            json!({"instance": instance, "process": process, "beats": beats, "ended": ended})
         },
     },
     Route {
         path: "/status",
         summary: "everything about the engine",
         is_list: false,
-        answer: |snapshot, _| json!(snapshot),
+        answer: |snapshot, _, _| json!(snapshot),
     },
     Route {
         path: "/prices",
         summary: "last price of each symbol",
         is_list: true,
-        answer: |snapshot, _| json!(snapshot.prices),
+        answer: |snapshot, _, _| json!(snapshot.prices),
     },
     Route {
         path: "/strategies",
         summary: "each strategy: stage, capital, equity, open orders",
         is_list: true,
-        answer: |snapshot, _| json!(snapshot.strategies),
+        answer: |snapshot, _, _| json!(snapshot.strategies),
     },
     Route {
         path: "/orders",
         summary: "the latest orders with their states, newest first; limit=N gives N of them",
         is_list: true,
-        answer: |_, recent| json!(recent.orders),
+        answer: |_, recent, _| json!(recent.orders),
     },
     Route {
         path: "/fills",
         summary: "the latest fills, newest first; limit=N gives N of them",
         is_list: true,
-        answer: |_, recent| json!(recent.fills),
+        answer: |_, recent, _| json!(recent.fills),
     },
     Route {
         path: "/positions",
         summary: "what each strategy holds",
         is_list: true,
-        answer: |snapshot, _| json!(snapshot.positions),
+        answer: |snapshot, _, _| json!(snapshot.positions),
     },
 ];
 
@@ -208,7 +222,7 @@ impl ApiListener {
     }
 }
 
-/// Most connections at once; one more waits in the system's queue.
+/// Most connections at once; for one more, that which has been idle longest is closed.
 const CONNECTIONS_BOUND: usize = 64;
 
 /// How long a connection may be held, so that no client keeps the others out.
@@ -230,22 +244,29 @@ const PATIENCE: Patience = Patience {
 
 async fn serve(listener: std::net::TcpListener, sources: ApiSources, patience: Patience) {
     let listener = TcpListener::from_std(listener).expect("set to non-blocking before");
-    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_BOUND));
+    let places = Places::new(CONNECTIONS_BOUND);
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
         let Some(stream) = or_rest(listener.accept().await).await else { continue };
-        let sources = sources.clone();
-        tokio::spawn(async move {
-            converse(stream, sources, patience).await;
-            drop(place);
-        });
+        let (place, evicted) = places.take().await;
+        tokio::spawn(converse(stream, sources.clone(), patience, place, evicted));
+        // Whoever has asked already is answered before somebody else may take the place.
+        tokio::task::yield_now().await;
     }
 }
 
-/// Answers on one connection until the client is done, too slow, or its time is up.
-async fn converse(stream: TcpStream, sources: ApiSources, patience: Patience) {
+/// Answers on one connection until the client is done, too slow, its time is up, or its place is
+/// wanted.
+async fn converse(
+    stream: TcpStream,
+    sources: ApiSources,
+    patience: Patience,
+    place: Place,
+    evicted: Evicted,
+) {
     let service = service_fn(move |request| {
         let response = respond(&request, &sources);
+        // The answer is on its way at once: this is when the connection was of use last.
+        place.idle();
         async move { Ok::<_, Infallible>(response) }
     });
     let mut connection = pin!(
@@ -258,6 +279,8 @@ async fn converse(stream: TcpStream, sources: ApiSources, patience: Patience) {
         biased;
         // A client that goes away is no event.
         _ = &mut connection => return,
+        // Nothing is under way on it: it is idle.
+        Ok(()) = evicted => return,
         () = sleep(patience.connection) => connection.as_mut().graceful_shutdown(),
     }
     // Nor is one that does not read its answer.
@@ -304,7 +327,7 @@ fn respond(request: &Request<Incoming>, sources: &ApiSources) -> Response<Full<B
     let recent = Arc::clone(&sources.recent.borrow());
     let healthy = path != "/health" || snapshot.is_healthy;
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut answer = (route.answer)(&snapshot, &recent);
+    let mut answer = (route.answer)(&snapshot, &recent, &sources.last_beat);
     if let (Some(limit), Some(list)) = (limit, answer.as_array_mut()) {
         list.truncate(limit);
     }
@@ -364,6 +387,10 @@ mod tests {
 
     /// An API of an engine that has just started.
     fn served(token: Option<&str>) -> SocketAddr {
+        served_with(token, SHORT)
+    }
+
+    fn served_with(token: Option<&str>, patience: Patience) -> SocketAddr {
         let token = token.map(ReadToken::new);
         let ApiListener { listener, address } =
             ApiListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -372,8 +399,9 @@ mod tests {
             let (_, recent) = watch::channel(Arc::new(Recent::default()));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let (_, instead) = watch::channel(starting());
-            let sources = ApiSources { token, snapshot, recent, instead };
-            runtime.unwrap().block_on(serve(listener, sources, SHORT));
+            let last_beat = LastBeat::default();
+            let sources = ApiSources { token, snapshot, recent, instead, last_beat };
+            runtime.unwrap().block_on(serve(listener, sources, patience));
         });
         address
     }
@@ -411,6 +439,22 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         // Two rounds of silence are waited out; the rest is room for a busy machine.
         assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    }
+
+    /// However long connections may be idle: they make room for who has something to ask.
+    #[test]
+    fn idle_connections_keep_nobody_out() {
+        let long = Duration::from_secs(600);
+        let address = served_with(None, Patience { head: long, connection: long, answer: long });
+        let idle: Vec<_> = (0..2 * CONNECTIONS_BOUND).map(|_| connect(address)).collect();
+        for _ in 0..3 {
+            let (head, _) = ask(address, "GET / HTTP/1.1");
+            assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        }
+        // The first ones were let go.
+        for mut stream in idle.into_iter().take(CONNECTIONS_BOUND) {
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        }
     }
 
     #[test]

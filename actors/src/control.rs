@@ -24,24 +24,31 @@ use model::{
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::accept::or_rest;
+use crate::clock::Clock;
 use crate::execution::{ExecutionActor, ReadExecutionStatus};
 use crate::messages::SetTrading;
+use crate::monitor::Snapshot;
+use crate::places::{Place, Places};
 use crate::risk::{Flatten, PlanFlatten, ReadRiskStatus, RiskActor, SetTradingState, Unreconciled};
+use crate::standing::Standing;
 
 /// The socket's name in the state directory.
 pub const SOCKET: &str = "control.sock";
 
-/// Most connections at once; one more waits in the system's queue.
-const CONNECTIONS_BOUND: usize = 8;
+/// Most connections at once; for one more, that which has been idle longest is closed.
+const CONNECTIONS_BOUND: usize = 32;
 /// The longest line that is read.
 const LINE_BOUND: u64 = 64 * 1_024;
 /// A client that says nothing for so long is let go.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long an actor may take to answer before it counts as stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The monitor looks several times a second, and waits for an actor no longer than this.
+const LOOK_OVERDUE: Duration = Duration::from_secs(30);
 
 /// What an operator can ask for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -113,8 +120,18 @@ pub struct ControlStatus {
     pub process: u32,
     /// What is allowed at all.
     pub trading_state: String,
+    /// Why, if that is not everything.
+    pub trading_reason: Option<String>,
+    /// Whether everything makes progress.
+    pub healthy: bool,
+    /// What is wrong, if anything is.
+    pub problems: Vec<String>,
     /// Whether orders can go out.
     pub is_live: bool,
+    /// When orders, fills and balances were last compared with the venue's, by its clock.
+    pub reconciled_at: Option<String>,
+    /// Cancels, questions and reads that wait for a limit of the venue.
+    pub held_back: usize,
     /// Orders that are not final.
     pub open_orders: usize,
     /// Those of unknown outcome.
@@ -272,6 +289,10 @@ pub struct ControlParts {
     pub strategies: Arc<[String]>,
     /// The file that halts while it is there.
     pub kill_switch: PathBuf,
+    /// The monitor's last snapshot.
+    pub snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
+    /// The engine's clock, to tell how old that is.
+    pub clock: Clock,
 }
 
 /// Whoever answers an operator.
@@ -320,20 +341,26 @@ pub fn listen(directory: &Path, answering: impl Answering) -> Result<ControlSock
 
 async fn serve(listener: std::os::unix::net::UnixListener, answering: impl Answering) {
     let listener = UnixListener::from_std(listener).expect("set to non-blocking before");
-    let places = Arc::new(Semaphore::new(CONNECTIONS_BOUND));
+    let places = Places::new(CONNECTIONS_BOUND);
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
         let Some(stream) = or_rest(listener.accept().await).await else { continue };
+        let (place, evicted) = places.take().await;
         let answering = answering.clone();
         tokio::spawn(async move {
-            // A client that goes away is no event.
-            converse(stream, &answering).await;
-            drop(place);
+            tokio::select! {
+                biased;
+                // A client that goes away is no event.
+                () = converse(stream, &answering, &place) => {}
+                // Only who is idle is evicted.
+                Ok(()) = evicted => {}
+            }
         });
+        // Whoever has said something already is heard before somebody else may take the place.
+        tokio::task::yield_now().await;
     }
 }
 
-async fn converse(stream: UnixStream, answering: &impl Answering) {
+async fn converse(stream: UnixStream, answering: &impl Answering, place: &Place) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -343,6 +370,7 @@ async fn converse(stream: UnixStream, answering: &impl Answering) {
         if !matches!(read, Ok(Ok(count)) if count > 0) {
             return;
         }
+        place.busy();
         let answer = match serde_json::from_str(&line) {
             Ok(request) => answering.answer(request).await,
             Err(error) => ControlAnswer::Refused {
@@ -356,6 +384,7 @@ async fn converse(stream: UnixStream, answering: &impl Answering) {
         if !matches!(written, Ok(Ok(()))) {
             return;
         }
+        place.idle();
     }
 }
 
@@ -512,9 +541,16 @@ impl ControlParts {
             symbol: self.instruments.get(uncovered.instrument).symbol,
             quantity: uncovered.quantity,
         });
+        let standing = &execution.standing;
+        let problems = self.problems(standing);
         Ok(ControlStatus {
             process: std::process::id(),
             trading_state: risk.state.name().to_owned(),
+            trading_reason: risk.state_reason.clone(),
+            healthy: problems.is_empty(),
+            problems,
+            reconciled_at: standing.reconciled_at.map(|at| at.venue.to_string()),
+            held_back: standing.held_back.map_or(0, |held_back| held_back.commands),
             is_live: execution.is_live,
             open_orders: execution.working.len(),
             unknown_orders: execution.working.iter().filter(unknown).count(),
@@ -522,6 +558,24 @@ impl ControlParts {
             positions: positions.collect(),
             unprotected: unprotected.collect(),
         })
+    }
+
+    /// What the monitor found at its last look, and what execution says now. A monitor that looks no
+    /// more is a problem itself.
+    fn problems(&self, standing: &Standing) -> Vec<String> {
+        let snapshot = self.snapshot.borrow().clone();
+        let Some(snapshot) = snapshot else { return vec!["the engine is starting".to_owned()] };
+        let age = self.clock.wall().since(snapshot.looked_at);
+        let stuck = (age > LOOK_OVERDUE)
+            .then(|| format!("the monitor has not looked for {} s", age.as_secs()));
+        let mut problems: Vec<String> =
+            stuck.into_iter().chain(snapshot.problems.iter().cloned()).collect();
+        for now in standing.problems() {
+            if !problems.contains(&now) {
+                problems.push(now);
+            }
+        }
+        problems
     }
 
     fn strategy(&self, id: StrategyId) -> String {

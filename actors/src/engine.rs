@@ -99,6 +99,8 @@ pub struct EngineParts {
     /// Assets of which the start found something else in the account than was booked: nobody
     /// trades until a person has accepted it.
     pub unreconciled: BTreeSet<Asset>,
+    /// Why the trading state is what it is, if it is not `active`.
+    pub state_reason: String,
 }
 
 /// A running engine.
@@ -230,6 +232,7 @@ impl Engine {
             order_gauge: Arc::clone(&gauges.orders_to_risk),
             tap: tap(),
             unreconciled: parts.unreconciled,
+            state_reason: parts.state_reason,
         })
         .start();
         let marks = marks(&parts.instruments);

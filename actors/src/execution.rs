@@ -25,8 +25,10 @@ use crate::messages::{
     OrderPathBroken, OrderTold, RefreshInstruments, Resynchronise, SetTrading, TradingLink,
     WriteRecord, report_broken,
 };
+use crate::observe::Alert;
 use crate::outbox::{Gauge, Outbox};
 use crate::seldom::Seldom;
+use crate::standing::Standing;
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
 use crate::wire::{Arrival, Wire, WireShell, on_arrival, perform};
@@ -114,6 +116,7 @@ pub struct ExecutionActor {
     times: HopTimes,
     /// Orders in a state that nobody here knows: they are asked about again and again.
     unclear: Seldom,
+    standing: Standing,
     tap: Tap,
     venue_tap: Tap,
 }
@@ -165,6 +168,7 @@ impl ExecutionActor {
             reconcile_began_at: Timestamp::EPOCH,
             times: HopTimes::default(),
             unclear: Seldom::default(),
+            standing: Standing::default(),
             tap: parts.tap,
             venue_tap: parts.venue_tap,
         }
@@ -260,6 +264,8 @@ impl ExecutionActor {
             }
             ExecutionEffect::Reconciled { summary } => {
                 self.log_reconciled(summary);
+                let alert = self.standing.reconciled(self.clock.now());
+                self.alert(alert);
                 self.tell_link(&TradingLink::Reconciled { summary });
             }
             ExecutionEffect::Detached { reason } => {
@@ -322,6 +328,7 @@ impl ExecutionActor {
     fn note_venue_event(&mut self, event: &VenueEvent) {
         match event {
             VenueEvent::Connected => {
+                self.standing.connected();
                 log_event!(TRADING_CONNECTED);
                 self.note_reconcile("connected");
             }
@@ -329,7 +336,12 @@ impl ExecutionActor {
                 log_event!(TRADING_DISCONNECTED, reason = %reason);
             }
             VenueEvent::ReadFailed { reason, .. } => {
+                self.standing.read_failed(reason);
                 log_event!(TRADING_READ_FAILED, reason = %reason);
+            }
+            VenueEvent::Impeded(impediment) => {
+                let alert = self.standing.impeded(self.clock.now(), impediment);
+                self.alert(alert);
             }
             VenueEvent::OrderChanged(order) | VenueEvent::OrderFound(order)
                 if order.status == OrderStatus::Unknown =>
@@ -378,6 +390,12 @@ impl ExecutionActor {
 
     fn links(&self) -> &ExecutionLinks {
         self.links.as_ref().expect("linked before the first input")
+    }
+
+    fn alert(&self, alert: Option<Alert>) {
+        if let Some(alert) = alert {
+            self.tell_account(AccountTold::Alerted(alert));
+        }
     }
 
     fn tell_account(&self, told: AccountTold) {
@@ -592,6 +610,8 @@ pub struct ReadExecutionStatus;
 pub struct ExecutionStatus {
     /// Whether orders can go out.
     pub is_live: bool,
+    /// How it stands with the venue.
+    pub standing: Standing,
     /// Orders that are not final, with their states.
     pub working: Vec<(OrderId, OrderStatus)>,
     /// Times of the hops.
@@ -604,7 +624,9 @@ impl Handler<ReadExecutionStatus> for ExecutionActor {
     type Result = ExecutionStatus;
     fn handle(&mut self, _: ReadExecutionStatus, _: &mut Context<Self>) -> ExecutionStatus {
         let risk = self.links.as_ref().map(|links| Arc::clone(links.risk.gauge()));
+        let held_back = self.venue.held_back(self.clock.now());
         ExecutionStatus {
+            standing: Standing { held_back, ..self.standing.clone() },
             is_live: self.machine.is_live(),
             working: self.machine.working_orders().collect(),
             times: self.times.clone(),

@@ -13,6 +13,8 @@ use model::{
     StrategyId, Timestamp,
 };
 
+use crate::observe::Alert;
+
 /// Wall times of the hops of one chain, from the frame to the order's bytes. Zero: not reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Hops {
@@ -169,6 +171,8 @@ pub enum AccountTold {
         /// Whose and how many, for a person.
         reason: String,
     },
+    /// Something about the link to the venue that a person should know now.
+    Alerted(Alert),
     /// Something impossible happened on an instrument.
     InstrumentHalted {
         /// Which.

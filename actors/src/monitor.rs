@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::log_event;
+use kernel::wire::Moment;
 use model::{Amount, InstanceId, Instruments, OrderStatus, Price, Quantity, Symbol, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -14,7 +15,9 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineStatus};
 use crate::feed::stream_name;
+use crate::health;
 use crate::latency::Quantiles;
+use crate::observe::{Alert, Observation, Observer, Severity};
 use crate::outbox::{Gauge, GaugeReading};
 use crate::process::ProcessFigures;
 
@@ -83,15 +86,30 @@ pub struct PriceReading {
     pub price: Price,
 }
 
+/// Who an engine is, for whoever watches several.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    /// `instance` of the configuration, if it is set.
+    pub name: Option<String>,
+    /// Environment and account at the venue.
+    pub account: String,
+    /// What is real.
+    pub mode: &'static str,
+}
+
 /// Everything that can be shown of a running engine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {
+    /// Who it is.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// When it was taken, by our clock.
     pub taken_at: String,
+    /// The same, to be counted from.
+    #[serde(skip)]
+    pub looked_at: Timestamp,
     /// The venue's time then.
     pub venue_at: String,
-    /// What is real.
-    pub mode: &'static str,
     /// Whether everything makes progress: answers, fresh streams, synchronised books, a
     /// reconciled venue.
     pub is_healthy: bool,
@@ -101,6 +119,14 @@ pub struct Snapshot {
     pub uptime_s: u64,
     /// What is allowed at all.
     pub trading_state: &'static str,
+    /// Why, if that is not everything.
+    pub trading_reason: Option<String>,
+    /// When orders, fills and balances were last compared with the venue's, by its clock.
+    pub reconciled_at: Option<String>,
+    /// How long ago that is, in milliseconds.
+    pub reconcile_age_ms: Option<u64>,
+    /// Cancels, questions and reads that wait for a limit of the venue.
+    pub held_back: usize,
     /// The installation: part of every order's name.
     pub instance: InstanceId,
     /// Counts the looks at which risk and execution both answered: the heartbeat.
@@ -155,14 +181,16 @@ pub struct MonitorParts {
     pub instruments: Arc<Instruments>,
     /// The installation.
     pub instance: InstanceId,
-    /// What is real.
-    pub mode: &'static str,
+    /// Who it is.
+    pub identity: Identity,
     /// What equity is counted in.
     pub currency: String,
+    /// Past it a reconcile is overdue, by the venue's clock.
+    pub overdue_after: Duration,
+    /// Where alerts go.
+    pub observer: Observer,
     /// Time between two heartbeats.
     pub heartbeat_every: Duration,
-    /// The onlooker's queue.
-    pub onlooker: Arc<Gauge>,
     /// Log lines lost so far.
     pub log_lines_dropped: Box<dyn Fn() -> u64>,
     /// Where snapshots go.
@@ -172,7 +200,9 @@ pub struct MonitorParts {
 /// The monitor, as a task beside the actors.
 pub struct Monitor {
     parts: MonitorParts,
-    started_at: Timestamp,
+    started_at: Moment,
+    /// Whether a person was told that a reconcile is overdue.
+    is_overdue_told: bool,
     beats: Cell<u64>,
     lag: Rc<Cell<Duration>>,
     last_cpu: (Timestamp, Duration),
@@ -182,24 +212,26 @@ impl Monitor {
     /// A monitor that has not looked yet.
     #[must_use]
     pub fn new(parts: MonitorParts) -> Self {
-        let started_at = parts.clock.wall();
+        let started_at = parts.clock.now();
         Self {
             parts,
             started_at,
+            is_overdue_told: false,
             beats: Cell::new(0),
             lag: Rc::new(Cell::new(Duration::ZERO)),
-            last_cpu: (started_at, Duration::ZERO),
+            last_cpu: (started_at.wall, Duration::ZERO),
         }
     }
 
     /// Looks for ever.
     pub async fn run(mut self) {
         actix::spawn(measure_lag(self.parts.clock.clone(), Rc::clone(&self.lag)));
-        let mut heartbeat_at = self.started_at.after(self.parts.heartbeat_every);
+        let mut heartbeat_at = self.started_at.wall.after(self.parts.heartbeat_every);
         loop {
             tokio::time::sleep(LOOK_EVERY.min(self.parts.heartbeat_every)).await;
             let status = self.parts.engine.status(ANSWER_TIMEOUT).await;
             let snapshot = Arc::new(self.snapshot(&status));
+            self.watch_reconcile(&status);
             let wall = self.parts.clock.wall();
             if wall >= heartbeat_at {
                 heartbeat_at = wall.after(self.parts.heartbeat_every);
@@ -221,17 +253,25 @@ impl Monitor {
         let feed = status.feed.as_ref();
         let unknown = |working: &&(model::OrderId, OrderStatus)| working.1 == OrderStatus::Unknown;
         let streams = self.streams(status);
-        let problems = problems(status, &streams);
+        let is_overdue = self.overdue(status).is_some();
+        let problems = health::problems(status, &streams, is_overdue);
+        let reconciled_at = execution.and_then(|execution| execution.standing.reconciled_at);
+        let held_back = execution.and_then(|execution| execution.standing.held_back);
         let is_answered = execution.is_some() && risk.is_some();
         self.beats.set(self.beats.get() + u64::from(is_answered));
         Snapshot {
+            identity: self.parts.identity.clone(),
             taken_at: now.wall.to_string(),
+            looked_at: now.wall,
             venue_at: now.venue.to_string(),
-            mode: self.parts.mode,
             is_healthy: problems.is_empty(),
             problems,
-            uptime_s: now.wall.since(self.started_at).as_secs(),
+            uptime_s: now.wall.since(self.started_at.wall).as_secs(),
             trading_state: risk.map_or("unknown", |risk| risk.state.name()),
+            trading_reason: risk.and_then(|risk| risk.state_reason.clone()),
+            reconciled_at: reconciled_at.map(|at| at.venue.to_string()),
+            reconcile_age_ms: reconciled_at.map(|at| now.venue.since(at.venue).as_millis() as u64),
+            held_back: held_back.map_or(0, |held_back| held_back.commands),
             instance: self.parts.instance,
             beats: self.beats.get(),
             is_live: execution.is_some_and(|execution| execution.is_live),
@@ -256,8 +296,47 @@ impl Monitor {
             positions: self.positions(status),
             prices: self.prices(status),
             streams,
-            mailboxes: mailboxes(status, &self.parts.onlooker),
+            mailboxes: mailboxes(status, self.parts.observer.gauge()),
         }
+    }
+
+    fn overdue(&self, status: &EngineStatus) -> Option<Duration> {
+        let standing = &status.execution.as_ref()?.standing;
+        let (now, limit) = (self.parts.clock.now(), self.parts.overdue_after);
+        health::overdue(now, self.started_at, standing, limit)
+    }
+
+    /// A person is told once that the venue and the journal were not compared for too long, and
+    /// once that they are again.
+    fn watch_reconcile(&mut self, status: &EngineStatus) {
+        let Some(execution) = &status.execution else { return };
+        let age = self.overdue(status);
+        if age.is_some() == self.is_overdue_told {
+            return;
+        }
+        self.is_overdue_told = age.is_some();
+        let Some(age) = age else {
+            let subject = "compared with the venue again".to_owned();
+            let text = "the venue and the journal agree".to_owned();
+            self.alert(Alert { severity: Severity::Info, subject, text });
+            return;
+        };
+        let limit_ms = self.parts.overdue_after.as_millis() as u64;
+        let reason = execution.standing.read_failed.clone();
+        let reason = reason.unwrap_or_else(|| "the venue does not answer".to_owned());
+        log_event!(
+            RECONCILE_OVERDUE,
+            age_ms = age.as_millis() as u64,
+            limit_ms,
+            reason = %reason
+        );
+        let subject = "orders and balances are not compared with the venue any more".to_owned();
+        let text = format!("for {} s by the venue's clock: {reason}", age.as_secs());
+        self.alert(Alert { severity: Severity::Error, subject, text });
+    }
+
+    fn alert(&self, alert: Alert) {
+        self.parts.observer.tell(Observation::Alert(alert));
     }
 
     fn streams(&self, status: &EngineStatus) -> Vec<StreamReading> {
@@ -312,8 +391,11 @@ impl Monitor {
         self.last_cpu = (wall, cpu);
         log_event!(
             ENGINE_HEARTBEAT,
+            name = snapshot.identity.name.as_deref(),
+            account = %snapshot.identity.account,
             uptime_s = snapshot.uptime_s,
             trading_state = snapshot.trading_state,
+            trading_reason = snapshot.trading_reason.as_deref(),
             healthy = snapshot.is_healthy,
             problems = %snapshot.problems.join("; "),
             resident_bytes = snapshot.process.resident_bytes.unwrap_or(0),
@@ -327,6 +409,8 @@ impl Monitor {
             tick_to_order_p99_us = snapshot.tick_to_order.p99_us.round(),
             open_orders = snapshot.open_orders,
             unknown_orders = snapshot.unknown_orders,
+            reconcile_age_ms = snapshot.reconcile_age_ms,
+            held_back = snapshot.held_back,
             unprotected = snapshot.unprotected,
             unprotected_ms = snapshot.unprotected_ms,
             equity = %snapshot.equity.unwrap_or_default(),
@@ -375,43 +459,6 @@ fn mailboxes(status: &EngineStatus, onlooker: &Arc<Gauge>) -> Vec<GaugeReading> 
     readings.sort_by(|one, other| one.name.cmp(&other.name));
     readings.dedup_by(|one, other| one.name == other.name);
     readings
-}
-
-fn problems(status: &EngineStatus, streams: &[StreamReading]) -> Vec<String> {
-    let mut problems = Vec::new();
-    match &status.feed {
-        None => problems.push("feed does not answer".to_owned()),
-        Some(feed) if !feed.books_are_synchronised => {
-            problems.push("a book is not synchronised".to_owned());
-        }
-        Some(_) => {}
-    }
-    match &status.execution {
-        None => problems.push("execution does not answer".to_owned()),
-        Some(execution) if !execution.is_live => {
-            problems.push("not reconciled with the venue".to_owned());
-        }
-        Some(_) => {}
-    }
-    if status.risk.is_none() {
-        problems.push("risk does not answer".to_owned());
-    }
-    for stream in streams.iter().filter(|stream| stream.is_stale) {
-        problems.push(format!("{} {} is stale", stream.symbol, stream.stream));
-    }
-    for strategy in &status.strategies {
-        use crate::strategy::Stage;
-        match strategy.stage {
-            Stage::Quarantined => problems.push(format!("{} is quarantined", strategy.name)),
-            Stage::BackingOff => problems.push(format!("{} is restarting", strategy.name)),
-            Stage::AwaitingFeed
-            | Stage::AwaitingHistory(_)
-            | Stage::Warm
-            | Stage::Running
-            | Stage::Stopped => {}
-        }
-    }
-    problems
 }
 
 /// How much later than asked a sleep ends: what every timer on this arbiter suffers.

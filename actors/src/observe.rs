@@ -60,12 +60,41 @@ pub enum Observation {
         reason: String,
     },
     /// Something that a person should know now.
-    Alert {
-        /// In a few words.
-        subject: String,
-        /// In more.
-        text: String,
-    },
+    Alert(Alert),
+}
+
+/// How much something wants a person.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// Good to know: most often that something is over.
+    Info,
+    /// Something is not as it should be, and may mend itself.
+    Warning,
+    /// Somebody has to look.
+    Error,
+}
+
+impl Severity {
+    /// Stable lower-case name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Something that a person should know now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alert {
+    /// How much it wants a person.
+    pub severity: Severity,
+    /// In a few words.
+    pub subject: String,
+    /// In more.
+    pub text: String,
 }
 
 /// The sending side. Cheap to clone.
@@ -177,7 +206,7 @@ impl Queue {
             Observation::Equity { .. }
             | Observation::TradeClosed(_)
             | Observation::StateChanged { .. }
-            | Observation::Alert { .. } => {}
+            | Observation::Alert(_) => {}
         }
     }
 }

@@ -131,8 +131,8 @@ impl OrderLog {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent) => {
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. }) => {
                 if label.has_ended {
                     return;
                 }
@@ -217,13 +217,13 @@ const fn ends(kind: &OrderEventKind) -> bool {
         | OrderEventKind::Rejected { .. }
         | OrderEventKind::Denied { .. } => true,
         // An absent order may still come to life.
-        OrderEventKind::Absent
+        OrderEventKind::Absent { .. }
         | OrderEventKind::Submitted { .. }
         | OrderEventKind::Accepted { .. }
         | OrderEventKind::Triggered
         | OrderEventKind::Filled { .. }
         | OrderEventKind::CancelRejected { .. }
-        | OrderEventKind::OutcomeUnknown => false,
+        | OrderEventKind::OutcomeUnknown { .. } => false,
     }
 }
 
@@ -273,8 +273,10 @@ impl Line<'_> {
                 let (code, words) = (reason.code, &reason.message);
                 order_line!(CANCEL_REJECTED, self, code = code, reason = %words);
             }
-            OrderEventKind::OutcomeUnknown => order_line!(ORDER_UNKNOWN, self),
-            OrderEventKind::Absent => order_line!(ORDER_ABSENT, self),
+            OrderEventKind::OutcomeUnknown { reason } => {
+                order_line!(ORDER_UNKNOWN, self, reason = %reason);
+            }
+            OrderEventKind::Absent { reason } => order_line!(ORDER_ABSENT, self, reason = %reason),
             OrderEventKind::Denied { .. } | OrderEventKind::Filled { .. } => {
                 unreachable!("written by their own functions")
             }

@@ -24,7 +24,7 @@ use crate::messages::{
     OrderPathBroken, OrderTold, RefreshInstruments, Resynchronise, SetTrading, StrategyQuarantined,
     StreamHealthChanged, TradingLink, WriteRecord, report_broken,
 };
-use crate::observe::{Observation, Observer};
+use crate::observe::{Alert, Observation, Observer, Severity};
 use crate::outbox::{Gauge, Outbox};
 use crate::tap::Tap;
 use crate::timer::{Alarm, Sleeper, arm};
@@ -67,6 +67,8 @@ pub struct RiskParts {
     pub tap: Tap,
     /// Assets of which the start found something else in the account than was booked.
     pub unreconciled: BTreeSet<Asset>,
+    /// Why the trading state is what it is, if it is not `active`.
+    pub state_reason: String,
 }
 
 /// The actor.
@@ -79,6 +81,8 @@ pub struct RiskActor {
     fills: u64,
     /// Whether a person was told that user data is lost.
     is_link_lost: bool,
+    /// The trading state before the input that is handled.
+    state_before: TradingState,
 }
 
 impl RiskActor {
@@ -86,12 +90,22 @@ impl RiskActor {
     #[must_use]
     pub fn new(parts: RiskParts) -> Self {
         let alarm = Alarm::new(parts.clock.clone());
-        Self { parts, links: None, alarm, effects: Vec::new(), fills: 0, is_link_lost: false }
+        let state_before = parts.machine.state();
+        Self {
+            parts,
+            links: None,
+            alarm,
+            effects: Vec::new(),
+            fills: 0,
+            is_link_lost: false,
+            state_before,
+        }
     }
 
     fn step(&mut self, input: RiskInput<'_>, hops: Hops) {
         let now = self.parts.clock.now();
         let mut effects = std::mem::take(&mut self.effects);
+        self.state_before = self.parts.machine.state();
         self.parts.tap.step(&mut self.parts.machine, now, input, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(effect, hops);
@@ -109,7 +123,7 @@ impl RiskActor {
                 self.state_changed(from, to, rule, reason);
             }
             RiskEffect::RuleTripped { rule, strategy, limit, actual } => {
-                let scope = strategy.map_or("account".to_owned(), |id| format!("strategy {id}"));
+                let scope = strategy.map_or("account".to_owned(), |id| self.strategy(id));
                 log_event!(
                     RISK_TRIPPED,
                     rule = rule,
@@ -118,7 +132,7 @@ impl RiskActor {
                     actual = %actual
                 );
                 let subject = format!("{rule} tripped for {scope}");
-                self.alert(subject, format!("limit {limit}, actual {actual}"));
+                self.alert_unless_state_changed(subject, format!("limit {limit}, actual {actual}"));
             }
             RiskEffect::EquitySampled { strategy, equity, capital, at } => {
                 self.parts.observer.tell(Observation::Equity { strategy, equity, at });
@@ -211,6 +225,7 @@ impl RiskActor {
         if self.links().gate.try_send(SetTrading(to)).is_err() {
             self.report_broken("risk → execution: trading state refused".to_owned());
         }
+        self.parts.state_reason.clone_from(&reason);
         self.parts.observer.tell(Observation::StateChanged { to, reason });
     }
 
@@ -236,7 +251,12 @@ impl RiskActor {
             held = %held
         );
         let text = format!("{ledger} was booked, the account holds {account}: {}", kind.name());
-        self.alert(format!("the account differs in {asset}"), text);
+        let subject = format!("the account differs in {asset}");
+        if kind.halts() {
+            self.alert_unless_state_changed(subject, text);
+        } else {
+            self.alert(Severity::Warning, subject, text);
+        }
     }
 
     fn tell_protection(&mut self, news: ProtectionNews) {
@@ -262,7 +282,8 @@ impl RiskActor {
                     reason = %reason,
                     retry_in_ms
                 );
-                self.alert(format!("{strategy}'s position in {symbol} is unprotected"), reason);
+                let subject = format!("{strategy}'s position in {symbol} is unprotected");
+                self.alert(Severity::Error, subject, reason);
             }
             ProtectionNews::Closed { strategy, instrument, closed } => {
                 let (strategy, symbol) = self.names(strategy, instrument);
@@ -278,9 +299,12 @@ impl RiskActor {
     }
 
     fn names(&self, strategy: StrategyId, instrument: InstrumentId) -> (String, Symbol) {
-        let symbol = self.parts.instruments.get(instrument).symbol;
+        (self.strategy(strategy), self.parts.instruments.get(instrument).symbol)
+    }
+
+    fn strategy(&self, strategy: StrategyId) -> String {
         let name = self.parts.names.get(usize::from(strategy.0)).cloned();
-        (name.unwrap_or_else(|| strategy.to_string()), symbol)
+        name.unwrap_or_else(|| strategy.to_string())
     }
 
     /// What protects positions may want to look again before the next regular look.
@@ -291,8 +315,16 @@ impl RiskActor {
     }
 
     /// Something that a person should know now.
-    fn alert(&mut self, subject: String, text: String) {
-        self.parts.observer.tell(Observation::Alert { subject, text });
+    fn alert(&self, severity: Severity, subject: String, text: String) {
+        self.parts.observer.tell(Observation::Alert(Alert { severity, subject, text }));
+    }
+
+    /// An error. Where the trading state changes with it, that is told, with the same reason: nobody
+    /// is woken twice.
+    fn alert_unless_state_changed(&self, subject: String, text: String) {
+        if self.parts.machine.state() == self.state_before {
+            self.alert(Severity::Error, subject, text);
+        }
     }
 
     fn links(&self) -> &RiskLinks {
@@ -379,6 +411,8 @@ impl Handler<AccountTold> for RiskActor {
                 let symbol = self.parts.instruments.get(fill.key.instrument).symbol;
                 log_event!(
                     ACCOUNT_EXTERNAL_FILLED,
+                    venue_order_id = fill.key.venue_order.0,
+                    trade_id = fill.key.trade.0,
                     symbol = %symbol,
                     side = fill.side.name(),
                     price = %fill.price,
@@ -387,14 +421,17 @@ impl Handler<AccountTold> for RiskActor {
                 self.step(RiskInput::ExternalFill(&fill), Hops::default());
             }
             AccountTold::StrangersFound { reason } => {
-                self.alert("orders of another installation or ledger".to_owned(), reason.clone());
                 let (state, by) = (TradingState::Halted, Authority::Engine);
-                self.step(RiskInput::SetState { state, by, reason }, Hops::default());
+                let set = RiskInput::SetState { state, by, reason: reason.clone() };
+                self.step(set, Hops::default());
+                let subject = "orders of another installation or ledger".to_owned();
+                self.alert_unless_state_changed(subject, reason);
             }
+            AccountTold::Alerted(alert) => self.parts.observer.tell(Observation::Alert(alert)),
             AccountTold::InstrumentHalted { instrument, reason } => {
                 let symbol = self.parts.instruments.get(instrument).symbol;
                 log_event!(RISK_INSTRUMENT_HALTED, symbol = %symbol, reason = %reason);
-                self.alert(format!("{symbol} is halted"), reason);
+                self.alert(Severity::Error, format!("{symbol} is halted"), reason);
                 let input = RiskInput::InstrumentHealth { instrument, is_halted: true };
                 self.step(input, Hops::default());
             }
@@ -406,7 +443,7 @@ impl Handler<StrategyQuarantined> for RiskActor {
     type Result = ();
     fn handle(&mut self, quarantined: StrategyQuarantined, _: &mut Context<Self>) {
         let StrategyQuarantined { strategy, name, reason } = quarantined;
-        self.alert(format!("strategy {name} is quarantined"), reason);
+        self.alert(Severity::Error, format!("strategy {name} is quarantined"), reason);
         self.step(RiskInput::StrategyQuarantined { strategy }, Hops::default());
     }
 }
@@ -418,13 +455,13 @@ impl Handler<TradingLink> for RiskActor {
             TradingLink::Reconciled { .. } => {
                 if std::mem::take(&mut self.is_link_lost) {
                     let text = "the venue and the journal agree again".to_owned();
-                    self.alert("user data is back".to_owned(), text);
+                    self.alert(Severity::Info, "user data is back".to_owned(), text);
                 }
                 true
             }
             TradingLink::Detached { reason } => {
                 self.is_link_lost = true;
-                self.alert("user data is lost".to_owned(), reason);
+                self.alert(Severity::Warning, "user data is lost".to_owned(), reason);
                 false
             }
         };
@@ -440,7 +477,7 @@ impl Handler<StreamHealthChanged> for RiskActor {
         if is_stale {
             let symbol = self.parts.instruments.get(instrument).symbol;
             let text = "new entries on it are denied until it speaks again".to_owned();
-            self.alert(format!("market data of {symbol} is stale"), text);
+            self.alert(Severity::Warning, format!("market data of {symbol} is stale"), text);
         }
         self.step(RiskInput::StreamHealth { instrument, is_stale }, Hops::default());
     }
@@ -554,6 +591,8 @@ pub struct ReadRiskStatus;
 pub struct RiskStatus {
     /// What is allowed at all.
     pub state: TradingState,
+    /// Why, if that is not everything.
+    pub state_reason: Option<String>,
     /// How far behind its market the slowest instrument is seen.
     pub market_lag: std::time::Duration,
     /// Fills booked since the start.
@@ -588,8 +627,10 @@ impl Handler<ReadRiskStatus> for RiskActor {
             let strategies = links.strategies.values().map(|outbox| Arc::clone(outbox.gauge()));
             strategies.chain([Arc::clone(links.execution.gauge())])
         });
+        let state = self.parts.machine.state();
         RiskStatus {
-            state: self.parts.machine.state(),
+            state,
+            state_reason: (state != TradingState::Active).then(|| self.parts.state_reason.clone()),
             market_lag: marks
                 .clone()
                 .map(|i| portfolio.marks().get(i.id).lag.behind(now))

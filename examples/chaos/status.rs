@@ -35,8 +35,8 @@ pub const fn after(status: OrderStatus, kind: &OrderEventKind) -> OrderStatus {
         OrderEventKind::Expired { in_match: false, .. } => OrderStatus::Expired,
         OrderEventKind::Expired { in_match: true, .. } => OrderStatus::ExpiredInMatch,
         OrderEventKind::Rejected { .. } => OrderStatus::Rejected,
-        OrderEventKind::OutcomeUnknown => OrderStatus::Unknown,
-        OrderEventKind::Absent => OrderStatus::Absent,
+        OrderEventKind::OutcomeUnknown { .. } => OrderStatus::Unknown,
+        OrderEventKind::Absent { .. } => OrderStatus::Absent,
         OrderEventKind::Denied { .. }
         | OrderEventKind::Triggered
         | OrderEventKind::CancelRejected { .. } => status,

@@ -154,6 +154,11 @@ pub struct StatusArgs {
 }
 
 const STATUS_HELP: &str = "\
+Says what is allowed and why, what is wrong, when orders and balances were last compared with the
+venue, and what is held. The exit code is 0 only when the engine trades and everything makes progress:
+8 when it is halted, 10 when something is wrong or it is reduced to exits, 9 when no engine answers.
+
 Examples:
+  tickwright status || alert-somebody
   tickwright status
   tickwright status --json | jq .trading_state";

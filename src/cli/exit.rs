@@ -25,13 +25,15 @@ pub enum Exit {
     Halted = 8,
     /// No engine runs where one was to be talked to.
     NotRunning = 9,
+    /// The engine runs and is not well, or takes nothing new on.
+    Unwell = 10,
     /// A bug: a part of the engine that must not fail did.
     Internal = 70,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::Usage,
         Self::Locked,
@@ -41,6 +43,7 @@ impl Exit {
         Self::Storage,
         Self::Halted,
         Self::NotRunning,
+        Self::Unwell,
         Self::Internal,
     ];
 
@@ -73,6 +76,10 @@ impl Exit {
                 "Trading is halted and needs a person. The log says why: `risk.state_changed`."
             }
             Self::NotRunning => "No engine answers in that state directory.",
+            Self::Unwell => {
+                "From `status`: the engine runs and is not halted, but something is wrong, or it is \
+                 reduced to exits. What is named in `problems` and `trading_state`."
+            }
             Self::Internal => {
                 "A bug. Report it with the log; the next start replays and reconciles."
             }

@@ -10,6 +10,7 @@ use actors::control::{
     ControlAnswer, ControlRequest, ControlStatus, ReadOnlyStanding, SOCKET, ShownClose,
     ShownOpenOrder, ShownPlan, ShownPosition,
 };
+use kernel::risk::TradingState;
 use kernel::strategy::StrategyEntry;
 use store::state_dir::{KILL_SWITCH, StateDir, write_atomically};
 
@@ -42,7 +43,8 @@ pub fn halt(args: &HaltArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     };
     engine.wait_for_answers(HALT_TIMEOUT)?;
     let request = ControlRequest::Halt { reason: args.reason.clone() };
-    let failure = match report(&args.target, &mut engine, &request) {
+    let reported = engine.ask(&request).and_then(|answer| report(&args.target, answer));
+    let failure = match reported {
         Err(failure) if failure.exit != Exit::Usage => failure,
         reported => return reported,
     };
@@ -71,7 +73,7 @@ pub fn make_kill_switch(directory: &Path, reason: Option<&str>) -> Result<PathBu
 pub fn reduce_only(args: &ReduceOnlyArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let request = ControlRequest::ReduceOnly { reason: args.reason.clone() };
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    report(&args.target, &mut engine, &request)
+    report(&args.target, engine.ask(&request)?)
 }
 
 /// Runs `resume`.
@@ -81,7 +83,7 @@ pub fn reduce_only(args: &ReduceOnlyArgs, kinds: &[StrategyEntry]) -> Result<Exi
 pub fn resume(args: &ResumeArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let request = ControlRequest::Resume { reason: args.reason.clone() };
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    report(&args.target, &mut engine, &request)
+    report(&args.target, engine.ask(&request)?)
 }
 
 /// Runs `status`.
@@ -90,7 +92,26 @@ pub fn resume(args: &ResumeArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failur
 /// With the exit code of what failed.
 pub fn status(args: &StatusArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
     let mut engine = Engine::connect(&args.target.state_dir(kinds)?)?;
-    report(&args.target, &mut engine, &ControlRequest::Status)
+    match engine.ask(&ControlRequest::Status)? {
+        ControlAnswer::Done { status } => {
+            show(&args.target, &status);
+            Ok(exit_of(&status))
+        }
+        answer @ (ControlAnswer::Plan { .. }
+        | ControlAnswer::ReadOnly { .. }
+        | ControlAnswer::Refused { .. }) => report(&args.target, answer),
+    }
+}
+
+/// What a script goes by: whether a person is wanted.
+fn exit_of(status: &ControlStatus) -> Exit {
+    if status.trading_state == TradingState::Halted.name() {
+        Exit::Halted
+    } else if status.healthy && status.trading_state == TradingState::Active.name() {
+        Exit::Ok
+    } else {
+        Exit::Unwell
+    }
 }
 
 /// Runs `flatten`.
@@ -164,14 +185,13 @@ fn show_plan(plan: &ShownPlan, dry_run: bool) {
     }
 }
 
-/// Asks, and shows how things are then.
-fn report(
-    target: &TargetArgs,
-    engine: &mut Engine,
-    request: &ControlRequest,
-) -> Result<Exit, Failure> {
-    match engine.ask(request)? {
-        ControlAnswer::Done { status } => show(target, &status),
+/// Shows how things are after a command.
+fn report(target: &TargetArgs, answer: ControlAnswer) -> Result<Exit, Failure> {
+    match answer {
+        ControlAnswer::Done { status } => {
+            show(target, &status);
+            Ok(Exit::Ok)
+        }
         ControlAnswer::ReadOnly { standing } => Ok(show_read_only(target, &standing)),
         ControlAnswer::Refused { reason, is_usage } => Err(refused(reason, is_usage)),
         ControlAnswer::Plan { .. } => Err(odd()),
@@ -203,15 +223,26 @@ fn show_read_only(target: &TargetArgs, standing: &ReadOnlyStanding) -> Exit {
     Exit::Halted
 }
 
-fn show(target: &TargetArgs, status: &ControlStatus) -> Result<Exit, Failure> {
+fn show(target: &TargetArgs, status: &ControlStatus) {
     if target.json {
         print_json(status);
-        return Ok(Exit::Ok);
+        return;
     }
     let orders = status.open_orders;
     println!("process {}, trading state: {}", status.process, status.trading_state);
+    if let Some(reason) = &status.trading_reason {
+        println!("because: {reason}");
+    }
+    for problem in &status.problems {
+        println!("problem: {problem}");
+    }
     let link = if status.is_live { "reconciled with the venue" } else { "not reconciled" };
-    println!("{link}; open orders: {orders}, of unknown outcome: {}", status.unknown_orders);
+    let since =
+        status.reconciled_at.as_deref().map(|at| format!(", last at {at}")).unwrap_or_default();
+    println!("{link}{since}; open orders: {orders}, of unknown outcome: {}", status.unknown_orders);
+    if status.held_back > 0 {
+        println!("{} cancels, questions and reads wait for the venue's limits", status.held_back);
+    }
     for position in &status.positions {
         let dust = if position.is_dust { " (dust)" } else { "" };
         println!("{} holds {} of {}{dust}", position.strategy, position.quantity, position.symbol);
@@ -220,7 +251,6 @@ fn show(target: &TargetArgs, status: &ControlStatus) -> Result<Exit, Failure> {
         let (strategy, symbol) = (&uncovered.strategy, uncovered.symbol);
         println!("{strategy}: {} of {symbol} is without protection", uncovered.quantity);
     }
-    Ok(Exit::Ok)
 }
 
 fn print_json(value: &impl serde::Serialize) {

@@ -23,7 +23,7 @@ use crate::demo::{
     Checked, HELP, Key, Keyboard, Material, Progress, Recoveries, Samples, build_report,
     check_against_venue,
 };
-use crate::wiring::RunRecord;
+use crate::wiring::{AlertSender, RunRecord};
 
 /// Seconds of market per second, unless the person says otherwise.
 const DEFAULT_SPEED: &str = "10";
@@ -42,7 +42,7 @@ pub fn execute(args: &DemoArgs, kinds: &'static [StrategyEntry]) -> Result<Exit,
     let config = args.config.load_or_embedded(overrides(args, directory.path()), kinds)?;
     let state_dir = StateDir::open(&config.engine.state_dir)?;
     let log = start_log(&config)?;
-    end_on_panic(&config.engine, &log);
+    end_on_panic(&config, &AlertSender::of(&config), &log);
     let result = actix::System::new().block_on(run(args, &config, kinds, &state_dir, &log));
     log.flush(Duration::from_secs(2));
     result

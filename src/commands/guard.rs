@@ -79,11 +79,12 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
     let mut next_round_at = clock.wall();
     let limit_ms = args.limit.as_millis() as u64;
     log_event!(GUARD_STARTED, limit_ms, instance = instance.map(tracing::field::display));
-    let (mut deaf_because, mut has_ended) = (None, false);
+    let (mut deaf_because, mut is_at_rest) = (None, false);
     loop {
         let heard = source.hear().await;
         if let Err(reason) = &heard
             && deaf_because.as_ref() != Some(reason)
+            && !is_at_rest
         {
             log_event!(GUARD_DEAF, reason = %reason);
         }
@@ -91,7 +92,9 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
         deaf_because = reason;
         refuse_another(args.instance, heard.as_ref())?;
         instance = heard.as_ref().map(|beat| beat.instance).or(instance);
-        match watch.look(clock.wall(), heard.as_ref()) {
+        let verdict = watch.look(clock.wall(), heard.as_ref());
+        is_at_rest = matches!(verdict, Verdict::Ended | Verdict::AtRest);
+        match verdict {
             Verdict::Fresh => rounds = 0,
             Verdict::Back(silent) => {
                 rounds = 0;
@@ -104,12 +107,10 @@ async fn guard(args: &GuardArgs, config: &Config) -> Result<Exit, Failure> {
             Verdict::Silent(_) => {}
             Verdict::Ended => {
                 rounds = 0;
-                if !has_ended {
-                    log_event!(GUARD_ENGINE_ENDED);
-                }
+                log_event!(GUARD_ENGINE_ENDED);
             }
+            Verdict::AtRest => rounds = 0,
         }
-        has_ended = heard.as_ref().map_or(has_ended, |beat| beat.ended);
         if watch.is_silent() && clock.wall() >= next_round_at {
             round(&site, instance).await;
             rounds += 1;

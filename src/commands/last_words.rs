@@ -6,12 +6,13 @@ use std::sync::mpsc;
 use std::thread::ThreadId;
 use std::time::Duration;
 
+use actors::observe::{Alert, Severity};
 use events::log_event;
 
 use crate::cli::Exit;
 use crate::config::{AlertsConfig, EngineConfig};
 use crate::logging::{LogFlusher, LogGuard};
-use crate::wiring::Alerter;
+use crate::wiring::{AlertSender, Alerter};
 
 /// The thread that tells.
 const THREAD: &str = "last-words";
@@ -27,15 +28,17 @@ const ALERT_LIMIT: Duration = Duration::from_secs(1);
 pub struct LastWords {
     flusher: LogFlusher,
     engine: EngineConfig,
+    sender: AlertSender,
 }
 
 impl LastWords {
     /// Of a run with this log and these alerts.
     #[must_use]
-    pub fn of(log: &LogGuard, engine: &EngineConfig) -> Self {
+    pub fn of(log: &LogGuard, engine: &EngineConfig, sender: &AlertSender) -> Self {
         let alerts = &engine.alerts;
         let alerts = AlertsConfig { timeout: alerts.timeout.min(ALERT_LIMIT), ..alerts.clone() };
-        Self { flusher: log.flusher(), engine: EngineConfig { alerts, ..engine.clone() } }
+        let engine = EngineConfig { alerts, ..engine.clone() };
+        Self { flusher: log.flusher(), engine, sender: sender.clone() }
     }
 
     /// Tells everybody why, writes the log, and ends the process. Returns only to the thread that
@@ -63,17 +66,21 @@ impl LastWords {
     /// From a thread of its own: the runtime of this one may be what broke. At most for
     /// [`ALERT_LIMIT`].
     fn alert(&self, reason: &str) {
-        let engine = self.engine.clone();
-        let text = reason.to_owned();
+        let (engine, sender) = (self.engine.clone(), self.sender.clone());
+        let alert = Alert {
+            severity: Severity::Error,
+            subject: "the engine has ended".to_owned(),
+            text: reason.to_owned(),
+        };
         let thread = std::thread::Builder::new().name(THREAD.to_owned());
         let (done, is_done) = mpsc::channel::<()>();
         let telling = thread.spawn(move || {
             // Dropped when it is over, whichever way.
             let _done = done;
-            let Ok(Some(alerter)) = Alerter::of(&engine) else { return };
+            let Ok(Some(alerter)) = Alerter::of(&engine, &sender) else { return };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(alerter.deliver("the engine has ended", &text));
+                runtime.block_on(alerter.deliver(&alert));
                 runtime.shutdown_background();
             }
         });

@@ -233,8 +233,8 @@ impl Orders {
                 end(Outcome::Rejected(reason.message.clone()));
                 record.answered_at.get_or_insert(at);
             }
-            OrderEventKind::Absent => end(Outcome::Absent),
-            OrderEventKind::OutcomeUnknown => record.was_unknown = true,
+            OrderEventKind::Absent { .. } => end(Outcome::Absent),
+            OrderEventKind::OutcomeUnknown { .. } => record.was_unknown = true,
             OrderEventKind::Triggered | OrderEventKind::CancelRejected { .. } => {}
         }
     }

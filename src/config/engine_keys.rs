@@ -546,7 +546,7 @@ pub static ENGINE_KEYS: &[Key] = &[
         "alerts.webhook_url",
         Kind::Url(&["http", "https"]),
         Optional,
-        "Where halts, quarantines, stale streams and lost user data are posted as JSON. An \
+        "Where halts, a refused key, quarantines, stale streams and lost user data are posted as JSON. An \
          address that holds a token is a secret: set TICKWRIGHT__ALERTS__WEBHOOK_URL instead.",
     ),
     Key::new(

@@ -91,8 +91,8 @@ fn beliefs(record: &RunRecord) -> BTreeMap<ClientOrderId, Belief> {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => {}
         }
     }
     let belief = |order: &OrderId| beliefs.get(order).copied().unwrap_or_default();

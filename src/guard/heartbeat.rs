@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actors::monitor::Snapshot;
@@ -34,52 +34,70 @@ pub struct Beat {
     pub ended: bool,
 }
 
-/// Whether the last beat of this process is written.
-static IS_OVER: Mutex<bool> = Mutex::new(false);
-
-/// Writes the last beat of an engine that has ended in good order.
-///
-/// # Errors
-/// From the file system.
-pub fn publish_end(directory: &Path, instance: InstanceId) -> io::Result<()> {
-    let mut is_over = IS_OVER.lock().unwrap_or_else(PoisonError::into_inner);
-    *is_over = true;
-    let beat = Beat { instance, process: std::process::id(), beats: 0, ended: true };
-    write(&directory.join(HEARTBEAT), &beat)
+/// The beating side: writes into the state directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Heart {
+    path: PathBuf,
+    instance: InstanceId,
+    /// Whether the last beat is written.
+    is_over: Arc<Mutex<bool>>,
 }
 
-/// Writes the beats of an engine into its state directory, on a thread of its own: a slow disk
-/// delays nobody else. Ends with the monitor.
-///
-/// # Errors
-/// When the system gives no thread.
-pub fn publish(
-    directory: &Path,
-    instance: InstanceId,
-    mut snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
-) -> io::Result<()> {
-    let path = directory.join(HEARTBEAT);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let writing = async move {
+impl Heart {
+    /// Writes the beats of an engine, on a thread of its own: a slow disk delays nobody else. Ends
+    /// with the monitor.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        directory: &Path,
+        instance: InstanceId,
+        snapshot: watch::Receiver<Option<Arc<Snapshot>>>,
+    ) -> io::Result<Self> {
+        let heart = Self { path: directory.join(HEARTBEAT), instance, is_over: Arc::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = std::thread::Builder::new().name("heartbeat".to_owned());
+        let beating = heart.clone().beat(snapshot);
+        thread.spawn(move || runtime.block_on(beating))?;
+        Ok(heart)
+    }
+
+    async fn beat(self, mut snapshot: watch::Receiver<Option<Arc<Snapshot>>>) {
         let mut written = 0;
         while snapshot.changed().await.is_ok() {
             let beats = snapshot.borrow_and_update().as_ref().map_or(0, |seen| seen.beats);
             if beats > written {
-                let beat = Beat { instance, process: std::process::id(), beats, ended: false };
-                let is_over = IS_OVER.lock().unwrap_or_else(PoisonError::into_inner);
+                let beat = self.nth(beats, false);
+                let is_over = self.lock();
                 if *is_over {
                     return;
                 }
                 // A disk that takes no beat stops the heart, as far as a guard can tell.
-                if write(&path, &beat).is_ok() {
+                if write(&self.path, &beat).is_ok() {
                     written = beats;
                 }
             }
             tokio::time::sleep(BEAT_EVERY).await;
         }
-    };
-    let thread = std::thread::Builder::new().name("heartbeat".to_owned());
-    thread.spawn(move || runtime.block_on(writing)).map(|_| ())
+    }
+
+    /// Writes the last beat of an engine that has ended in good order.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn end(&self) -> io::Result<()> {
+        let mut is_over = self.lock();
+        *is_over = true;
+        write(&self.path, &self.nth(0, true))
+    }
+
+    fn nth(&self, beats: u64, ended: bool) -> Beat {
+        Beat { instance: self.instance, process: std::process::id(), beats, ended }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.is_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Never half there, and never synced: an old beat is as good as none.

@@ -10,5 +10,5 @@ mod heartbeat;
 mod watch;
 
 pub use cancel::{Sweep, sweep};
-pub use heartbeat::{Beat, HEARTBEAT, HeartbeatSource, publish, publish_end};
+pub use heartbeat::{Beat, HEARTBEAT, Heart, HeartbeatSource};
 pub use watch::{Verdict, Watch};

@@ -20,8 +20,10 @@ pub enum Verdict {
     Silent(Duration),
     /// It has come back after so long.
     Back(Duration),
-    /// The engine has ended in good order, for the first time or still.
+    /// The engine has ended in good order.
     Ended,
+    /// It has, and has not begun anew.
+    AtRest,
 }
 
 /// See the module.
@@ -48,10 +50,16 @@ impl Watch {
 
     /// Takes what was heard; no answer counts as the one before.
     pub fn look(&mut self, now: Timestamp, heard: Option<&Beat>) -> Verdict {
-        if let Some(beat) = heard.filter(|beat| beat.ended) {
-            self.last = Some(beat.clone());
-            (self.changed_at, self.is_silent) = (now, false);
-            return Verdict::Ended;
+        let was_at_rest = self.last.as_ref().is_some_and(|last| last.ended);
+        match heard {
+            Some(beat) if beat.ended => {
+                self.last = Some(beat.clone());
+                (self.changed_at, self.is_silent) = (now, false);
+                return if was_at_rest { Verdict::AtRest } else { Verdict::Ended };
+            }
+            // With its process its API is gone.
+            None if was_at_rest => return Verdict::AtRest,
+            Some(_) | None => {}
         }
         let age = now.since(self.changed_at);
         if let Some(beat) = heard.filter(|beat| Some(*beat) != self.last.as_ref()) {
@@ -81,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_as_old_as_its_last_change() {
-        use Verdict::{Back, Ended, Fresh, Silent, Stopped};
+        use Verdict::{AtRest, Back, Ended, Fresh, Silent, Stopped};
         /// Looks at seconds, each with the count heard, and what they come to.
         #[track_caller]
         fn check(looks: &[(i64, Option<u64>, Verdict)]) {
@@ -116,7 +124,8 @@ mod tests {
             (1, Some(5), Fresh),
             (2, Some(6), Fresh),
             (3, Some(0), Ended),
-            (60, Some(0), Ended),
+            (60, Some(0), AtRest),
+            (60, None, AtRest),
             (61, Some(1), Fresh),
             (73, Some(1), Stopped(secs(12))),
         ]);

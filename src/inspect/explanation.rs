@@ -231,10 +231,14 @@ fn happened(kind: &OrderEventKind) -> (&'static str, String) {
         OrderEventKind::CancelRejected { reason } => {
             ("cancel rejected", format!("{}: {}", reason.code, reason.message))
         }
-        OrderEventKind::OutcomeUnknown => {
-            ("outcome unknown", "no answer: the venue is asked, nothing is sent again".to_owned())
+        OrderEventKind::OutcomeUnknown { reason } => {
+            let why = if reason.is_empty() { "no answer" } else { reason };
+            ("outcome unknown", format!("{why}: the venue is asked, nothing is sent again"))
         }
-        OrderEventKind::Absent => ("absent", "asked past the fence: it never arrived".to_owned()),
+        OrderEventKind::Absent { reason } if reason.is_empty() => {
+            ("absent", "it never arrived".to_owned())
+        }
+        OrderEventKind::Absent { reason } => ("absent", reason.clone()),
     }
 }
 

@@ -33,6 +33,12 @@ impl LogCounters {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// All lines that are missing somewhere.
+    #[must_use]
+    pub fn lines_lost(&self) -> u64 {
+        self.lines_dropped() + self.write_errors()
+    }
+
     /// Lines that could not be written.
     #[must_use]
     pub fn write_errors(&self) -> u64 {

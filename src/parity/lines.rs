@@ -128,8 +128,8 @@ pub fn of(happened: &[Happened], strategies: &[String]) -> Vec<Line> {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => true,
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => true,
         },
     });
     told.map(line).collect()
@@ -152,8 +152,8 @@ fn filled_at_once(happened: &[Happened]) -> BTreeSet<(OrderId, Timestamp)> {
             | OrderEventKind::Canceled { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => None,
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => None,
         },
         Happened::Intended(_) => None,
     });
@@ -205,8 +205,8 @@ fn order(event: &OrderEvent, strategy: &str) -> Line {
         | OrderEventKind::Completed
         | OrderEventKind::Expired { .. }
         | OrderEventKind::CancelRejected { .. }
-        | OrderEventKind::OutcomeUnknown
-        | OrderEventKind::Absent) => (What::Other, format!("{kind:?}")),
+        | OrderEventKind::OutcomeUnknown { .. }
+        | OrderEventKind::Absent { .. }) => (What::Other, format!("{kind:?}")),
     };
     let text = format!("{strategy} order {} {text}", number(event.order));
     Line { at: event.received_at, what, text }

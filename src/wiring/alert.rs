@@ -1,16 +1,19 @@
 //! One webhook for what a person should know now: halts, trips, instruments that stopped.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actors::observe::{Alert, Severity};
 use events::log_event;
+use kernel::risk::TradingState;
+use model::{InstanceId, VenueId};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use transport::http::{HttpClient, HttpOptions, Request};
 use transport::{Dialer, Tls, TlsOptions};
 
 use crate::cli::{Exit, Failure};
-use crate::config::EngineConfig;
+use crate::config::{Config, EngineConfig};
 
 /// Alerts under way at once; more are dropped and said so in the log, which has them anyway.
 const ALERTS_BOUND: usize = 16;
@@ -24,15 +27,73 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(32),
 ];
 
+/// Who alerts: what whoever gets those of several engines tells them apart by.
+#[derive(Clone, Debug)]
+pub struct AlertSender {
+    /// `instance` of the configuration.
+    name: Option<String>,
+    mode: &'static str,
+    instance: Option<InstanceId>,
+    account: Option<VenueId>,
+    trading_state: Arc<Mutex<Option<TradingState>>>,
+}
+
+impl AlertSender {
+    /// An engine of which only the configuration is known yet.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let (name, mode) = (config.engine.instance.clone(), config.engine.mode.as_str());
+        Self { name, mode, instance: None, account: None, trading_state: Arc::default() }
+    }
+
+    /// The same once the installation and the account are known.
+    #[must_use]
+    pub fn known_as(self, instance: InstanceId, account: VenueId) -> Self {
+        Self { instance: Some(instance), account: Some(account), ..self }
+    }
+
+    /// Alerts say this from now on, those of every copy.
+    pub fn set_trading_state(&self, state: TradingState) {
+        *self.trading_state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    /// What happened, where and when: an alert that arrives late says so itself.
+    fn body(&self, alert: &Alert) -> String {
+        let state = *self.trading_state.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::json!({
+            "source": "tickwright",
+            "name": self.name,
+            "instance": self.instance,
+            "account": self.account,
+            "mode": self.mode,
+            "host": host(),
+            "at": actors::clock::Clock::system().wall().to_string(),
+            "level": alert.severity.name(),
+            "trading_state": state.map(TradingState::name),
+            "subject": alert.subject,
+            "text": alert.text,
+        })
+        .to_string()
+    }
+}
+
+/// That the trading state is another one now.
+#[must_use]
+pub fn state_alert(to: TradingState, reason: String) -> Alert {
+    let severity = match to {
+        TradingState::Active => Severity::Info,
+        TradingState::ReduceOnly | TradingState::Halted => Severity::Error,
+    };
+    Alert { severity, subject: format!("trading state is now {}", to.name()), text: reason }
+}
+
 /// Sends alerts.
 #[derive(Clone)]
 pub struct Alerter {
     http: HttpClient,
     url: SecretString,
     timeout: Duration,
-    /// The engine's name in the configuration.
-    name: Option<String>,
-    host: String,
+    sender: AlertSender,
     places: Arc<Semaphore>,
 }
 
@@ -41,7 +102,7 @@ impl Alerter {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn of(engine: &EngineConfig) -> Result<Option<Self>, Failure> {
+    pub fn of(engine: &EngineConfig, sender: &AlertSender) -> Result<Option<Self>, Failure> {
         let config = &engine.alerts;
         let Some(url) = config.webhook_url.clone() else { return Ok(None) };
         let tls = if url.expose_secret().starts_with("https:") {
@@ -52,8 +113,8 @@ impl Alerter {
         };
         let http = HttpClient::new(Dialer::tcp(tls), HttpOptions::default());
         let places = Arc::new(Semaphore::new(ALERTS_BOUND));
-        let (name, timeout) = (engine.instance.clone(), config.timeout);
-        Ok(Some(Self { http, url, timeout, name, host: host(), places }))
+        let (sender, timeout) = (sender.clone(), config.timeout);
+        Ok(Some(Self { http, url, timeout, sender, places }))
     }
 
     /// Waits for the alerts that are under way, at most for the timeout of one attempt.
@@ -64,13 +125,13 @@ impl Alerter {
     }
 
     /// Sends in the background; the log tells what came of it.
-    pub fn send(&self, subject: &str, text: &str) {
+    pub fn send(&self, alert: &Alert) {
+        let subject = alert.subject.clone();
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             log_event!(ALERT_FAILED, subject = %subject, error = "too many alerts under way");
             return;
         };
-        let (alerter, subject) = (self.clone(), subject.to_owned());
-        let body = self.body(&subject, text);
+        let (alerter, body) = (self.clone(), self.sender.body(alert));
         tokio::task::spawn_local(async move {
             for pause in PAUSES {
                 if alerter.attempt(&subject, &body).await {
@@ -85,19 +146,8 @@ impl Alerter {
     }
 
     /// Sends once and waits, at most for the timeout; the log tells what came of it.
-    pub async fn deliver(&self, subject: &str, text: &str) {
-        self.attempt(subject, &self.body(subject, text)).await;
-    }
-
-    /// What happened, where and when: an alert that arrives late says so itself.
-    fn body(&self, subject: &str, text: &str) -> String {
-        let at = actors::clock::Clock::system().wall().to_string();
-        let (instance, host) = (&self.name, &self.host);
-        serde_json::json!({
-            "source": "tickwright", "instance": instance, "host": host, "at": at,
-            "subject": subject, "text": text,
-        })
-        .to_string()
+    pub async fn deliver(&self, alert: &Alert) {
+        self.attempt(&alert.subject, &self.sender.body(alert)).await;
     }
 
     /// True when the webhook has taken it.

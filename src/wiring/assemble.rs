@@ -169,6 +169,7 @@ fn build<J: Journal>(
     foundation.venue = Some(venue_setup);
     let tape = record(&foundation)?;
     let Foundation { ledger, instruments, .. } = foundation;
+    let state_reason = ledger.trading_state().reason.clone();
     let is_paper = assembly.config.engine.mode == Mode::Paper;
     let (observer, observed) = observe(&ledger, assembly.state_dir.instance(), &instruments);
     let parts = EngineParts {
@@ -188,6 +189,7 @@ fn build<J: Journal>(
         tape,
         on_broken: assembly.on_broken,
         unreconciled,
+        state_reason,
     };
     Ok(Built { parts, journal, ahead, observed })
 }

@@ -303,6 +303,14 @@ impl<J: LedgerJournal> OpenedLedger<J> {
         Some(of_all)
     }
 
+    /// These symbols, and those in which something is held.
+    #[must_use]
+    pub fn symbols_and_held(&self, symbols: &[&str]) -> Vec<String> {
+        let held: BTreeSet<Symbol> = self.held().map(|(_, known, _)| known.symbol).collect();
+        let held = held.iter().map(Symbol::as_str).filter(|symbol| !symbols.contains(symbol));
+        symbols.iter().copied().chain(held).map(str::to_owned).collect()
+    }
+
     /// Logs what is held by strategies that do not run, or not in that symbol.
     fn tell_unattended(&self, config: &Config) {
         for (strategy, known, quantity) in self.held() {

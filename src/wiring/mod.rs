@@ -25,7 +25,7 @@ mod site;
 mod venue;
 
 pub use account_lock::lock_account;
-pub use alert::Alerter;
+pub use alert::{AlertSender, Alerter, state_alert};
 pub use assemble::{Assembly, Observed, Running, assemble, assemble_in_step};
 pub use compare::{adjustments, compare};
 pub use embedded::EmbeddedExchange;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::api::Recent;
-use actors::observe::Observation;
+use actors::observe::{Alert, Observation};
 use model::{
     Amount, ClientOrderId, Fill, NewOrder, OrderEvent, OrderEventKind, OrderId, StrategyId,
     Timestamp,
@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use super::alert::Alerter;
+use super::alert::{AlertSender, Alerter, state_alert};
 use super::assemble::Observed;
 
 /// How often it looks; a log line of an order is at most so late.
@@ -53,8 +53,8 @@ impl RunRecord {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => None,
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => None,
         })
     }
 }
@@ -98,6 +98,7 @@ pub struct Onlooker {
     fills: VecDeque<Value>,
     publish: watch::Sender<Arc<Recent>>,
     alerter: Option<Alerter>,
+    sender: AlertSender,
     record: Option<RunRecord>,
 }
 
@@ -107,6 +108,7 @@ impl Onlooker {
     pub fn new(
         observed: Observed,
         alerter: Option<Alerter>,
+        sender: AlertSender,
         keeps_record: bool,
     ) -> (Self, watch::Receiver<Arc<Recent>>) {
         let (publish, recent) = watch::channel(Arc::new(Recent::default()));
@@ -116,6 +118,7 @@ impl Onlooker {
             fills: VecDeque::new(),
             publish,
             alerter,
+            sender,
             record: keeps_record.then(RunRecord::default),
         };
         (onlooker, recent)
@@ -192,15 +195,16 @@ impl Onlooker {
             }
             Observation::TradeClosed(_) => {}
             Observation::StateChanged { to, reason } => {
-                self.alert(&format!("trading state is now {}", to.name()), &reason);
+                self.sender.set_trading_state(to);
+                self.alert(&state_alert(to, reason));
             }
-            Observation::Alert { subject, text } => self.alert(&subject, &text),
+            Observation::Alert(alert) => self.alert(&alert),
         }
     }
 
-    fn alert(&self, subject: &str, text: &str) {
+    fn alert(&self, alert: &Alert) {
         if let Some(alerter) = &self.alerter {
-            alerter.send(subject, text);
+            alerter.send(alert);
         }
     }
 
@@ -267,8 +271,8 @@ const fn status_after(kind: &OrderEventKind) -> Option<&'static str> {
         OrderEventKind::Canceled { .. } => Some("canceled"),
         OrderEventKind::Expired { .. } => Some("expired"),
         OrderEventKind::Rejected { .. } => Some("rejected"),
-        OrderEventKind::OutcomeUnknown => Some("unknown"),
-        OrderEventKind::Absent => Some("absent"),
+        OrderEventKind::OutcomeUnknown { .. } => Some("unknown"),
+        OrderEventKind::Absent { .. } => Some("absent"),
         OrderEventKind::Triggered | OrderEventKind::CancelRejected { .. } => None,
     }
 }

@@ -137,8 +137,8 @@ impl Tally {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => {}
         }
     }
 }

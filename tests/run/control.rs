@@ -16,10 +16,18 @@ fn trading(desk: &Desk) -> Engine {
     engine
 }
 
+/// The exit code says what a script has to know.
+#[track_caller]
 fn status(desk: &Desk) -> Value {
     let (code, out, errors) = desk.command(&["status", "--json"]);
-    assert_eq!(code, 0, "{errors}");
-    serde_json::from_str(&out).unwrap()
+    let status: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{errors}"));
+    let expected = match (status["trading_state"].as_str().unwrap(), &status["healthy"]) {
+        ("halted", _) => 8,
+        ("active", Value::Bool(true)) => 0,
+        _ => 10,
+    };
+    assert_eq!(code, expected, "{status}");
+    status
 }
 
 #[test]
@@ -37,13 +45,19 @@ fn a_halt_by_command_takes_everything_back_and_a_resume_trades_on() {
     assert_eq!((&changed["to"], &changed["reason"]), (&"halted".into(), &"news at eight".into()));
     engine.wait_for("engine.heartbeat", |l| l["open_orders"] == 0, Within::secs(10));
     assert_eq!(venue.open_orders(), Vec::<String>::new());
-    assert_eq!(status(&desk)["trading_state"], "halted");
+    let told = status(&desk);
+    assert_eq!(told["trading_state"], "halted", "{told}");
+    assert_eq!(told["trading_reason"], "news at eight", "{told}");
+    let (code, out, _) = desk.command(&["status"]);
+    assert!(code == 8 && out.contains("because: news at eight"), "{code} {out}");
 
     // It outlives the process.
     engine.stop();
     let mut engine = desk.start();
     engine.wait_until_ready();
-    assert_eq!(status(&desk)["trading_state"], "halted");
+    let told = status(&desk);
+    assert_eq!(told["trading_state"], "halted", "{told}");
+    assert_eq!(told["trading_reason"], "news at eight", "and so does its reason: {told}");
     assert_eq!(engine.events("order.intended"), Vec::<Value>::new());
 
     std::fs::write(desk.state_dir().join("HALT"), "").unwrap();
@@ -61,6 +75,52 @@ fn a_halt_by_command_takes_everything_back_and_a_resume_trades_on() {
     engine.stop();
     assert!(!socket.exists(), "a stopped engine leaves no socket");
     compare(&desk, &venue);
+}
+
+/// Streams that fall silent are no secret: what is wrong stands there, and the exit code says so.
+#[test]
+fn what_is_wrong_shows_in_the_status_and_in_its_exit_code() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue)
+        .with_busy_strategies()
+        .set("feed.trade_stale_after_ms=2000")
+        .set("feed.quote_stale_after_ms=2000");
+    let mut engine = trading(&desk);
+    let told = status(&desk);
+    assert!(told["reconciled_at"].is_string(), "{told}");
+    assert_eq!(told["problems"], serde_json::json!([]), "{told}");
+    venue.control("silence?on=true");
+    engine.wait_for("stream.stale", |_| true, Within::secs(60));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let told = loop {
+        let told = status(&desk);
+        if told["problems"].to_string().contains("is stale") {
+            break told;
+        }
+        assert!(std::time::Instant::now() < deadline, "{told}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    };
+    assert_eq!(told["trading_state"], "active", "{told}");
+    let (code, out, _) = desk.command(&["status"]);
+    assert!(code == 10 && out.contains("problem: "), "{code} {out}");
+    venue.control("silence?on=false");
+    engine.stop();
+}
+
+/// Whoever only holds connections keeps nobody out.
+#[test]
+fn idle_connections_keep_no_command_out() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = trading(&desk);
+    let socket = desk.state_dir().join("control.sock");
+    let idle: Vec<UnixStream> = (0..300).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let began = std::time::Instant::now();
+    let (code, _, errors) = desk.command(&["halt"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    drop(idle);
+    engine.stop();
 }
 
 #[test]

@@ -158,6 +158,26 @@ fn an_engine_that_ends_in_good_order_trips_no_guard() {
     assert_eq!(guard.exit(Within::secs(5)), Some(0));
 }
 
+/// Once the process is gone its API says nothing: it is told before that.
+#[test]
+fn an_engine_that_ends_in_good_order_trips_no_guard_that_hears_through_the_api() {
+    let venue = Venue::start(10);
+    let desk = desk(&venue).set("api.enabled=true").set("api.port=0");
+    let mut engine = trading(&desk, &venue);
+    let url = engine.events("api.started")[0]["url"].as_str().unwrap().to_owned();
+    let mut guard = desk.start_guard(&["--limit", "2s", "--api", &url]);
+    guard.wait_for("guard.started", |_| true, Within::secs(20));
+    std::thread::sleep(Duration::from_secs(2));
+    engine.stop();
+    guard.wait_for("guard.engine_ended", |_| true, Within::secs(20));
+    std::thread::sleep(Duration::from_secs(5));
+    for event in ["guard.tripped", "guard.deaf"] {
+        assert_eq!(guard.events(event), Vec::<serde_json::Value>::new());
+    }
+    guard.signal(Signal::Terminate);
+    assert_eq!(guard.exit(Within::secs(5)), Some(0));
+}
+
 #[test]
 fn a_guard_that_hears_nothing_says_why_at_once() {
     let venue = Venue::start(1);

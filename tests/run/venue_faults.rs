@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::alerts::webhook;
 use crate::support::{Desk, Signal, Venue, Within, compare};
 
 #[test]
@@ -131,21 +132,108 @@ fn an_order_in_a_state_that_nobody_knows_is_asked_about_and_told_once() {
     compare(&desk, &venue);
 }
 
+/// A venue that answers no signed question: the fills of a minute ago may be missing, and an engine
+/// that says it is well would be believed.
+#[test]
+fn an_engine_that_cannot_compare_any_more_is_not_well_and_says_so() {
+    let venue = Venue::start(10);
+    let (url, alerts) = webhook();
+    let desk = Desk::at(&venue)
+        .with_busy_strategies()
+        .set("venue.reconcile_every_ms=2000")
+        .set(&format!("alerts.webhook_url={url}"));
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    let well = |line: &Value| line["healthy"] == true && line["reconcile_age_ms"].is_u64();
+    engine.wait_for("engine.heartbeat", well, Within::secs(20));
+    venue.control("fail?point=before&status=503&count=100000&matching=account.status");
+    let overdue = engine.wait_for("reconcile.overdue", |_| true, Within::secs(90));
+    assert_eq!((&overdue["level"], &overdue["limit_ms"]), (&"error".into(), &6_000.into()));
+    assert!(overdue["age_ms"].as_u64().unwrap() > 6_000, "{overdue}");
+    let alert = alerts.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert!(alert["subject"].as_str().unwrap().contains("not compared"), "{alert}");
+    let ill = |line: &Value| line["problems"].to_string().contains("not compared with the venue");
+    let beat = engine.wait_for("engine.heartbeat", ill, Within::secs(20));
+    assert_eq!(beat["healthy"], false, "{beat}");
+    assert_eq!(desk.command(&["status"]).0, 10);
+    venue.control("clear");
+    let again = alerts.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(
+        (&again["subject"], &again["level"]),
+        (&"compared with the venue again".into(), &"info".into())
+    );
+    engine.wait_for_more_fills(1, |_| true);
+    engine.stop();
+    compare(&desk, &venue);
+}
+
+/// What it holds back and what it costs is told: else orders vanish without a reason.
+#[test]
+fn a_rest_that_the_venue_wants_is_told_with_what_it_costs() {
+    let venue = Venue::start(5);
+    let desk = Desk::at(&venue).with_busy_strategies();
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(3, |_| true);
+    // The rest lasts to the end of the venue's minute: one that is long enough to be looked at.
+    let (limited, shown) = (0..20)
+        .find_map(|round| {
+            venue.control("exhaust_weight");
+            let told =
+                engine.wait_for_many(round + 1, "trading.rate_limited", |_| true, Within::secs(60));
+            let is_long = told[round]["retry_after_ms"].as_u64().unwrap() > 20_000;
+            let shown = is_long.then(|| desk.command(&["status"]).1);
+            // Once the minute is over the next one can be used up.
+            let rest = Duration::from_millis(told[round]["retry_after_ms"].as_u64().unwrap() / 5);
+            std::thread::sleep(rest + Duration::from_millis(500));
+            shown.map(|shown| (told[round].clone(), shown))
+        })
+        .expect("not every rest begins at the end of a minute");
+    assert_eq!(limited["status"], 429, "{limited}");
+    assert!(shown.contains("problem: the venue wants no requests until"), "{shown}");
+    let lost = |line: &Value| {
+        line["reason"].as_str().unwrap_or("").starts_with("not sent: rate limit: no room until")
+    };
+    let absent = engine.wait_for("order.absent", lost, Within::secs(60));
+    let name = absent["order_id"].as_str().unwrap();
+    let (code, out, errors) = desk.command(&["explain", name]);
+    assert!(code == 0 && out.contains("not sent: rate limit"), "{out}{errors}");
+    engine.wait_for_many(1, "engine.heartbeat", |l| l["healthy"] == true, Within::secs(60));
+    engine.stop();
+    compare(&desk, &venue);
+}
+
 #[test]
 fn a_key_that_is_revoked_while_it_trades_ends_trading_and_loses_nothing() {
     let venue = Venue::start(10);
-    let desk = Desk::at(&venue).with_busy_strategies();
+    let (url, alerts) = webhook();
+    let desk = Desk::at(&venue).with_busy_strategies().set(&format!("alerts.webhook_url={url}"));
     let mut engine = desk.start();
     engine.wait_until_ready();
     engine.wait_for_more_fills(3, |_| true);
     let key = venue.keys().ed25519_api_key.clone();
     venue.control(&format!("revoke_key?api_key={key}"));
-    let told = engine.wait_for(
+    engine.wait_for(
         "order.rejected",
         |line| line["code"] == -2015 || line["code"] == -2014,
         Within::secs(60),
     );
-    eprintln!("{told}");
+    // Told at once, and by itself: nobody has to guess it from a rejected order.
+    let refused = engine.wait_for("trading.key_refused", |_| true, Within::secs(10));
+    assert_eq!((&refused["level"], &refused["code"]), (&"error".into(), &(-2015).into()));
+    let alert = alerts.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(alert["subject"], "the venue refuses the key", "{alert}");
+    assert_eq!(alert["level"], "error", "{alert}");
+    let ill = |line: &Value| {
+        line["healthy"] == false && line["problems"].to_string().contains("refuses the key")
+    };
+    engine.wait_for("engine.heartbeat", ill, Within::secs(20));
+    let (code, out, _) = desk.command(&["status"]);
+    assert!(
+        code == 10 && out.contains("problem: the venue refuses the key: -2015"),
+        "{code} {out}"
+    );
+    assert_eq!(engine.events("trading.key_refused").len(), 1, "told once, and then rarely");
     engine.signal(Signal::Terminate);
     // What rests at the venue can't be taken back with this key: the exit code says so.
     let code = engine.exit(Within::secs(30));

@@ -94,7 +94,7 @@ async fn live(bench: &Rc<Bench>) -> Result<Ended, Failure> {
         info: &info,
         fees: &fees,
         opening_prices,
-        clock,
+        clock: clock.clone(),
         policy: bench.setting.mutant.policy(),
         on_broken: Box::new(move |reason| broken.end_process(reason.reason.clone())),
     };
@@ -111,7 +111,7 @@ async fn live(bench: &Rc<Bench>) -> Result<Ended, Failure> {
         }
     };
     let (running, observed) = assemble(assembly, opened, write, |_| Ok(None))?;
-    let control = control_of(&running, &state_dir);
+    let control = control_of(&running, &state_dir, &clock);
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         operator.listen(bench, &observed.observations);

@@ -4,7 +4,7 @@
 use actors::clock::Clock;
 use actors::control::{Answering as _, ControlAnswer, ControlParts, ControlRequest};
 use actors::engine::EngineStatus;
-use actors::observe::{Observation, Observations};
+use actors::observe::{Alert, Observation, Observations};
 use kernel::journal::Journal as _;
 use kernel::risk::TradingState;
 use model::Asset;
@@ -12,6 +12,7 @@ use store::journal::MemoryJournal;
 use store::state_dir::StateDir;
 use tickwright::cli::Failure;
 use tickwright::wiring::{Running, Site, adjustments, compare};
+use tokio::sync::watch;
 
 use super::world::Bench;
 
@@ -50,14 +51,17 @@ impl Operator {
                 Observation::StateChanged { to: TradingState::Active, .. } => {}
                 Observation::StateChanged { to, reason } => {
                     self.has_found = true;
+                    self.told.extend(differing(&reason));
                     if !reason.contains("reconcile") || bench.unexplained().is_empty() {
                         bench.break_by(format!("NoNeedlessHalt: {to:?}: {reason}"));
                     }
                 }
-                Observation::Alert { subject, text } if subject.ends_with(" is halted") => {
+                Observation::Alert(Alert { subject, text, .. })
+                    if subject.ends_with(" is halted") =>
+                {
                     bench.break_by(format!("NoNeedlessHalt: {subject}: {text}"));
                 }
-                Observation::Alert { subject, .. } => {
+                Observation::Alert(Alert { subject, .. }) => {
                     let asset = subject.strip_prefix("the account differs in ");
                     self.told.extend(asset.and_then(|asset| asset.parse::<Asset>().ok()));
                 }
@@ -106,6 +110,12 @@ impl Operator {
     }
 }
 
+/// Of what a halt says that the account does not hold what it should.
+fn differing(reason: &str) -> Option<Asset> {
+    let held = reason.strip_prefix("the account holds ")?;
+    held.split([' ', ',']).nth(1)?.parse().ok()
+}
+
 /// `tickwright reconcile --accept`, while no engine runs.
 pub async fn accept(
     journal: &mut MemoryJournal,
@@ -117,12 +127,14 @@ pub async fn accept(
 }
 
 /// Whom commands go to.
-pub fn control_of(running: &Running, state_dir: &StateDir) -> ControlParts {
+pub fn control_of(running: &Running, state_dir: &StateDir, clock: &Clock) -> ControlParts {
     ControlParts {
         controls: running.engine.controls(),
         instance: state_dir.instance(),
         instruments: running.instruments.clone(),
         strategies: running.strategies.clone(),
         kill_switch: state_dir.kill_switch(),
+        snapshot: watch::channel(None).1,
+        clock: clock.clone(),
     }
 }

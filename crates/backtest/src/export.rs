@@ -150,8 +150,8 @@ impl CsvExport {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => Terms::default(),
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => Terms::default(),
         };
         writeln!(self.orders, "{at},{name},{symbol},{order},{what},{terms},\"{reason}\"")
     }
@@ -203,8 +203,8 @@ fn words(kind: &OrderEventKind) -> (&'static str, Cow<'_, str>) {
         OrderEventKind::Expired { reason, .. } => ("expired", reason),
         OrderEventKind::Rejected { reason } => ("rejected", &reason.message),
         OrderEventKind::CancelRejected { reason } => ("cancel_rejected", &reason.message),
-        OrderEventKind::OutcomeUnknown => ("outcome_unknown", ""),
-        OrderEventKind::Absent => ("absent", ""),
+        OrderEventKind::OutcomeUnknown { reason } => ("outcome_unknown", reason),
+        OrderEventKind::Absent { reason } => ("absent", reason),
     };
     (what, Cow::Borrowed(why))
 }

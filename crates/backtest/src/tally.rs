@@ -188,8 +188,8 @@ impl Tally {
             | OrderEventKind::Canceled { .. }
             | OrderEventKind::Expired { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => {}
         }
     }
 }

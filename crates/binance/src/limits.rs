@@ -34,6 +34,9 @@ impl Priority {
     }
 }
 
+/// A rest that grows by as much is told again.
+const LONGER_BY: Duration = Duration::from_secs(5);
+
 /// Whether a request may go now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -205,10 +208,20 @@ impl Limits {
     }
 
     /// The venue said 429 or 418: nothing goes out until it wants to hear from us again. Without
-    /// a time it is the end of the longest window that may be exceeded, one minute.
-    pub fn back_off(&mut self, now: Timestamp, until: Option<Timestamp>) {
+    /// a time it is the end of the longest window that may be exceeded, one minute. Gives until
+    /// when, if that is news: requests that were on their way are refused one by one.
+    pub fn back_off(&mut self, now: Timestamp, until: Option<Timestamp>) -> Option<Timestamp> {
         let until = until.unwrap_or_else(|| now.after(Duration::from_secs(60)));
-        self.blocked_until = self.blocked_until.max(until);
+        let was_blocked_until = self.blocked_until;
+        self.blocked_until = was_blocked_until.max(until);
+        let is_news = was_blocked_until <= now || until >= was_blocked_until.after(LONGER_BY);
+        (is_news && until > now).then_some(until)
+    }
+
+    /// Until when nothing goes out, if so.
+    #[must_use]
+    pub fn blocked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.blocked_until > now).then_some(self.blocked_until)
     }
 
     /// The venue said -1015: no new orders until the shortest window of theirs is over.
@@ -336,12 +349,15 @@ mod tests {
     #[test]
     fn a_refusal_stops_everything_until_its_time() {
         let mut limits = Limits::default();
-        limits.back_off(at(5), Some(at(65)));
+        assert_eq!(limits.back_off(at(5), Some(at(65))), Some(at(65)));
+        assert_eq!(limits.back_off(at(6), Some(at(66))), None, "of the same rest");
+        assert_eq!(limits.blocked_until(at(65)), Some(at(66)));
+        assert_eq!(limits.blocked_until(at(66)), None);
         for priority in [Priority::Background, Priority::Trading, Priority::Cancel] {
-            assert_eq!(limits.request(at(6), 1, 0, priority), Permit::WaitUntil(at(65)));
-            assert_eq!(limits.request(at(65), 1, 0, priority), Permit::Allowed);
+            assert_eq!(limits.request(at(6), 1, 0, priority), Permit::WaitUntil(at(66)));
+            assert_eq!(limits.request(at(66), 1, 0, priority), Permit::Allowed);
         }
-        limits.back_off(at(70), None);
+        assert_eq!(limits.back_off(at(70), None), Some(at(130)));
         let wait = limits.request(at(71), 1, 0, Priority::Cancel);
         assert_eq!(wait, Permit::WaitUntil(at(130)));
     }

@@ -62,9 +62,9 @@ ENGINE_STOPPED = "engine.stopped" INFO [reason exit_code]
 ENGINE_READ_ONLY = "engine.read_only" ERROR [reason]
     "The journal is damaged, or a record of it makes its replay panic. The engine is up to be looked at: `status` and the API show the account and its open orders. No order leaves and nothing is written into the journal; again every minute.",
     "docs/JOURNAL.md#damage. `tickwright halt` takes this installation's entries back; a guard does it by itself.";
-ENGINE_HEARTBEAT = "engine.heartbeat" INFO [uptime_s trading_state healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us market_lag_ms events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
-    "Health and figures, every `monitor.heartbeat_every_ms`. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `market_lag_ms` how much longer than usual trades are on their way to the gate's sight: past `risk.stale_after_ms` no entry passes; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
-    "Alert when it is missing for three periods, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";
+ENGINE_HEARTBEAT = "engine.heartbeat" INFO [name account uptime_s trading_state trading_reason healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us market_lag_ms events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders reconcile_age_ms held_back unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
+    "Health and figures, every `monitor.heartbeat_every_ms`. `name` is `instance` of the configuration, `account` environment and account at the venue; `trading_reason` says why the state is not `active`; `reconcile_age_ms` is how long ago, by the venue's clock, orders and balances were last compared with the venue's; `held_back` cancels, questions and reads wait for its limits. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `market_lag_ms` how much longer than usual trades are on their way to the gate's sight: past `risk.stale_after_ms` no entry passes; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
+    "Alert when it is missing for three periods, when `healthy` is false for longer than a minute, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";
 ENGINE_PRIORITY_REFUSED = "engine.priority_refused" INFO [nice error]
     "The system did not raise the priority of the thread that orders are made on (`threads.order_path_nice`). Everything works; on a busy machine orders wait longer.",
     "Grant CAP_SYS_NICE or RLIMIT_NICE, or set the key to 0.";
@@ -173,6 +173,18 @@ TRADING_DISCONNECTED = "trading.disconnected" WARN [reason]
 TRADING_READ_FAILED = "trading.read_failed" WARN [reason]
     "A question to the venue (an order, balances, trades) failed; it is asked again.",
     "Nothing if it does not repeat.";
+TRADING_CONNECT_FAILED = "trading.connect_failed" WARN [reason retry_in_ms]
+    "No connection for orders came to be ready. It is tried again after `retry_in_ms`; until then nothing is placed.",
+    "Nothing if `trading.connected` follows. Look at `reason` when it repeats.";
+TRADING_KEY_REFUSED = "trading.key_refused" ERROR [code reason]
+    "The venue refuses the key: it was revoked, has lost a right, or is used from an address that it is not bound to. Nothing can be placed or taken back, and nothing can be compared; fills are seen only while the user data stream lasts. An alert goes out; the line is repeated every ten minutes.",
+    "At the venue: look at the key and its addresses. Orders that rest there can be taken back by hand or with another key: put it into the files of the configuration and start again, the ledger is that of the account.";
+TRADING_KEY_ACCEPTED = "trading.key_accepted" INFO []
+    "The venue takes the key again, and was compared with the journal.",
+    "Nothing.";
+TRADING_RATE_LIMITED = "trading.rate_limited" WARN [status retry_after_ms until reason]
+    "The venue answered `status` 429 (too many requests) or 418 (a ban): until `until`, by its clock, nothing goes out. Orders are given back as `order.absent`, with this as the reason; cancels, questions and reads wait (`held_back` in the heartbeat) and go first. A ban alerts.",
+    "Nothing once. When it repeats: what else uses this address or account? Fewer symbols, or `risk.max_orders_per_10s` lower.";
 
 ORDER_RESTORED = "order.restored" INFO [order_id strategy symbol side quantity filled_quantity state]
     "An order that was open when the last process ended, as the journal says. `state` is `working`, or `unknown` until the venue is asked. Orders of earlier lines that are not among these have ended.",
@@ -210,12 +222,12 @@ ORDER_EXPIRED = "order.expired" INFO [correlation order_id strategy symbol fille
 ORDER_STATE_UNKNOWN = "order.state_unknown" WARN [order_id reason]
     "The venue gave an order a state that this build does not know. Funds stay reserved, fills count, and it is asked again until it says something known. Told once for each order, then every ten minutes.",
     "Look at the order at the venue, and for a newer release.";
-ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol]
+ORDER_UNKNOWN = "order.unknown" WARN [correlation order_id strategy symbol reason]
     "The answer to a submit was lost. The order is not sent again: the venue is asked, and its absence is believed only past the fence.",
     "Nothing, if it resolves. An unknown order reserves its funds.";
-ORDER_ABSENT = "order.absent" WARN [correlation order_id strategy symbol]
-    "An unknown order was proved never to have reached the venue. A late fill would still be booked.",
-    "Nothing.";
+ORDER_ABSENT = "order.absent" WARN [correlation order_id strategy symbol reason]
+    "The order is not at the venue: not a byte of it left (`reason` begins with `not sent`, and says what was in the way), or an unknown order was proved never to have arrived. A late fill would still be booked.",
+    "Nothing once. When it repeats, see to `reason`.";
 CANCEL_REJECTED = "cancel.rejected" WARN [correlation order_id strategy symbol code reason]
     "The venue refused to cancel, most often because the order had just filled.",
     "Nothing: the order is queried.";
@@ -253,8 +265,8 @@ ACCOUNT_FEES_READ = "account.fees_read" INFO [asked dearest]
 ACCOUNT_BALANCE_MOVED = "account.balance_moved" INFO [asset delta]
     "A deposit, withdrawal or transfer. Outside profit, never traded.",
     "Nothing, if it was yours.";
-ACCOUNT_EXTERNAL_FILLED = "account.external_filled" WARN [symbol side price quantity]
-    "A trade of the account that is no order of ours. Counted in exposure, outside profit.",
+ACCOUNT_EXTERNAL_FILLED = "account.external_filled" WARN [venue_order_id trade_id symbol side price quantity]
+    "A trade of the account that is no order of ours, by the venue's numbers. Counted in exposure, outside profit.",
     "Nothing, if it was yours.";
 
 STRATEGY_STARTED = "strategy.started" INFO [strategy kind symbols capital]
@@ -303,6 +315,9 @@ RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_canc
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
     "At the start, or while running, the account holds something else of `asset` than it should. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less; `oversold`: what was booked, but less than strategies hold. All but `surplus` halt.",
     "`tickwright reconcile` shows it again. Find out why: a deposit, a withdrawal, a trade by hand? Then stop, `tickwright reconcile --accept`, start, `tickwright resume`.";
+RECONCILE_OVERDUE = "reconcile.overdue" ERROR [age_ms limit_ms reason]
+    "Orders, fills and balances have not been compared with the venue's for `age_ms`, three times as long as `venue.reconcile_every_ms`: what happened there may be unknown here. The engine counts as unhealthy, and an alert goes out.",
+    "Read `reason` and the `trading.…` lines before it: the key, the network, the venue's limits? `tickwright halt` if you do not know.";
 RECONCILE_SKIPPED = "reconcile.skipped" WARN [reason]
     "The balances could not be compared at the start: the venue did not answer. Orders and fills are reconciled all the same.",
     "`tickwright reconcile` once the venue answers.";
@@ -332,7 +347,7 @@ GUARD_DEAF = "guard.deaf" WARN [reason]
     "The guard does not hear the engine, and why. Past its limit it takes the entries back.",
     "Is the engine running? Is the directory, the address or the token the right one?";
 GUARD_ENGINE_ENDED = "guard.engine_ended" INFO []
-    "The engine has ended in good order, with its entries taken back. The guard waits for its next start. Through the API this is not heard: an engine that is stopped on purpose trips it.",
+    "The engine has ended in good order, with its entries taken back. The guard waits for its next start.",
     "Nothing.";
 GUARD_TRIPPED = "guard.tripped" ERROR [age_ms limit_ms]
     "The heartbeat has not changed for longer than the limit: the engine is dead, stuck or out of reach. Its entries are being cancelled.",

@@ -280,6 +280,45 @@ pub enum VenueEvent {
         /// Why, in words for the log.
         reason: String,
     },
+    /// The venue keeps us out, wholly or in part. For whoever looks after the engine: what it does
+    /// to orders and reads is told with them.
+    Impeded(Impediment),
+}
+
+/// How the venue keeps us out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Impediment {
+    /// It refuses the key: revoked, without the right, or from another address than it allows.
+    KeyRefused {
+        /// Code and words.
+        reason: RejectReason,
+    },
+    /// It wants no requests for a while: we were too many, or are banned.
+    RateLimited {
+        /// What it answered: 429, or 418 for a ban.
+        status: u16,
+        /// Until when nothing goes out, by the venue's clock.
+        until: Timestamp,
+        /// Its words.
+        reason: String,
+    },
+    /// No connection for orders came to be ready; it is tried again.
+    ConnectFailed {
+        /// Why, in words.
+        reason: String,
+        /// After so long.
+        retry_in_ms: u64,
+    },
+}
+
+/// What a venue holds back because of a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeldBack {
+    /// Until when nothing at all goes out, by the venue's clock; `None` while only some must wait.
+    pub until: Option<Timestamp>,
+    /// Cancels, questions and reads that wait. Orders never do: they are given back as not sent.
+    pub commands: usize,
 }
 
 /// What a venue machine is given.
@@ -330,6 +369,11 @@ pub trait Venue: Debug {
 
     /// The next instant at which [`VenueInput::Wake`] is due, if any.
     fn wake_at(&self) -> Option<Wake>;
+
+    /// What waits for a limit of the venue now; `None` where nothing does, or there are no limits.
+    fn held_back(&self, _now: Moment) -> Option<HeldBack> {
+        None
+    }
 
     /// Fields and headers on the wire whose values are nobody's business: a recording holds none
     /// of them, and whoever replays it needs none.

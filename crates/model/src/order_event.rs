@@ -171,9 +171,18 @@ pub enum OrderEventKind {
         reason: RejectReason,
     },
     /// The answer is lost; the venue is being asked.
-    OutcomeUnknown,
-    /// Asked past the fence: the order never arrived.
-    Absent,
+    OutcomeUnknown {
+        /// What became of the answer, in words; empty in journals of builds that did not say.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The order is not at the venue, and never was: no byte of it left, or the venue was asked
+    /// past the fence.
+    Absent {
+        /// Which of the two, in words; empty in journals of builds that did not say.
+        #[serde(default)]
+        reason: String,
+    },
 }
 
 /// One step in the life of one order, as risk, strategies, log and journal see it.

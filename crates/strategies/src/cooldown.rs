@@ -74,7 +74,7 @@ impl Cooldown {
             OrderEventKind::Denied { .. } => Failure::Denied,
             OrderEventKind::Rejected { reason } => Failure::Rejected { code: reason.code },
             OrderEventKind::Expired { .. } => Failure::Expired,
-            OrderEventKind::Absent => Failure::Absent,
+            OrderEventKind::Absent { .. } => Failure::Absent,
             OrderEventKind::Canceled {
                 reason: why @ (CancelReason::Engine | CancelReason::Venue),
             } => Failure::Canceled(*why),
@@ -92,7 +92,7 @@ impl Cooldown {
             | OrderEventKind::Canceled {
                 reason: CancelReason::Requested | CancelReason::Replaced,
             }
-            | OrderEventKind::OutcomeUnknown => return,
+            | OrderEventKind::OutcomeUnknown { .. } => return,
         };
         let pause = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);

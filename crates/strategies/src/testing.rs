@@ -276,8 +276,12 @@ impl Market {
             Step::RefuseCancel(number) => {
                 self.order(number, OrderEventKind::CancelRejected { reason })
             }
-            Step::Unknown(number) => self.order(number, OrderEventKind::OutcomeUnknown),
-            Step::Absent(number) => self.order(number, OrderEventKind::Absent),
+            Step::Unknown(number) => {
+                self.order(number, OrderEventKind::OutcomeUnknown { reason: String::new() })
+            }
+            Step::Absent(number) => {
+                self.order(number, OrderEventKind::Absent { reason: String::new() })
+            }
             Step::Pause => self.give(HostInput::Pause),
             Step::Resume => self.give(HostInput::Resume),
             Step::Stop => self.give(HostInput::Stop),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::venue::{Balance, OrderSnapshot, VenueAction, VenueEffect, VenueEvent};
+use kernel::venue::{Balance, Impediment, OrderSnapshot, VenueAction, VenueEffect, VenueEvent};
 use kernel::wire::{ConnectionId, HttpAnswer, Moment};
 use model::{
     Asset, ClientOrderId, Fill, InstrumentId, NewOrder, RejectReason, Timestamp, VenueOrderId,
@@ -24,6 +24,10 @@ use crate::decode::{
 const BAD_TIMESTAMP: i32 = -1021;
 /// The venue's code for too many orders.
 const TOO_MANY_ORDERS: i32 = -1015;
+
+/// The venue's codes for a key that it does not take: malformed; unknown, of another address, or
+/// without the right.
+const KEY_REFUSED: [i32; 2] = [-2014, -2015];
 
 /// An answer, whichever way it came.
 struct Answer<'a> {
@@ -96,6 +100,7 @@ impl BinanceVenue {
         let Some(pending) = number.and_then(|number| self.pending.remove(&number)) else {
             // Without an id it is about the connection itself, such as a revoked key.
             if let (RequestId::Null, Some(error)) = (&response.id, &response.error) {
+                tell_key_refused(error, effects);
                 self.give_up(now, connection, &error.to_string(), effects);
             }
             return;
@@ -107,7 +112,7 @@ impl BinanceVenue {
             halves: response.error_data,
             retry_at: response.retry_after(),
         };
-        self.note_refusal(now, &answer);
+        self.note_refusal(now, &answer, effects);
         match &pending.purpose {
             Purpose::Command { .. } => self.on_answer(now, pending, &answer, effects),
             Purpose::Clock { sent_at } => {
@@ -156,16 +161,25 @@ impl BinanceVenue {
             error: refusal.map(|Refusal { code, msg, .. }| ApiError { code, msg }),
             retry_at,
         };
-        self.note_refusal(now, &answer);
+        self.note_refusal(now, &answer, effects);
         self.on_answer(now, pending, &answer, effects);
     }
 
     /// What a refusal means for the requests that follow.
-    fn note_refusal(&mut self, now: Moment, answer: &Answer<'_>) {
+    fn note_refusal(&mut self, now: Moment, answer: &Answer<'_>, effects: &mut Vec<VenueEffect>) {
         let venue_now = self.venue_now(now);
+        if let Some(error) = &answer.error {
+            tell_key_refused(error, effects);
+        }
         match (answer.status, answer.error.as_ref().map(|error| error.code)) {
             (_, Some(TOO_MANY_ORDERS)) => self.limits.back_off_orders(venue_now),
-            (status, _) if wants_rest(status) => self.limits.back_off(venue_now, answer.retry_at),
+            (status, _) if wants_rest(status) => {
+                if let Some(until) = self.limits.back_off(venue_now, answer.retry_at) {
+                    let reason = answer.error.as_ref().map_or_else(String::new, |e| e.msg.clone());
+                    let limited = Impediment::RateLimited { status, until, reason };
+                    tell(VenueEvent::Impeded(limited), effects);
+                }
+            }
             (_, Some(BAD_TIMESTAMP)) => {
                 self.clock.reset();
                 self.probe_at_once();
@@ -516,6 +530,14 @@ fn account_read(body: &[u8]) -> Result<VenueEvent, DecodeError> {
         .filter_map(|balance| to_balance(&balance.asset, balance.free, balance.locked))
         .collect();
     Ok(VenueEvent::AccountRead { balances, event_at: account.update_time })
+}
+
+/// Whatever was asked for: whoever looks after the engine should know at once.
+fn tell_key_refused(error: &ApiError, effects: &mut Vec<VenueEffect>) {
+    if KEY_REFUSED.contains(&error.code) {
+        let reason = reject_reason(error.clone());
+        tell(VenueEvent::Impeded(Impediment::KeyRefused { reason }), effects);
+    }
 }
 
 fn read_fills(body: &[u8], instrument: InstrumentId) -> Result<Vec<Fill>, DecodeError> {

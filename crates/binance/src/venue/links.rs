@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel::venue::{VenueEffect, VenueEvent};
+use kernel::venue::{Impediment, VenueEffect, VenueEvent};
 use kernel::wire::{ConnectionId, Moment, WireEffect};
 use model::Timestamp;
 
@@ -257,7 +257,8 @@ impl BinanceVenue {
         reason: &str,
         effects: &mut Vec<VenueEffect>,
     ) {
-        if self.links.active == Some(connection) {
+        let was_active = self.links.active == Some(connection);
+        if was_active {
             self.links.active = None;
             tell(VenueEvent::Disconnected { reason: reason.to_owned() }, effects);
         }
@@ -272,7 +273,14 @@ impl BinanceVenue {
         }
         let is_covered = self.links.active.is_some() || self.links.has_successor();
         if !is_covered && self.links.reopen_at.is_none() {
-            self.links.reopen_at = Some(now.wall.after(self.next_pause()));
+            let pause = self.next_pause();
+            self.links.reopen_at = Some(now.wall.after(pause));
+            if !was_active {
+                let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                let reason = reason.to_owned();
+                let failed = Impediment::ConnectFailed { reason, retry_in_ms };
+                tell(VenueEvent::Impeded(failed), effects);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use kernel::venue::{Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
+use kernel::venue::{HeldBack, Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::{ConnectionId, Moment, WireEffect, WireInput};
 use model::{Fill, InstrumentId, Instruments, Symbol, Timestamp, TradeId, VenueOrderId};
 
@@ -214,6 +214,12 @@ impl Venue for BinanceVenue {
         let failed = self.failed_reads.iter().map(|(at, _)| *at);
         let times = answers.chain(failed).chain(self.links_wake_at()).chain(self.retry_waiting_at);
         times.min().map(Wake::Wall)
+    }
+
+    fn held_back(&self, now: Moment) -> Option<HeldBack> {
+        let until = self.limits.blocked_until(self.venue_now(now));
+        let commands = self.waiting.len();
+        (until.is_some() || commands > 0).then_some(HeldBack { until, commands })
     }
 
     fn hidden_fields(&self) -> &'static [&'static str] {

@@ -7,14 +7,15 @@ use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{Signature, SigningKey, Verifier};
 use kernel::venue::{
-    OrderLeg, OrderPair, Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake,
+    HeldBack, Impediment, OrderLeg, OrderPair, Venue, VenueAction, VenueEffect, VenueEvent,
+    VenueInput, Wake,
 };
 use kernel::wire::{
     ConnectionId, HttpAnswer, HttpRequest, Moment, RequestId, WireEffect, WireInput,
 };
 use model::{
     ClientOrderId, Contract, Filters, Instrument, InstrumentId, InstrumentStatus, Instruments,
-    NewOrder, OrderKind, OrderQuantity, OrderStatus, Side, Timestamp, VenueOrderId,
+    NewOrder, OrderKind, OrderQuantity, OrderStatus, RejectReason, Side, Timestamp, VenueOrderId,
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -231,8 +232,20 @@ impl Bench {
         std::mem::take(&mut self.events)
     }
 
+    /// What became of orders and reads; see [`Self::impediments`] for the rest.
     fn event_names(&mut self) -> Vec<&'static str> {
-        self.take_events().iter().map(name).collect()
+        let events = self.take_events();
+        let told = events.iter().filter(|event| !matches!(event, VenueEvent::Impeded(_)));
+        told.map(name).collect()
+    }
+
+    /// How the venue kept us out since the last look.
+    fn impediments(&mut self) -> Vec<Impediment> {
+        let told = self.take_events().into_iter().filter_map(|event| match event {
+            VenueEvent::Impeded(impediment) => Some(impediment),
+            _ => None,
+        });
+        told.collect()
     }
 }
 
@@ -257,6 +270,7 @@ fn name(event: &VenueEvent) -> &'static str {
         VenueEvent::TradesRead { .. } => "trades read",
         VenueEvent::OrderTradesRead { .. } => "order trades read",
         VenueEvent::ReadFailed { .. } => "read failed",
+        VenueEvent::Impeded(_) => "impeded",
     }
 }
 
@@ -975,6 +989,73 @@ fn a_ban_is_waited_out() {
     bench.pass(Duration::from_secs(12));
     let sent: Vec<_> = bench.requests[sent..].iter().map(|(_, http)| http.method).collect();
     assert_eq!(sent[0], kernel::wire::Method::Delete);
+}
+
+/// A rest is told once, with its end; what waits for it can be asked for at any time.
+#[test]
+fn a_rest_that_the_venue_wants_is_told_and_what_it_holds_back_counted() {
+    let mut bench = Bench::ed25519();
+    let now = |bench: &Bench| Moment::same(bench.now);
+    assert_eq!(bench.venue.held_back(now(&bench)), None);
+    bench.command(&query("a"));
+    let headers = [("retry-after", "30")];
+    bench.answer_http(429, &headers, &json!({"code": -1003, "msg": "Too much request weight."}));
+    let until = bench.now.after(Duration::from_secs(30));
+    let reason = "Too much request weight.".to_owned();
+    assert_eq!(
+        bench.impediments(),
+        [Impediment::RateLimited { status: 429, until, reason }],
+        "told with its end"
+    );
+    bench.command(&cancel("b"));
+    bench.command(&query("b"));
+    let held_back = HeldBack { until: Some(until), commands: 2 };
+    assert_eq!(bench.venue.held_back(now(&bench)), Some(held_back));
+    bench.command(&submit("c"));
+    let not_sent = bench.take_events().into_iter().find_map(|event| match event {
+        VenueEvent::NotSent { reason, .. } => Some(reason),
+        _ => None,
+    });
+    let not_sent = not_sent.unwrap();
+    assert!(not_sent.contains("rate limit") && not_sent.contains(&until.to_string()), "{not_sent}");
+    bench.pass(Duration::from_secs(42));
+    assert_eq!(bench.venue.held_back(now(&bench)), None);
+}
+
+/// Whatever is asked: of a key that is refused the operator hears at once.
+#[test]
+fn a_key_that_is_refused_is_told_whatever_was_asked() {
+    let refused = || {
+        let message = "Invalid API-key, IP, or permissions for action.".to_owned();
+        Impediment::KeyRefused { reason: RejectReason { code: -2015, message } }
+    };
+    let words = "Invalid API-key, IP, or permissions for action.";
+    for action in [VenueAction::ReadAccount, query("a"), cancel("a"), submit("a")] {
+        let mut bench = Bench::connected();
+        bench.command(&action);
+        bench.sent();
+        bench.refuse(401, -2015, words);
+        assert_eq!(bench.impediments(), [refused()], "{action:?}");
+        bench.command(&action);
+        bench.sent();
+        bench.refuse(400, -1021, "Timestamp for this request is outside of the recvWindow.");
+        assert_eq!(bench.impediments(), [], "{action:?}");
+    }
+    // On the way to a connection: why there is none is told each time.
+    let mut bench = Bench::ed25519();
+    bench.input(VenueInput::Start);
+    let connection = bench.link();
+    bench.wire(WireInput::Opened { connection });
+    for _ in 0..3 {
+        bench.answer(&json!({"serverTime": bench.now.as_millis()}));
+    }
+    bench.refuse(401, -2015, words);
+    let told = bench.impediments();
+    assert_eq!(told[0], refused());
+    let [_, Impediment::ConnectFailed { reason, retry_in_ms }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(reason.starts_with("log on refused:") && (125..=250).contains(retry_in_ms), "{told:?}");
 }
 
 /// Our clock is a little ahead: by it the venue's minute is over already when the refusal comes.

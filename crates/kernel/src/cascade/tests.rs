@@ -239,8 +239,8 @@ impl Strategy for Talker {
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => format!("{:?}", event.kind),
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => format!("{:?}", event.kind),
         };
         self.say(&what);
         Ok(())

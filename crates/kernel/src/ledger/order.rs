@@ -68,8 +68,8 @@ impl LedgerOrder {
             | OrderEventKind::Canceled { .. }
             | OrderEventKind::Expired { .. }
             | OrderEventKind::Rejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => {}
         }
         self.status = self.status_after(kind);
         self.changed_at = received_at;
@@ -93,8 +93,8 @@ impl LedgerOrder {
             OrderEventKind::Expired { in_match: false, .. } => OrderStatus::Expired,
             OrderEventKind::Expired { in_match: true, .. } => OrderStatus::ExpiredInMatch,
             OrderEventKind::Rejected { .. } => OrderStatus::Rejected,
-            OrderEventKind::OutcomeUnknown => OrderStatus::Unknown,
-            OrderEventKind::Absent => OrderStatus::Absent,
+            OrderEventKind::OutcomeUnknown { .. } => OrderStatus::Unknown,
+            OrderEventKind::Absent { .. } => OrderStatus::Absent,
         }
     }
 

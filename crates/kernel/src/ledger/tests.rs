@@ -181,25 +181,33 @@ fn an_order_is_as_its_records_tell() {
     check("rejected", &[intent(1), changed(1, Kind::Rejected { reason: rejected() })], None, "0");
     check(
         "unknown",
-        &[intent(1), sent(), changed(1, Kind::OutcomeUnknown)],
+        &[intent(1), sent(), changed(1, Kind::OutcomeUnknown { reason: String::new() })],
         Some(OrderStatus::Unknown),
         "0",
     );
     check(
         "unknown and found",
-        &[intent(1), changed(1, Kind::OutcomeUnknown), accepted(1)],
+        &[intent(1), changed(1, Kind::OutcomeUnknown { reason: String::new() }), accepted(1)],
         Some(OrderStatus::Accepted),
         "0",
     );
     check(
         "never arrived",
-        &[intent(1), changed(1, Kind::OutcomeUnknown), changed(1, Kind::Absent)],
+        &[
+            intent(1),
+            changed(1, Kind::OutcomeUnknown { reason: String::new() }),
+            changed(1, Kind::Absent { reason: String::new() }),
+        ],
         Some(OrderStatus::Absent),
         "0",
     );
     check(
         "never arrived, and fills after all",
-        &[intent(1), changed(1, Kind::Absent), filled(1, 1, "0.4", false)],
+        &[
+            intent(1),
+            changed(1, Kind::Absent { reason: String::new() }),
+            filled(1, 1, "0.4", false),
+        ],
         Some(OrderStatus::PartiallyFilled),
         "0.4",
     );
@@ -390,7 +398,9 @@ fn states_and_quarantines_are_those_last_told() {
 fn tombstones_are_bounded() {
     let count = u32::try_from(MAX_TOMBSTONES).unwrap() + 3;
     let records: Vec<Record> = (1..=count)
-        .flat_map(|number| [intent(number), changed(number, OrderEventKind::Absent)])
+        .flat_map(|number| {
+            [intent(number), changed(number, OrderEventKind::Absent { reason: String::new() })]
+        })
         .collect();
     let ledger = ledger(&records);
     assert_eq!(ledger.tombstones().count(), MAX_TOMBSTONES);

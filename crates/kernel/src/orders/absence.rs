@@ -10,6 +10,9 @@ use super::messages::ExecutionEffect;
 use super::order::Order;
 use super::reads::Read;
 
+/// Why an order is absent that was sent.
+const NEVER_ARRIVED: &str = "asked past the fence: it never arrived";
+
 impl ExecutionMachine {
     /// "No such order."
     pub(super) fn on_order_not_found(
@@ -118,7 +121,8 @@ impl ExecutionMachine {
             }
         }
         for id in absent {
-            self.end_with(now, id, Step::ConfirmedAbsent, OrderEventKind::Absent, effects);
+            let kind = OrderEventKind::Absent { reason: NEVER_ARRIVED.to_owned() };
+            self.end_with(now, id, Step::ConfirmedAbsent, kind, effects);
         }
     }
 }

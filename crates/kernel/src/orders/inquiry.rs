@@ -15,6 +15,7 @@ impl ExecutionMachine {
         &mut self,
         now: Timestamp,
         id: OrderId,
+        reason: String,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         if self.policy.mutation == Some(Mutation::ResendOnError) {
@@ -27,7 +28,7 @@ impl ExecutionMachine {
                 order.signed_at.get_or_insert(now);
                 order.inquiry.ask_at = Some(now);
             }
-            self.tell(now, id, OrderEventKind::OutcomeUnknown, effects);
+            self.tell(now, id, OrderEventKind::OutcomeUnknown { reason }, effects);
         }
     }
 
@@ -52,7 +53,7 @@ impl ExecutionMachine {
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let Some(order) = self.order_mut(id) else { return };
         if is_due(order.answer_due_at(&policy)) {
-            self.on_answer_lost(now, id, effects);
+            self.on_answer_lost(now, id, "no answer in time".to_owned(), effects);
         }
         if self.orders.get(&id).is_some_and(|order| is_due(order.cancel_due_at(&policy))) {
             self.on_cancel_unknown(now, id);

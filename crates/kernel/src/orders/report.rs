@@ -21,15 +21,16 @@ impl ExecutionMachine {
             VenueEvent::Sent { client_order_id, signed_at } => {
                 self.on_sent(client_order_id, *signed_at, effects);
             }
-            VenueEvent::NotSent { client_order_id, reason: _ } => {
-                self.end(now, client_order_id, Step::NeverLeft, OrderEventKind::Absent, effects);
+            VenueEvent::NotSent { client_order_id, reason } => {
+                let kind = OrderEventKind::Absent { reason: format!("not sent: {reason}") };
+                self.end(now, client_order_id, Step::NeverLeft, kind, effects);
             }
             VenueEvent::SubmitRejected { client_order_id, reason } => {
                 let kind = OrderEventKind::Rejected { reason: reason.clone() };
                 self.end(now, client_order_id, Step::Rejected, kind, effects);
             }
-            VenueEvent::SubmitUnknown { client_order_id, reason: _ } => {
-                self.on_submit_unknown(now, client_order_id, effects);
+            VenueEvent::SubmitUnknown { client_order_id, reason } => {
+                self.on_submit_unknown(now, client_order_id, reason.clone(), effects);
             }
             VenueEvent::CancelRejected { client_order_id, reason } => {
                 self.on_named_cancel_rejected(now, client_order_id, reason.clone(), effects);
@@ -60,6 +61,8 @@ impl ExecutionMachine {
                 self.on_order_trades_read(now, *venue_order, fills, effects);
             }
             VenueEvent::ReadFailed { action, reason: _ } => self.on_read_failed(now, action),
+            // What comes of it is told in other events: this one is for whoever looks after it.
+            VenueEvent::Impeded(_) => {}
         }
     }
 
@@ -112,7 +115,8 @@ impl ExecutionMachine {
             | VenueEvent::OpenOrdersRead { .. }
             | VenueEvent::TradesRead { .. }
             | VenueEvent::OrderTradesRead { .. }
-            | VenueEvent::ReadFailed { .. } => unreachable!("only news of the account come here"),
+            | VenueEvent::ReadFailed { .. }
+            | VenueEvent::Impeded(_) => unreachable!("only news of the account come here"),
         }
     }
 
@@ -135,10 +139,11 @@ impl ExecutionMachine {
         &mut self,
         now: Timestamp,
         client_order_id: &ClientOrderId,
+        reason: String,
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let Some(id) = self.named(client_order_id) else { return };
-        self.on_answer_lost(now, id, effects);
+        self.on_answer_lost(now, id, reason, effects);
     }
 
     fn on_named_cancel_rejected(

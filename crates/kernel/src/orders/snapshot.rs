@@ -60,7 +60,8 @@ impl ExecutionMachine {
         }
         self.reconcile.answered_query(id);
         self.learn_number(now, id, snapshot.instrument, snapshot.venue_order, effects);
-        self.on_answer_lost(now, id, effects);
+        let reason = format!("in a state that this build does not know: {}", snapshot.reason);
+        self.on_answer_lost(now, id, reason, effects);
         if self.orders.get(&id).is_some_and(|order| snapshot.executed_quantity > order.executed) {
             self.await_fills(now, id, snapshot);
         }

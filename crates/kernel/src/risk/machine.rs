@@ -407,7 +407,7 @@ impl RiskMachine {
         let mut is_filled = false;
         match &event.kind {
             OrderEventKind::Submitted { .. } | OrderEventKind::CancelRejected { .. } => {}
-            OrderEventKind::OutcomeUnknown => {
+            OrderEventKind::OutcomeUnknown { .. } => {
                 if self.config.mutation == Some(Mutation::ForgetUnknown) {
                     self.portfolio.release(order);
                 }
@@ -435,7 +435,7 @@ impl RiskMachine {
             OrderEventKind::Denied { .. } | OrderEventKind::Completed => {
                 self.portfolio.release(order);
             }
-            OrderEventKind::Absent => self.portfolio.bury(order),
+            OrderEventKind::Absent { .. } => self.portfolio.bury(order),
         }
         effects.push(RiskEffect::TellStrategy { strategy, event, fee_in_quote });
         if is_filled {

@@ -42,8 +42,8 @@ const fn is_refused_for_good(kind: &OrderEventKind) -> bool {
         | OrderEventKind::Canceled { .. }
         | OrderEventKind::Expired { .. }
         | OrderEventKind::CancelRejected { .. }
-        | OrderEventKind::OutcomeUnknown
-        | OrderEventKind::Absent => false,
+        | OrderEventKind::OutcomeUnknown { .. }
+        | OrderEventKind::Absent { .. } => false,
     }
 }
 
@@ -146,7 +146,10 @@ impl RiskMachine {
             (OrderEventKind::Rejected { reason }, _) => {
                 Some(format!("refused by the venue: {} {}", reason.code, reason.message))
             }
-            (OrderEventKind::Absent, _) => Some("it never arrived".to_owned()),
+            (OrderEventKind::Absent { reason }, _) if reason.is_empty() => {
+                Some("it never arrived".to_owned())
+            }
+            (OrderEventKind::Absent { reason }, _) => Some(reason.clone()),
             (OrderEventKind::Expired { reason, .. }, Role::Protective)
                 if reason == ENDED_BY_OTHER_LEG =>
             {
@@ -173,7 +176,7 @@ impl RiskMachine {
                 | OrderEventKind::Filled { .. }
                 | OrderEventKind::Completed
                 | OrderEventKind::CancelRejected { .. }
-                | OrderEventKind::OutcomeUnknown,
+                | OrderEventKind::OutcomeUnknown { .. },
                 _,
             ) => None,
         }

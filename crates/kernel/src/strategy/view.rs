@@ -199,7 +199,7 @@ impl StrategyView {
                 open.status = OrderStatus::PartiallyFilled;
             }
             OrderEventKind::CancelRejected { .. } => open.cancel_pending = false,
-            OrderEventKind::OutcomeUnknown => open.status = OrderStatus::Unknown,
+            OrderEventKind::OutcomeUnknown { .. } => open.status = OrderStatus::Unknown,
             OrderEventKind::Denied { .. } => {
                 let replaced = open.replaces;
                 self.open_orders.remove(event.order);
@@ -208,7 +208,7 @@ impl StrategyView {
                     old.cancel_pending = false;
                 }
             }
-            OrderEventKind::Absent => self.bury(event.order),
+            OrderEventKind::Absent { .. } => self.bury(event.order),
             OrderEventKind::Filled { complete: true, .. }
             | OrderEventKind::Completed
             | OrderEventKind::Canceled { .. }
@@ -250,8 +250,8 @@ impl StrategyView {
             OrderEventKind::Denied { .. }
             | OrderEventKind::Submitted { .. }
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::OutcomeUnknown { .. }
+            | OrderEventKind::Absent { .. } => {}
         }
     }
 }

@@ -80,8 +80,8 @@ impl World {
         use model::OrderEventKind as Kind;
         match &event.kind {
             Kind::Filled { .. } => self.counts.fills += 1,
-            Kind::OutcomeUnknown => self.counts.unknown += 1,
-            Kind::Absent => {
+            Kind::OutcomeUnknown { .. } => self.counts.unknown += 1,
+            Kind::Absent { .. } => {
                 self.counts.absent += 1;
                 let is_it = |name: &&ClientOrderId| order_of(name) == Some(event.order);
                 let name = self.signed.keys().find(is_it);

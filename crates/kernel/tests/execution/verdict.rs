@@ -65,20 +65,20 @@ impl Verdict {
             OrderEventKind::Canceled { .. } => Some("canceled"),
             OrderEventKind::Expired { .. } => Some("expired"),
             OrderEventKind::Rejected { .. } => Some("rejected"),
-            OrderEventKind::Absent => Some("absent"),
+            OrderEventKind::Absent { .. } => Some("absent"),
             OrderEventKind::Denied { .. }
             | OrderEventKind::Submitted { .. }
             | OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
             | OrderEventKind::CancelRejected { .. }
-            | OrderEventKind::OutcomeUnknown => None,
+            | OrderEventKind::OutcomeUnknown { .. } => None,
         };
         let is_fill = matches!(event.kind, OrderEventKind::Filled { .. });
         if let Some(ended) = self.ended.get(&id).filter(|_| !is_fill) {
             let what = format!("order {id} was {ended}, then {:?}", event.kind);
             self.broken(Invariant::FinalIsFinal, what);
         }
-        if matches!(event.kind, OrderEventKind::Absent) {
+        if matches!(event.kind, OrderEventKind::Absent { .. }) {
             self.absent.insert(id);
         }
         if let Some(end) = end {

@@ -278,9 +278,9 @@ fn an_absent_order_reserves_again_if_the_venue_has_it_after_all() {
         desk.machine.portfolio().reservations().reserved("USDT".parse().unwrap()).to_amount()
     };
     assert_eq!(reserved(&desk), amount("90"));
-    desk.tell(order, BTC, OrderEventKind::OutcomeUnknown);
+    desk.tell(order, BTC, OrderEventKind::OutcomeUnknown { reason: String::new() });
     assert_eq!(reserved(&desk), amount("90"));
-    desk.tell(order, BTC, OrderEventKind::Absent);
+    desk.tell(order, BTC, OrderEventKind::Absent { reason: String::new() });
     assert_eq!(reserved(&desk), Amount::ZERO);
     let fill = desk.fill(BTC, Side::Buy, "0.4", "90");
     desk.filled(order, fill, "0.4", false);

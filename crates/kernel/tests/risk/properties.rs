@@ -254,7 +254,7 @@ impl World {
         };
         match self.random.random_range(0..10) {
             0 | 1 => self.end(index),
-            2 => self.tell(index, OrderEventKind::OutcomeUnknown),
+            2 => self.tell(index, OrderEventKind::OutcomeUnknown { reason: String::new() }),
             3 | 4 if !waits => {
                 self.twin.orders[index].acknowledged = true;
                 let venue_order = model::VenueOrderId(1);
@@ -280,7 +280,9 @@ impl World {
     fn end(&mut self, index: usize) {
         let kind = match self.random.random_range(0..4) {
             0 => OrderEventKind::Expired { reason: String::new(), in_match: false },
-            1 if self.twin.orders[index].filled.is_zero() => OrderEventKind::Absent,
+            1 if self.twin.orders[index].filled.is_zero() => {
+                OrderEventKind::Absent { reason: String::new() }
+            }
             2 => {
                 let reason = RejectReason { code: -2010, message: "no".into() };
                 OrderEventKind::Rejected { reason }

@@ -239,7 +239,7 @@ fn an_exit_that_is_denied_or_refused_leaves_the_stop() {
     desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2.5", "100") });
     assert_eq!(did(&mut desk), [Did::Denied("free_lots".to_owned())], "more than is held");
     // The request is never sent, and then the venue refuses both halves.
-    for end in [OrderEventKind::Absent, both_halves_refused()] {
+    for end in [OrderEventKind::Absent { reason: String::new() }, both_halves_refused()] {
         let exit = desk.next_order(FIRST);
         desk.intend(FIRST, Intent::Submit { order: exit, new: sell(BTC, "2", "100") });
         assert_eq!(did(&mut desk), [Did::InPlaceOf(first, exit)]);
@@ -388,7 +388,10 @@ fn a_target_that_begins_to_trade_while_an_exit_comes_in_its_place_is_taken_back(
 #[test]
 fn a_pair_that_comes_too_often_or_never_arrives_fails_once_and_is_tried_again() {
     let too_many = RejectReason { code: -1015, message: "Too many new orders.".to_owned() };
-    for end in [OrderEventKind::Rejected { reason: too_many }, OrderEventKind::Absent] {
+    for end in [
+        OrderEventKind::Rejected { reason: too_many },
+        OrderEventKind::Absent { reason: String::new() },
+    ] {
         let mut desk = Desk::new(paired());
         let order = desk.place(FIRST, buy(BTC, "2", "100"));
         let fill = desk.fill(BTC, Side::Buy, "2", "100");

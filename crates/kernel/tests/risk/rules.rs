@@ -422,7 +422,7 @@ fn balance() {
     check(&mut desk, sell(BTC, "2.01", "110"), Some(("balance", "2 BTC", "2.01 BTC")));
     // Everybody's open and unknown orders reserve, until they are final.
     let open = desk.place(SECOND, buy(ETH, "60", "10"));
-    desk.tell(open, ETH, model::OrderEventKind::OutcomeUnknown);
+    desk.tell(open, ETH, model::OrderEventKind::OutcomeUnknown { reason: String::new() });
     desk.take();
     check(&mut desk, buy(BTC, "4.01", "100"), Some(("balance", "400 USDT", "401 USDT")));
     desk.cancel(open, ETH);

@@ -39,7 +39,7 @@ impl OrderCounts {
             OrderEventKind::Expired { .. } => self.expired += 1,
             OrderEventKind::Rejected { .. } => self.rejected += 1,
             OrderEventKind::CancelRejected { .. } => self.cancels_rejected += 1,
-            OrderEventKind::OutcomeUnknown => self.outcome_unknown += 1,
+            OrderEventKind::OutcomeUnknown { .. } => self.outcome_unknown += 1,
             // Its last fill could not know that nothing was left.
             OrderEventKind::Completed => {
                 self.partial_fills = self.partial_fills.saturating_sub(1);
@@ -47,7 +47,7 @@ impl OrderCounts {
             OrderEventKind::Accepted { .. }
             | OrderEventKind::Triggered
             | OrderEventKind::Filled { .. }
-            | OrderEventKind::Absent => {}
+            | OrderEventKind::Absent { .. } => {}
         }
     }
 

@@ -175,7 +175,7 @@ fn denials_and_rejects_are_counted_by_cause() {
         OrderEventKind::Submitted { quantity: None, price: None },
         OrderEventKind::Rejected { reason: reason.clone() },
         OrderEventKind::CancelRejected { reason },
-        OrderEventKind::OutcomeUnknown,
+        OrderEventKind::OutcomeUnknown { reason: String::new() },
     ] {
         builder.push_order_event(StrategyId(1), &event(1, 5, BTC, kind)).unwrap();
     }

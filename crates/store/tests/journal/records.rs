@@ -168,7 +168,11 @@ pub fn day(seed: u64, epoch: u32, count: usize) -> Vec<Record> {
                 records.push(canceled(epoch, number));
             }
             2 => {
-                records.push(changed(epoch, number, OrderEventKind::OutcomeUnknown));
+                records.push(changed(
+                    epoch,
+                    number,
+                    OrderEventKind::OutcomeUnknown { reason: String::new() },
+                ));
                 records.push(canceled(epoch, number));
             }
             3 => records.push(equity(i64::from(number), i64::from(random.next_u32()))),

@@ -229,8 +229,8 @@ fn event_in_words(event: &OrderEvent) -> String {
         }
         OrderEventKind::Rejected { .. } => "rejected".to_owned(),
         OrderEventKind::CancelRejected { .. } => "cancel rejected".to_owned(),
-        OrderEventKind::OutcomeUnknown => "unknown".to_owned(),
-        OrderEventKind::Absent => "absent".to_owned(),
+        OrderEventKind::OutcomeUnknown { .. } => "unknown".to_owned(),
+        OrderEventKind::Absent { .. } => "absent".to_owned(),
     };
     format!("{} {what}", event.order.number)
 }

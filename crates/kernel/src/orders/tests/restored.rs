@@ -114,7 +114,10 @@ fn an_order_is_asked_about_whatever_the_journal_says() {
     accepted_when_found("decided", &[intent(1)]);
     accepted_when_found("sent", &[intent(1), sent(1)]);
     accepted_when_found("handed over", &[intent(1), submitted()]);
-    accepted_when_found("unknown", &[intent(1), told(1, OrderEventKind::OutcomeUnknown)]);
+    accepted_when_found(
+        "unknown",
+        &[intent(1), told(1, OrderEventKind::OutcomeUnknown { reason: String::new() })],
+    );
     check(
         "acknowledged",
         &[intent(1), accepted(1)],
@@ -196,7 +199,7 @@ fn the_fence_counts_from_the_signature_or_from_the_start() {
 
 #[test]
 fn a_tombstone_survives_a_restart() {
-    let absent = || told(1, OrderEventKind::Absent);
+    let absent = || told(1, OrderEventKind::Absent { reason: String::new() });
     check(
         "its late fill is ours",
         &[intent(1), absent()],

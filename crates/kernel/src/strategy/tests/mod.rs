@@ -329,8 +329,8 @@ pub(super) fn order(number: u32, was: Was) -> HostInput {
         Was::Expired => OrderEventKind::Expired { reason: String::new(), in_match: false },
         Was::Rejected => OrderEventKind::Rejected { reason: reject },
         Was::CancelRejected => OrderEventKind::CancelRejected { reason: reject },
-        Was::Unknown => OrderEventKind::OutcomeUnknown,
-        Was::Absent => OrderEventKind::Absent,
+        Was::Unknown => OrderEventKind::OutcomeUnknown { reason: String::new() },
+        Was::Absent => OrderEventKind::Absent { reason: String::new() },
     };
     HostInput::Order { event: order_event(number, kind), fee_in_quote: Amount::ZERO }
 }

@@ -30,10 +30,10 @@ fn next_kind(life: &mut Life, random: &mut Pcg64, held: &mut Decimal) -> Option<
     Some(match choice {
         0 => OrderEventKind::Submitted { quantity: None, price: None },
         1 => OrderEventKind::Accepted { venue_order: VenueOrderId(i64::from(life.number)) },
-        2 => OrderEventKind::OutcomeUnknown,
+        2 => OrderEventKind::OutcomeUnknown { reason: String::new() },
         3 if life.filled == 0 => {
             (life.is_final, life.was_absent) = (true, true);
-            OrderEventKind::Absent
+            OrderEventKind::Absent { reason: String::new() }
         }
         4 => {
             life.is_final = true;

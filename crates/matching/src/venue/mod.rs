@@ -5,33 +5,33 @@
 //! refusals are those of the real venue, whose words it uses.
 
 mod account;
+mod booking;
 mod history;
 mod latency;
+mod orders;
 mod pairs;
+mod restore;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use kernel::venue::{Balance, Venue, VenueAction, VenueEffect, VenueEvent, VenueInput, Wake};
 use kernel::wire::Moment;
 use model::{
-    Amount, Asset, Bar, ClientOrderId, Fill, FillKey, Instrument, InstrumentId, Instruments,
-    Liquidity, MarketEvent, NewOrder, OrderKind, OrderQuantity, OrderStatus, Quantity,
-    RejectReason, Side, Timestamp, VenueOrderId,
+    Amount, Asset, Bar, Instrument, InstrumentId, Instruments, MarketEvent, RejectReason,
+    Timestamp, VenueOrderId,
 };
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use latency::{LatencyModel, MeasuredLatency};
+pub use restore::RestoredOpenOrder;
 
-use crate::fees::notional;
 use crate::{
-    Execution, FeePolicy, Fees, MatchEvent, Matcher, OrderKey, Owner, Party, Recorded,
-    RecordedModels, RecordedOwn, Reject, Submission,
+    Fees, MatchEvent, Matcher, OrderKey, Owner, Recorded, RecordedModels, RecordedOwn, Reject,
 };
 use account::Account;
-use history::{History, VenueOrder};
+use history::History;
 use latency::Way;
 use sweep::Sweep;
 
@@ -46,23 +46,6 @@ pub struct LocalVenueModels {
     pub latency: LatencyModel,
     /// How orders fare on the market.
     pub market: RecordedModels,
-}
-
-/// An order that was open when an earlier run ended, as its journal tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RestoredOpenOrder {
-    /// Its name on the wire.
-    pub client_order_id: ClientOrderId,
-    /// This venue's number for it.
-    pub venue_order: VenueOrderId,
-    /// As it was placed.
-    pub new: NewOrder,
-    /// Executed so far.
-    pub executed: Quantity,
-    /// Whether its stop or target was reached: it works as what it became.
-    pub is_triggered: bool,
-    /// The other order of a pair, of which one cancels the other.
-    pub other_leg: Option<ClientOrderId>,
 }
 
 /// Why an order was not taken in.
@@ -206,69 +189,6 @@ impl LocalVenue {
         self
     }
 
-    /// Takes an order of an earlier run back in: it rests or waits again from now on, at the end
-    /// of its queue. The balances given to [`Self::new`] include what it had locked.
-    ///
-    /// # Errors
-    /// When the account can't pay for it any more, or a filter has changed against it.
-    pub fn restore(
-        &mut self,
-        now: Timestamp,
-        order: &RestoredOpenOrder,
-    ) -> Result<(), LocalReject> {
-        self.last_order = self.last_order.max(order.venue_order.0);
-        let mut new = order.new;
-        if let OrderQuantity::Base(quantity) = new.quantity {
-            new.quantity = OrderQuantity::Base(quantity - order.executed);
-        }
-        if order.is_triggered {
-            new.kind = triggered(new.kind);
-        }
-        let other = order.other_leg.and_then(|name| self.history.open_by_name(&name));
-        match other.map(|other| other.venue_order) {
-            Some(other) => {
-                self.open_beside(now, order.client_order_id, order.venue_order, new, other)?;
-            }
-            None => self.open(now, order.client_order_id, order.venue_order, new)?,
-        }
-        if let Some(restored) = self.history.get_mut(order.venue_order) {
-            restored.new = order.new;
-            restored.executed = order.executed;
-            if order.executed.is_positive() {
-                restored.status = OrderStatus::PartiallyFilled;
-            }
-        }
-        let answered = (self.answers.len(), self.arrived.len());
-        let has_traded = self.matched.iter().any(|event| matches!(event, MatchEvent::Traded(_)));
-        self.book_matched(now, order.new.instrument);
-        if !has_traded {
-            // It is where it was: there is nothing to tell.
-            self.answers.truncate(answered.0);
-            self.arrived.truncate(answered.1);
-        }
-        Ok(())
-    }
-
-    /// Takes note of an order of an earlier run that could not be taken back in: whoever asks is
-    /// told that it has expired.
-    pub fn expire(&mut self, now: Timestamp, order: &RestoredOpenOrder, reason: &str) {
-        self.last_order = self.last_order.max(order.venue_order.0);
-        self.history.add(VenueOrder {
-            client_order_id: order.client_order_id,
-            venue_order: order.venue_order,
-            new: order.new,
-            status: OrderStatus::Expired,
-            is_working: false,
-            executed: order.executed,
-            reason: reason.to_owned(),
-            event_at: now,
-            locked: Amount::ZERO,
-            other_leg: None,
-            locked_asset: self.instruments.get(order.new.instrument).quote,
-        });
-        self.history.end(order.venue_order);
-    }
-
     /// What the account holds.
     #[must_use]
     pub fn balances(&self) -> Vec<Balance> {
@@ -342,297 +262,6 @@ impl LocalVenue {
         }
     }
 
-    /// A command is at the venue.
-    fn act(&mut self, now: Timestamp, action: VenueAction) {
-        self.release();
-        match action {
-            VenueAction::Submit { client_order_id, new } => {
-                self.submit(now, client_order_id, new);
-            }
-            VenueAction::SubmitPair(pair) => self.submit_pair(now, &pair),
-            VenueAction::CancelReplace { old, client_order_id, new } => {
-                self.cancel_replace(now, old, client_order_id, new);
-            }
-            VenueAction::Cancel { instrument, client_order_id } => {
-                self.cancel(now, instrument, client_order_id);
-            }
-            VenueAction::QueryOrder { client_order_id, .. } => {
-                let found = self.history.by_name(&client_order_id).map(VenueOrder::snapshot);
-                self.answer(
-                    now,
-                    found.map_or(
-                        VenueEvent::OrderNotFound { client_order_id },
-                        VenueEvent::OrderFound,
-                    ),
-                );
-            }
-            VenueAction::QueryVenueOrder { venue_order, .. } => {
-                let found = self.history.get(venue_order).map(VenueOrder::snapshot);
-                let reason = "Order does not exist.".to_owned();
-                let failed = VenueEvent::ReadFailed { action, reason };
-                self.answer(now, found.map_or(failed, VenueEvent::OrderFound));
-            }
-            VenueAction::ReadAccount => {
-                let balances = self.account.all();
-                self.answer(now, VenueEvent::AccountRead { balances, event_at: now });
-            }
-            VenueAction::ReadOpenOrders => {
-                let orders = self.history.open().map(VenueOrder::snapshot).collect();
-                self.answer(now, VenueEvent::OpenOrdersRead { orders });
-            }
-            VenueAction::ReadTrades { instrument, from } => {
-                let fills = self.history.fills_from(instrument, from);
-                self.answer(now, VenueEvent::TradesRead { instrument, fills, more: false });
-            }
-            VenueAction::ReadOrderTrades { instrument, venue_order } => {
-                let fills = self.history.fills_of(instrument, venue_order);
-                self.answer(now, VenueEvent::OrderTradesRead { venue_order, fills });
-            }
-        }
-    }
-
-    fn submit(&mut self, now: Timestamp, client_order_id: ClientOrderId, new: NewOrder) {
-        let outcome = if self.history.open_by_name(&client_order_id).is_some() {
-            Err(RejectReason { code: -2010, message: "Duplicate order sent.".to_owned() })
-        } else {
-            let venue_order = VenueOrderId(self.last_order + 1);
-            self.open(now, client_order_id, venue_order, new).map_err(LocalReject::to_reason)
-        };
-        match outcome {
-            Ok(()) => {
-                self.last_order += 1;
-                self.book_matched(now, new.instrument);
-            }
-            Err(reason) => self.answer(now, VenueEvent::SubmitRejected { client_order_id, reason }),
-        }
-    }
-
-    fn cancel(&mut self, now: Timestamp, instrument: InstrumentId, name: ClientOrderId) {
-        let order = self.history.open_by_name(&name);
-        let key = order.map(|order| key_of(order.venue_order));
-        let other_leg = order.and_then(|order| order.other_leg).map(key_of);
-        let market = &mut self.markets[usize::from(instrument.0)];
-        let is_canceled = key.is_some_and(|key| market.cancel(now, key, &mut self.matched).is_ok());
-        if is_canceled {
-            // Both legs of a pair go.
-            if let Some(other) = other_leg {
-                let _ = market.cancel(now, other, &mut self.matched);
-            }
-            self.book_matched(now, instrument);
-            return;
-        }
-        let reason = RejectReason { code: -2011, message: "Unknown order sent.".to_owned() };
-        self.answer(now, VenueEvent::CancelRejected { client_order_id: name, reason });
-    }
-
-    /// Locks what an order needs and lets it into its market; what follows is in `matched`.
-    fn open(
-        &mut self,
-        now: Timestamp,
-        client_order_id: ClientOrderId,
-        venue_order: VenueOrderId,
-        new: NewOrder,
-    ) -> Result<(), LocalReject> {
-        self.open_leg(now, client_order_id, venue_order, new, None)
-    }
-
-    /// The same, where a leg of a pair has locked already what both need.
-    fn open_leg(
-        &mut self,
-        now: Timestamp,
-        client_order_id: ClientOrderId,
-        venue_order: VenueOrderId,
-        new: NewOrder,
-        other_leg: Option<VenueOrderId>,
-    ) -> Result<(), LocalReject> {
-        let market = &mut self.markets[usize::from(new.instrument.0)];
-        let instrument = self.instruments.get(new.instrument);
-        // Only one of the filters asks for it.
-        let held = instrument.filters.max_position.map(|_| {
-            let base = self.account.get(instrument.base);
-            let held = (base.free + base.locked).to_decimal().trunc_with_scale(8);
-            Quantity::from_decimal(held).unwrap_or(Quantity::MAX)
-        });
-        let submission = Submission {
-            held: held.unwrap_or(Quantity::ZERO),
-            budget: priced_notional(&new),
-            ..Submission::new(key_of(venue_order), ACCOUNT, new)
-        };
-        let quantity = market.check(&submission)?;
-        let (locked_asset, locked) = needs(market, &new, quantity);
-        let locked = if other_leg.is_some() { Amount::ZERO } else { locked };
-        if !self.account.lock(locked_asset, locked) {
-            return Err(LocalReject::InsufficientBalance);
-        }
-        market.place_checked(now, &submission, quantity, &mut self.matched);
-        self.history.add(VenueOrder {
-            client_order_id,
-            venue_order,
-            new,
-            status: OrderStatus::Accepted,
-            is_working: new.kind.stop_price().is_none(),
-            executed: Quantity::ZERO,
-            reason: String::new(),
-            event_at: now,
-            locked,
-            locked_asset,
-            other_leg,
-        });
-        let is_market = new.kind.limit_price().is_none() && new.side == Side::Buy;
-        if is_market && market.order(key_of(venue_order)).is_some() {
-            self.open_ended.insert(venue_order);
-        }
-        Ok(())
-    }
-
-    /// Books what a market did, answer by answer, then the balances that it changed.
-    fn book_matched(&mut self, now: Timestamp, instrument: InstrumentId) {
-        let mut matched = std::mem::take(&mut self.matched);
-        for event in &matched {
-            self.book(now, instrument, event);
-        }
-        matched.clear();
-        self.matched = matched;
-        self.finish_booking(now, instrument);
-    }
-
-    /// A stop or target that buys at the market may cost more than its stop price says, and a buy
-    /// that waits for volume more than the price that it came at: what is free backs them, in
-    /// equal shares where several wait.
-    fn share_free_quote(&mut self) {
-        if self.open_ended.is_empty() {
-            return;
-        }
-        let mut waiting: BTreeMap<Asset, Vec<VenueOrderId>> = BTreeMap::new();
-        for id in &self.open_ended {
-            let order = self.history.get_mut(*id).expect("open orders are remembered");
-            waiting.entry(order.locked_asset).or_default().push(*id);
-        }
-        for (asset, orders) in waiting {
-            let share = self.account.get(asset).free.to_decimal() / Decimal::from(orders.len());
-            for id in orders {
-                let order = self.history.get_mut(id).expect("open orders are remembered");
-                let market = &mut self.markets[usize::from(order.new.instrument.0)];
-                let backing = order.locked.to_decimal() + share;
-                let budget = backing / with_fee(market.fees(), Amount::ONE).to_decimal();
-                market.set_budget(key_of(id), Amount::new(budget).truncated(8));
-            }
-        }
-    }
-
-    fn book(&mut self, now: Timestamp, instrument: InstrumentId, event: &MatchEvent) {
-        match event {
-            MatchEvent::Accepted { key, .. } => {
-                self.change(now, *key, |_| {});
-            }
-            MatchEvent::Triggered { key, .. } => {
-                self.begin(number_of(*key));
-                self.change(now, *key, |order| order.is_working = true);
-            }
-            MatchEvent::Traded(trade) => {
-                let parties = [(trade.maker, Liquidity::Maker), (trade.taker, Liquidity::Taker)];
-                for (party, liquidity) in parties {
-                    if let Some(party) = party {
-                        self.book_fill(now, instrument, trade, &party, liquidity);
-                    }
-                }
-            }
-            MatchEvent::Expired { key, reason, .. } => {
-                self.change(now, *key, |order| {
-                    order.status = OrderStatus::Expired;
-                    reason.venue_name().clone_into(&mut order.reason);
-                });
-            }
-            MatchEvent::Canceled { key, .. } => {
-                self.change(now, *key, |order| order.status = OrderStatus::Canceled);
-            }
-            MatchEvent::LevelChanged(_) => {}
-            MatchEvent::Tracking { .. } | MatchEvent::Prevented(_) => {
-                unreachable!("this venue places neither trailing orders nor prevents matches")
-            }
-        }
-    }
-
-    /// Changes an order and tells of it; one that has ended gives back what it had locked.
-    fn change(&mut self, now: Timestamp, key: OrderKey, change: impl FnOnce(&mut VenueOrder)) {
-        let id = number_of(key);
-        let order = self.history.get_mut(id).expect("orders in a market are remembered");
-        change(order);
-        order.event_at = now;
-        let (asset, locked) = (order.locked_asset, order.locked);
-        let has_ended = order.status.is_final();
-        if has_ended {
-            order.locked = Amount::ZERO;
-        }
-        let snapshot = order.snapshot();
-        if has_ended {
-            if locked.is_positive() {
-                self.account.unlock(asset, locked);
-            }
-            self.history.end(id);
-            self.open_ended.remove(&id);
-        }
-        self.answer(now, VenueEvent::OrderChanged(snapshot));
-    }
-
-    fn book_fill(
-        &mut self,
-        now: Timestamp,
-        instrument: InstrumentId,
-        trade: &Execution,
-        party: &Party,
-        liquidity: Liquidity,
-    ) {
-        let id = number_of(party.key);
-        self.begin(id);
-        let fees = *self.markets[usize::from(instrument.0)].fees();
-        let traded = self.instruments.get(instrument);
-        let order = self.history.get_mut(id).expect("orders in a market are remembered");
-        let side = order.new.side;
-        // Balances have eight decimals, on the venue and in the ledger.
-        let paid = notional(trade.price, trade.quantity).truncated(8);
-        let fee = party.fee;
-        let (debit, credit) = match (side, fees.policy) {
-            (Side::Buy, FeePolicy::ReceivedAsset) => (paid, Amount::from(trade.quantity) - fee),
-            (Side::Buy, FeePolicy::Quote) => (paid + fee, Amount::from(trade.quantity)),
-            (Side::Sell, FeePolicy::ReceivedAsset | FeePolicy::Quote) => {
-                (Amount::from(trade.quantity), paid - fee)
-            }
-        };
-        let (pays, receives) = match side {
-            Side::Buy => (traded.quote, traded.base),
-            Side::Sell => (traded.base, traded.quote),
-        };
-        // What was set aside for this part: at the order's own price, if it has one.
-        let set_aside = match (side, order.new.kind.limit_price()) {
-            (Side::Buy, Some(price)) => with_fee(&fees, notional(price, trade.quantity)),
-            (Side::Buy, None) | (Side::Sell, _) => debit,
-        };
-        let unlocked = set_aside.min(order.locked);
-        order.locked -= unlocked;
-        order.executed += trade.quantity;
-        let name = order.client_order_id;
-        self.account.pay(pays, unlocked, debit);
-        self.account.credit(receives, credit);
-        let fill = Fill {
-            key: FillKey { instrument, trade: trade.id, venue_order: id },
-            side,
-            price: trade.price,
-            quantity: trade.quantity,
-            fee,
-            fee_asset: party.fee_asset,
-            liquidity,
-            event_at: now,
-        };
-        self.history.add_fill(fill);
-        self.answer(now, VenueEvent::Filled { client_order_id: name, fill });
-        let is_complete = party.remaining.is_zero();
-        self.change(now, party.key, |order| {
-            order.status =
-                if is_complete { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
-        });
-    }
-
     #[inline(always)]
     fn on_market(&mut self, now: Timestamp, event: &MarketEvent) {
         let instrument = event.instrument();
@@ -683,60 +312,12 @@ impl LocalVenue {
     }
 }
 
-/// What a stop or target is once its price was reached.
-const fn triggered(kind: OrderKind) -> OrderKind {
-    match kind {
-        OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. } => OrderKind::Market,
-        OrderKind::StopLossLimit { price, time_in_force, .. }
-        | OrderKind::TakeProfitLimit { price, time_in_force, .. } => {
-            OrderKind::Limit { price, time_in_force }
-        }
-        other @ (OrderKind::Market | OrderKind::Limit { .. } | OrderKind::LimitMaker { .. }) => {
-            other
-        }
-    }
-}
-
 const fn key_of(order: VenueOrderId) -> OrderKey {
     OrderKey(order.0.unsigned_abs())
 }
 
 fn number_of(key: OrderKey) -> VenueOrderId {
     VenueOrderId(i64::try_from(key.0).expect("keys are made from the venue's own numbers"))
-}
-
-/// Price × quantity of an order that names a price or a stop.
-fn priced_notional(new: &NewOrder) -> Option<Amount> {
-    let price = new.kind.limit_price().or(new.kind.stop_price())?;
-    match new.quantity {
-        OrderQuantity::Base(quantity) => Some(notional(price, quantity)),
-        OrderQuantity::Quote(amount) => Some(amount),
-    }
-}
-
-/// An amount of quote with the fee on top, where the fee is paid in quote.
-fn with_fee(fees: &Fees, amount: Amount) -> Amount {
-    match fees.policy {
-        FeePolicy::ReceivedAsset => amount,
-        FeePolicy::Quote => {
-            let rate = fees.maker.max(fees.taker);
-            amount + amount.checked_mul(rate).expect("a fee is smaller than the amount it is of")
-        }
-    }
-}
-
-/// What an order must have free, and of which asset: a sell its quantity, a buy what it can
-/// cost at most; a market order what it would cost now.
-fn needs(market: &Matcher<Recorded>, new: &NewOrder, quantity: Quantity) -> (Asset, Amount) {
-    let instrument = market.instrument();
-    match new.side {
-        Side::Sell => (instrument.base, Amount::from(quantity)),
-        Side::Buy => {
-            let cost = priced_notional(new)
-                .unwrap_or_else(|| market.preview(Side::Buy, None, new.quantity).notional);
-            (instrument.quote, with_fee(market.fees(), cost))
-        }
-    }
 }
 
 impl Venue for LocalVenue {

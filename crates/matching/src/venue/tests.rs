@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use kernel::venue::{OrderLeg, OrderPair};
-use model::{Level, Price, Quote, TradeId};
+use model::{ClientOrderId, Level, OrderStatus, Price, Quantity, Quote, Side, TradeId};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
+use rust_decimal::Decimal;
 
 use super::*;
+use crate::FeePolicy;
+use crate::fees::notional;
 use crate::testing::{fees, instrument, order, px, qty};
 
 const BTC: InstrumentId = InstrumentId(0);

@@ -19,7 +19,7 @@ use exchange::api::handlers::render::{
 use exchange::lists::{Contingency, OrderList};
 use exchange::machine::{Exchange, ExecutionReport, ExecutionType, Output, UserEvent};
 use exchange::market::tape::{AggregateTrade, Print};
-use exchange::market::{BestQuote, DepthDiff};
+use exchange::market::{BestQuote, BookSnapshot, DepthDiff};
 use exchange::orders::{self, Order};
 use exchange::streams::{payload, user};
 use exchange::{ExchangeConfig, SymbolConfig, SyntheticConfig};
@@ -386,6 +386,7 @@ fn report_of(read: &binance::decode::ExecutionReport<'_>, document: &Value) -> E
             Step::Replaced => ExecutionType::Replaced,
             Step::Rejected | Step::TradePrevention | Step::Unknown => panic!("{document}"),
         },
+        reject_reason: "NONE",
         trade,
         cancel_id: None,
         earlier_id: None,
@@ -588,7 +589,8 @@ fn books() {
         let value = document.pointer(pointer).unwrap();
         let text = value.to_string();
         let read: DepthSnapshot = parse("depth", text.as_bytes()).unwrap();
-        let ours = depth_json(read.last_update_id, &read.bids, &read.asks);
+        let DepthSnapshot { last_update_id: update_id, bids, asks } = read;
+        let ours = depth_json(&BookSnapshot { update_id, bids, asks });
         check(name, value, &serde_json::from_str::<Value>(&ours).unwrap(), &[]);
     }
 }

@@ -21,8 +21,8 @@ const COMMON: [&str; 5] = ["apiKey", "recvWindow", "returnRateLimits", "signatur
 struct Entry {
     name: String,
     value: String,
-    /// A number of JSON, which may be written as JSON allows: `1e-05`.
-    is_number: bool,
+    /// A value of JSON that is no text, and may be written as JSON allows: `1e-05`, `["A", "B"]`.
+    is_json: bool,
     is_read: Cell<bool>,
 }
 
@@ -52,7 +52,7 @@ fn decimal(entry: &Entry) -> Result<Decimal, ApiError> {
     let text = entry.value.as_str();
     let parsed = if is_plain_decimal(text, 20, 20) {
         text.parse::<Decimal>().ok()
-    } else if entry.is_number {
+    } else if entry.is_json {
         Decimal::from_scientific(text).or_else(|_| text.parse()).ok()
     } else {
         None
@@ -114,25 +114,25 @@ impl Params {
             if text == "null" {
                 continue;
             }
-            let value = if text.starts_with('"') {
-                serde_json::from_str(text).map_err(|_| ApiError::invalid_json())?
-            } else {
+            let is_json = !text.starts_with('"');
+            let value = if is_json {
                 text.to_owned()
+            } else {
+                serde_json::from_str(text).map_err(|_| ApiError::invalid_json())?
             };
             if params.entries.iter().any(|entry| entry.name == name) {
                 return Err(ApiError::duplicate_parameter());
             }
             params.push(name, value);
             if let Some(entry) = params.entries.last_mut() {
-                entry.is_number =
-                    text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+                entry.is_json = is_json;
             }
         }
         Ok(params)
     }
 
     fn push(&mut self, name: String, value: String) {
-        self.entries.push(Entry { name, value, is_number: false, is_read: Cell::new(false) });
+        self.entries.push(Entry { name, value, is_json: false, is_read: Cell::new(false) });
     }
 
     /// What a WebSocket request signs: every parameter but `signature`, sorted by name, joined
@@ -261,12 +261,14 @@ impl Params {
     /// # Errors
     /// -1100 if it is no such array, -1121 for a bad name, -1151 for a name twice.
     pub fn symbols(&self) -> Result<Option<Vec<Symbol>>, ApiError> {
-        let Some(text) = self.text("symbols")? else { return Ok(None) };
+        let Some(entry) = self.entry("symbols")? else { return Ok(None) };
+        let (text, is_json) = (entry.value.as_str(), entry.is_json);
         let legal = r#"^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$"#;
         let names: Vec<String> = serde_json::from_str(text)
             .ok()
             .filter(|names: &Vec<String>| {
-                !text.contains([' ', '\t', '\n']) && names.iter().all(|name| is_legal_symbol(name))
+                (is_json || !text.contains(char::is_whitespace))
+                    && names.iter().all(|name| is_legal_symbol(name))
             })
             .ok_or_else(|| ApiError::illegal_characters("symbols", legal))?;
         let mut symbols = Vec::with_capacity(names.len());
@@ -442,6 +444,10 @@ mod tests {
             "price=0.10&quantity=1e-05&returnRateLimits=false&symbol=１&symbols=[\"A\",\"B\"]"
         );
         assert_eq!(params.quantity("quantity").unwrap(), Some("0.00001".parse().unwrap()));
+        // How JSON is written says nothing; within a text it does.
+        let spaced = |text: &str| json(text).symbols().map(|names| names.map(|names| names.len()));
+        assert_eq!(spaced(r#"{"symbols":["A", "B"]}"#), Ok(Some(2)));
+        assert_eq!(spaced(r#"{"symbols":"[\"A\", \"B\"]"}"#).unwrap_err().code, -1100);
         let quantity = |text: &str| json(text).quantity("q").map_err(|error| error.code);
         for number in ["0.001", "1e-3", "1E-3", "0.1e-2"] {
             assert_eq!(

@@ -302,6 +302,89 @@ fn parameters_are_checked_against_each_other() {
     check_strategy(&text, &["strategies/a.toml:7:8: parameters.fast: must be below slow"]);
 }
 
+/// One mistake hides no other, wherever it is: whoever mends all that is told is done.
+#[test]
+fn no_error_waits_for_another_to_be_mended() {
+    // In the engine's file: a broken value beside settings that do not go together.
+    check_engine(
+        "mode = \"live\"\n[venue]\nrecv_window_ms = 0\n[feed]\nreconnect_initial_ms = 5000\n\
+         reconnect_max_ms = 100\ntrade_stale_after_ms = \"x\"\n",
+        &[
+            "engine.toml:3:18: venue.recv_window_ms: expected milliseconds, a whole number from 1 to \
+             60000, found 0",
+            "engine.toml:5:24: feed.reconnect_initial_ms: must not exceed feed.reconnect_max_ms",
+            "engine.toml:7:24: feed.trade_stale_after_ms: expected milliseconds, a whole number from \
+             100 to 86400000, found the text \"x\"",
+            "built-in default: venue.api_key_file: missing: orders must be signed; set one of \
+             venue.api_key_file, venue.api_key_env",
+            "built-in default: venue.endpoint: mode `live` trades at a real venue: expected another \
+             than \"sim\"",
+            "    help: or set `mode`",
+            "built-in default: venue.secret_file: missing: orders must be signed; set one of \
+             venue.secret_file, venue.secret_env, venue.private_key_file, venue.private_key_env",
+        ],
+    );
+    // In a strategy's: a broken value, parameters against each other, protection without a stop, a
+    // symbol that the market does not have, an id that is taken.
+    let first = STRATEGY.replace("capital = \"1000\"", "capital = 1000");
+    let second =
+        STRATEGY.replace("BTCUSDT", "BTCUSTD").replace("slow = 26", "slow = 26\nfast = 30")
+            + "[protection]\ntake_profit_bps = 5\n";
+    let lines = report(load_files("", &[("a.toml", &first), ("b.toml", &second)], &[]));
+    let has = |words: &str| assert!(lines.iter().any(|l| l.contains(words)), "{words}: {lines:#?}");
+    has("strategies/a.toml:4:11: capital: expected money");
+    has("strategies/b.toml:1:6: id: \"a\" is taken by ");
+    has("strategies/b.toml:3:11: symbols: BTCUSTD is not among sim.symbols");
+    has("strategies/b.toml:7:8: parameters.fast: must be below slow");
+    has("protection.take_profit_bps: nothing is protected without");
+    // A file that can't be read, and what is wrong with the others.
+    let directory = tempfile::tempdir().unwrap();
+    let strategies = directory.path().join("strategies");
+    std::fs::create_dir(&strategies).unwrap();
+    std::fs::write(strategies.join("a.toml"), &first).unwrap();
+    let missing = Sources::Files { engine: Some(directory.path().join("engine.toml")) };
+    let errors = load(&missing, &[], KINDS).unwrap_err().to_string();
+    assert!(errors.contains("engine.toml: can't be read"), "{errors}");
+    assert!(errors.contains("a.toml:4:11: capital: expected money"), "{errors}");
+}
+
+/// Keys and tokens are looked at with all the rest, each of them.
+#[test]
+fn check_reports_every_key_and_setting_that_cannot_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("strategies")).unwrap();
+    std::fs::write(path("open.key"), "secret").unwrap();
+    std::fs::write(
+        path("engine.toml"),
+        format!(
+            "mode = \"live\"\n[venue]\nendpoint = \"binance-testnet\"\napi_key_file = {:?}\n\
+             private_key_file = {:?}\n[api]\nread_token_env = \"TICKWRIGHT_NO_SUCH_TOKEN\"\n\
+             port = 70000\n",
+            path("missing.key"),
+            path("open.key"),
+        ),
+    )
+    .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tickwright"))
+        .args(["check", "--set", "nonsense", "--config"])
+        .arg(path("engine.toml"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    for words in [
+        "engine.toml:4:16: venue.api_key_file: ",
+        "engine.toml:5:20: venue.private_key_file: ",
+        "lets others read it",
+        "api.read_token_env: environment variable TICKWRIGHT_NO_SUCH_TOKEN is not set",
+        "api.port: expected a whole number",
+        "flag --set nonsense: expected section.key=value",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
 #[test]
 fn strategies_are_checked_against_each_other_and_the_market() {
     let second = STRATEGY.replace("BTCUSDT", "BTCUSTD").replace("\"1000\"", "\"99500\"");

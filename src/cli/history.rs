@@ -90,7 +90,9 @@ impl HistoryArgs {
     /// For an argument that is no setting.
     pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
         let mut overrides = Override::of_environment();
-        overrides.extend(Override::of_sets(self.set.iter().map(|argument| in_section(argument)))?);
+        let (sets, wrong) = Override::of_sets(self.set.iter().map(|argument| in_section(argument)));
+        ConfigErrors::unless_empty(wrong)?;
+        overrides.extend(sets);
         Ok(overrides)
     }
 }

@@ -35,7 +35,9 @@ pub use exit::{Exit, Failure};
 pub use value::EndpointArg;
 
 use crate::commands;
-use crate::config::{Config, ConfigErrors, Override, Sources, load};
+use crate::config::{
+    Config, ConfigErrors, EngineConfig, Override, Sources, load, load_and_inspect,
+};
 use kernel::strategy::StrategyEntry;
 
 /// Where `--config` looks when it is not given.
@@ -193,10 +195,36 @@ impl ConfigArgs {
         flags: Vec<Override>,
         kinds: &[StrategyEntry],
     ) -> Result<Config, ConfigErrors> {
+        self.load_by(flags, |overrides| load(sources, overrides, kinds))
+    }
+
+    /// The same as [`Self::load`], and `inspect` looks at what the engine's settings name.
+    ///
+    /// # Errors
+    /// Every configuration error at once.
+    pub fn load_and_inspect(
+        &self,
+        kinds: &[StrategyEntry],
+        inspect: impl FnOnce(&EngineConfig) -> Vec<(&'static str, String)>,
+    ) -> Result<Config, ConfigErrors> {
+        let sources = Sources::Files { engine: Some(self.file().to_owned()) };
+        let load = |overrides: &[Override]| load_and_inspect(&sources, overrides, kinds, inspect);
+        self.load_by(Vec::new(), load)
+    }
+
+    fn load_by(
+        &self,
+        flags: Vec<Override>,
+        load: impl FnOnce(&[Override]) -> Result<Config, ConfigErrors>,
+    ) -> Result<Config, ConfigErrors> {
         let mut overrides = Override::of_environment();
         overrides.extend(flags);
-        overrides.extend(Override::of_sets(&self.set)?);
-        load(sources, &overrides, kinds)
+        let (sets, wrong) = Override::of_sets(&self.set);
+        overrides.extend(sets);
+        match load(&overrides) {
+            Ok(config) => ConfigErrors::unless_empty(wrong).map(|()| config),
+            Err(errors) => Err(errors.and(wrong)),
+        }
     }
 }
 

@@ -64,7 +64,9 @@ impl ParityArgs {
     /// For an argument that is no setting.
     pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
         let mut overrides = Override::of_environment();
-        overrides.extend(Override::of_sets(&self.set)?);
+        let (sets, wrong) = Override::of_sets(&self.set);
+        ConfigErrors::unless_empty(wrong)?;
+        overrides.extend(sets);
         Ok(overrides)
     }
 }

@@ -45,7 +45,7 @@ fn target(args: &CertifyArgs, kinds: &'static [StrategyEntry]) -> Result<Target,
     for url in [&urls.rest, &urls.ws, &urls.ws_api] {
         refuse_real_money(url)?;
     }
-    let credentials = configured_credentials(&config)?;
+    let credentials = configured_credentials(&config.engine.venue)?;
     let credentials = credentials.expect("checked with the configuration");
     let kind = if credentials.signer().can_log_on() { "Ed25519" } else { "HMAC or RSA" };
     let name = args.endpoint.as_str();

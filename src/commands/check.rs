@@ -4,7 +4,8 @@ use kernel::strategy::StrategyEntry;
 use serde_json::json;
 
 use crate::cli::{CheckArgs, Exit, Failure};
-use crate::config::{Config, ConfigErrors, Diagnostic, Place};
+use crate::config::{Config, ConfigErrors, EngineConfig};
+use crate::wiring::configured_credentials;
 
 /// Checks the configuration, and the files of keys where there are any.
 ///
@@ -25,14 +26,20 @@ pub fn execute(arguments: &CheckArgs, kinds: &[StrategyEntry]) -> Result<Exit, F
 }
 
 fn check(arguments: &CheckArgs, kinds: &[StrategyEntry]) -> Result<Config, ConfigErrors> {
-    let config = arguments.config.load(Vec::new(), kinds)?;
-    if config.engine.venue.has_credentials() {
-        config.engine.venue.credentials().map_err(|error| {
-            let place = Place::Path { file: arguments.config.file().to_owned() };
-            Diagnostic::new(place, "venue", error.to_string())
-        })?;
+    arguments.config.load_and_inspect(kinds, secrets)
+}
+
+/// What is wrong with the keys and tokens that the settings name.
+fn secrets(engine: &EngineConfig) -> Vec<(&'static str, String)> {
+    let mut found: Vec<(&'static str, String)> =
+        engine.secret_errors().into_iter().map(|(key, error)| (key, error.to_string())).collect();
+    // Only keys that are there can be looked into.
+    if found.is_empty()
+        && let Err(failure) = configured_credentials(&engine.venue)
+    {
+        found.push((engine.venue.signing_key(), failure.to_string()));
     }
-    Ok(config)
+    found
 }
 
 fn accepted(file: &str, config: &Config) -> serde_json::Value {

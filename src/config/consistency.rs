@@ -6,6 +6,7 @@ use model::Amount;
 
 use super::diagnostic::{Diagnostic, Place};
 use super::engine::{Balance, Endpoint, EngineConfig, Mode, VenueFormat};
+use super::engine_keys::ENGINE_KEYS;
 use super::layer::Layers;
 use super::resolve::ResolvedStrategy;
 use super::suggest::best;
@@ -19,8 +20,8 @@ pub(super) enum Purpose {
     Backtest,
 }
 
-/// Checks everything that goes together. Where a key is `broken`, its default stands in for it,
-/// and nothing is said about its neighbours.
+/// Checks everything that goes together. Where a key is `broken`, its default stands in for it, and
+/// nothing is said that depends on it.
 pub(super) fn check(
     engine: &EngineConfig,
     layers: &Layers,
@@ -29,25 +30,56 @@ pub(super) fn check(
     purpose: Purpose,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let is_broken =
-        |section: &str| broken.iter().any(|key| key.is_empty() || section_of(key) == section);
+    let doubt = Doubt { broken, layers };
     let mut found = Vec::new();
-    check_engine(engine, layers, &mut found);
-    found.retain(|diagnostic| !is_broken(section_of(&diagnostic.key)));
-    if is_broken("mode") || purpose == Purpose::Backtest {
+    check_engine(engine, &doubt, &mut found);
+    if purpose == Purpose::Backtest {
         found.retain(|diagnostic| section_of(&diagnostic.key) != "venue");
     }
     check_ids(strategies, &mut found);
     strategies.iter().for_each(|strategy| check_protection(strategy, &mut found));
-    let doubtful = ["mode", "venue", "sim", "risk"].into_iter().any(is_broken);
-    if purpose == Purpose::Run && engine.venue.endpoint == Endpoint::Sim && !doubtful {
-        check_simulated_market(engine, strategies, &mut found);
+    let is_of_sim = purpose == Purpose::Run && engine.venue.endpoint == Endpoint::Sim;
+    if is_of_sim && !doubt.concerns(&[MODE, ENDPOINT, "sim.symbols"]) {
+        check_simulated_symbols(engine, strategies, &mut found);
     }
-    if engine.mode == Mode::Paper && !doubtful && !is_broken("paper") {
-        let balances = &engine.paper.initial_balances;
-        check_allocation(engine, strategies, "paper.initial_balances", balances, &mut found);
+    let money = "risk.currency";
+    let balances = match engine.mode {
+        Mode::Sim if is_of_sim => Some(("sim.initial_balances", &engine.sim.initial_balances)),
+        Mode::Paper => Some(("paper.initial_balances", &engine.paper.initial_balances)),
+        Mode::Sim | Mode::Live => None,
+    };
+    if let Some((key, balances)) = balances
+        && !doubt.concerns(&[MODE, ENDPOINT, key, money])
+    {
+        check_allocation(engine, strategies, key, balances, &mut found);
     }
     diagnostics.append(&mut found);
+}
+
+const MODE: &str = "mode";
+const ENDPOINT: &str = "venue.endpoint";
+
+/// Which settings are not what their author meant.
+struct Doubt<'a> {
+    broken: &'a [String],
+    layers: &'a Layers,
+}
+
+impl Doubt<'_> {
+    /// Whether any of these keys is broken, or may be what a misspelt one was to be.
+    fn concerns(&self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| {
+            self.broken.iter().any(|broken| {
+                let is_same = broken
+                    .strip_prefix(key)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+                let is_misspelt = section_of(broken) == section_of(key)
+                    && !ENGINE_KEYS.iter().any(|known| known.path == *broken)
+                    && self.layers.place(key) == Place::Default;
+                broken.is_empty() || is_same || is_misspelt
+            })
+        })
+    }
 }
 
 fn section_of(key: &str) -> &str {
@@ -55,8 +87,12 @@ fn section_of(key: &str) -> &str {
 }
 
 /// The engine's settings among each other.
-fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Diagnostic>) {
-    let mut report = |key: &str, problem: String, help: Option<String>| {
+fn check_engine(engine: &EngineConfig, doubt: &Doubt<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let layers = doubt.layers;
+    let mut report = |concerned: &[&str], key: &str, problem: String, help: Option<String>| {
+        if doubt.concerns(concerned) || doubt.concerns(&[key]) {
+            return;
+        }
         diagnostics.push(Diagnostic {
             place: layers.place(key),
             key: key.to_owned(),
@@ -70,6 +106,7 @@ fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Di
     if !engine.api.bind.is_loopback() && !engine.api.has_read_token() {
         let problem = "without a read token the API may only listen on loopback".to_owned();
         report(
+            &READ_TOKENS,
             "api.bind",
             problem,
             Some("set api.read_token_file, or bind = \"127.0.0.1\" and a tunnel".to_owned()),
@@ -77,28 +114,31 @@ fn check_engine(engine: &EngineConfig, layers: &Layers, diagnostics: &mut Vec<Di
     }
     if engine.api.read_token_file.is_some() && engine.api.read_token_env.is_some() {
         let problem = "set only one of api.read_token_file, api.read_token_env".to_owned();
-        report("api.read_token_env", problem, None);
+        report(&READ_TOKENS, "api.read_token_env", problem, None);
     }
     check_balances("sim.initial_balances", &engine.sim.initial_balances, &mut report);
     check_balances("paper.initial_balances", &engine.paper.initial_balances, &mut report);
     check_balances("backtest.balances", &engine.backtest.balances, &mut report);
     for (index, symbol) in engine.sim.symbols.iter().enumerate() {
         if engine.sim.symbols[..index].iter().any(|earlier| earlier.symbol == symbol.symbol) {
-            report("sim.symbols", format!("{} stands there twice", symbol.symbol), None);
+            report(&[], "sim.symbols", format!("{} stands there twice", symbol.symbol), None);
         }
     }
 }
+
+const READ_TOKENS: [&str; 2] = ["api.read_token_file", "api.read_token_env"];
 
 /// No asset stands there twice.
 fn check_balances(key: &str, balances: &[Balance], report: &mut Report<'_>) {
     for (index, balance) in balances.iter().enumerate() {
         if balances[..index].iter().any(|other| other.asset == balance.asset) {
-            report(key, format!("{} stands there twice", balance.asset), None);
+            report(&[], key, format!("{} stands there twice", balance.asset), None);
         }
     }
 }
 
-type Report<'r> = dyn FnMut(&str, String, Option<String>) + 'r;
+/// Takes the keys that a complaint depends on besides its own, that, the problem and a hint.
+type Report<'r> = dyn FnMut(&[&str], &str, String, Option<String>) + 'r;
 
 fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_>) {
     let problem = match (engine.mode, engine.venue.endpoint) {
@@ -123,16 +163,21 @@ fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_
         }
     };
     if let Some(problem) = problem {
-        report("venue.endpoint", problem.to_owned(), Some("or set `mode`".to_owned()));
+        report(&[MODE], ENDPOINT, problem.to_owned(), Some("or set `mode`".to_owned()));
     }
     if engine.venue.format == VenueFormat::Sbe {
         let problem = "`sbe` is not there yet: this build reads and writes `json` only";
-        report("venue.format", problem.to_owned(), None);
+        report(&[], "venue.format", problem.to_owned(), None);
     }
     for key in ["venue.rest_url", "venue.ws_url", "venue.ws_api_url"] {
         match (engine.venue.endpoint, layers.is_set(key)) {
             (Endpoint::Custom, false) => {
-                report(key, "missing: endpoint `custom` needs all three URLs".to_owned(), None);
+                report(
+                    &[ENDPOINT],
+                    key,
+                    "missing: endpoint `custom` needs all three URLs".to_owned(),
+                    None,
+                );
             }
             (
                 Endpoint::Sim
@@ -142,7 +187,7 @@ fn check_endpoint(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_
                 true,
             ) => {
                 let help = "venue.endpoint = \"custom\", or remove it".to_owned();
-                report(key, "has no effect with this endpoint".to_owned(), Some(help));
+                report(&[ENDPOINT], key, "has no effect with this endpoint".to_owned(), Some(help));
             }
             (Endpoint::Custom, true)
             | (
@@ -177,13 +222,14 @@ fn check_keys(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_>) {
         let set: Vec<&&str> = group.iter().filter(|key| layers.is_set(key)).collect();
         match set[..] {
             [] if needed => report(
+                &[&[MODE, ENDPOINT], group].concat(),
                 group[0],
                 format!("missing: orders must be signed; set one of {}", group.join(", ")),
                 None,
             ),
             [] | [_] => {}
             [_, second, ..] => {
-                report(second, format!("set only one of {}", group.join(", ")), None);
+                report(&[], second, format!("set only one of {}", group.join(", ")), None);
             }
         }
     }
@@ -193,7 +239,7 @@ fn check_keys(engine: &EngineConfig, layers: &Layers, report: &mut Report<'_>) {
 fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
     let mut at_most = |low: &str, high: &str, holds: bool| {
         if !holds {
-            report(low, format!("must not exceed {high}"), None);
+            report(&[high], low, format!("must not exceed {high}"), None);
         }
     };
     let (feed, supervision, risk) = (&engine.feed, &engine.supervision, &engine.risk);
@@ -236,18 +282,16 @@ fn check_orders(engine: &EngineConfig, report: &mut Report<'_>) {
 
 /// What rests beside a stop, or is how it rests, is nothing without the stop.
 fn check_protection(strategy: &ResolvedStrategy, diagnostics: &mut Vec<Diagnostic>) {
-    let protection = strategy.config.protection;
-    if protection.stop_loss_bps.is_some() {
+    let layers = &strategy.layers;
+    if strategy.is_doubtful("protection") || layers.is_set("protection.stop_loss_bps") {
         return;
     }
-    let dependent = [
-        ("protection.stop_limit_bps", protection.stop_limit_bps),
-        ("protection.take_profit_bps", protection.take_profit_bps),
-    ];
-    for (key, _) in dependent.into_iter().filter(|(_, value)| value.is_some()) {
-        let problem = "nothing is protected without `protection.stop_loss_bps`".to_owned();
-        let diagnostic = Diagnostic::new(strategy.layers.place(key), key, problem);
-        diagnostics.push(diagnostic.help("say how far below its cost a position is given up"));
+    for key in ["protection.stop_limit_bps", "protection.take_profit_bps"] {
+        if layers.is_set(key) {
+            let problem = "nothing is protected without `protection.stop_loss_bps`".to_owned();
+            let diagnostic = Diagnostic::new(layers.place(key), key, problem);
+            diagnostics.push(diagnostic.help("say how far below its cost a position is given up"));
+        }
     }
 }
 
@@ -257,7 +301,7 @@ fn check_ids(strategies: &[ResolvedStrategy], diagnostics: &mut Vec<Diagnostic>)
     let places: Vec<Place> =
         strategies.iter().map(|strategy| strategy.layers.place("id")).collect();
     for (strategy, place) in strategies.iter().zip(&places) {
-        let id = strategy.config.id.as_str();
+        let Some(id) = strategy.layers.text("id") else { continue };
         match first_with.get(id) {
             Some(first) => diagnostics.push(
                 Diagnostic::new(place.clone(), "id", format!("\"{id}\" is taken by {first}"))
@@ -270,28 +314,25 @@ fn check_ids(strategies: &[ResolvedStrategy], diagnostics: &mut Vec<Diagnostic>)
     }
 }
 
-/// The built-in exchange has only the symbols and the money that it is given.
-fn check_simulated_market(
+/// The built-in exchange has only the symbols that it is given.
+fn check_simulated_symbols(
     engine: &EngineConfig,
     strategies: &[ResolvedStrategy],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let known: Vec<&str> = engine.sim.symbols.iter().map(|symbol| symbol.symbol.as_str()).collect();
-    let enabled = || strategies.iter().filter(|strategy| strategy.config.enabled);
-    for strategy in enabled() {
-        for symbol in &strategy.config.symbols {
-            if !known.contains(&symbol.as_str()) {
+    for strategy in strategies.iter().filter(|strategy| strategy.is_enabled()) {
+        for symbol in strategy.layers.texts("symbols") {
+            if !known.contains(&symbol) {
                 let problem = format!("{symbol} is not among sim.symbols: {}", known.join(", "));
                 let mut unknown =
                     Diagnostic::new(strategy.layers.place("symbols"), "symbols", problem);
-                unknown.help = best(symbol.as_str(), known.iter().copied())
+                unknown.help = best(symbol, known.iter().copied())
                     .map(|close| format!("did you mean \"{close}\"?"));
                 diagnostics.push(unknown);
             }
         }
     }
-    let balances = &engine.sim.initial_balances;
-    check_allocation(engine, strategies, "sim.initial_balances", balances, diagnostics);
 }
 
 /// The strategies' capital is there.
@@ -302,14 +343,15 @@ fn check_allocation(
     balances: &[Balance],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let enabled = || strategies.iter().filter(|strategy| strategy.config.enabled);
     let balances = balances.iter();
     let balance = balances.filter(|balance| balance.asset == engine.risk.currency);
     let available: Amount = balance.map(|balance| balance.amount).sum();
     let mut allocated = Amount::ZERO;
-    for strategy in enabled() {
+    for strategy in strategies.iter().filter(|strategy| strategy.is_enabled()) {
+        let Some(capital) = strategy.layers.text("capital") else { continue };
+        let capital: Amount = capital.parse().expect("a checked layer holds an amount");
         // A sum past 28 digits exceeds any balance.
-        let total = allocated.checked_add(strategy.config.capital).ok();
+        let total = allocated.checked_add(capital).ok();
         if total.is_none_or(|total| total > available) {
             let problem = format!(
                 "with the strategies before it this allocates more than the {available} {} of \

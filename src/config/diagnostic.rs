@@ -131,6 +131,15 @@ impl ConfigErrors {
         Err(Self(diagnostics))
     }
 
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: Vec<Diagnostic>) -> Self {
+        let mut all = self.0;
+        all.extend(others);
+        all.sort();
+        Self(all)
+    }
+
     /// The errors.
     #[must_use]
     pub fn as_slice(&self) -> &[Diagnostic] {

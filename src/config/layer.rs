@@ -99,6 +99,23 @@ impl Layer {
         self.settings.get(path).map(|(_, place)| place)
     }
 
+    /// The texts of the list at `path`, if there is one.
+    fn texts(&self, path: &str) -> Option<Vec<&str>> {
+        let Some((ValueKind::Array(items), _)) = self.settings.get(path) else { return None };
+        let texts = items.iter().filter_map(|item| {
+            if let ValueKind::String(text) = &item.kind { Some(text.as_str()) } else { None }
+        });
+        Some(texts.collect())
+    }
+
+    /// Whether the setting at `path` is on, if it is made.
+    fn is_on(&self, path: &str) -> Option<bool> {
+        match self.settings.get(path) {
+            Some((ValueKind::Boolean(is_on), _)) => Some(*is_on),
+            Some(_) | None => None,
+        }
+    }
+
     /// The text at `path`, if it is one.
     #[must_use]
     pub fn text(&self, path: &str) -> Option<&str> {
@@ -254,6 +271,18 @@ impl Layers {
     #[must_use]
     pub fn text(&self, path: &str) -> Option<&str> {
         self.layers.iter().rev().find_map(|layer| layer.text(path))
+    }
+
+    /// The texts of the list at `path` that counts; none if nobody makes it.
+    #[must_use]
+    pub fn texts(&self, path: &str) -> Vec<&str> {
+        self.layers.iter().rev().find_map(|layer| layer.texts(path)).unwrap_or_default()
+    }
+
+    /// Whether the setting at `path` that counts is on, if it is made.
+    #[must_use]
+    pub fn is_on(&self, path: &str) -> Option<bool> {
+        self.layers.iter().rev().find_map(|layer| layer.is_on(path))
     }
 
     /// Whether any layer makes the setting.

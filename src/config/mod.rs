@@ -36,7 +36,7 @@ pub use engine::{
 pub use engine_keys::ENGINE_KEYS;
 pub use hash::ConfigHash;
 pub use overrides::{Override, PREFIX};
-pub use resolve::{Config, load, load_for_backtest};
+pub use resolve::{Config, load, load_and_inspect, load_for_backtest};
 pub use secrets::{Credentials, SecretError, SigningKey, read_secret_file};
 pub use sources::{SourceFile, Sources};
 pub use strategy::{StrategyConfig, StrategyProtection, StrategyRisk};

@@ -1,6 +1,6 @@
 //! Settings from the environment and from flags, sorted by what they concern.
 
-use super::diagnostic::{ConfigErrors, Diagnostic, Place};
+use super::diagnostic::{Diagnostic, Place};
 use super::engine_keys::ENGINE_KEYS;
 use super::key::Key;
 
@@ -63,15 +63,19 @@ impl Override {
         variables.iter().filter_map(|(name, text)| Self::of_variable(name, text)).collect()
     }
 
-    /// From every argument of `--set`.
-    ///
-    /// # Errors
-    /// For one that is no setting.
+    /// From every argument of `--set`, and what is wrong with those that are no settings.
+    #[must_use]
     pub fn of_sets<S: AsRef<str>>(
         arguments: impl IntoIterator<Item = S>,
-    ) -> Result<Vec<Self>, ConfigErrors> {
-        let sets = arguments.into_iter().map(|argument| Self::of_set(argument.as_ref()));
-        Ok(sets.collect::<Result<_, _>>()?)
+    ) -> (Vec<Self>, Vec<Diagnostic>) {
+        let (mut settings, mut diagnostics) = (Vec::new(), Vec::new());
+        for argument in arguments {
+            match Self::of_set(argument.as_ref()) {
+                Ok(setting) => settings.push(setting),
+                Err(diagnostic) => diagnostics.push(diagnostic),
+            }
+        }
+        (settings, diagnostics)
     }
 
     /// The strategy that the setting concerns and the key in its file; `None` for the engine's.

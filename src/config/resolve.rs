@@ -53,7 +53,7 @@ pub fn load(
     overrides: &[Override],
     kinds: &[StrategyEntry],
 ) -> Result<Config, ConfigErrors> {
-    resolve(sources, overrides, kinds, Purpose::Run)
+    resolve(sources, overrides, kinds, Purpose::Run, |_| Vec::new())
 }
 
 /// The same for a backtest, which needs no venue, no keys and no simulated market.
@@ -65,7 +65,21 @@ pub fn load_for_backtest(
     overrides: &[Override],
     kinds: &[StrategyEntry],
 ) -> Result<Config, ConfigErrors> {
-    resolve(sources, overrides, kinds, Purpose::Backtest)
+    resolve(sources, overrides, kinds, Purpose::Backtest, |_| Vec::new())
+}
+
+/// The same as [`load`], and `inspect` looks at what the engine's settings name: it gives keys and
+/// what is wrong with them.
+///
+/// # Errors
+/// Every error of every source and of what they name, at once.
+pub fn load_and_inspect(
+    sources: &Sources,
+    overrides: &[Override],
+    kinds: &[StrategyEntry],
+    inspect: impl FnOnce(&EngineConfig) -> Vec<(&'static str, String)>,
+) -> Result<Config, ConfigErrors> {
+    resolve(sources, overrides, kinds, Purpose::Run, inspect)
 }
 
 fn resolve(
@@ -73,16 +87,22 @@ fn resolve(
     overrides: &[Override],
     kinds: &[StrategyEntry],
     purpose: Purpose,
+    inspect: impl FnOnce(&EngineConfig) -> Vec<(&'static str, String)>,
 ) -> Result<Config, ConfigErrors> {
     let mut diagnostics = Vec::new();
-    let engine_file = sources.engine()?;
+    // One that can't be read hides nothing of the strategies' files.
+    let engine_file = sources.engine().unwrap_or_else(|unreadable| {
+        let file = SourceFile::empty(&unreadable);
+        diagnostics.push(unreadable);
+        file
+    });
     let layers = engine_layers(&engine_file, overrides, &mut diagnostics);
     let broken: Vec<String> = diagnostics.iter().map(|found| found.key.clone()).collect();
 
     let files = sources.strategies(layers.text("strategies_dir"), &mut diagnostics);
     let mut strategies = Vec::new();
     for file in &files {
-        strategies.extend(resolve_strategy(file, overrides, kinds, &mut diagnostics));
+        strategies.push(resolve_strategy(file, overrides, kinds, &mut diagnostics));
     }
     refuse_unknown_strategies(&files, overrides, &mut diagnostics);
 
@@ -90,16 +110,21 @@ fn resolve(
     let engine: EngineConfig =
         merged.clone().try_deserialize().expect("checked layers hold what the types expect");
     consistency::check(&engine, &layers, &strategies, &broken, purpose, &mut diagnostics);
+    for (key, problem) in inspect(&engine) {
+        diagnostics.push(Diagnostic::new(layers.place(key), key, problem));
+    }
     ConfigErrors::unless_empty(diagnostics)?;
 
     let hash = ConfigHash::of(&merged, strategies.iter().map(|resolved| &resolved.merged));
     let settings_below = |keys| {
-        let by_id = strategies.iter().map(|found| (found.config.id.as_str(), &found.merged));
-        decisive::settings(keys, &merged, by_id)
+        let id = |found: &ResolvedStrategy| found.layers.text("id").map(str::to_owned);
+        let by_id: Vec<(String, &config::Config)> =
+            strategies.iter().filter_map(|found| Some((id(found)?, &found.merged))).collect();
+        decisive::settings(keys, &merged, by_id.iter().map(|(id, own)| (id.as_str(), *own)))
     };
     let decisive = settings_below(decisive::DECISIONS);
     let effective = settings_below(decisive::EFFECTS);
-    let strategies = strategies.into_iter().map(|resolved| resolved.config).collect();
+    let strategies = strategies.into_iter().filter_map(|resolved| resolved.config).collect();
     Ok(Config { engine, strategies, hash, decisive, effective })
 }
 
@@ -139,9 +164,24 @@ fn override_layers<'o>(
 
 /// A strategy with what the checks across files need.
 pub(super) struct ResolvedStrategy {
-    pub config: StrategyConfig,
+    /// Nothing when anything is wrong with it.
+    pub config: Option<StrategyConfig>,
     pub layers: Layers,
     pub merged: config::Config,
+    /// Keys with which something is wrong.
+    broken: Vec<String>,
+}
+
+impl ResolvedStrategy {
+    /// Whether it is to run, as far as anybody can tell.
+    pub fn is_enabled(&self) -> bool {
+        self.layers.is_on("enabled").unwrap_or(true)
+    }
+
+    /// Whether something is wrong within a section, or with the file.
+    pub fn is_doubtful(&self, section: &str) -> bool {
+        self.broken.iter().any(|key| key.is_empty() || key.starts_with(section))
+    }
 }
 
 fn resolve_strategy(
@@ -149,8 +189,7 @@ fn resolve_strategy(
     overrides: &[Override],
     kinds: &[StrategyEntry],
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<ResolvedStrategy> {
-    let errors_before = diagnostics.len();
+) -> ResolvedStrategy {
     let kind = text_in(file, "kind");
     let entry = kinds.iter().find(|entry| Some(entry.kind()) == kind.as_deref());
     let set = entry.map(|entry| entry.parameters);
@@ -171,45 +210,52 @@ fn resolve_strategy(
         found.extend(kind.map(|kind| unknown_kind(&layers, &kind, kinds)));
     }
     require(&file.path, &layers, &keys, &mut found);
-    diagnostics.append(&mut found);
-    if diagnostics.len() > errors_before {
-        return None;
-    }
-
-    let set = set?;
     let merged = layers.merge();
-    let strategy: MergedStrategy =
-        merged.clone().try_deserialize().expect("checked layers hold what the types expect");
-    let parameters = match parameters(set, &strategy) {
-        Ok(parameters) => parameters,
-        Err(errors) => {
-            for error in errors {
-                let key = format!("parameters.{}", error.name);
-                let place = layers.place_or(&key, &file.path);
-                diagnostics.push(Diagnostic::new(place, key, error.problem));
+    let parameters = match set {
+        // What is wrong with one of them is told, and what they add up to is guesswork.
+        Some(set)
+            if !found.iter().any(|it| it.key.is_empty() || it.key.starts_with("parameters")) =>
+        {
+            let given = merged.get("parameters").unwrap_or_default();
+            match parameters(set, &given) {
+                Ok(parameters) => Some(parameters),
+                Err(errors) => {
+                    for error in errors {
+                        let key = format!("parameters.{}", error.name);
+                        let place = layers.place_or(&key, &file.path);
+                        found.push(Diagnostic::new(place, key, error.problem));
+                    }
+                    None
+                }
             }
-            return None;
         }
+        Some(_) | None => None,
     };
-    let config = StrategyConfig {
-        file: file.path.clone(),
-        id: strategy.id,
-        kind: strategy.kind,
-        symbols: strategy.symbols,
-        enabled: strategy.enabled,
-        capital: strategy.capital,
-        risk: strategy.risk,
-        protection: strategy.protection,
-        parameters,
-    };
-    Some(ResolvedStrategy { config, layers, merged })
+    let broken: Vec<String> = found.iter().map(|diagnostic| diagnostic.key.clone()).collect();
+    diagnostics.append(&mut found);
+    let config = parameters.filter(|_| broken.is_empty()).map(|parameters| {
+        let strategy: MergedStrategy =
+            merged.clone().try_deserialize().expect("checked layers hold what the types expect");
+        StrategyConfig {
+            file: file.path.clone(),
+            id: strategy.id,
+            kind: strategy.kind,
+            symbols: strategy.symbols,
+            enabled: strategy.enabled,
+            capital: strategy.capital,
+            risk: strategy.risk,
+            protection: strategy.protection,
+            parameters,
+        }
+    });
+    ResolvedStrategy { config, layers, merged, broken }
 }
 
 fn parameters(
     set: &ParameterSet,
-    strategy: &MergedStrategy,
+    given: &BTreeMap<String, String>,
 ) -> Result<Parameters, Vec<ParameterError>> {
-    let parameters = Parameters::new(set.keys, &strategy.parameters)?;
+    let parameters = Parameters::new(set.keys, given)?;
     (set.check)(&parameters).map_err(|error| vec![error])?;
     Ok(parameters)
 }

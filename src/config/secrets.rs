@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::engine::{ApiConfig, VenueConfig};
+use super::engine::{ApiConfig, EngineConfig, VenueConfig};
 
 /// What signs our requests.
 #[derive(Debug, Clone)]
@@ -73,10 +73,50 @@ impl VenueConfig {
         Ok(Credentials { api_key, signing_key })
     }
 
+    /// The setting that says where the signing key is.
+    #[must_use]
+    pub const fn signing_key(&self) -> &'static str {
+        match (&self.private_key_file, &self.private_key_env, &self.secret_file, &self.secret_env) {
+            (Some(_), _, _, _) => "venue.private_key_file",
+            (None, Some(_), _, _) => "venue.private_key_env",
+            (None, None, None, Some(_)) => "venue.secret_env",
+            (None, None, Some(_), _) | (None, None, None, None) => "venue.secret_file",
+        }
+    }
+
     /// Whether any source of a key is configured.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.api_key_file.is_some() || self.api_key_env.is_some()
+    }
+}
+
+impl EngineConfig {
+    /// What is wrong with the keys and tokens that are configured, each by its setting.
+    #[must_use]
+    pub fn secret_errors(&self) -> Vec<(&'static str, SecretError)> {
+        let (venue, api) = (&self.venue, &self.api);
+        let files = [
+            ("venue.api_key_file", &venue.api_key_file),
+            ("venue.private_key_file", &venue.private_key_file),
+            ("venue.secret_file", &venue.secret_file),
+            ("api.read_token_file", &api.read_token_file),
+        ];
+        let variables = [
+            ("venue.api_key_env", &venue.api_key_env),
+            ("venue.private_key_env", &venue.private_key_env),
+            ("venue.secret_env", &venue.secret_env),
+            ("api.read_token_env", &api.read_token_env),
+        ];
+        let of_files = files.into_iter().filter_map(|(key, path)| {
+            let read = read_secret_file(path.as_deref()?);
+            read.err().map(|error| (key, error))
+        });
+        let of_variables = variables.into_iter().filter_map(|(key, name)| {
+            let read = read_variable(name.as_deref()?);
+            read.err().map(|error| (key, error))
+        });
+        of_files.chain(of_variables).collect()
     }
 }
 

@@ -14,6 +14,16 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// In the place of one that can't be read.
+    #[must_use]
+    pub(super) fn empty(unreadable: &Diagnostic) -> Self {
+        let path = match &unreadable.place {
+            Place::File { file, .. } | Place::Path { file } => file.clone(),
+            Place::Environment { .. } | Place::Flag { .. } | Place::Default => PathBuf::new(),
+        };
+        Self { path, text: String::new() }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

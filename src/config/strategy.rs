@@ -1,6 +1,5 @@
 //! A strategy's configuration, typed: one file, one instance.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kernel::parameters::Parameters;
@@ -46,9 +45,9 @@ pub struct StrategyProtection {
     pub take_profit_bps: Option<u32>,
 }
 
-/// As the layers merge, before the parameters are checked against their own table.
+/// As the layers merge, but for the parameters, which have a table of their own. What is in no table
+/// was refused before.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct MergedStrategy {
     pub id: String,
     pub kind: String,
@@ -59,6 +58,4 @@ pub(super) struct MergedStrategy {
     pub risk: StrategyRisk,
     #[serde(default)]
     pub protection: StrategyProtection,
-    #[serde(default)]
-    pub parameters: BTreeMap<String, String>,
 }

@@ -92,6 +92,11 @@ impl Line {
         }
     }
 
+    /// A field with a count.
+    pub fn number(&mut self, name: &str, value: u64) {
+        self.bare(name, format_args!("{value}"));
+    }
+
     /// A field with a number or a truth value.
     fn bare(&mut self, name: &str, value: fmt::Arguments<'_>) {
         match self.form {

@@ -2,15 +2,16 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use events::table::LOG_DROPPED;
 use model::Timestamp;
-use tracing::dispatcher::{Dispatch, WeakDispatch};
+use tracing::dispatcher::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::layer::{EventLayer, Output};
-use super::line::Form;
+use super::line::{Form, Line};
 use super::rotating::RotatingFile;
 use super::writer::{Destination, LogCounters, QUEUE_LINES, Queue, Terminal, spawn};
 use crate::config::{EngineConfig, TerminalLog};
@@ -89,7 +90,7 @@ pub struct LogGuard {
 }
 
 impl LogGuard {
-    /// What the log has lost.
+    /// What the log file has lost; without one, the terminal.
     #[must_use]
     pub fn counters(&self) -> Arc<LogCounters> {
         Arc::clone(&self.counters)
@@ -169,40 +170,46 @@ pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
 /// # Errors
 /// See [`LogError`].
 pub fn dispatch(options: &LogOptions) -> Result<(Dispatch, LogGuard), LogError> {
-    let counters = Arc::new(LogCounters::default());
-    let own = Arc::new(OnceLock::new());
+    let of_file = Arc::new(LogCounters::default());
+    let of_terminal = if options.file.is_some() { Arc::default() } else { Arc::clone(&of_file) };
+    let clock = &options.clock;
     let mut outputs = Vec::new();
     if let Some(path) = &options.file {
         let file = RotatingFile::open(path, options.rotate_bytes, options.keep_files)
             .map_err(|source| LogError::File { path: path.clone(), source })?;
-        outputs.push(Output { form: Form::Json, queue: queue(file, &counters, &own)? });
+        let queue = queue(file, &of_file, Form::Json, clock)?;
+        outputs.push(Output { form: Form::Json, queue });
     }
     if let Some(form) = terminal_form(options.terminal) {
-        outputs.push(Output { form, queue: queue(Terminal, &counters, &own)? });
+        outputs.push(Output { form, queue: queue(Terminal, &of_terminal, form, clock)? });
     }
     let queues = outputs.iter().map(|output| output.queue.clone()).collect();
     let flusher = LogFlusher { queues, latecomer: Arc::default() };
     let layer = EventLayer { level: options.level, clock: Arc::clone(&options.clock), outputs };
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
-    own.set(dispatch.downgrade()).expect("set here only");
-    Ok((dispatch, LogGuard { flusher, counters }))
+    Ok((dispatch, LogGuard { flusher, counters: of_file }))
 }
 
-/// A writer that logs its own losses.
+/// A writer that logs its own losses, in the form of its own lines.
 fn queue(
     destination: impl Destination,
     counters: &Arc<LogCounters>,
-    own: &Arc<OnceLock<WeakDispatch>>,
+    form: Form,
+    clock: &LogClock,
 ) -> Result<Queue, LogError> {
-    let own = Arc::clone(own);
-    let report = move |lines: u64, write_errors: u64| {
-        if let Some(dispatch) = own.get().and_then(WeakDispatch::upgrade) {
-            tracing::dispatcher::with_default(&dispatch, || {
-                events::log_event!(LOG_DROPPED, lines = lines, write_errors = write_errors);
-            });
-        }
-    };
+    let clock = Arc::clone(clock);
+    let report = move |lines, write_errors| dropped_line(form, clock(), lines, write_errors);
     spawn(destination, QUEUE_LINES, Arc::clone(counters), report).map_err(LogError::Thread)
+}
+
+/// The line of [`LOG_DROPPED`], made by hand: the way of all others leads through the queue that has
+/// lost them.
+fn dropped_line(form: Form, at: Timestamp, lines: u64, write_errors: u64) -> Vec<u8> {
+    const _: () = assert!(events::same_names(LOG_DROPPED.fields, &["lines", "write_errors"]));
+    let mut line = Line::new(form, at, LOG_DROPPED.level, LOG_DROPPED.name);
+    line.number("lines", lines);
+    line.number("write_errors", write_errors);
+    line.finish()
 }
 
 fn terminal_form(terminal: TerminalLog) -> Option<Form> {

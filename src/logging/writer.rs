@@ -17,13 +17,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often a writer looks after its destination, and how often it speaks of dropped lines.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(5);
 
-/// What a log has lost, over all of its destinations.
+/// What one destination of a log has lost.
 #[derive(Debug, Default)]
 pub struct LogCounters {
     dropped: AtomicU64,
     errors: AtomicU64,
-    dropped_untold: AtomicU64,
-    errors_untold: AtomicU64,
 }
 
 impl LogCounters {
@@ -47,19 +45,37 @@ impl LogCounters {
 
     fn count_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
-        self.dropped_untold.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count_error(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        self.errors_untold.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    /// Dropped lines and errors that no `log.dropped` has told of yet; the caller does.
-    fn take_untold(&self) -> Option<(u64, u64)> {
-        let dropped = self.dropped_untold.swap(0, Ordering::Relaxed);
-        let errors = self.errors_untold.swap(0, Ordering::Relaxed);
-        (dropped > 0 || errors > 0).then_some((dropped, errors))
+/// What of a destination's losses was written there.
+struct Told {
+    dropped: u64,
+    errors: u64,
+}
+
+impl Told {
+    /// Writes the line about what was lost since the last one. Past the queue, which may be full,
+    /// and into the destination that has lost it: another may be well. What could not be told now is
+    /// told later.
+    fn tell(
+        &mut self,
+        destination: &mut impl Destination,
+        counters: &LogCounters,
+        line: impl Fn(u64, u64) -> Vec<u8>,
+    ) {
+        let (dropped, errors) = (counters.lines_dropped(), counters.write_errors());
+        if (dropped, errors) == (self.dropped, self.errors) {
+            return;
+        }
+        let line = line(dropped - self.dropped, errors - self.errors);
+        if destination.write_line(&line).is_ok() {
+            *self = Self { dropped, errors };
+        }
     }
 }
 
@@ -142,8 +158,8 @@ impl Queue {
     }
 }
 
-/// Starts a writer's thread. `report` is called with lines dropped and write errors since its last
-/// call, at most every few seconds, once lines can be written again.
+/// Starts a writer's thread. `report` makes the line about lines dropped and write errors, which is
+/// written as soon as lines can be written again, then every few seconds at most, and before a flush.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -151,7 +167,7 @@ pub fn spawn(
     mut destination: impl Destination,
     capacity: usize,
     counters: Arc<LogCounters>,
-    report: impl Fn(u64, u64) + Send + 'static,
+    report: impl Fn(u64, u64) -> Vec<u8> + Send + 'static,
 ) -> io::Result<Queue> {
     let (sender, receiver) = sync_channel(capacity);
     let counted = Arc::clone(&counters);
@@ -165,19 +181,26 @@ fn run(
     destination: &mut impl Destination,
     receiver: &Receiver<Message>,
     counters: &LogCounters,
-    report: impl Fn(u64, u64),
+    report: impl Fn(u64, u64) -> Vec<u8>,
 ) {
     let mut looked_after_at = Instant::now();
+    let mut told = Told { dropped: 0, errors: 0 };
     let mut can_write = true;
     loop {
         match receiver.try_recv() {
             Ok(Message::Line(line)) => {
+                let could_write = can_write;
+                // What is missing is told where it is missing, before the first line after it.
+                if !could_write {
+                    told.tell(destination, counters, &report);
+                }
                 can_write = destination.write_line(&line).is_ok();
                 if !can_write {
                     counters.count_error();
                 }
             }
             Ok(Message::Flush(done)) => {
+                told.tell(destination, counters, &report);
                 // Nobody waits any more: nothing lost.
                 let _ = done.try_send(());
             }
@@ -187,9 +210,7 @@ fn run(
         if looked_after_at.elapsed() >= LOOK_AFTER_EVERY {
             looked_after_at = Instant::now();
             destination.look_after();
-            if can_write && let Some((dropped, errors)) = counters.take_untold() {
-                report(dropped, errors);
-            }
+            told.tell(destination, counters, &report);
         }
     }
 }
@@ -221,6 +242,10 @@ mod tests {
         }
     }
 
+    fn report(dropped: u64, errors: u64) -> Vec<u8> {
+        format!("lost {dropped} {errors}\n").into_bytes()
+    }
+
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
     }
@@ -231,7 +256,7 @@ mod tests {
         let (open, gate) = sync_channel(0);
         let memory = Memory { lines: Arc::clone(&lines), gate: Some(gate), failures: 0 };
         let counters = Arc::new(LogCounters::default());
-        let queue = spawn(memory, 4, Arc::clone(&counters), |_, _| {}).unwrap();
+        let queue = spawn(memory, 4, Arc::clone(&counters), report).unwrap();
         for number in 0..100 {
             queue.push(format!("{number}\n").into_bytes());
         }
@@ -239,11 +264,16 @@ mod tests {
         assert!((95..=96).contains(&counters.lines_dropped()), "{}", counters.lines_dropped());
         open.send(()).unwrap();
         assert!(queue.flush(soon()));
-        let written = lines.lock().unwrap().len() as u64;
-        assert_eq!(written + counters.lines_dropped(), 100);
+        // What stands there and what the line about it says make up the whole.
+        let dropped = counters.lines_dropped();
+        let written = lines.lock().unwrap().clone();
+        let (about, own): (Vec<_>, Vec<_>) = written.iter().partition(|l| l.starts_with("lost"));
+        assert_eq!(own.len() as u64 + dropped, 100);
+        let told = about.iter().filter_map(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
+        assert_eq!(told.sum::<u64>(), dropped, "{about:?}");
         queue.push(b"after\n".to_vec());
         assert!(queue.flush(soon()));
-        assert_eq!(lines.lock().unwrap().last().unwrap(), "after\n");
+        assert_eq!(lines.lock().unwrap().last().unwrap(), "after\n", "told once");
     }
 
     #[test]
@@ -251,20 +281,46 @@ mod tests {
         let lines = Arc::default();
         let memory = Memory { lines: Arc::clone(&lines), gate: None, failures: 3 };
         let counters = Arc::new(LogCounters::default());
-        let queue = spawn(memory, 100, Arc::clone(&counters), |_, _| {}).unwrap();
+        let queue = spawn(memory, 100, Arc::clone(&counters), report).unwrap();
         for number in 0..5 {
             queue.push(format!("{number}\n").into_bytes());
         }
         assert!(queue.flush(soon()));
-        assert_eq!(*lines.lock().unwrap(), ["3\n", "4\n"]);
-        assert_eq!(counters.write_errors(), 3);
+        // The line about it was tried after each failure, and failed with the disk.
+        assert_eq!(*lines.lock().unwrap(), ["lost 0 2\n", "2\n", "3\n", "4\n"]);
+        assert_eq!(counters.write_errors(), 2);
+    }
+
+    /// The line about what was lost can be lost as well: what it was to say is said by the next one.
+    #[test]
+    fn every_loss_is_told_where_it_was_and_none_is_forgotten() {
+        let (lines, others) = (Arc::default(), Arc::default());
+        let full = Memory { lines: Arc::clone(&lines), gate: None, failures: 7 };
+        let well = Memory { lines: Arc::clone(&others), gate: None, failures: 0 };
+        let counters = Arc::new(LogCounters::default());
+        let full = spawn(full, 100, Arc::clone(&counters), report).unwrap();
+        let well = spawn(well, 100, Arc::default(), report).unwrap();
+        for number in 0..6 {
+            full.push(format!("{number}\n").into_bytes());
+            well.push(format!("{number}\n").into_bytes());
+            // Each flush has the line about it tried.
+            assert!(full.flush(soon()) && well.flush(soon()));
+        }
+        let seen = lines.lock().unwrap().clone();
+        let lost: u64 = seen
+            .iter()
+            .filter_map(|line| line.strip_prefix("lost 0 ")?.trim().parse::<u64>().ok())
+            .sum();
+        let written = seen.iter().filter(|line| !line.starts_with("lost")).count() as u64;
+        assert_eq!((lost, written + lost), (counters.write_errors(), 6), "{seen:?}");
+        assert_eq!(others.lock().unwrap().len(), 6, "the other destination has lost nothing");
     }
 
     #[test]
     fn a_flush_gives_up_at_its_deadline() {
         let (_closed, gate) = sync_channel(0);
         let memory = Memory { lines: Arc::default(), gate: Some(gate), failures: 0 };
-        let queue = spawn(memory, 4, Arc::default(), |_, _| {}).unwrap();
+        let queue = spawn(memory, 4, Arc::default(), report).unwrap();
         queue.push(b"stuck\n".to_vec());
         let start = Instant::now();
         assert!(!queue.flush(start + Duration::from_millis(50)));

@@ -34,7 +34,7 @@ impl FeeRates {
     pub async fn read(config: &Config, site: &Site, symbols: &[&str]) -> Result<Self, Failure> {
         let usual = configured(config);
         let own = match (&site.credentials, config.engine.mode) {
-            (None, Mode::Paper) => configured_credentials(config)?,
+            (None, Mode::Paper) => configured_credentials(&config.engine.venue)?,
             (None, Mode::Sim | Mode::Live) | (Some(_), _) => None,
         };
         let credentials = match config.engine.venue.endpoint {

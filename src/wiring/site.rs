@@ -21,7 +21,7 @@ use super::embedded::EmbeddedExchange;
 use super::rest::{RestError, SignedRest};
 use super::rsa::credentials_of;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed};
+use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed, VenueConfig};
 
 /// A venue, reached.
 pub struct Site {
@@ -307,7 +307,7 @@ pub(super) fn read_credentials(
     } else if config.engine.mode == Mode::Paper {
         return Ok(None);
     } else {
-        return configured_credentials(config);
+        return configured_credentials(&config.engine.venue);
     };
     let (name, secret): (SecretString, SecretString) = (name, secret);
     Credentials::new(name, secret).map(Some).map_err(|error| usage(&error))
@@ -317,12 +317,12 @@ pub(super) fn read_credentials(
 ///
 /// # Errors
 /// [`Exit::Usage`] when it can't be read or is none.
-pub fn configured_credentials(config: &Config) -> Result<Option<Credentials>, Failure> {
-    if !config.engine.venue.has_credentials() {
+pub fn configured_credentials(venue: &VenueConfig) -> Result<Option<Credentials>, Failure> {
+    if !venue.has_credentials() {
         return Ok(None);
     }
     let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
-    let keys = config.engine.venue.credentials().map_err(|error| usage(&error))?;
+    let keys = venue.credentials().map_err(|error| usage(&error))?;
     let secret = match keys.signing_key {
         SigningKey::Hmac(secret) | SigningKey::Private(secret) => secret,
     };

@@ -241,9 +241,9 @@ impl Bench {
 
     /// How the venue kept us out since the last look.
     fn impediments(&mut self) -> Vec<Impediment> {
-        let told = self.take_events().into_iter().filter_map(|event| match event {
-            VenueEvent::Impeded(impediment) => Some(impediment),
-            _ => None,
+        let told = self.take_events().into_iter().filter_map(|event| {
+            let VenueEvent::Impeded(impediment) = event else { return None };
+            Some(impediment)
         });
         told.collect()
     }
@@ -1012,9 +1012,9 @@ fn a_rest_that_the_venue_wants_is_told_and_what_it_holds_back_counted() {
     let held_back = HeldBack { until: Some(until), commands: 2 };
     assert_eq!(bench.venue.held_back(now(&bench)), Some(held_back));
     bench.command(&submit("c"));
-    let not_sent = bench.take_events().into_iter().find_map(|event| match event {
-        VenueEvent::NotSent { reason, .. } => Some(reason),
-        _ => None,
+    let not_sent = bench.take_events().into_iter().find_map(|event| {
+        let VenueEvent::NotSent { reason, .. } = event else { return None };
+        Some(reason)
     });
     let not_sent = not_sent.unwrap();
     assert!(not_sent.contains("rate limit") && not_sent.contains(&until.to_string()), "{not_sent}");

@@ -796,4 +796,4 @@ async def wsapi_session_logon_ed25519(client, record):
         same("after", (after["apiKey"] if "apiKey" in after else None), None)
     async with client.ws_api() as api:
         code, _ = error(await api.session_logon())
-        assert code == -1020, f"HMAC keys can't log on: {code}"
+        assert code == -4056, f"HMAC keys can't log on: {code}"

@@ -10,6 +10,8 @@ use crate::series::Bucket;
 pub(super) const WIDE: f64 = 1_120.0;
 /// Width of a chart over half the page.
 pub(super) const HALF: f64 = 540.0;
+/// Every other label: a narrow page, whose letters are large beside the chart, has no room for it.
+const ODD: &str = r#" class="odd""#;
 /// Most points of one line.
 pub(super) const MAX_POINTS: usize = 720;
 
@@ -47,8 +49,7 @@ impl TimeSpan {
             } else {
                 "middle"
             };
-            // A narrow page, whose letters are large beside the chart, has room for every other one.
-            let class = if place % 2 == 1 { r#" class="odd""# } else { "" };
+            let class = if place % 2 == 1 { ODD } else { "" };
             put!(
                 out,
                 r#"<text{class} x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{label}</text>"#
@@ -97,14 +98,18 @@ impl Panel<'_> {
     ) {
         self.span.draw_grid(out, self.top, self.bottom);
         let (left, right) = (self.span.left, self.span.right);
-        for tick in self.axis.ticks() {
+        let ticks = self.axis.ticks();
+        let is_dense =
+            ticks.windows(2).any(|pair| (self.y(pair[1]) - self.y(pair[0])).abs() < 26.0);
+        for (place, tick) in ticks.into_iter().enumerate() {
             let y = self.y(tick);
             put!(out, r#"<path class="grid" d="M{left:.1},{y:.1}H{right:.1}"/>"#);
             if tagged.is_some_and(|value| (self.y(value) - y).abs() < 15.0) {
                 continue;
             }
+            let class = if is_dense && place % 2 == 1 { ODD } else { "" };
             let (x, y, text) = (right + 8.0, y + 4.0, tidy(&label(tick)));
-            put!(out, r#"<text x="{x:.1}" y="{y:.1}">{text}</text>"#);
+            put!(out, r#"<text{class} x="{x:.1}" y="{y:.1}">{text}</text>"#);
         }
     }
 

@@ -122,6 +122,35 @@ fn pages_are_well_formed_and_nothing_becomes_markup() {
     check(800, 20);
 }
 
+/// On a narrow page the letters of a wide chart are 23 of its units high, about 13 wide.
+#[test]
+fn labels_that_stay_on_a_narrow_page_do_not_touch() {
+    for days in [1, 2, 9, 40, 100, 400, 800] {
+        let page = render(&report(days, 1));
+        let chart = &page[page.find(r#"<svg id="equity""#).unwrap()..];
+        let chart = &chart[..chart.find("</svg>").unwrap()];
+        let number = |text: &str, name: &str| -> f64 {
+            let text = &text[text.find(name).unwrap() + name.len()..];
+            text[..text.find('"').unwrap()].parse().unwrap()
+        };
+        let (mut times, mut values): (Vec<(f64, f64)>, Vec<f64>) = (Vec::new(), Vec::new());
+        for label in chart.split("<text").skip(1).filter(|text| !text.starts_with(" class")) {
+            let (x, y) = (number(label, " x=\""), number(label, " y=\""));
+            let text = &label[label.find('>').unwrap() + 1..label.find('<').unwrap()];
+            if label.contains("text-anchor") {
+                times.push((x, text.chars().count() as f64 * 13.0));
+            } else if y > 290.0 {
+                values.push(y);
+            }
+        }
+        assert!(times.len() > 1 && values.len() > 1, "{days} days: {times:?} {values:?}");
+        let is_apart = |pair: &[(f64, f64)]| pair[1].0 - pair[0].0 >= (pair[0].1 + pair[1].1) / 2.0;
+        assert!(times.windows(2).all(is_apart), "{days} days: {times:?}");
+        let is_below = |pair: &[f64]| (pair[1] - pair[0]).abs() >= 23.0;
+        assert!(values.windows(2).all(is_below), "{days} days: {values:?}");
+    }
+}
+
 #[test]
 fn pages_load_nothing() {
     let page = render(&report(100, 3));

@@ -18,10 +18,13 @@ use super::kline::{Kline, rolled_up};
 use super::tape::QuoteVolume;
 use crate::flow::{SymbolFlow, fnv1a};
 
-/// How many days back each length is made by itself; what is nearer is summed up.
-const MINUTES_DAYS: u64 = 7;
-const QUARTERS_DAYS: u64 = 21;
-const HOURS_DAYS: u64 = 500;
+/// How many days back each length is made by itself, the finest first; what is nearer is summed up.
+const LENGTHS: [(Interval, u64); 4] = [
+    (Interval::MINUTE, 7),
+    (Interval::QUARTER, 21),
+    (Interval::HOUR, 500),
+    (Interval::DAY, ALL_DAYS),
+];
 const ALL_DAYS: u64 = 3_000;
 
 const BP: f64 = 1e-4;
@@ -55,10 +58,8 @@ pub struct Recipe {
 #[derive(Clone, Debug)]
 pub struct Past {
     recipe: Recipe,
-    minutes: OnceCell<Part>,
-    quarters: OnceCell<Part>,
-    hours: OnceCell<Part>,
-    days: OnceCell<Part>,
+    /// As [`LENGTHS`] has them.
+    parts: [OnceCell<Part>; LENGTHS.len()],
 }
 
 /// Klines of one length, and where the walk goes on from before them.
@@ -83,13 +84,7 @@ impl Past {
     /// The past of a recipe.
     #[must_use]
     pub const fn new(recipe: Recipe) -> Self {
-        Self {
-            recipe,
-            minutes: OnceCell::new(),
-            quarters: OnceCell::new(),
-            hours: OnceCell::new(),
-            days: OnceCell::new(),
-        }
+        Self { recipe, parts: [const { OnceCell::new() }; LENGTHS.len()] }
     }
 
     /// Where it ends, and the price there.
@@ -98,47 +93,36 @@ impl Past {
         (self.recipe.until, self.recipe.flow.start_price)
     }
 
-    fn minutes_part(&self) -> &Part {
-        self.minutes.get_or_init(|| Part::new(&self.recipe, MINUTES_DAYS, Interval::MINUTE, None))
-    }
-
-    fn quarters_part(&self) -> &Part {
-        self.quarters.get_or_init(|| {
-            Part::new(&self.recipe, QUARTERS_DAYS, Interval::QUARTER, Some(self.minutes_part()))
-        })
-    }
-
-    fn hours_part(&self) -> &Part {
-        self.hours.get_or_init(|| {
-            Part::new(&self.recipe, HOURS_DAYS, Interval::HOUR, Some(self.quarters_part()))
+    fn part(&self, place: usize) -> &Part {
+        self.parts[place].get_or_init(|| {
+            let finer = place.checked_sub(1).map(|finer| self.part(finer));
+            let (interval, days) = LENGTHS[place];
+            Part::new(&self.recipe, days, interval, finer)
         })
     }
 
     /// Of a week, oldest first.
     #[must_use]
     pub fn minutes(&self) -> &[Kline] {
-        &self.minutes_part().klines
+        &self.part(0).klines
     }
 
     /// Of three weeks, oldest first.
     #[must_use]
     pub fn quarters(&self) -> &[Kline] {
-        &self.quarters_part().klines
+        &self.part(1).klines
     }
 
     /// Of 500 days, oldest first.
     #[must_use]
     pub fn hours(&self) -> &[Kline] {
-        &self.hours_part().klines
+        &self.part(2).klines
     }
 
     /// Of all days, oldest first.
     #[must_use]
     pub fn days(&self) -> &[Kline] {
-        let made = self.days.get_or_init(|| {
-            Part::new(&self.recipe, ALL_DAYS, Interval::DAY, Some(self.hours_part()))
-        });
-        &made.klines
+        &self.part(3).klines
     }
 }
 
@@ -328,7 +312,7 @@ mod tests {
         let (fine_first, coarse_first) = (Past::new(recipe(3)), Past::new(recipe(3)));
         let _ = coarse_first.days();
         assert_eq!(fine_first.minutes(), coarse_first.minutes());
-        assert!(fine_first.quarters.get().is_none() && fine_first.days.get().is_none());
+        assert!(fine_first.parts[1..].iter().all(|part| part.get().is_none()));
         assert_eq!(fine_first.days(), coarse_first.days());
     }
 

@@ -29,7 +29,8 @@ pub struct BacktestArgs {
     pub export: Option<PathBuf>,
 
     /// Print one JSON object. `orders` are those sent to the venue; what the risk gate denied is
-    /// counted apart, by rule under `denials`
+    /// counted apart, by rule under `denials`; what stopped the run before its end stands under
+    /// `halts`, what was under way at its end under `ending`
     #[arg(long)]
     pub json: bool,
 }

@@ -104,8 +104,8 @@ pub struct ImportArgs {
 const IMPORT_HELP: &str = "\
 Reads the venue's public files (klines, trades, aggTrades; zip, gzip or plain; with and without a
 header; milliseconds and microseconds), captures of its streams, recordings of ours, answers to
-exchangeInfo, tables of other tools, and Parquet files that `data export` wrote. What a file holds
-is told by its content. Every record is kept, refused with its line and the reason, or passed over
+exchangeInfo, tables of other tools, and what `data export` wrote (CSV, JSON or Parquet). What a file
+holds is told by its content. Every record is kept, refused with its line and the reason, or passed over
 by its kind, and counted. Importing a file twice adds nothing. If anything was refused the exit code
 is 5.
 

@@ -43,8 +43,8 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
 
-    /// Where results go: runs.jsonl, sweep.csv, sweep.html. The same sweep goes on there where it
-    /// was interrupted
+    /// Where results go: runs.jsonl, sweep.csv, sweep.html; with --walk-forward also walk.csv,
+    /// walk.json and walk_equity.csv. The same sweep goes on there where it was interrupted
     #[arg(long, value_name = "DIR", default_value = "sweep")]
     pub out: PathBuf,
 
@@ -102,6 +102,8 @@ const HELP: &str = "\
 Runs the strategy once for each combination of values, on all cores, over one copy of the data in
 memory. Settings that do not fit each other (fast above slow) are listed as refused. What is written
 does not depend on the number of threads.
+
+A run that a limit stopped before its end is marked, and ranked behind those that were not.
 
 The best of many runs is lucky as well as good: the deflated Sharpe ratio says how likely it is that
 more than luck is left.

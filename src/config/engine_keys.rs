@@ -631,7 +631,8 @@ pub static ENGINE_KEYS: &[Key] = &[
         "backtest.half_spread_bps",
         Kind::Number { min: 0.0, max: 1_000.0 },
         Default("1.0"),
-        "Where no book is recorded: what a taker pays beside the last price, in basis points.",
+        "Where no book is recorded: what a taker pays beside the price of the first trade after it \
+         has arrived, in basis points.",
     ),
     Key::new(
         "backtest.slippage_bps",

@@ -86,9 +86,6 @@ impl Shown {
             println!("{}", self.json(loop_s, rate));
             return;
         }
-        for halt in &self.halts {
-            eprintln!("not run to its end: {halt}");
-        }
         for warning in &self.warnings {
             eprintln!("warning: {warning}");
         }

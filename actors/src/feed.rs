@@ -239,6 +239,8 @@ impl FeedActor {
             | FeedNotice::Malformed(_)
             | FeedNotice::TradesMissed { .. }
             | FeedNotice::TradesRestarted { .. }
+            | FeedNotice::QuotesRestarted { .. }
+            | FeedNotice::PriceDoubted { .. }
             | FeedNotice::BookSynchronised { .. }
             | FeedNotice::BookLost { .. }
             | FeedNotice::RequestFailed { .. } => {}
@@ -288,6 +290,15 @@ impl FeedActor {
                 let symbol = self.symbol(*instrument);
                 let (expected, received) = (last.0 + 1, first.0);
                 log_event!(FEED_GAP, symbol = %symbol, stream = "trade", expected, received);
+            }
+            FeedNotice::QuotesRestarted { instrument, last, first } => {
+                let symbol = self.symbol(*instrument);
+                let (expected, received) = (last + 1, *first);
+                log_event!(FEED_GAP, symbol = %symbol, stream = "quote", expected, received);
+            }
+            FeedNotice::PriceDoubted { stream, price, last } => {
+                let (symbol, stream) = (self.symbol(stream.instrument), stream_name(*stream));
+                log_event!(FEED_PRICE_DOUBTED, symbol = %symbol, stream, price = %price, last = %last);
             }
             FeedNotice::BookSynchronised { instrument, update_id } => {
                 let symbol = self.symbol(*instrument);

@@ -126,6 +126,9 @@ FEED_ROTATED = "feed.rotated" INFO [connection]
 FEED_GAP = "feed.gap" WARN [symbol stream expected received]
     "Updates are missing between two ids. The order book is fetched anew before it is used again.",
     "Nothing once. When it repeats, the machine or the line is too slow for the streams subscribed.";
+FEED_PRICE_DOUBTED = "feed.price_doubted" WARN [symbol stream price last]
+    "A trade or a best price was more than five times the `last` one of its stream, or less than a fifth: neither strategies nor risk saw it. The next one that says the same is believed.",
+    "Nothing once. When it repeats, compare with the venue's own page.";
 FEED_SYNCED = "feed.synced" INFO [symbol update_id]
     "The order book of a symbol is complete and follows the stream.",
     "Nothing.";

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    Bar, DepthUpdate, InstrumentId, Interval, MarketEvent, Quote, Timestamp, Trade, TradeId,
+    Bar, DepthUpdate, InstrumentId, Interval, MarketEvent, Price, Quote, Timestamp, Trade, TradeId,
 };
 use serde::{Deserialize, Serialize};
 
 use super::bars::BarTrack;
 use super::books::BookTrack;
+use super::doubt::Last;
 use super::health::Heard;
 use super::history::{Request, Retry};
 use super::links::{Group, Part};
@@ -92,8 +93,8 @@ pub struct FeedMachine<P> {
     /// The instant of the input that is being handled.
     pub(super) now: Moment,
     /// The last trade of each instrument, with its time.
-    last_trades: BTreeMap<InstrumentId, (TradeId, Timestamp)>,
-    last_quotes: BTreeMap<InstrumentId, i64>,
+    last_trades: BTreeMap<InstrumentId, Last<(TradeId, Timestamp)>>,
+    last_quotes: BTreeMap<InstrumentId, Last<i64>>,
     last_bars: BTreeMap<(InstrumentId, Interval), Timestamp>,
     pub(super) heard: BTreeMap<Stream, Heard>,
     /// No stream can be stale before this.
@@ -266,7 +267,7 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
         match message {
             FeedMessage::Trade(trade) => self.on_trade(now, trade, effects),
-            FeedMessage::Quote(quote) => self.on_quote(quote, effects),
+            FeedMessage::Quote(quote) => self.on_quote(now, quote, effects),
             FeedMessage::Bar { bar, is_closed: true } => self.publish_bar(bar, effects),
             FeedMessage::Depth(update) => self.on_depth(now.wall, Arc::new(update), effects),
             FeedMessage::Bar { is_closed: false, .. }
@@ -279,21 +280,28 @@ impl<P: FeedProtocol> FeedMachine<P> {
 
     fn on_trade(&mut self, now: Moment, trade: Trade, effects: &mut Vec<FeedEffect>) {
         let instrument = trade.instrument;
-        if let Some((last, last_at)) = self.last_trades.get(&instrument).copied() {
-            if trade.id <= last && trade.event_at <= last_at {
+        let prices = [trade.price; 2];
+        if let Some(last) = self.last_trades.get_mut(&instrument) {
+            let (id, at) = last.number;
+            let is_old = trade.id <= id && trade.event_at <= at;
+            if is_old && !last.is_overtaken(now.wall) {
                 self.stats.duplicates += 1;
                 return;
             }
-            self.look_for_gap(&trade, last, effects);
+            if let Some(doubted) = last.doubts(prices) {
+                return doubt(instrument, StreamKind::Trade, doubted, effects);
+            }
+            self.look_for_gap(&trade, id, effects);
         }
-        self.last_trades.insert(instrument, (trade.id, trade.event_at));
+        let number = (trade.id, trade.event_at);
+        self.last_trades.insert(instrument, Last::new(number, prices, now.wall));
         self.stats.trades += 1;
         // A bar that this trade proves closed is published before the trade.
         self.build_bars(now, &trade, effects);
         effects.push(FeedEffect::Publish(MarketEvent::Trade(trade)));
     }
 
-    /// A trade that is news by its time, but not by its number, is the first after a reset.
+    /// A trade that is news, but not by its number, is the first after a reset.
     fn look_for_gap(&mut self, trade: &Trade, last: TradeId, effects: &mut Vec<FeedEffect>) {
         let instrument = trade.instrument;
         if trade.id <= last {
@@ -311,13 +319,24 @@ impl<P: FeedProtocol> FeedMachine<P> {
         }
     }
 
-    fn on_quote(&mut self, quote: Quote, effects: &mut Vec<FeedEffect>) {
-        let last = self.last_quotes.get(&quote.instrument);
-        if last.is_some_and(|last| quote.update_id <= *last) {
-            self.stats.duplicates += 1;
-            return;
+    fn on_quote(&mut self, now: Moment, quote: Quote, effects: &mut Vec<FeedEffect>) {
+        let (instrument, first) = (quote.instrument, quote.update_id);
+        let prices = [quote.bid.price, quote.ask.price];
+        if let Some(seen) = self.last_quotes.get_mut(&instrument) {
+            let last = seen.number;
+            if first <= last && !seen.is_overtaken(now.wall) {
+                self.stats.duplicates += 1;
+                return;
+            }
+            if let Some(doubted) = seen.doubts(prices) {
+                return doubt(instrument, StreamKind::Quote, doubted, effects);
+            }
+            if first <= last {
+                let notice = FeedNotice::QuotesRestarted { instrument, last, first };
+                effects.push(FeedEffect::Notice(notice));
+            }
         }
-        self.last_quotes.insert(quote.instrument, quote.update_id);
+        self.last_quotes.insert(instrument, Last::new(first, prices, now.wall));
         self.stats.quotes += 1;
         if let Some(track) = self.books.get_mut(&quote.instrument) {
             track.on_quote(quote);
@@ -406,6 +425,17 @@ impl<P: FeedProtocol> FeedMachine<P> {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// A price is not passed on, and that is told.
+fn doubt(
+    instrument: InstrumentId,
+    kind: StreamKind,
+    (price, last): (Price, Price),
+    effects: &mut Vec<FeedEffect>,
+) {
+    let stream = Stream { instrument, kind };
+    effects.push(FeedEffect::Notice(FeedNotice::PriceDoubted { stream, price, last }));
 }
 
 /// The stream that data belongs to; `None` for what is no data.

@@ -3,6 +3,7 @@
 
 mod bars;
 mod books;
+mod doubt;
 mod health;
 mod history;
 mod links;

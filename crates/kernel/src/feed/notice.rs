@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use market::BookLost;
-use model::{InstrumentId, TradeId};
+use model::{InstrumentId, Price, TradeId};
 
 use super::protocol::{DecodeError, Stream, SubscriptionRefused};
 use crate::wire::ConnectionId;
@@ -53,6 +53,26 @@ pub enum FeedNotice {
         last: TradeId,
         /// The first of the new ones.
         first: TradeId,
+    },
+    /// Update ids of best prices began anew, or one of them was wrong and stood in the way of all
+    /// that came after it.
+    QuotesRestarted {
+        /// Whose.
+        instrument: InstrumentId,
+        /// The last of the old ones.
+        last: i64,
+        /// The first of the new ones.
+        first: i64,
+    },
+    /// A trade or a best price is a multiple of the last one: it was not passed on. The next one
+    /// that says the same is.
+    PriceDoubted {
+        /// Which.
+        stream: Stream,
+        /// What it said.
+        price: Price,
+        /// What it had said last.
+        last: Price,
     },
     /// A book is in step with the venue.
     BookSynchronised {

@@ -25,7 +25,8 @@ pub const ETH: InstrumentId = InstrumentId(1);
 /// When scripts begin: a whole minute, by both clocks.
 pub const BEGIN_MS: i64 = 1_200_000;
 
-/// Frames are words: `trade 0 7 1200050` is trade 7 of instrument 0 at that millisecond.
+/// Frames are words: `trade 0 7 1200050` is trade 7 of instrument 0 at that millisecond. A price may
+/// follow; `quote 0 5 98 102` is a best price with id 5.
 #[derive(Debug)]
 pub struct Words {
     pub streams_a_request: usize,
@@ -117,12 +118,16 @@ impl FeedProtocol for Words {
         let kind = words.next().unwrap_or_default().to_owned();
         let mut next = || number(&mut words);
         Ok(match kind.as_str() {
-            "trade" => FeedMessage::Trade(trade(next()?, next()?, next()?, received_at)),
+            "trade" => {
+                let trade = trade(next()?, next()?, next()?, received_at);
+                let price = next().map_or(trade.price, Price::from_units);
+                FeedMessage::Trade(Trade { price, ..trade })
+            }
             "quote" => FeedMessage::Quote(Quote {
                 instrument: instrument(next()?),
                 update_id: next()?,
-                bid: level(99),
-                ask: level(101),
+                bid: level(next().unwrap_or(99)),
+                ask: level(next().unwrap_or(101)),
                 received_at,
             }),
             "bar" => {
@@ -349,6 +354,11 @@ fn in_words(effect: &FeedEffect) -> String {
             FeedNotice::Malformed(_) => "malformed".to_owned(),
             FeedNotice::TradesMissed { after, before, .. } => format!("missed {after}..{before}"),
             FeedNotice::TradesRestarted { .. } => "restarted".to_owned(),
+            FeedNotice::QuotesRestarted { .. } => "quotes restarted".to_owned(),
+            FeedNotice::PriceDoubted { stream, price, last } => {
+                let (price, last) = (price.units(), last.units());
+                format!("doubted {} {price} after {last}", kind_in_words(*stream))
+            }
             FeedNotice::BookSynchronised { update_id, .. } => format!("synced {update_id}"),
             FeedNotice::BookLost { .. } => "book lost".to_owned(),
             FeedNotice::Stale { stream, .. } => format!("stale {}", kind_in_words(*stream)),

@@ -1,6 +1,7 @@
 //! Tables: what goes in, and what comes out, in words; and rotation under any interleaving.
 
 mod desk;
+mod doubt;
 
 mod bars;
 mod books;

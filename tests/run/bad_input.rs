@@ -1,14 +1,20 @@
 //! Frames that no exchange should send: said so in the log, skipped or recovered from, and nothing
 //! lost.
 
+use serde_json::Value;
+
 use crate::support::{Desk, Venue, Within, compare};
 
 const STREAM: &str = r#"{"stream":"solusdt@bookTicker","data":"#;
 
 fn quote(bid: &str, ask: &str) -> String {
-    // An update id far ahead would hide the true ones after it, so it is a low one.
+    // An update id far ahead would be another fault: see below.
+    quote_of(1, bid, ask)
+}
+
+fn quote_of(update_id: i64, bid: &str, ask: &str) -> String {
     format!(
-        r#"{STREAM}{{"u":1,"s":"SOLUSDT","b":"{bid}","B":"1.00000000","a":"{ask}","A":"1.00000000"}}}}"#
+        r#"{STREAM}{{"u":{update_id},"s":"SOLUSDT","b":"{bid}","B":"1.00000000","a":"{ask}","A":"1.00000000"}}}}"#
     )
 }
 
@@ -52,6 +58,36 @@ fn market_frames_that_cannot_be() {
     let told = engine.events("frame.malformed");
     assert!(told.len() < malformed.len(), "a line a second at most");
     assert!(told.iter().all(|line| line.to_string().len() < 500), "{told:?}");
+    compare(&desk, &venue);
+}
+
+/// What can be read, and is a hundredth of the price or numbered far ahead of all that will come.
+#[test]
+fn market_frames_that_nobody_should_believe() {
+    let venue = Venue::start(10);
+    let desk = Desk::at(&venue)
+        .with_busy_strategies()
+        .set("risk.daily_loss=500")
+        .set("risk.max_drawdown=500");
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(4, |_| true);
+    let price = engine.events("order.filled").last().unwrap()["price"].as_str().unwrap().to_owned();
+    // As far ahead as numbers go, at a price that it might have: everything after it is older.
+    venue.inject("streams", &quote_of(999_999_999_999, &price, &price));
+    venue.inject("streams", &quote_of(999_999_999_998, "0.01000000", "0.02000000"));
+    let far = trade("0.01000000", "1.00000000").replace(r#""T":1,"#, r#""T":99999999999999,"#);
+    venue.inject("streams", &far);
+    let doubted = engine.wait_for("feed.price_doubted", |_| true, Within::secs(20));
+    assert_eq!((&doubted["symbol"], &doubted["stream"]), (&"SOLUSDT".into(), &"trade".into()));
+    assert_eq!(doubted["price"].as_str().unwrap().parse::<f64>().unwrap(), 0.01, "{doubted}");
+    // Best prices come again, long before anybody has dropped the connection.
+    let begun_anew = |line: &Value| line["stream"] == "quote" && line["symbol"] == "SOLUSDT";
+    engine.wait_for("feed.gap", begun_anew, Within::secs(40));
+    engine.wait_for_more_fills(3, |_| true);
+    assert!(engine.events("feed.disconnected").is_empty(), "the connection was not at fault");
+    assert!(engine.events("risk.tripped").is_empty(), "nobody lost anything");
+    engine.stop();
     compare(&desk, &venue);
 }
 

@@ -324,13 +324,13 @@ async fn a_session_whose_key_is_gone_is_over() {
     control(&handle, &format!("revoke_key?api_key={}", credentials.ed25519_api_key)).await;
     let request = json!({"id": "own", "method": "account.status", "params": {"timestamp": at}});
     ws.send(request.to_string()).await;
-    let ended = ws.json().await;
-    assert_eq!(ended["event"]["e"], "eventStreamTerminated", "{ended}");
     let refusal = json!({
         "id": null, "status": 401,
         "error": {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."},
     });
     assert_eq!(ws.json().await, refusal);
+    let ended = ws.json().await;
+    assert_eq!(ended["event"]["e"], "eventStreamTerminated", "{ended}");
     let status = ws.call("session.status", json!({})).await;
     assert_eq!(status["result"]["apiKey"], Value::Null);
     // A key that is sent along is refused under the request's own id.

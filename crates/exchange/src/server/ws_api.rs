@@ -162,13 +162,19 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
             state.hub.send(client.id, render(frame.id, &Err(error), None).into());
             true
         }
-        (None, Some(Answer { text, is_ban })) => {
+        (None, Some(Answer { text, end })) => {
             let text = state.faults.altered(&frame.method, text);
             state.hub.send(client.id, text.into());
-            if is_ban {
-                // What is queued is sent before the end.
-                let reason = "IP banned".to_owned();
-                state.hub.end_one(client.id, Ending::Close { code: 1008, reason });
+            match end {
+                Some(End::OfConnection) => {
+                    // What is queued is sent before the end.
+                    let reason = "IP banned".to_owned();
+                    state.hub.end_one(client.id, Ending::Close { code: 1008, reason });
+                }
+                Some(End::OfSession) => {
+                    state.hub.unsubscribe_user(client.id, Unsubscribe::Session, now);
+                }
+                None => {}
             }
             true
         }
@@ -182,15 +188,23 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
 /// The answer to a request. The events that the request caused are sent after it.
 struct Answer {
     text: String,
+    end: Option<End>,
+}
+
+/// What an answer ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
     /// The address is banned: nothing is said on this connection after it.
-    is_ban: bool,
+    OfConnection,
+    /// The key of the logon is gone: its subscription is over, too.
+    OfSession,
 }
 
 fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Times) -> Answer {
     let (now, id) = (times.now, frame.id);
     let mut params = match Params::from_json(frame.params) {
         Ok(params) => params,
-        Err(error) => return Answer { text: render(id, &Err(error), None), is_ban: false },
+        Err(error) => return Answer { text: render(id, &Err(error), None), end: None },
     };
     params.mark_signed();
     let returns_limits =
@@ -208,14 +222,14 @@ fn answer(state: &mut State, client: &mut Client, frame: &Frame<'_>, times: Time
             && client.logon.take().is_some();
     if is_revoked {
         // The session's key has become invalid: the session is over, and the answer has no id.
-        state.hub.unsubscribe_user(client.id, Unsubscribe::Session, now);
-        return Answer { text: render("null", &result, None), is_ban: false };
+        return Answer { text: render("null", &result, None), end: Some(End::OfSession) };
     }
     let is_ban = result.as_ref().is_err_and(|error| error.status == 418);
+    let end = is_ban.then_some(End::OfConnection);
     let limits = returns_limits.then(|| rate_limits(state, client, counted, now));
     let retry_at = result.as_ref().err().and_then(|error| error.retry_after_secs);
     let result = result.map_err(|error| with_retry_data(error, retry_at, now, client.unit));
-    Answer { text: render(id, &result, limits.as_deref()), is_ban }
+    Answer { text: render(id, &result, limits.as_deref()), end }
 }
 
 /// A refusal for a limit tells when to come back.

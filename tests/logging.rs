@@ -370,7 +370,8 @@ fn a_day() {
         rule = "max_order_notional",
         reason = "too large",
         limit = "5000 USDT",
-        actual = "6000 USDT"
+        actual = "6000 USDT",
+        repeated = 2
     );
     Fill { order: "o5", trade: 9, strategy: "c", side: "sell", remaining: "0", ..BUY }.log();
 }
@@ -388,7 +389,7 @@ fn a_summary_is_rebuilt_from_the_log_alone() {
     let orders = summary.orders;
     assert_eq!(
         [orders.intended, orders.filled, orders.canceled, orders.unknown, orders.denied],
-        [5, 3, 1, 1, 1]
+        [5, 3, 1, 1, 3]
     );
     assert_eq!(summary.fills, 5);
     assert_eq!((summary.malformed_lines, summary.lines_dropped), (0, 0));
@@ -401,7 +402,7 @@ fn a_summary_is_rebuilt_from_the_log_alone() {
     assert_eq!(a.unrealised, money("14.9"));
     assert_eq!(a.fees, money("0.32").unwrap());
     assert_eq!(a.fees_by_asset["BNB"], money("0.0002").unwrap());
-    assert_eq!((b.orders, b.denied, b.fills), (2, 1, 1));
+    assert_eq!((b.orders, b.denied, b.fills), (2, 3, 1), "those without a line count as well");
     // 1.998 are left of 2 after the fee, and cost 200.
     assert_eq!(b.position, "1.998".parse().unwrap());
     assert_eq!(b.unrealised, money("-0.2"));

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use events::log_event;
 use model::{
-    Amount, Chain, ClientOrderId, CorrelationId, Fill, InstanceId, Instruments, NewOrder,
-    OrderEvent, OrderEventKind, OrderId, OrderQuantity, Quantity, Role, StrategyId, Symbol,
+    Amount, Chain, ClientOrderId, CorrelationId, Fill, InstanceId, InstrumentId, Instruments,
+    NewOrder, OrderEvent, OrderEventKind, OrderId, OrderQuantity, Quantity, Role, StrategyId,
+    Symbol, Timestamp,
 };
 
 /// What the lines of one order need again and again.
@@ -22,6 +24,19 @@ struct Label {
 /// So many orders that ended are remembered for the line of a fill that is told late.
 const ENDED_BOUND: usize = 1_024;
 
+/// The same denial has one line within so long, by the venue's clock.
+const DENIALS_EVERY: Duration = Duration::from_secs(60);
+/// So many kinds of denials are remembered; past it all lines are written again.
+const DENIALS_BOUND: usize = 1_024;
+
+/// The lines of one kind of denial.
+#[derive(Clone, Copy, Debug)]
+struct Denials {
+    told_at: Timestamp,
+    /// Since then.
+    untold: u64,
+}
+
 /// Writes the lines, and remembers what they need of orders that are not final, and of the last
 /// that are.
 #[derive(Debug)]
@@ -31,6 +46,7 @@ pub struct OrderLog {
     strategies: Arc<[String]>,
     labels: BTreeMap<OrderId, Label>,
     ended: VecDeque<OrderId>,
+    denials: BTreeMap<(StrategyId, InstrumentId, String), Denials>,
 }
 
 impl OrderLog {
@@ -41,7 +57,14 @@ impl OrderLog {
         instruments: Arc<Instruments>,
         strategies: Arc<[String]>,
     ) -> Self {
-        Self { instance, instruments, strategies, labels: BTreeMap::new(), ended: VecDeque::new() }
+        Self {
+            instance,
+            instruments,
+            strategies,
+            labels: BTreeMap::new(),
+            ended: VecDeque::new(),
+            denials: BTreeMap::new(),
+        }
     }
 
     /// An order that was working when the process began.
@@ -93,6 +116,7 @@ impl OrderLog {
     pub fn event(&mut self, strategy: StrategyId, event: &OrderEvent, fee_in_quote: Amount) {
         let symbol = self.instruments.get(event.instrument).symbol;
         if let OrderEventKind::Denied { reason } = &event.kind {
+            let Some(repeated) = self.denial(strategy, event, &reason.rule) else { return };
             log_event!(
                 ORDER_DENIED,
                 correlation = %event.correlation.within(event.order.epoch),
@@ -101,7 +125,8 @@ impl OrderLog {
                 rule = %reason.rule,
                 reason = %reason.detail,
                 limit = %reason.limit,
-                actual = %reason.actual
+                actual = %reason.actual,
+                repeated
             );
             return;
         }
@@ -140,6 +165,30 @@ impl OrderLog {
                 if ends(kind) {
                     self.end(event.order);
                 }
+            }
+        }
+    }
+
+    /// How many of the same were denied without a line since the last one; `None` when this one has
+    /// none either: a strategy may ask with every tick.
+    fn denial(&mut self, strategy: StrategyId, event: &OrderEvent, rule: &str) -> Option<u64> {
+        if self.denials.len() >= DENIALS_BOUND {
+            self.denials.clear();
+        }
+        let now = event.received_at;
+        let kind = (strategy, event.instrument, rule.to_owned());
+        match self.denials.get_mut(&kind) {
+            Some(denials) if now.since(denials.told_at) < DENIALS_EVERY => {
+                denials.untold += 1;
+                None
+            }
+            Some(denials) => {
+                denials.told_at = now;
+                Some(std::mem::take(&mut denials.untold))
+            }
+            None => {
+                self.denials.insert(kind, Denials { told_at: now, untold: 0 });
+                Some(0)
             }
         }
     }
@@ -281,5 +330,42 @@ impl Line<'_> {
                 unreachable!("written by their own functions")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::DenialReason;
+
+    use super::*;
+
+    #[test]
+    fn the_same_denial_has_one_line_a_minute_and_none_is_forgotten() {
+        let instance = InstanceId::new("4f9k2a").unwrap();
+        let mut log = OrderLog::new(instance, Arc::new(Instruments::new()), Arc::from([]));
+        let mut denied = |secs: i64, strategy: u16, rule: &str| {
+            let strategy = StrategyId(strategy);
+            let reason = DenialReason {
+                rule: rule.to_owned(),
+                detail: String::new(),
+                limit: String::new(),
+                actual: String::new(),
+            };
+            let event = OrderEvent {
+                order: OrderId { epoch: 1, strategy, number: 1 },
+                instrument: InstrumentId(0),
+                received_at: Timestamp::from_secs(secs),
+                correlation: CorrelationId(0),
+                kind: OrderEventKind::Denied { reason },
+            };
+            log.denial(strategy, &event, rule)
+        };
+        assert_eq!(denied(0, 1, "stale"), Some(0));
+        assert!((1..60).all(|secs| denied(secs, 1, "stale").is_none()));
+        assert_eq!(denied(30, 1, "capital"), Some(0), "each rule for itself");
+        assert_eq!(denied(30, 2, "stale"), Some(0), "and each strategy");
+        assert_eq!(denied(60, 1, "stale"), Some(59));
+        assert_eq!(denied(61, 1, "stale"), None);
+        assert_eq!(denied(600, 1, "stale"), Some(1));
     }
 }

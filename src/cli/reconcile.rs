@@ -23,6 +23,15 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub accept: bool,
 
+    /// With --accept: write lots of this strategy off that the account has not any more; may be given
+    /// again for another one
+    #[arg(long, value_name = "ID", requires = "accept")]
+    pub write_off: Vec<String>,
+
+    /// With --accept: only say what would be journaled. The engine may run
+    #[arg(long, requires = "accept")]
+    pub dry_run: bool,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -35,8 +44,14 @@ A start that finds less than the journal says, or more of something that strateg
 look here, find out why, then --accept and `resume`. The exit code is 5 while there is such a
 difference.
 
+Where strategies hold more than there is, because theirs was sold or withdrawn by hand, no adjustment
+helps: buy it back by hand, or say whose lots are gone. --write-off takes as much as is missing out of
+that strategy's position, at its cost: it makes neither profit nor loss of it, and no sale is invented.
+It is journaled as an external flow. Look with --dry-run first.
+
 Examples:
   tickwright reconcile
+  tickwright reconcile --accept --write-off grid_sol --dry-run
   tickwright reconcile --accept && tickwright run";
 
 impl ReconcileArgs {

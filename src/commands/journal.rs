@@ -10,7 +10,7 @@ use store::journal::{JournalReader, RECORD_KINDS, RecordFilter, View};
 
 use crate::cli::journal::{ExplainArgs, ExportArgs, JournalCommand, ShowArgs, Table, VerifyArgs};
 use crate::cli::{Exit, Failure};
-use crate::inspect::{Explanation, TableWriter, line, object, open, order_id};
+use crate::inspect::{Explanation, TableWriter, line, object, open, open_all, order_id};
 
 /// Runs one of the commands on a journal.
 ///
@@ -30,9 +30,19 @@ pub fn execute(command: &JournalCommand) -> Result<Exit, Failure> {
 /// With the exit code of what failed; [`Exit::Usage`] for an order that is not in the journal.
 pub fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
     let order = order_id(&args.order)?;
-    let (path, reader) = open(&args.journal)?;
-    let Some(explanation) = Explanation::read(&reader, order)? else {
-        let message = format!("{}: no order {order}", path.display());
+    // An order has its name for ever, whatever ledger it is in: nobody needs to say which.
+    let journals = open_all(&args.journal)?;
+    let mut found = None;
+    for (_, reader) in &journals {
+        if let Some(explanation) = Explanation::read(reader, order)? {
+            found = Some(explanation);
+            break;
+        }
+    }
+    let Some(explanation) = found else {
+        let looked: Vec<String> =
+            journals.iter().map(|(path, _)| path.display().to_string()).collect();
+        let message = format!("{}: no order {order}", looked.join(", "));
         return Err(Failure::new(Exit::Usage, message));
     };
     if args.json {

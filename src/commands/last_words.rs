@@ -1,8 +1,8 @@
 //! The end of a process in the middle of something: a person is told, the log is written, and
 //! nothing else is done. What it was doing, the next start replays and reconciles.
 
-use std::sync::OnceLock;
 use std::sync::mpsc;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -23,6 +23,19 @@ const LAST_FLUSH: Duration = Duration::from_millis(500);
 /// resolver of names takes counts, which nothing interrupts.
 const ALERT_LIMIT: Duration = Duration::from_secs(1);
 
+/// The last words of this process, for what can't be handed them: the thread of an exchange within.
+static INSTALLED: Mutex<Option<LastWords>> = Mutex::new(None);
+
+/// A disk takes no more: ends the process, with its last words if it has any.
+pub(crate) fn end_now(reason: &str) -> ! {
+    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    eprintln!("tickwright: {reason}");
+    if let Some(last_words) = installed {
+        last_words.end(reason, Exit::Storage);
+    }
+    std::process::exit(i32::from(Exit::Storage.code()));
+}
+
 /// What is done before such an end.
 #[derive(Clone)]
 pub struct LastWords {
@@ -39,6 +52,11 @@ impl LastWords {
         let alerts = AlertsConfig { timeout: alerts.timeout.min(ALERT_LIMIT), ..alerts.clone() };
         let engine = EngineConfig { alerts, ..engine.clone() };
         Self { flusher: log.flusher(), engine, sender: sender.clone() }
+    }
+
+    /// From now on [`end_now`] says these.
+    pub fn install(&self) {
+        *INSTALLED.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
     }
 
     /// Tells everybody why, writes the log, and ends the process. Returns only to the thread that

@@ -1,6 +1,6 @@
 //! `tickwright reconcile`: the journal against the account.
 
-use kernel::journal::Journal as _;
+use kernel::journal::{Journal as _, Persist, Record, WrittenOff};
 use kernel::ledger::{BalanceDifference, Ledger};
 use kernel::strategy::StrategyEntry;
 use model::InstanceId;
@@ -11,7 +11,9 @@ use store::state_dir::{StateDir, journal_path, known_instance};
 use crate::cli::reconcile::ReconcileArgs;
 use crate::cli::{Exit, Failure};
 use crate::config::{Config, Endpoint, Mode};
-use crate::wiring::{Site, adjustments, compare};
+use crate::wiring::{
+    Site, adjustments, compare, has_unbooked_trades, settles, write_off_records, write_offs,
+};
 
 /// Shows the differences, and journals them if asked to.
 ///
@@ -38,7 +40,8 @@ fn refuse_what_has_no_account(config: &Config) -> Result<(), Failure> {
 async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failure> {
     // The lock first: nobody trades while adjustments are written.
     let directory = &config.engine.state_dir;
-    let held = args.accept.then(|| StateDir::open(directory)).transpose()?;
+    let writes = args.accept && !args.dry_run;
+    let held = writes.then(|| StateDir::open(directory)).transpose()?;
     let instance = known_instance(directory)?;
     let instance: InstanceId = instance.ok_or_else(|| {
         let message = format!("{}: no engine has run there yet", directory.display());
@@ -55,21 +58,62 @@ async fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<Exit, Failur
     let found = compare(&site, &ledger).await?;
     show(args, &ledger, &found);
     let halting = found.iter().filter(|difference| difference.kind.halts()).count();
-    if held.is_none() || found.is_empty() {
+    let lots = write_offs(&ledger, &found, &args.write_off);
+    let lots = lots.map_err(|error| Failure::new(Exit::Usage, error))?;
+    if !args.accept || found.is_empty() {
         return Ok(if halting > 0 { Exit::Partial } else { Exit::Ok });
     }
-    let mut journal = SqliteJournal::open(&path, Level::Power)?;
+    if !lots.is_empty() && has_unbooked_trades(&site, &ledger).await? {
+        let message = "the account has trades that the journal does not have yet: they may be sales \
+                       of our own. Start the engine once, so that it books them, stop it, and look \
+                       again";
+        return Err(Failure::new(Exit::Partial, message));
+    }
     let now = site.server_time().await?;
-    let accepted = adjustments(&found, now);
-    journal.append(&accepted)?;
-    let left = found.len() - accepted.len();
-    if !args.json && !accepted.is_empty() {
-        println!("accepted {} adjustments", accepted.len());
+    let mut accepted = adjustments(&found, now);
+    let first = accepted.len() as u64 + 1;
+    accepted.extend(write_off_records(&ledger, &lots, first, now));
+    tell(args, &ledger, &accepted);
+    let left = found.iter().filter(|found| !settles(&ledger, found, &lots)).count();
+    if writes {
+        SqliteJournal::open(&path, Level::Power)?.append(&accepted)?;
+        if !args.json && left == 0 {
+            println!("after the next start: tickwright resume");
+        }
     }
-    if !args.json && left == 0 {
-        println!("after the next start: tickwright resume");
-    }
+    drop(held);
     Ok(if left > 0 { Exit::Partial } else { Exit::Ok })
+}
+
+/// What is journaled, or would be.
+fn tell(args: &ReconcileArgs, ledger: &Ledger, accepted: &[Persist]) {
+    if args.json {
+        return;
+    }
+    let (adjusts, writes_off) = if args.dry_run {
+        ("would adjust", "would write off")
+    } else {
+        ("adjusted", "written off:")
+    };
+    for persist in accepted {
+        let Record::ExternalFlow { asset, delta, lots, .. } = &persist.record else { continue };
+        let Some(WrittenOff { strategy, instrument, quantity }) = lots else {
+            println!("{adjusts} {asset} by {delta}: a flow from outside, no profit");
+            continue;
+        };
+        let name = ledger.strategy(*strategy).unwrap_or("?");
+        let symbol = ledger.instrument(*instrument).map(|known| known.symbol.to_string());
+        let position = ledger.position(*strategy, *instrument);
+        let left = position.quantity().saturating_sub_to_zero(*quantity);
+        println!(
+            "{writes_off} {quantity} of {}'s {} in {} at cost: {left} are left, realised profit \
+             stays {}",
+            name,
+            position.quantity(),
+            symbol.as_deref().unwrap_or("?"),
+            position.realised()
+        );
+    }
 }
 
 fn show(args: &ReconcileArgs, ledger: &Ledger, found: &[BalanceDifference]) {
@@ -119,7 +163,8 @@ const fn meaning(kind: kernel::ledger::DifferenceKind) -> &'static str {
         }
         Oversold => {
             "strategies hold more than there is: theirs was sold or withdrawn by hand; a start is \
-             halted until it was bought back by hand, or a deposit makes up for it and is accepted"
+             halted until it was bought back by hand, a deposit makes up for it and is accepted, or \
+             lots are written off: --accept --write-off ID"
         }
     }
 }

@@ -65,6 +65,7 @@ pub fn trade(
 /// A panic outside of a strategy is a bug, and ends the process.
 pub(super) fn end_on_panic(config: &Config, sender: &AlertSender, log: &LogGuard) {
     let last_words = LastWords::of(log, &config.engine, sender);
+    last_words.install();
     end_process_on_panic(move |panic| last_words.end(panic, Exit::Internal));
 }
 

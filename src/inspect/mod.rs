@@ -33,6 +33,21 @@ pub fn open(args: &JournalArgs) -> Result<(PathBuf, JournalReader), Failure> {
     Ok((path, reader))
 }
 
+/// Opens the journal that the arguments name, or every one of the state directory.
+///
+/// # Errors
+/// [`Exit::Usage`] when there is none, [`Exit::Storage`] when one cannot be read.
+pub fn open_all(args: &JournalArgs) -> Result<Vec<(PathBuf, JournalReader)>, Failure> {
+    if args.journal.is_some() {
+        return Ok(vec![open(args)?]);
+    }
+    let found = journals(&args.state_dir).unwrap_or_default();
+    if found.len() < 2 {
+        return Ok(vec![open(args)?]);
+    }
+    found.into_iter().map(|path| Ok((path.clone(), JournalReader::open(&path)?))).collect()
+}
+
 /// The one journal of a state directory.
 ///
 /// # Errors

@@ -59,11 +59,20 @@ pub fn adjustments(found: &[BalanceDifference], at: Timestamp) -> Vec<Persist> {
     let adjustment = |(sequence, difference): (u64, &BalanceDifference)| {
         let (asset, delta) = (difference.asset, difference.delta());
         let reason = format!("reconcile --accept: {}", difference.kind.name());
-        let record = Record::ExternalFlow { asset, delta, reason, at };
+        let record = Record::ExternalFlow { asset, delta, reason, lots: None, at };
         Persist { sequence, record, durability: Durability::Synced }
     };
     let differing = found.iter().filter(|difference| !difference.delta().is_zero());
     (1..).zip(differing).map(adjustment).collect()
+}
+
+/// Whether the account has trades that the ledger does not have yet: the next start books them, to
+/// strategies where they are theirs.
+///
+/// # Errors
+/// When the venue does not answer.
+pub async fn has_unbooked_trades(site: &Site, ledger: &Ledger) -> Result<bool, Failure> {
+    Ok(with_trades(site, ledger).await?.fills_booked() > ledger.fills_booked())
 }
 
 /// Logs what was found.

@@ -23,11 +23,12 @@ mod rsa;
 mod rules;
 mod site;
 mod venue;
+mod write_off;
 
 pub use account_lock::lock_account;
 pub use alert::{AlertSender, Alerter, state_alert};
 pub use assemble::{Assembly, Observed, Running, assemble, assemble_in_step};
-pub use compare::{adjustments, compare};
+pub use compare::{adjustments, compare, has_unbooked_trades};
 pub use embedded::EmbeddedExchange;
 pub use fee_rates::FeeRates;
 pub use key_rights::check_key_rights;
@@ -43,3 +44,4 @@ pub use rsa::credentials_of;
 pub use rules::keep_rules;
 pub use site::{ExchangeInfoError, Site, configured_credentials, follow, simulated};
 pub use venue::VenueSetup;
+pub use write_off::{WriteOffError, records as write_off_records, settles, write_offs};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use binance::decode::ExchangeInfo;
 use events::log_event;
-use model::{InstrumentStatus, Instruments};
+use model::{Instrument, InstrumentStatus, Instruments};
 
 use super::assemble::Running;
 use super::site::{ExchangeInfoError, Site};
@@ -31,7 +31,14 @@ pub fn keep_rules(running: &Running, site: &Arc<Site>, symbols: Vec<String>, eve
             for change in &changes {
                 let (symbol, status) = (change.symbol.as_str(), status_name(change.status));
                 let (filters_changed, features_changed) = (change.filters, change.features);
-                log_event!(INSTRUMENT_CHANGED, symbol, status, filters_changed, features_changed);
+                log_event!(
+                    INSTRUMENT_CHANGED,
+                    symbol,
+                    status,
+                    filters_changed,
+                    features_changed,
+                    changes = %change.what
+                );
             }
             known = refreshed;
         }
@@ -73,6 +80,8 @@ struct Change {
     status: InstrumentStatus,
     filters: bool,
     features: bool,
+    /// Each part, with its value before and after.
+    what: String,
 }
 
 /// The table with what the venue says now. A symbol that it has no more, or that can't be read,
@@ -99,10 +108,63 @@ fn refresh(
                 status: now.status,
                 filters: now.filters != instrument.filters,
                 features: now.features != instrument.features,
+                what: changes_in_words(instrument, &now),
             });
         }
     }
     (refreshed, changes)
+}
+
+/// Every part that is another one now: `tick_size 0.01 → 0.5; oco true → false`.
+fn changes_in_words(before: &Instrument, after: &Instrument) -> String {
+    let parts = |one: &Instrument| -> Vec<(&'static str, String)> {
+        let (filters, features) = (&one.filters, &one.features);
+        let mut parts = vec![
+            ("status", status_name(one.status).to_owned()),
+            ("min_price", filters.price.min.to_string()),
+            ("max_price", filters.price.max.to_string()),
+            ("tick_size", filters.price.tick.to_string()),
+            ("min_qty", filters.lot_size.min.to_string()),
+            ("max_qty", filters.lot_size.max.to_string()),
+            ("step_size", filters.lot_size.step.to_string()),
+            ("market_min_qty", filters.market_lot_size.min.to_string()),
+            ("market_max_qty", filters.market_lot_size.max.to_string()),
+            ("market_step_size", filters.market_lot_size.step.to_string()),
+            ("max_open_orders", shown(filters.max_open_orders)),
+            ("max_open_stop_orders", shown(filters.max_open_stop_orders)),
+            ("max_position", shown(filters.max_position)),
+            ("max_iceberg_parts", shown(filters.max_iceberg_parts)),
+            ("oco", features.oco.to_string()),
+            ("oto", features.oto.to_string()),
+            ("cancel_replace", features.cancel_replace.to_string()),
+            ("amend", features.amend.to_string()),
+            ("iceberg", features.iceberg.to_string()),
+            ("trailing_stop", features.trailing_stop.to_string()),
+            ("quote_quantity", features.quote_quantity.to_string()),
+            ("order_types", format!("{:?}", features.order_types)),
+        ];
+        let notional = filters.notional;
+        parts.push(("min_notional", shown(notional.map(|notional| notional.min))));
+        parts.push(("max_notional", shown(notional.and_then(|notional| notional.max))));
+        let applies = |notional: model::NotionalFilter| {
+            (notional.min_applies_to_market, notional.max_applies_to_market, notional.average_mins)
+        };
+        parts.push(("notional_of_market_orders", format!("{:?}", notional.map(applies))));
+        let percent = filters.percent_price.map(|percent| {
+            let model::PercentPrice { bid_down, bid_up, ask_down, ask_up, average_mins } = percent;
+            format!("bid {bid_down}..{bid_up} ask {ask_down}..{ask_up} over {average_mins} min")
+        });
+        parts.push(("percent_price", shown(percent)));
+        parts
+    };
+    let pairs = parts(before).into_iter().zip(parts(after));
+    let changed = pairs.filter(|((_, before), (_, after))| before != after);
+    let words = changed.map(|((name, before), (_, after))| format!("{name} {before} → {after}"));
+    words.collect::<Vec<_>>().join("; ")
+}
+
+fn shown(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
 const fn status_name(status: InstrumentStatus) -> &'static str {
@@ -149,6 +211,9 @@ mod tests {
             panic!("{changes:?}")
         };
         assert!(!refreshed.get(InstrumentId(0)).features.oco);
+        assert_eq!(changes[0].what, "oco true → false");
+        let both = refresh(&known, &info("CANCEL_ONLY", "0.1"), &asked).1;
+        assert_eq!(both[0].what, "status trading → cancel_only; tick_size 0.01000000 → 0.10000000");
         assert_eq!(told(&info("TRADING", "0.1")), [(InstrumentStatus::Trading, true)]);
         assert_eq!(told(&info("CANCEL_ONLY", "0.01")), [(InstrumentStatus::CancelOnly, false)]);
         // A state of a later release stops it, like one that is not listed any more.

@@ -9,7 +9,7 @@ use binance::EndpointUrls;
 use binance::decode::{Account, ApiError, ExchangeInfo, ServerTime};
 use binance::encode::{Call, split};
 use binance::sign::Credentials;
-use exchange::{ExchangeConfig, MarketConfig, SymbolConfig, SyntheticConfig};
+use exchange::{ExchangeConfig, MarketConfig, OnStoreFailed, SymbolConfig, SyntheticConfig};
 use model::{InstanceId, Timestamp, VenueId};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +21,7 @@ use super::embedded::EmbeddedExchange;
 use super::rest::{RestError, SignedRest};
 use super::rsa::credentials_of;
 use crate::cli::{Exit, Failure};
+use crate::commands::last_words::end_now;
 use crate::config::{Config, Endpoint, Mode, SigningKey, SimConfig, Speed, VenueConfig};
 
 /// A venue, reached.
@@ -291,6 +292,10 @@ pub fn simulated(sim: &SimConfig, state_dir: Option<&Path>) -> Result<ExchangeCo
         state_dir: state_dir.map(Path::to_owned),
         balances,
         maker_fee: sim.maker_fee,
+        on_store_failed: OnStoreFailed::new(|error| {
+            let advice = "free the disk, then start again: accounts and orders go on";
+            end_now(&format!("the simulated exchange can't keep its state: {error}; {advice}"));
+        }),
         taker_fee: sim.taker_fee,
         ..ExchangeConfig::default()
     })

@@ -128,6 +128,48 @@ fn a_deposit_that_is_told_is_booked_and_halts_nothing() {
     compare(&desk, &venue);
 }
 
+/// What is gone for good is written down on an operator's word: whose lots they were, and nothing
+/// else.
+#[test]
+fn lots_that_are_gone_are_written_off_by_name_after_a_dry_run() {
+    let venue = Venue::start(10);
+    let parameters = "interval = \"1s\"\nreference_bars = 5\nfall_bps = 1\nrise_bps = 1000\n\
+                      lots = 2\norder_notional = \"300\"";
+    let desk = Desk::at(&venue).with("dip_buyer", "ETHUSDT", parameters);
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    engine.wait_for_more_fills(1, |_| true);
+    let all = venue.balances()["ETH"];
+    venue.control(&format!("deposit?asset=ETH&amount=-{all}"));
+    engine.wait_for("reconcile.mismatched", |l| l["kind"] == "oversold", Within::secs(30));
+    engine.stop();
+
+    let held = desk.held("dip_buyer", "ETHUSDT");
+    let accept = ["reconcile", "--accept", "--write-off", "dip_buyer"];
+    let (code, _, errors) =
+        desk.command_with_settings(&["reconcile", "--accept", "--write-off", "no"]);
+    assert!(code == 2 && errors.contains("this journal knows dip_buyer"), "{code} {errors}");
+    let (code, out, errors) = desk.command_with_settings(&[&accept[..], &["--dry-run"]].concat());
+    assert_eq!(code, 0, "{out}{errors}");
+    assert!(out.contains(&format!("would write off {held} of dip_buyer's {held}")), "{out}");
+    assert_eq!(desk.held("dip_buyer", "ETHUSDT"), held, "a dry run changes nothing");
+    let (code, out, errors) = desk.command_with_settings(&accept);
+    assert_eq!(code, 0, "{out}{errors}");
+    assert!(out.contains("written off: ") && out.contains("tickwright resume"), "{out}");
+    assert!(desk.held("dip_buyer", "ETHUSDT").is_zero());
+    let (code, out, errors) = desk.command_with_settings(&["reconcile"]);
+    assert_eq!(code, 0, "{out}{errors}");
+    let (code, out, errors) = desk.command_with_settings(&accept);
+    assert!(code == 2 && errors.contains("nothing that the account is short of"), "{out}{errors}");
+
+    let mut engine = desk.start();
+    engine.wait_until_ready();
+    assert_eq!(engine.events("reconcile.mismatched"), Vec::<Value>::new());
+    assert_eq!(desk.command(&["resume"]).0, 0);
+    engine.wait_for("risk.state_changed", |line| line["to"] == "active", Within::secs(10));
+    engine.stop();
+}
+
 /// A position that is sold or withdrawn by hand is booked, to the last digit: what is wrong is that
 /// a strategy counts on it.
 #[test]

@@ -154,8 +154,8 @@ FRAME_MALFORMED = "frame.malformed" WARN [error count]
     "A frame could not be read and was skipped; `count` is how many so far. Told once a second at most.",
     "Report it when it repeats: the protocol may have changed.";
 
-INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed features_changed]
-    "The venue changed a symbol's state, filters or features (order lists, `cancelReplace` and the like) while we trade it. The gate and the strategies go by the new ones from now on; in a state other than `trading` there are no new orders.",
+INSTRUMENT_CHANGED = "instrument.changed" WARN [symbol status filters_changed features_changed changes]
+    "The venue changed a symbol's state, filters or features (order lists, `cancelReplace` and the like) while we trade or hold it. `changes` lists what, with the value before and after. The gate and the strategies go by the new ones from now on; in a state other than `trading` there are no new orders.",
     "Nothing. If it is halted, its working orders are the venue's affair.";
 INSTRUMENT_UNREAD = "instrument.unread" WARN [reason]
     "The venue's rules could not be read again; the last known ones stay in force.",
@@ -204,8 +204,8 @@ ORDER_ACCEPTED = "order.accepted" INFO [correlation order_id venue_order_id stra
 ORDER_REJECTED = "order.rejected" WARN [correlation order_id strategy symbol code reason]
     "The venue refused the order; `code` is its error code.",
     "Look the code up when it repeats. -2015 means the key lost its rights or its IP address.";
-ORDER_DENIED = "order.denied" WARN [correlation strategy symbol rule reason limit actual]
-    "Our own risk refused the intent; nothing was sent. `rule` names the rule, `actual` is what exceeded its `limit`.",
+ORDER_DENIED = "order.denied" WARN [correlation strategy symbol rule reason limit actual repeated]
+    "Our own risk refused the intent; nothing was sent. `rule` names the rule, `actual` is what exceeded its `limit`. Denials of the same strategy and symbol by the same rule have one line a minute at most; `repeated` were denied since the line before it, besides this one.",
     "Nothing, if the limit is what you want. Else change it in the configuration.";
 ORDER_FILLED = "order.filled" INFO [correlation order_id venue_order_id trade_id strategy symbol base quote side price quantity remaining liquidity fee fee_asset fee_value]
     "An execution. `remaining` is what the order still has to trade, left out for an order by quote amount; `base` and `quote` are the assets of `symbol`; `fee_value` is the fee in `quote`, at the rate of that moment.",
@@ -313,7 +313,7 @@ RECONCILE_STRANGERS = "reconcile.strangers" ERROR [reason]
     "Orders of this product are open on the account that are none of this ledger's: of another installation, or exits and protective orders of this one from before its ledger was opened. They are not touched, and trading is halted.",
     "Find the other installation and stop it, or the journal that the orders belong to. Take the orders back at the venue if nobody looks after them. Then `tickwright resume`.";
 RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled strays_left foreign_orders other_instances took_ms]
-    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product.",
+    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product, on whatever symbol of the account.",
     "Nothing.";
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
     "At the start, or while running, the account holds something else of `asset` than it should. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less; `oversold`: what was booked, but less than strategies hold. All but `surplus` halt.",

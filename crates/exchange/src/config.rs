@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use crate::clock::Speed;
 use crate::keys::Credentials;
 use crate::limits::LimitsConfig;
+use crate::persist::StoreError;
 use crate::server::script::FaultScript;
 use crate::symbols::SymbolConfig;
 
@@ -64,6 +65,33 @@ pub struct ReplayConfig {
     pub lockstep: bool,
 }
 
+/// What happens when the state directory can't be written any more: it must not return.
+#[derive(Clone)]
+pub struct OnStoreFailed(std::sync::Arc<dyn Fn(&StoreError) + Send + Sync>);
+
+impl OnStoreFailed {
+    /// Calls this.
+    pub fn new(call: impl Fn(&StoreError) + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(call))
+    }
+
+    pub(crate) fn call(&self, error: &StoreError) {
+        (self.0)(error);
+    }
+}
+
+impl Default for OnStoreFailed {
+    fn default() -> Self {
+        Self::new(|error| panic!("the state directory can't be written: {error}"))
+    }
+}
+
+impl std::fmt::Debug for OnStoreFailed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("OnStoreFailed(…)")
+    }
+}
+
 /// Everything that a simulated exchange is told. The default is a lively synthetic market.
 #[derive(Clone, Debug)]
 pub struct ExchangeConfig {
@@ -98,6 +126,8 @@ pub struct ExchangeConfig {
     pub faults: FaultScript,
     /// Frames that may wait for a slow reader before it is cut off.
     pub reader_queue: usize,
+    /// Called when the state directory can't be written any more.
+    pub on_store_failed: OnStoreFailed,
 }
 
 impl Default for ExchangeConfig {
@@ -119,6 +149,7 @@ impl Default for ExchangeConfig {
             connection_life: Duration::from_secs(24 * 3_600),
             faults: FaultScript::default(),
             reader_queue: 8_192,
+            on_store_failed: OnStoreFailed::default(),
         }
     }
 }

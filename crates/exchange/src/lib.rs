@@ -23,7 +23,7 @@ pub mod streams;
 pub mod symbols;
 
 pub use clock::{ClockAnnouncement, Speed};
-pub use config::{ExchangeConfig, MarketConfig, ReplayConfig, SyntheticConfig};
+pub use config::{ExchangeConfig, MarketConfig, OnStoreFailed, ReplayConfig, SyntheticConfig};
 pub use keys::Credentials;
 pub use server::{ExchangeHandle, StartError, bind, serve};
 pub use symbols::{FLAGS, ORDER_TYPES, REFUSABLE, SymbolConfig, flag, refuse};

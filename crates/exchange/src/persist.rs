@@ -154,6 +154,13 @@ impl Store {
         Ok(Self { directory: directory.to_owned(), log })
     }
 
+    /// One that takes no byte.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        let log = OpenOptions::new().append(true).open("/dev/full").expect("Linux has it");
+        Self { directory: PathBuf::new(), log }
+    }
+
     /// Appends an operation.
     ///
     /// # Errors

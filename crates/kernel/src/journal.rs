@@ -3,7 +3,8 @@
 
 use model::{
     Amount, Asset, CancelReason, ClientOrderId, CorrelationId, Fill, InstanceId, InstrumentId,
-    NewOrder, OrderEvent, OrderId, StrategyId, Symbol, Timestamp, TradeId, VenueId, VenueOrderId,
+    NewOrder, OrderEvent, OrderId, Quantity, StrategyId, Symbol, Timestamp, TradeId, VenueId,
+    VenueOrderId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,9 @@ pub enum Record {
         delta: Amount,
         /// Why, in words.
         reason: String,
+        /// Lots of a strategy that went with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lots: Option<WrittenOff>,
         /// When.
         at: Timestamp,
     },
@@ -177,6 +181,18 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+}
+
+/// Lots that a strategy counts on and that are not there any more: somebody else has sold or withdrawn
+/// them. They leave its position at their cost, so that no profit and no loss is made of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WrittenOff {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// In what.
+    pub instrument: InstrumentId,
+    /// How much of the base asset.
+    pub quantity: Quantity,
 }
 
 /// When a record must be on the disk.

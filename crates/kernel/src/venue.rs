@@ -254,8 +254,11 @@ pub enum VenueEvent {
     },
     /// Answer to `ReadOpenOrders`.
     OpenOrdersRead {
-        /// Every open order of the account, ours or not.
+        /// Every open order of the account on instruments of this ledger, ours or not.
         orders: Vec<OrderSnapshot>,
+        /// Names of those on other symbols.
+        #[serde(default)]
+        elsewhere: Vec<ClientOrderId>,
     },
     /// Answer to `ReadTrades`.
     TradesRead {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::strategy::Context;
 use model::{CancelReason, OrderEvent, OrderEventKind, Timestamp};
 
 const FIRST: Duration = Duration::from_secs(1);
@@ -13,7 +14,8 @@ const TOLD_FROM: Duration = Duration::from_secs(8);
 /// a denial, a rejection or an expiry it waits a second, and twice as long after each further one
 /// in a row, up to a minute.
 ///
-/// A longer one is told by who asks [`Cooldown::tell`], with its reason: else a strategy that waits looks like one that hangs.
+/// A longer one is told by [`Cooldown::holds_back`], with its reason: else a strategy that waits looks
+/// like one that hangs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cooldown {
     ends_at: Timestamp,
@@ -53,6 +55,17 @@ impl Cooldown {
 
     pub const fn ends_at(&self) -> Timestamp {
         self.ends_at
+    }
+
+    /// Whether nothing is to be sent now; one that lasts is told.
+    pub fn holds_back(&mut self, context: &mut Context<'_>) -> bool {
+        if self.is_over(context.now()) {
+            return false;
+        }
+        if let Some(reason) = self.tell(context.now()) {
+            context.note(reason);
+        }
+        true
     }
 
     /// Why nothing is sent now, in words for the log; `None` when that was told, or is too short to

@@ -124,7 +124,7 @@ impl DipBuyer {
     fn on_price(&mut self, context: &mut Context<'_>, price: Price) {
         let id = self.instrument;
         let is_free = context.is_ready()
-            && self.cooldown.is_over(context.now())
+            && !self.cooldown.holds_back(context)
             && context.open_orders(id).next().is_none();
         if !is_free {
             return;

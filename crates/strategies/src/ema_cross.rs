@@ -131,7 +131,7 @@ impl EmaCross {
         context.publish(id, "fast", fast);
         context.publish(id, "slow", slow);
         let is_free = context.is_ready()
-            && self.cooldown.is_over(context.now())
+            && !self.cooldown.holds_back(context)
             && context.open_orders(id).next().is_none();
         if is_free && fast > slow && context.is_flat(id) {
             self.buy(context, price);

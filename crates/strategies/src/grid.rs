@@ -108,10 +108,7 @@ impl Grid {
         if self.arranged == Some(top) || !context.is_ready() {
             return;
         }
-        if !self.cooldown.is_over(context.now()) {
-            if let Some(reason) = self.cooldown.tell(context.now()) {
-                context.note(reason);
-            }
+        if self.cooldown.holds_back(context) {
             return;
         }
         self.arranged = Some(top);

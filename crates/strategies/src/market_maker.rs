@@ -130,6 +130,7 @@ impl MarketMaker {
         }
         let due_at = self.next_at.max(self.cooldown.ends_at());
         if context.now() < due_at {
+            self.cooldown.holds_back(context);
             context.set_timer(u32::from(self.instrument.0), due_at);
             return;
         }

@@ -157,8 +157,8 @@ impl Book {
             // It was given up at the start, which names those that are still open.
             self.orders.insert(self.named(&line.order_id), fate);
         } else if event == table::ORDER_DENIED.name {
-            self.denied += 1;
-            self.row(line).summary.denied += 1;
+            self.denied += 1 + line.repeated;
+            self.row(line).summary.denied += 1 + line.repeated;
         } else if event == table::RISK_FEE_UNVALUED.name {
             // Its fill may be told again after a start, and the fee with it: they are not added up.
             self.unvalued_in.insert(line.fee_asset.to_string());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::MAX_TRADES;
-use super::reports::{order_fills, snapshot_of_reply, snapshot_of_report};
+use super::reports::{client_order_id, order_fills, snapshot_of_reply, snapshot_of_report};
 use super::{BinanceVenue, Pending, Purpose, tell};
 use crate::classify::{Intent, Outcome, classify};
 use crate::decode::{
@@ -299,8 +299,8 @@ impl BinanceVenue {
             }
             VenueAction::ReadAccount => tell(account_read(body)?, effects),
             VenueAction::ReadOpenOrders => {
-                let orders = self.open_orders(body, now.venue)?;
-                tell(VenueEvent::OpenOrdersRead { orders }, effects);
+                let (orders, elsewhere) = self.open_orders(body, now.venue)?;
+                tell(VenueEvent::OpenOrdersRead { orders, elsewhere }, effects);
             }
             VenueAction::ReadTrades { instrument, from } => {
                 let fills = read_fills(body, *instrument)?;
@@ -377,16 +377,22 @@ impl BinanceVenue {
         tell(event, effects);
     }
 
-    /// Open orders of the run's instruments; others are no concern of this run.
-    fn open_orders(&self, body: &[u8], now: Timestamp) -> Result<Vec<OrderSnapshot>, DecodeError> {
+    /// Open orders of the run's instruments, and the names of all others: whose those are can be told
+    /// from them.
+    fn open_orders(
+        &self,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(Vec<OrderSnapshot>, Vec<ClientOrderId>), DecodeError> {
         let replies: Vec<OrderReply<'_>> = parse("open orders", body)?;
-        let mut orders = Vec::with_capacity(replies.len());
+        let (mut orders, mut elsewhere) = (Vec::with_capacity(replies.len()), Vec::new());
         for reply in &replies {
-            if let Some(instrument) = self.table.find(&reply.symbol) {
-                orders.push(snapshot_of_reply(reply, instrument, now));
+            match self.table.find(&reply.symbol) {
+                Some(instrument) => orders.push(snapshot_of_reply(reply, instrument, now)),
+                None => elsewhere.push(client_order_id(reply.own_client_order_id())),
             }
         }
-        Ok(orders)
+        Ok((orders, elsewhere))
     }
 
     fn on_event(

@@ -62,7 +62,7 @@ const fn waits_for_trigger(order_type: OrderType) -> bool {
 
 /// The name of an order. One that can't be ours reads as `-`, for other programs name theirs as
 /// they like.
-fn client_order_id(text: &str) -> ClientOrderId {
+pub(super) fn client_order_id(text: &str) -> ClientOrderId {
     ClientOrderId::new(text)
         .or_else(|_| ClientOrderId::new("-"))
         .expect("a single dash is a valid name")

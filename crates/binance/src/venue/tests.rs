@@ -672,9 +672,13 @@ fn rest_is_the_way_round_without_a_connection() {
     odd["clientOrderId"] = json!("not one of ours, with blanks, and longer than ours may be");
     bench.answer_http(200, &[], &json!([order("NEW", "0"), foreign, odd]));
     let events = bench.take_events();
-    let [VenueEvent::OpenOrdersRead { orders }] = &events[..] else { panic!("{events:?}") };
+    let [VenueEvent::OpenOrdersRead { orders, elsewhere }] = &events[..] else {
+        panic!("{events:?}")
+    };
     let names: Vec<&str> = orders.iter().map(|order| order.client_order_id.as_str()).collect();
     assert_eq!(names, ["a", "-"]);
+    let elsewhere: Vec<&str> = elsewhere.iter().map(ClientOrderId::as_str).collect();
+    assert_eq!(elsewhere, ["a"], "on a symbol that is not ours");
 }
 
 #[test]

@@ -251,7 +251,8 @@ fn start(
             VenueClock::new(scan.start_at, wall, speed)
         }
     };
-    let state = State::new(exchange, hub, clock, faults::Faults::default(), store);
+    let keeping = (store, config.on_store_failed.clone());
+    let state = State::new(exchange, hub, clock, faults::Faults::default(), keeping);
     Ok((state, credentials, scanned))
 }
 
@@ -278,5 +279,33 @@ async fn accept<L: Listener>(shared: Arc<Shared>, mut listener: L, stopped: watc
                 _ = connection => {}
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::config::OnStoreFailed;
+
+    /// A disk that is full is the disk's fault: whoever runs the exchange is told, and nothing is
+    /// said to anybody that is not kept.
+    #[test]
+    fn a_state_directory_that_takes_no_more_is_told_and_nothing_is_sent() {
+        let failures = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&failures);
+        let told = OnStoreFailed::new(move |error| {
+            assert!(error.to_string().contains("exchange.log"), "{error}");
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let config = ExchangeConfig { on_store_failed: told, ..ExchangeConfig::synthetic(1) };
+        let (mut state, _, _) = start(&config, Timestamp::from_secs(1_700_000_000)).unwrap();
+        state.fill_disk();
+        let asset = model::Asset::new("USDT").unwrap();
+        let now = Timestamp::from_secs(1_700_000_001);
+        state.exchange.deposit(DEFAULT_ACCOUNT, asset, model::Amount::ONE, now).unwrap();
+        state.flush();
+        assert_eq!(failures.load(Ordering::Relaxed), 1);
     }
 }

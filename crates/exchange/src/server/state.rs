@@ -14,6 +14,7 @@ use crate::api::table::Endpoint;
 use crate::api::{Call, Reply, TimeUnit};
 use crate::clock::{Speed, VenueClock};
 use crate::config::ExchangeConfig;
+use crate::config::OnStoreFailed;
 use crate::machine::Exchange;
 use crate::persist::Store;
 use crate::streams::hub::Hub;
@@ -42,6 +43,7 @@ pub struct State {
     /// Faults in force.
     pub faults: Faults,
     store: Option<Store>,
+    on_store_failed: OnStoreFailed,
 }
 
 /// What a call from outside carries besides its endpoint.
@@ -60,14 +62,14 @@ pub struct Caller<'a> {
 impl State {
     /// The state of a starting exchange.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         exchange: Exchange,
         hub: Hub,
         clock: VenueClock,
         faults: Faults,
-        store: Option<Store>,
+        (store, on_store_failed): (Option<Store>, OnStoreFailed),
     ) -> Self {
-        Self { exchange, hub, clock, faults, store }
+        Self { exchange, hub, clock, faults, store, on_store_failed }
     }
 
     /// Runs the market up to the wall's now and sends what came out. Returns venue time.
@@ -95,18 +97,25 @@ impl State {
 
     /// Stores and sends what the machine brought out, in this order.
     ///
-    /// # Panics
-    /// When the state directory can't be written: an exchange that forgets what it said is worse
-    /// than one that stops.
+    /// When the state directory can't be written nothing is sent: an exchange that forgets what it
+    /// said is worse than one that stops.
     pub fn flush(&mut self) {
         let records = self.exchange.take_records();
         if let Some(store) = &mut self.store
             && !records.is_empty()
+            && let Err(error) = store.append(&records)
         {
-            store.append(&records).expect("the state directory can be written");
+            self.on_store_failed.call(&error);
+            return;
         }
         let outputs = self.exchange.take_outputs();
         self.hub.dispatch(&self.exchange, &outputs);
+    }
+
+    /// Nothing is kept any more: `/dev/full` takes no byte.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) {
+        self.store = Some(Store::full());
     }
 
     /// Carries out a call. Its events are sent by the next [`Self::flush`], so that a caller may

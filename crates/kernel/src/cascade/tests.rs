@@ -102,7 +102,9 @@ impl Dealer {
                 let balances = vec![plenty("USDT"), plenty("BTC")];
                 say(VenueEvent::AccountRead { balances, event_at: now });
             }
-            VenueAction::ReadOpenOrders => say(VenueEvent::OpenOrdersRead { orders: Vec::new() }),
+            VenueAction::ReadOpenOrders => {
+                say(VenueEvent::OpenOrdersRead { orders: Vec::new(), elsewhere: Vec::new() })
+            }
             VenueAction::ReadTrades { instrument, .. } => {
                 let (instrument, fills) = (*instrument, Vec::new());
                 say(VenueEvent::TradesRead { instrument, fills, more: false });

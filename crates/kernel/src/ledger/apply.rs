@@ -12,7 +12,7 @@ use super::{
     EpochMark, EquityMarks, Ledger, LedgerError, LedgerInstrument, LedgerOrder, MAX_TOMBSTONES,
     MAX_UNVALUED_FEES, Quarantine, Snapshot, StateMark, UnvaluedFee,
 };
-use crate::journal::{IntentRecord, Record};
+use crate::journal::{IntentRecord, Record, WrittenOff};
 use crate::portfolio::PositionError;
 use crate::risk::TradingState;
 
@@ -84,9 +84,13 @@ impl Ledger {
             Record::ExternalFill { fill } => {
                 applied.repeated_fill = !self.book_fill(None, fill)?;
             }
-            Record::ExternalFlow { asset, delta, at, .. } => {
+            Record::ExternalFlow { asset, delta, lots, at, reason: _ } => {
                 let flow = sum(&self.flows, *asset, *delta)?;
                 let balance = sum(&self.balances, *asset, *delta)?;
+                if let Some(lots) = lots {
+                    self.write_off(*lots)?;
+                    applied.position = Some((lots.strategy, lots.instrument));
+                }
                 self.flows.insert(*asset, flow);
                 self.balances.insert(*asset, balance);
                 self.newest_booking_at = self.newest_booking_at.max(*at);
@@ -125,6 +129,15 @@ impl Ledger {
         }
         self.records += 1;
         Ok(applied)
+    }
+
+    fn write_off(&mut self, lots: WrittenOff) -> Result<(), LedgerError> {
+        let WrittenOff { strategy, instrument, quantity } = lots;
+        self.known_strategy(strategy)?;
+        let mut position = self.position(strategy, instrument);
+        position.write_off(quantity)?;
+        self.positions.insert((strategy, instrument), position);
+        Ok(())
     }
 
     /// An operator let trading go on: losses count from the next sample.

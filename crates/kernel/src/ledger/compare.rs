@@ -239,7 +239,8 @@ mod tests {
         for found in ledger.differences(&account) {
             let (asset, delta) = (found.asset, found.delta());
             let reason = "accepted".to_owned();
-            let flow = Record::ExternalFlow { asset, delta, reason, at: Timestamp::EPOCH };
+            let flow =
+                Record::ExternalFlow { asset, delta, reason, lots: None, at: Timestamp::EPOCH };
             ledger.apply(&flow).unwrap();
         }
         assert_eq!(ledger.differences(&account), []);

@@ -271,6 +271,7 @@ fn fills_move_positions_and_balances_once() {
         asset: "USDT".parse().unwrap(),
         delta: amount("-100.5"),
         reason: "withdrawal".into(),
+        lots: None,
         at: at(40),
     };
     check("a withdrawal", &[flow.clone(), flow], "0", "0", &[("USDT", "799")]);
@@ -454,6 +455,7 @@ fn the_newest_booking_is_a_fill_or_a_flow() {
         asset: "USDT".parse().unwrap(),
         delta: amount("5"),
         reason: "deposit".into(),
+        lots: None,
         at: at(77),
     };
     let fill = Record::ExternalFill { fill: execution(1, Side::Buy, "1", "0", "USDT") };

@@ -259,6 +259,7 @@ impl ExecutionMachine {
         &mut self,
         now: Timestamp,
         open: &[OrderSnapshot],
+        elsewhere: &[ClientOrderId],
         effects: &mut Vec<ExecutionEffect>,
     ) {
         let asked_at = self.reads.answered(Read::OpenOrders);
@@ -273,6 +274,7 @@ impl ExecutionMachine {
                 others.extend(self.on_stray(snapshot, effects));
             }
         }
+        others.extend(elsewhere.iter().filter_map(|name| self.on_order_elsewhere(name)));
         let left_alone = self.reconcile.summary.strays_left;
         effects.extend(self.reconcile.strangers.news(&others, left_alone));
         let names: BTreeSet<ClientOrderId> = open.iter().map(|o| o.client_order_id).collect();
@@ -301,6 +303,27 @@ impl ExecutionMachine {
         for id in missing {
             if let Some(order) = self.order_mut(id) {
                 order.inquiry.ask_at = Some(now);
+            }
+        }
+    }
+
+    /// An open order on a symbol that this ledger does not know: nothing of it can be taken back here,
+    /// but whose it is counts as on any other. Gives the installation that it is of, if that is
+    /// another.
+    fn on_order_elsewhere(&mut self, name: &ClientOrderId) -> Option<InstanceId> {
+        let summary = &mut self.reconcile.summary;
+        match OrderId::from_client_order_id(name) {
+            Ok((instance, ..)) if instance == self.identity.instance => {
+                summary.strays_left += 1;
+                None
+            }
+            Ok((instance, ..)) => {
+                summary.other_instances += 1;
+                Some(instance)
+            }
+            Err(_) => {
+                summary.foreign_orders += 1;
+                None
             }
         }
     }

@@ -51,8 +51,8 @@ impl ExecutionMachine {
             account @ (VenueEvent::BalancesChanged { .. }
             | VenueEvent::BalanceMoved { .. }
             | VenueEvent::AccountRead { .. }) => self.on_account(now, account, effects),
-            VenueEvent::OpenOrdersRead { orders } => {
-                self.on_open_orders_read(now, orders, effects);
+            VenueEvent::OpenOrdersRead { orders, elsewhere } => {
+                self.on_open_orders_read(now, orders, elsewhere, effects);
             }
             VenueEvent::TradesRead { instrument, fills, more } => {
                 self.on_trades_read(now, *instrument, fills, *more, effects);
@@ -84,7 +84,7 @@ impl ExecutionMachine {
                     expected.flow(asset, delta, *event_at);
                 }
                 let reason = "reported by the venue".to_owned();
-                let record = Record::ExternalFlow { asset, delta, reason, at: now };
+                let record = Record::ExternalFlow { asset, delta, reason, lots: None, at: now };
                 self.persist(record, Durability::Committed, effects);
                 effects.push(ExecutionEffect::BalanceMoved { asset, delta });
                 if delta.is_negative() {

@@ -102,6 +102,22 @@ impl Position {
         Ok(())
     }
 
+    /// Takes out what is not there any more, at its cost: neither a profit nor a loss is made of it.
+    ///
+    /// # Errors
+    /// [`PositionError::QuantityOutOfRange`] for more than is held; the position is unchanged then.
+    pub fn write_off(&mut self, quantity: Quantity) -> Result<(), PositionError> {
+        let held = self.quantity;
+        let left = held.checked_sub(quantity).ok_or(PositionError::QuantityOutOfRange)?;
+        if !quantity.is_positive() || left < Quantity::ZERO {
+            return Err(PositionError::QuantityOutOfRange);
+        }
+        let cost = if left.is_zero() { self.cost } else { share(self.cost, quantity, held)? };
+        self.cost = self.cost.checked_add(-cost)?;
+        self.quantity = left;
+        Ok(())
+    }
+
     /// Adds what a fee in a third asset was worth, when that is known only after the fill was
     /// booked without it. The same as [`Self::apply`] with the value, as long as nothing was sold
     /// in between; the fee of something already sold counts against realised profit.
@@ -184,6 +200,33 @@ mod tests {
         check(&[buy, sell], "1", "100.1", "19.78", "0.32");
         let buy = fill(Side::Buy, "100", "1", "0.001", "BNB");
         check(&[buy], "1", "100.5", "0", "0.5");
+    }
+
+    #[test]
+    fn what_is_written_off_leaves_at_its_cost() {
+        let (base, quote) = ("BTC".parse().unwrap(), "USDT".parse().unwrap());
+        let mut position = Position::default();
+        position
+            .apply(&fill(Side::Buy, "100", "4", "0", "USDT"), base, quote, Amount::ZERO)
+            .unwrap();
+        position
+            .apply(&fill(Side::Sell, "110", "1", "0", "USDT"), base, quote, Amount::ZERO)
+            .unwrap();
+        let before = position;
+        for wrong in ["0", "-1", "3.00000001"] {
+            assert!(position.write_off(wrong.parse().unwrap()).is_err(), "{wrong}");
+            assert_eq!(position, before, "{wrong}");
+        }
+        position.write_off("1".parse().unwrap()).unwrap();
+        let parts = |position: &Position| {
+            let amounts = [position.cost(), position.realised(), position.fees()];
+            (position.quantity().to_string(), amounts.map(|amount| amount.to_string()))
+        };
+        assert_eq!(position.average_cost(), before.average_cost());
+        assert_eq!(parts(&position).1, ["200", "10", "0"]);
+        position.write_off("2".parse().unwrap()).unwrap();
+        assert!(position.quantity().is_zero());
+        assert_eq!(parts(&position).1, ["0", "10", "0"]);
     }
 
     #[test]

@@ -319,7 +319,8 @@ impl Exchange {
             let state = order.as_of(as_of).filter(|(status, _)| is_open(*status))?;
             Some(order.snapshot(state, as_of))
         };
-        VenueEvent::OpenOrdersRead { orders: self.orders.values().filter_map(open).collect() }
+        let orders = self.orders.values().filter_map(open).collect();
+        VenueEvent::OpenOrdersRead { orders, elsewhere: Vec::new() }
     }
 
     pub fn trades_of(

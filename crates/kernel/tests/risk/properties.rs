@@ -441,6 +441,7 @@ impl World {
                 asset,
                 delta: flow,
                 reason,
+                lots: None,
                 at: self.desk.now,
             });
             self.twin.external.push((id, delta));

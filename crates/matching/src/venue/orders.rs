@@ -51,7 +51,8 @@ impl LocalVenue {
             }
             VenueAction::ReadOpenOrders => {
                 let orders = self.history.open().map(VenueOrder::snapshot).collect();
-                self.answer(now, VenueEvent::OpenOrdersRead { orders });
+                let elsewhere = Vec::new();
+                self.answer(now, VenueEvent::OpenOrdersRead { orders, elsewhere });
             }
             VenueAction::ReadTrades { instrument, from } => {
                 let fills = self.history.fills_from(instrument, from);

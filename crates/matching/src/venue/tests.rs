@@ -352,7 +352,10 @@ fn a_pair_that_is_none_leaves_nothing_behind() {
         assert_eq!(scene.told(), ["sent", "sent", refusal, refusal], "{stop} with {target}");
         assert_eq!(scene.holds(), "USDT 1000 0 BTC 5 0");
         scene.act(&VenueAction::ReadOpenOrders);
-        let open = VenueEffect::Event(VenueEvent::OpenOrdersRead { orders: Vec::new() });
+        let open = VenueEffect::Event(VenueEvent::OpenOrdersRead {
+            orders: Vec::new(),
+            elsewhere: Vec::new(),
+        });
         assert_eq!(scene.effects, [open]);
     }
     let relation = "-2010 The relationship of the prices for the orders is not correct.";
@@ -459,13 +462,13 @@ fn questions_are_answered() {
     scene.act(&VenueAction::ReadOpenOrders);
     assert!(matches!(
         &scene.effects[..],
-        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders })] if orders.len() == 1
+        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders, .. })] if orders.len() == 1
     ));
     scene.cancel(order);
     scene.act(&VenueAction::ReadOpenOrders);
     assert!(matches!(
         &scene.effects[..],
-        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders })] if orders.is_empty()
+        [VenueEffect::Event(VenueEvent::OpenOrdersRead { orders, .. })] if orders.is_empty()
     ));
     scene.cancel(order);
     assert_eq!(scene.told(), ["-2011 Unknown order sent."]);

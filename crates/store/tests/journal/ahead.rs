@@ -16,6 +16,7 @@ fn flow(number: u64) -> Record {
         asset: "USDT".parse().unwrap(),
         delta: "0.01".parse().unwrap(),
         reason: number.to_string(),
+        lots: None,
         at: at(0),
     }
 }

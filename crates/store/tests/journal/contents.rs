@@ -477,6 +477,7 @@ fn views_tell_what_the_ledger_knows() {
                 asset: "USDT".parse().unwrap(),
                 delta: "5".parse().unwrap(),
                 reason: "deposit".into(),
+                lots: None,
                 at: crate::records::at(9),
             },
         ],

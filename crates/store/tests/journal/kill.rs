@@ -21,6 +21,7 @@ fn line(run: u64, sequence: u64) -> Record {
         asset: "USDT".parse().unwrap(),
         delta: "0.01".parse().unwrap(),
         reason: format!("{run} {sequence}"),
+        lots: None,
         at: at(0),
     }
 }

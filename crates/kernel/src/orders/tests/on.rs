@@ -269,6 +269,7 @@ impl On<'_> {
             On::AccountRead => VenueEvent::AccountRead { balances: Vec::new(), event_at: now },
             On::OpenOrdersRead(list) => VenueEvent::OpenOrdersRead {
                 orders: list.iter().map(|(n, status, x)| snapshot(*n, *status, x, now)).collect(),
+                elsewhere: Vec::new(),
             },
             On::TradesRead(list) => {
                 VenueEvent::TradesRead { instrument: BTC, fills: fills(list, now), more: false }

@@ -223,6 +223,7 @@ fn strays_are_cancelled_and_strangers_counted() {
     let read = |open: &[crate::venue::OrderSnapshot]| {
         crate::orders::ExecutionInput::Venue(crate::venue::VenueEvent::OpenOrdersRead {
             orders: open.to_vec(),
+            elsewhere: Vec::new(),
         })
     };
     assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");
@@ -230,6 +231,26 @@ fn strays_are_cancelled_and_strangers_counted() {
     assert_eq!(desk.step(read(&open)), ["CANCEL 7", "STRANGERS zzzzzz left 0"]);
     assert_eq!(desk.step(read(&open)), ["CANCEL 7"], "counted anew with each list");
     assert_eq!(desk.on(AccountRead), "balances, reconciled q0 f0 s1 x2 i1");
+}
+
+/// Whoever else trades on the account need not do it on our symbols.
+#[test]
+fn strangers_on_symbols_that_are_not_ours_are_counted_and_told() {
+    let mut desk = Desk::live();
+    let own = super::on::client_order_id(7);
+    let other = own.as_str().replace(super::on::INSTANCE, "zzzzzz");
+    let names = ["web_1", own.as_str(), other.as_str()].map(|name| name.parse().unwrap());
+    let read = || {
+        crate::orders::ExecutionInput::Venue(crate::venue::VenueEvent::OpenOrdersRead {
+            orders: Vec::new(),
+            elsewhere: names.to_vec(),
+        })
+    };
+    assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");
+    assert_eq!(desk.on(TradesRead(&[])), "");
+    assert_eq!(desk.step(read()), ["STRANGERS zzzzzz left 1"], "and nothing is cancelled");
+    assert_eq!(desk.step(read()), [""; 0], "told once");
+    assert_eq!(desk.on(AccountRead), "balances, reconciled q0 f0 s0 x1 i1");
 }
 
 /// A journal that was lost or left behind with the engine's name kept: what protects a position of
@@ -261,6 +282,7 @@ fn what_protects_and_is_older_than_the_ledger_is_left_alone_and_told_once() {
     let read = || {
         crate::orders::ExecutionInput::Venue(crate::venue::VenueEvent::OpenOrdersRead {
             orders: open.clone(),
+            elsewhere: Vec::new(),
         })
     };
     assert_eq!(desk.on(Wait(58_000)), "+58000 read account, read open, read trades 0");

@@ -3,8 +3,6 @@
 mod history;
 mod watch;
 
-use std::collections::VecDeque;
-
 use kernel::cascade::CascadeOutput;
 use kernel::journal::JournalError;
 use kernel::strategy::{Requirements, StrategyHost, WarmUp};
@@ -91,12 +89,7 @@ impl<W: Watcher> Run<W> {
                     }
                 }
             }
-            history.push(History {
-                strategy: host.strategy(),
-                traded: host.traded().to_vec(),
-                warm_up: *warm_up,
-                kept: vec![VecDeque::new(); host.traded().len()],
-            });
+            history.push(History::new(host.strategy(), host.traded().to_vec(), *warm_up));
         }
         built.sort_unstable();
         built.dedup();

@@ -71,10 +71,12 @@ fn market_frames_that_nobody_should_believe() {
         .set("risk.max_drawdown=500");
     let mut engine = desk.start();
     engine.wait_until_ready();
-    engine.wait_for_more_fills(4, |_| true);
-    let price = engine.events("order.filled").last().unwrap()["price"].as_str().unwrap().to_owned();
+    let of_sol = |line: &Value| line["symbol"] == "SOLUSDT";
+    let filled = engine.wait_for("order.filled", of_sol, Within::secs(90));
+    let bid: f64 = filled["price"].as_str().unwrap().parse().unwrap();
+    let (bid, ask) = (format!("{bid:.8}"), format!("{:.8}", bid + 1.0));
     // As far ahead as numbers go, at a price that it might have: everything after it is older.
-    venue.inject("streams", &quote_of(999_999_999_999, &price, &price));
+    venue.inject("streams", &quote_of(999_999_999_999, &bid, &ask));
     venue.inject("streams", &quote_of(999_999_999_998, "0.01000000", "0.02000000"));
     let far = trade("0.01000000", "1.00000000").replace(r#""T":1,"#, r#""T":99999999999999,"#);
     venue.inject("streams", &far);

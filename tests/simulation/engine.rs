@@ -77,7 +77,8 @@ async fn live(bench: &Rc<Bench>) -> Result<Ended, Failure> {
     // Nothing else halts here.
     let was_halted = journal.ledger().trading_state().state == TradingState::Halted;
     // What was only warned of is accepted in the end, so that both records can be compared.
-    if was_halted || bench.is_stopping.get() {
+    let is_unexplained = bench.is_stopping.get() && !bench.unexplained().is_empty();
+    if was_halted || is_unexplained {
         accept(&mut journal, &site, &clock).await?;
     }
     let now = clock.now().venue;

@@ -227,7 +227,7 @@ fn a_fill_without_a_line_is_in_the_profit_from_the_next_start_on() {
     // What is held cost 100.1 and is worth 100.
     assert_eq!(summary.profit["USDT"], money("29.67"));
     assert_eq!(summary.incomplete, Vec::<String>::new());
-    assert!(summary.notes[0].starts_with("1 positions were corrected"), "{:?}", summary.notes);
+    assert!(summary.notes[0].starts_with("1 position was corrected by"), "{:?}", summary.notes);
     let orders = summary.orders;
     assert_eq!((orders.filled, orders.ended_unseen, orders.working), (2, 1, 0));
 }
@@ -245,6 +245,34 @@ fn a_fill_that_is_told_again_after_a_start_counts_once() {
     assert_eq!((summary.fills, summary.strategies[0].position), (1, "1".parse().unwrap()));
     assert_eq!(summary.profit["USDT"], "-0.1".parse().unwrap());
     assert_eq!((summary.incomplete.len(), summary.notes.len()), (0, 0), "{summary}");
+}
+
+/// What a strategy trades after a start says nothing about what was known before it.
+#[test]
+fn a_restart_that_missed_nothing_corrects_nothing_whatever_is_traded_after_it() {
+    #[track_caller]
+    fn check(restarted: fn()) {
+        let summary = summary_of(|| {
+            begin("sim:a", 0);
+            BUY.log();
+            restarted();
+            Fill { trade: 7, remaining: "0", ..BUY }.log();
+            Fill { order: "o2", trade: 8, side: "sell", ..BUY }.log();
+            log_event!(ENGINE_STOPPED, reason = "SIGTERM", exit_code = 0);
+        });
+        assert_eq!((summary.fills, summary.strategies[0].position), (3, "1".parse().unwrap()));
+        assert_eq!(summary.profit["USDT"], "-0.3".parse().unwrap());
+        assert_eq!(summary.notes, Vec::<String>::new());
+    }
+    check(|| {
+        begin("sim:a", 1);
+        restore("a", "1", "100.1", "0", "0.1");
+    });
+    // The journal had not taken the first fill, which is told again.
+    check(|| {
+        begin("sim:a", 0);
+        BUY.log();
+    });
 }
 
 /// Another exchange counts its trades from the beginning again.
@@ -272,7 +300,7 @@ fn what_is_not_known_exactly_has_no_total() {
         assert!(summary.to_string().contains("not known exactly"), "{summary}");
     }
     check("before the first line of the log", || BUY.log());
-    check("1 positions that a start of sim:a was to name are missing", || begin("sim:a", 1));
+    check("1 position that a start of sim:a was to name is missing", || begin("sim:a", 1));
     check("no line has a price", || {
         begin("sim:a", 1);
         restore("a", "1", "100", "0", "0");

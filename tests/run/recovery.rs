@@ -97,7 +97,7 @@ fn fills_whose_lines_a_kill_took_are_in_the_log_s_profit_after_the_next_start() 
         Desk::output(&["logs", "summary", log.to_str().unwrap(), "--json"]);
     assert_eq!(code, 0, "{printed}{errors}");
     let summary: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    assert!(summary["notes"][0].as_str().unwrap().contains("were corrected"), "{summary}");
+    assert!(summary["notes"][0].as_str().unwrap().contains("corrected by"), "{summary}");
     let orders = &summary["orders"];
     assert_eq!([&orders["working"], &orders["pending"], &orders["unknown"]], [0, 0, 0], "{orders}");
     let ledger = desk.journal().ledger().unwrap();

@@ -48,28 +48,32 @@ struct Row {
     summary: StrategySummary,
     /// Whether a start said what the journal held, or nothing.
     is_based: bool,
-    /// What the lines before the last start added up to, until that start says what is held.
+    /// What the lines before the last start added up to.
     before: Option<Position>,
+    /// What that start said was held, with the fills from before it that it did not know and that
+    /// are told again. Fills after it have no part in this.
+    restored: Position,
     /// A start knew of fills that have no line.
     is_corrected: bool,
 }
 
 impl Row {
     fn new(is_based: bool, summary: StrategySummary) -> Self {
-        let position = Position::default();
-        Self { position, summary, is_based, before: None, is_corrected: false }
+        let (position, restored) = (Position::default(), Position::default());
+        Self { position, summary, is_based, before: None, restored, is_corrected: false }
     }
 
     /// A start begins: what it does not name is nothing.
     fn begin(&mut self) {
         self.settle();
         self.before = self.is_based.then_some(self.position);
-        (self.position, self.is_based) = (Position::default(), true);
+        (self.position, self.restored) = (Position::default(), Position::default());
+        self.is_based = true;
     }
 
-    /// Everything that a start says of the row was said.
+    /// Everything from before the last start was said again.
     fn settle(&mut self) {
-        self.is_corrected |= self.before.take().is_some_and(|before| before != self.position);
+        self.is_corrected |= self.before.take().is_some_and(|before| before != self.restored);
     }
 
     /// What was sold without having been bought was held before the lines begin.
@@ -95,9 +99,8 @@ impl Start {
         let Self { awaited, has_missed, .. } = *self;
         let mut lacks = Vec::new();
         if awaited > 0 {
-            lacks.push(format!(
-                "{awaited} positions that a start of {ledger} was to name are missing"
-            ));
+            let (subject, verb) = positions(awaited, ["is", "are"]);
+            lacks.push(format!("{subject} that a start of {ledger} was to name {verb} missing"));
         }
         if has_missed {
             lacks.push("lines are lost or malformed since the last start".to_owned());
@@ -229,6 +232,7 @@ impl Book {
         start.awaited = start.awaited.saturating_sub(1);
         let row = self.row(line);
         row.position = Position::from_parts(quantity, cost, realised, fees);
+        row.restored = row.position;
         row.summary.quote = line.quote.to_string();
         Some(())
     }
@@ -291,7 +295,8 @@ impl Book {
 
         let (ledger, symbol) = (self.ledger.clone(), line.symbol.to_string());
         let id = FillId { ledger, symbol, trade, venue_order };
-        if self.fills.insert(id.clone()) {
+        let is_new = self.fills.insert(id.clone());
+        if is_new {
             let fate = if remaining == Some(Quantity::ZERO) { Fate::Filled } else { Fate::Working };
             self.order(line, fate);
             self.row(line).summary.book(&fill, notional)?;
@@ -301,6 +306,9 @@ impl Book {
         if self.booked.insert(id) {
             let row = self.row(line);
             row.position.apply(&fill, base, quote, fee_value).ok()?;
+            if !is_new {
+                row.restored.apply(&fill, base, quote, fee_value).ok()?;
+            }
             row.is_based &= row.position.quantity() >= Quantity::ZERO;
         }
         Some(())
@@ -319,11 +327,12 @@ impl Book {
             )
         });
         summary.incomplete.extend(unvalued);
-        let corrected = self.rows.values().filter(|row| row.is_corrected).count();
+        let corrected = self.rows.values().filter(|row| row.is_corrected).count() as u64;
         if corrected > 0 {
+            let (subject, verb) = positions(corrected, ["was", "were"]);
             summary.notes.push(format!(
-                "{corrected} positions were corrected by what the journal held at a later start: \
-                 fills whose line was never written are in the profit, not in fills, bought and sold"
+                "{subject} {verb} corrected by what the journal held at a later start: fills \
+                 whose line was never written are in the profit, not in fills, bought and sold"
             ));
         }
         if self.runs {
@@ -347,6 +356,11 @@ impl Book {
             summary.profit = profit;
         }
     }
+}
+
+/// So many positions, and the verb that goes with them: of one, or of more.
+fn positions(count: u64, [one, more]: [&'static str; 2]) -> (String, &'static str) {
+    if count == 1 { ("1 position".to_owned(), one) } else { (format!("{count} positions"), more) }
 }
 
 /// Why a row has no profit.

@@ -36,7 +36,7 @@ impl fmt::Display for Summary {
         writeln!(out, "fills:  {}\n", self.fills)?;
         write_table(out, &self.strategies)?;
         for (quote, profit) in &self.profit {
-            writeln!(out, "\nprofit after fees: {profit:.2} {quote}")?;
+            writeln!(out, "\nprofit after fees: {} {quote}", money(*profit))?;
         }
         for (index, reason) in self.incomplete.iter().enumerate() {
             let head = if index == 0 { "\nprofit after fees: not known exactly\n" } else { "" };
@@ -73,11 +73,15 @@ fn write_table(out: &mut fmt::Formatter<'_>, strategies: &[StrategySummary]) -> 
     Ok(())
 }
 
+/// To the nearest cent, as reports do; no minus before what was rounded to zero.
+fn money(amount: Amount) -> String {
+    let rounded = amount.to_decimal().round_dp(2);
+    let rounded = if rounded.is_zero() { Amount::ZERO } else { Amount::new(rounded) };
+    format!("{rounded:.2}")
+}
+
 fn row(strategy: &StrategySummary) -> [String; 9] {
-    let money = |amount: Option<Amount>| match amount {
-        Some(amount) => format!("{amount:.2}"),
-        None => "?".to_owned(),
-    };
+    let known = |amount: Option<Amount>| amount.map_or_else(|| "?".to_owned(), money);
     [
         strategy.strategy.clone(),
         strategy.symbol.clone(),
@@ -85,8 +89,27 @@ fn row(strategy: &StrategySummary) -> [String; 9] {
         strategy.bought.to_decimal().normalize().to_string(),
         strategy.sold.to_decimal().normalize().to_string(),
         strategy.position.to_decimal().normalize().to_string(),
-        money(Some(strategy.fees)),
-        money(strategy.realised),
-        money(strategy.unrealised),
+        money(strategy.fees),
+        known(strategy.realised),
+        known(strategy.unrealised),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::money;
+
+    #[test]
+    fn money_is_rounded_and_not_cut_off() {
+        #[track_caller]
+        fn check(amount: &str, expected: &str) {
+            assert_eq!(money(amount.parse().expect("an amount")), expected);
+        }
+        check("117.8799", "117.88");
+        check("-117.8799", "-117.88");
+        check("117.8749", "117.87");
+        check("0.999", "1.00");
+        check("5", "5.00");
+        check("-0.004", "0.00");
+    }
 }

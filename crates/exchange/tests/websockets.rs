@@ -248,3 +248,38 @@ async fn the_clock_is_announced_and_runs_at_its_speed() {
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert_eq!(venue_ms(&handle).await, paused);
 }
+
+#[tokio::test]
+async fn one_symbol_s_answers_can_be_held_back_or_fail() {
+    let handle = start(config()).await;
+    let control = async |command: &str| {
+        http(&handle, "POST", &format!("/control/{command}"), &[], "").await.ok();
+    };
+    let of = |symbol: &str| format!("/api/v3/depth?symbol={symbol}&limit=5");
+    let (bitcoin, ether) = (of("BTCUSDT"), of("ETHUSDT"));
+    control("delay?ms=60000&matching=ETHUSDT").await;
+    let held = tokio::time::timeout(std::time::Duration::from_millis(300), get(&handle, &ether));
+    assert!(held.await.is_err(), "it was answered");
+    get(&handle, &bitcoin).await.ok();
+    control("clear").await;
+    control("fail?point=before&status=503&count=3&matching=ETHUSDT").await;
+    get(&handle, &bitcoin).await.ok();
+    assert_eq!(get(&handle, &ether).await.status, 503);
+    let mut api = Ws::open(&handle, "/ws-api/v3").await;
+    let mut of = async |symbol: &str| {
+        api.call("depth", json!({"symbol": symbol, "limit": 5})).await["status"].clone()
+    };
+    assert_eq!((of("BTCUSDT").await, of("ETHUSDT").await), (json!(200), json!(503)));
+    // Names of parameters don't count.
+    control("clear").await;
+    control("fail?point=before&status=503&matching=symbol").await;
+    get(&handle, &ether).await.ok();
+}
+
+#[tokio::test]
+async fn requests_are_answered_while_streams_are_silent() {
+    let handle = start(config()).await;
+    let mut api = Ws::open(&handle, "/ws-api/v3").await;
+    http(&handle, "POST", "/control/silence?on=true", &[], "").await.ok();
+    assert_eq!(api.call("ping", json!({})).await["status"], 200);
+}

@@ -156,6 +156,14 @@ impl Params {
         self.is_signed = true;
     }
 
+    /// Whether a value contains a text, without counting it as read. What belongs to security and
+    /// framing is left out.
+    #[must_use]
+    pub fn says(&self, part: &str) -> bool {
+        let own = self.entries.iter().filter(|entry| !COMMON.contains(&entry.name.as_str()));
+        own.map(|entry| entry.value.as_str()).any(|value| value.contains(part))
+    }
+
     /// Value as sent, without counting it as read.
     #[must_use]
     pub fn peek(&self, name: &str) -> Option<&str> {

@@ -11,11 +11,11 @@
 //! | `POST /control/drop_websockets` | cuts all websockets without a word |
 //! | `POST /control/close_websockets` | closes them with code 1001 |
 //! | `POST /control/server_shutdown` | announces a shutdown on all websockets, then closes those |
-//! | `POST /control/silence?on=true` | connections stay up, nothing is sent |
+//! | `POST /control/silence?on=true` | connections stay up, no market or user event is sent; requests of the WebSocket API are still answered |
 //! | `POST /control/inject?to=streams\|api` | sends the body as a frame, whatever it holds, to all who listen there |
-//! | `POST /control/delay?ms=N[&matching=PART]` | answers are held back |
-//! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection |
-//! | `POST /control/frames?fault=skip\|duplicate\|swap\|garble\|oversize[&count=1][&matching=PART]` | damages the next market frames |
+//! | `POST /control/delay?ms=N[&matching=PART]` | requests are held back before they are carried out, and on a websocket those behind them as well; PART: see below |
+//! | `POST /control/fail?point=before\|after[&status=503][&count=1][&matching=PART]` | answers fail; `status=0` cuts the connection; PART: see below |
+//! | `POST /control/frames?fault=skip\|duplicate\|swap\|garble\|oversize[&count=1][&matching=PART]` | damages the next market frames; PART is part of a stream's name |
 //! | `POST /control/advance[?frames=N]` | lets a replay in step take N more lines |
 //! | `POST /control/step[?until_ns=T]` | a replay in step takes one more line, or with T none and only the clock moves; answered afterwards: `venue_at_ns`, `next_at_ns`, and how many texts were `handled` and `sent` over all websockets |
 //! | `GET /control/step` | the same, without doing anything |
@@ -26,12 +26,17 @@
 //! | `POST /control/deposit?asset=A&amount=X` | books a deposit, or a withdrawal when negative |
 //! | `POST /control/revoke_key?api_key=K` | takes a key out of use |
 //! | `POST /control/key_rights?api_key=K[&withdraw=true][&ip_restrict=true]` | changes what a key may do, and whether it is bound to addresses |
-//! | `POST /control/alter?from=TEXT&to=TEXT[&matching=PART]` | answers say something else than they should |
+//! | `POST /control/alter?from=TEXT&to=TEXT[&matching=PART]` | answers say something else than they should; PART: see below |
 //! | `POST /control/database_lag?ms=N` | allOrders, orderList and allOrderList answer as of N ms ago |
 //! | `POST /control/memory_lag?ms=N` | order, openOrders and myTrades answer as of N ms ago |
 //! | `POST /control/bnb_fees?on=true` | the default account pays its fees in BNB, at a discount |
 //! | `POST /control/add_key?api_key=K` | a further key of the default account; its public half, RSA or Ed25519, is the body in PEM |
 //! | `POST /control/clear` | ends all faults |
+//!
+//! PART of `delay`, `fail` and `alter` is held against a request's path or method name and against the
+//! values of its parameters, as part of any of them: `matching=order.place`, `matching=/api/v3/depth`,
+//! `matching=ADAUSDT`, `matching=STOP_LOSS`. Names of parameters, keys, signatures and timestamps don't
+//! count. Without it every request is meant.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use model::Timestamp;
 
 use super::answer::{Answer, json, refuse};
-use super::faults::{Failure, FailurePoint};
+use super::faults::{Failure, FailurePoint, SentParams, Target};
 use super::state::{Caller, Shared};
 use super::{control, ws};
 use crate::api::auth::{Credential, rest_payload};
@@ -69,7 +69,8 @@ async fn rest(shared: &Shared, address: IpAddr, request: Request<Incoming>) -> R
     let (delay, failure, arrived_at) = {
         let mut state = shared.lock();
         let arrived_at = state.clock.venue_time((shared.wall)());
-        (state.faults.delay(&path), state.faults.take(&path), arrived_at)
+        let target = Target::new(&path, SentParams::Rest { query: &query, body: &body });
+        (state.faults.delay(&target), state.faults.take(&target), arrived_at)
     };
     let incoming = RestRequest { endpoint, path, api_key, unit, query, body, address, arrived_at };
     if !delay.is_zero() {
@@ -126,10 +127,12 @@ fn carry_out(shared: &Shared, incoming: &RestRequest) -> Answer {
     let (mut state, now) = shared.current();
     let mut reply = state.call(incoming.endpoint, &params, caller, now);
     state.flush();
+    let sent = SentParams::Rest { query: &incoming.query, body: &incoming.body };
+    let target = Target::new(&incoming.path, sent);
     reply.result = match reply.result {
-        Ok(body) => Ok(state.faults.altered(&incoming.path, body)),
+        Ok(body) => Ok(state.faults.altered(&target, body)),
         Err(error) => {
-            let msg = state.faults.altered(&incoming.path, error.msg);
+            let msg = state.faults.altered(&target, error.msg);
             Err(ApiError { msg, ..error })
         }
     };

@@ -8,7 +8,7 @@ use model::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::faults::{Failure, FailurePoint};
+use super::faults::{Failure, FailurePoint, SentParams, Target};
 use super::session::{Event, Session, Socket};
 use super::state::{Caller, Shared, State};
 use crate::api::auth::{Credential, Security, authorize};
@@ -75,6 +75,11 @@ impl<'a> Frame<'a> {
         let method = sent.method.and_then(|method| text_of(method.get()));
         let method = method.ok_or_else(|| (id, ApiError::invalid_json()))?;
         Ok(Self { id, method, params: sent.params })
+    }
+
+    /// What faults are held against.
+    fn target(&self) -> Target<'_> {
+        Target::new(&self.method, SentParams::Frame(self.params))
     }
 }
 
@@ -143,7 +148,8 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
     let (delay, failure, arrived_at) = {
         let mut state = shared.lock();
         let arrived_at = state.clock.venue_time((shared.wall)());
-        (state.faults.delay(&frame.method), state.faults.take(&frame.method), arrived_at)
+        let target = frame.target();
+        (state.faults.delay(&target), state.faults.take(&target), arrived_at)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -163,7 +169,7 @@ async fn receive(shared: &Shared, client: &mut Client, text: &str) -> bool {
             true
         }
         (None, Some(Answer { text, end })) => {
-            let text = state.faults.altered(&frame.method, text);
+            let text = state.faults.altered(&frame.target(), text);
             state.hub.send(client.id, text.into());
             match end {
                 Some(End::OfConnection) => {

@@ -114,7 +114,8 @@ pub struct Hub {
     pub frame_faults: FrameFaults,
     /// Frames held back until the next one of their stream.
     held: BTreeMap<String, Vec<(ConnectionId, Utf8Bytes)>>,
-    /// A fault: connections stay up and nothing is sent on them.
+    /// A fault: connections stay up, and neither market nor user events are sent on them. Requests of
+    /// the WebSocket API are answered.
     pub is_silent: bool,
     /// What went over the websockets so far.
     pub traffic: Traffic,

@@ -251,8 +251,11 @@ fn a_kill_between_the_fill_and_its_stop_is_mended_by_the_next_start() {
     venue.control("delay?ms=60000&matching=STOP_LOSS");
     let mut engine = desk.start_faulty();
     engine.wait_for("order.filled", |_| true, Within::secs(60));
+    // Time enough for a stop to be placed, were it taken.
+    std::thread::sleep(Duration::from_millis(300));
     engine.signal(Signal::Kill);
     engine.exit(Within::secs(5));
+    assert_eq!(venue.protected("BTCUSDT").0, 0, "the stop was taken");
     venue.control("clear");
     let engine = started(&desk);
     wait_until_protected(&desk, &venue, &engine);

@@ -140,6 +140,23 @@ fn broken_toml_does_not_hide_other_errors() {
 }
 
 #[test]
+fn a_key_that_is_there_twice_is_named() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let lines = report(load_files(text, &[], &[]));
+        assert_eq!(lines, [expected], "{lines:?}");
+    }
+    check(
+        "[risk]\ndaily_loss = \"1\"\n[venue]\n[risk]\n",
+        "engine.toml:4:2: no TOML: duplicate key `risk`",
+    );
+    check(
+        "[risk]\ndaily_loss = \"1\"\ndaily_loss = \"2\"\n",
+        "engine.toml:3:1: no TOML: duplicate key `daily_loss`",
+    );
+}
+
+#[test]
 fn a_file_that_was_never_toml_is_one_error_and_a_long_list_is_cut() {
     let row = |id| format!("{id},60000.01,0.5,30000.005,1700000000000,true\n");
     let rows: String = (0..20_000).map(row).collect();

@@ -55,7 +55,7 @@ impl Layer {
         for error in errors {
             let place = Place::in_file(file, text, error.span().map_or(0, |span| span.start));
             broken_lines.push(line_of(&place));
-            diagnostics.push(Diagnostic::new(place, "", format!("no TOML: {}", error.message())));
+            diagnostics.push(Diagnostic::new(place, "", said(&error, text)));
         }
         let mut walk = Walk { file, text, keys, layer: Self::default(), found: Vec::new() };
         walk.table("", table.get_ref());
@@ -123,6 +123,16 @@ impl Layer {
             Some((ValueKind::String(text), _)) => Some(text),
             Some(_) | None => None,
         }
+    }
+}
+
+/// What a parser says of a text, with the key where it means one that is there already.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message();
+    let key = error.span().and_then(|span| text.get(span)).filter(|key| !key.trim().is_empty());
+    match key {
+        Some(key) if message == "duplicate key" => format!("no TOML: {message} `{key}`"),
+        Some(_) | None => format!("no TOML: {message}"),
     }
 }
 

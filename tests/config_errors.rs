@@ -140,6 +140,29 @@ fn broken_toml_does_not_hide_other_errors() {
 }
 
 #[test]
+fn an_argument_that_is_no_setting_hides_no_other_error() {
+    #[track_caller]
+    fn check(command: &[&str]) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("engine.toml");
+        std::fs::write(&file, "mood = 1\n").unwrap();
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tickwright"));
+        program.args(command).args(["--set", "nonsense", "--set", "risk.daily_los=5", "--config"]);
+        let output = program.arg(&file).current_dir(directory.path()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        for words in ["expected section.key=value", "mood: unknown key", "daily_los: unknown key"] {
+            assert!(told.contains(words), "{command:?} {words}: {told}");
+        }
+    }
+    check(&["check"]);
+    check(&["backtest", "--data", "none"]);
+    check(&["sweep", "--data", "none", "--param", "parameters.fast=1,2"]);
+    check(&["check-lookahead", "--data", "none"]);
+    check(&["parity", "--replay", "none.gz", "--symbol", "BTCUSDT"]);
+}
+
+#[test]
 fn a_key_that_is_there_twice_is_named() {
     #[track_caller]
     fn check(text: &str, expected: &str) {

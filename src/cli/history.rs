@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use kernel::strategy::StrategyEntry;
 use model::{Symbol, Timestamp};
 use store::catalog::Kind;
 
 use super::DEFAULT_CONFIG;
 use super::value::{instant, symbol};
-use crate::config::{ConfigErrors, ENGINE_KEYS, Override, Sources};
+use crate::config::{
+    Config, ConfigErrors, Diagnostic, ENGINE_KEYS, Override, Sources, load_for_backtest,
+};
 
 /// Whose settings hold.
 #[derive(Debug, Args)]
@@ -84,16 +87,23 @@ impl HistoryArgs {
         words.join(" ")
     }
 
-    /// The environment's settings, and those of `--set`.
+    /// Loads the configuration.
     ///
     /// # Errors
-    /// For an argument that is no setting.
-    pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
+    /// Every error of every source, an argument that is no setting among them.
+    pub fn load(&self, kinds: &[StrategyEntry]) -> Result<Config, ConfigErrors> {
+        let (overrides, wrong) = self.overrides();
+        ConfigErrors::join(load_for_backtest(&self.files.sources(), &overrides, kinds), wrong)
+    }
+
+    /// The environment's settings, and those of `--set`; and what is wrong with arguments that are
+    /// no settings.
+    #[must_use]
+    pub fn overrides(&self) -> (Vec<Override>, Vec<Diagnostic>) {
         let mut overrides = Override::of_environment();
         let (sets, wrong) = Override::of_sets(self.set.iter().map(|argument| in_section(argument)));
-        ConfigErrors::unless_empty(wrong)?;
         overrides.extend(sets);
-        Ok(overrides)
+        (overrides, wrong)
     }
 }
 

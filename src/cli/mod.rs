@@ -221,10 +221,7 @@ impl ConfigArgs {
         overrides.extend(flags);
         let (sets, wrong) = Override::of_sets(&self.set);
         overrides.extend(sets);
-        match load(&overrides) {
-            Ok(config) => ConfigErrors::unless_empty(wrong).map(|()| config),
-            Err(errors) => Err(errors.and(wrong)),
-        }
+        ConfigErrors::join(load(&overrides), wrong)
     }
 }
 

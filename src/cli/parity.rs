@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kernel::strategy::StrategyEntry;
 use model::{Symbol, Timestamp};
 
 use super::history::FileArgs;
 use super::value::{instant, symbol};
-use crate::config::{ConfigErrors, Override};
+use crate::config::{Config, ConfigErrors, Override, load_for_backtest};
 
 /// Arguments of `parity`.
 #[derive(Debug, Args)]
@@ -58,15 +59,14 @@ Examples:
       --symbol BTCUSDT --set strategies.market_maker.parameters.requote_ms=100 --json";
 
 impl ParityArgs {
-    /// The environment's settings, and those of `--set`.
+    /// Loads the configuration.
     ///
     /// # Errors
-    /// For an argument that is no setting.
-    pub fn overrides(&self) -> Result<Vec<Override>, ConfigErrors> {
+    /// Every error of every source, an argument that is no setting among them.
+    pub fn load(&self, kinds: &[StrategyEntry]) -> Result<Config, ConfigErrors> {
         let mut overrides = Override::of_environment();
         let (sets, wrong) = Override::of_sets(&self.set);
-        ConfigErrors::unless_empty(wrong)?;
         overrides.extend(sets);
-        Ok(overrides)
+        ConfigErrors::join(load_for_backtest(&self.files.sources(), &overrides, kinds), wrong)
     }
 }

@@ -18,7 +18,6 @@ use serde_json::json;
 use super::backtest::{broken, data, fit, plan, unreadable};
 use crate::cli::check_lookahead::CheckLookaheadArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::load_for_backtest;
 
 /// How many times as much history the strategies are warmed up with, for comparison.
 const MORE_PAST: [u32; 3] = [2, 4, 8];
@@ -61,8 +60,7 @@ impl Findings {
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &CheckLookaheadArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config =
-        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
+    let config = args.history.load(kinds)?;
     let found = data::find(&args.history, &config)?;
     let plan = plan::build(&config, args.history.symbol, &found, kinds)?.run;
     let unfit = fit::check(&plan, &found)?;

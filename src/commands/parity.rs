@@ -8,7 +8,6 @@ use serde_json::json;
 
 use crate::cli::parity::ParityArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::load_for_backtest;
 use crate::parity::{Counts, Line, Parity, Setting};
 
 /// Runs both and compares.
@@ -16,7 +15,7 @@ use crate::parity::{Counts, Line, Parity, Setting};
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &ParityArgs, kinds: &'static [StrategyEntry]) -> Result<Exit, Failure> {
-    let config = load_for_backtest(&args.files.sources(), &args.overrides()?, kinds)?;
+    let config = args.load(kinds)?;
     if config.enabled().next().is_none() {
         return Err(Failure::new(Exit::Usage, "no strategy is enabled: there is nothing to run"));
     }

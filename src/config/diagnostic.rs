@@ -131,13 +131,19 @@ impl ConfigErrors {
         Err(Self(diagnostics))
     }
 
-    /// These and others.
-    #[must_use]
-    pub fn and(self, others: Vec<Diagnostic>) -> Self {
-        let mut all = self.0;
-        all.extend(others);
-        all.sort();
-        Self(all)
+    /// What was loaded, or its errors and others that were found elsewhere, all of them.
+    ///
+    /// # Errors
+    /// When there are errors here or there.
+    pub fn join<T>(loaded: Result<T, Self>, others: Vec<Diagnostic>) -> Result<T, Self> {
+        match loaded {
+            Ok(loaded) => Self::unless_empty(others).map(|()| loaded),
+            Err(Self(mut all)) => {
+                all.extend(others);
+                all.sort();
+                Err(Self(all))
+            }
+        }
     }
 
     /// The errors.

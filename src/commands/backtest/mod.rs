@@ -22,7 +22,6 @@ use report::metrics::SampleRule;
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::history::HistoryArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::load_for_backtest;
 pub(super) use plan::models;
 use scenarios::Scenarios;
 
@@ -43,8 +42,7 @@ type Watchers = (Option<Recorder>, Option<CsvExport>);
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &BacktestArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config =
-        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
+    let config = args.history.load(kinds)?;
     check_span(&args.history)?;
     let mut timing = Timing::default();
     let opening = Instant::now();

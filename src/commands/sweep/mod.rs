@@ -22,7 +22,7 @@ use super::backtest::{fit, plan, unreadable};
 use super::data::progress::Watch;
 use crate::cli::sweep::SweepArgs;
 use crate::cli::{Exit, Failure};
-use crate::config::{Config, load_for_backtest};
+use crate::config::Config;
 use ledger::{Entry, Ledger};
 use points::Point;
 
@@ -53,8 +53,7 @@ struct Job {
 /// # Errors
 /// With the exit code of what failed.
 pub fn execute(args: &SweepArgs, kinds: &[StrategyEntry]) -> Result<Exit, Failure> {
-    let config =
-        load_for_backtest(&args.history.files.sources(), &args.history.overrides()?, kinds)?;
+    let config = args.history.load(kinds)?;
     let found = history::find(&args.history, &config)?;
     let points = points::of(args, &config, &found, kinds)?;
     let began = Instant::now();

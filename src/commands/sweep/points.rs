@@ -39,7 +39,8 @@ pub fn of(
             Failure::new(Exit::Usage, message)
         })?,
     };
-    let common = args.history.overrides()?;
+    // What is wrong with arguments was told when the configuration was loaded.
+    let (common, _) = args.history.overrides();
     let mut points = Vec::with_capacity(values.len());
     for values in values {
         let own = paths.iter().zip(&values);

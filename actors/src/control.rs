@@ -126,7 +126,8 @@ pub struct ControlStatus {
     pub healthy: bool,
     /// What is wrong, if anything is.
     pub problems: Vec<String>,
-    /// Whether orders can go out.
+    /// Whether orders can go out: connected, and reconciled with the venue, whichever it is. Says
+    /// nothing about `mode`: true in `sim` and `paper` as well.
     pub is_live: bool,
     /// When orders, fills and balances were last compared with the venue's, by its clock.
     pub reconciled_at: Option<String>,

@@ -1,5 +1,5 @@
 //! Connections that drop, close or fall silent: noticed within their deadlines, repaired, and
-//! nothing lost.
+//! no order and no fill lost.
 
 use std::time::Duration;
 

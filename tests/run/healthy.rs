@@ -42,7 +42,17 @@ fn four_strategies_trade_and_are_shown_and_nothing_warns() {
     let lines = engine.lines();
     let last = lines.last().unwrap();
     assert_eq!((&last["event"], &last["exit_code"]), (&"engine.stopped".into(), &0.into()));
-    assert_eq!(engine.events("strategy.started").len(), 4);
+    let started = engine.events("strategy.started");
+    assert_eq!(started.len(), 4);
+    // As LOGS.md says it: the history first, then the start.
+    for start in started {
+        let place = |event: &str| {
+            let is_of_it = |line: &Value| line["strategy"] == start["strategy"];
+            lines.iter().position(|line| line["event"] == event && is_of_it(line))
+        };
+        let (warmed, begun) = (place("strategy.warmed"), place("strategy.started"));
+        assert!(warmed.is_some() && warmed < begun, "{warmed:?} {begun:?}: {start}");
+    }
 }
 
 /// Fields that are there only when there is something to say.

@@ -63,7 +63,7 @@ ENGINE_READ_ONLY = "engine.read_only" ERROR [reason]
     "The journal is damaged, or a record of it makes its replay panic. The engine is up to be looked at: `status` and the API show the account and its open orders. No order leaves and nothing is written into the journal; again every minute.",
     "docs/JOURNAL.md#damage. `tickwright halt` takes this installation's entries back; a guard does it by itself.";
 ENGINE_HEARTBEAT = "engine.heartbeat" INFO [name account uptime_s trading_state trading_reason healthy problems resident_bytes cpu_percent open_files threads arbiter_lag_us market_lag_ms events tick_to_order_p50_us tick_to_order_p99_us open_orders unknown_orders reconcile_age_ms held_back unprotected unprotected_ms equity currency log_lines_dropped mailboxes streams]
-    "Health and figures, every `monitor.heartbeat_every_ms`. `name` is `instance` of the configuration, `account` environment and account at the venue; `trading_reason` says why the state is not `active`; `reconcile_age_ms` is how long ago, by the venue's clock, orders and balances were last compared with the venue's; `held_back` cancels, questions and reads wait for its limits. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream and age_ms; `arbiter_lag_us` is how late timers fire; `market_lag_ms` how much longer than usual trades are on their way to the gate's sight: past `risk.stale_after_ms` no entry passes; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
+    "Health and figures, every `monitor.heartbeat_every_ms`. `name` is `instance` of the configuration, `account` environment and account at the venue; `trading_reason` says why the state is not `active`; `reconcile_age_ms` is how long ago, by the venue's clock, orders and balances were last compared with the venue's; `held_back` cancels, questions and reads wait for its limits. `mailboxes` lists name, depth, bound, sent, refused and conflated, and what `risk → onlooker` refused of orders has no line here; `streams` lists symbol, stream, age_ms and is_stale (past its limit, `feed.*_stale_after_ms`: entries on the symbol are denied); `arbiter_lag_us` is how late timers fire; `market_lag_ms` how much longer than usual trades are on their way to the gate's sight: past `risk.stale_after_ms` no entry passes; `unprotected` positions of protected strategies have no protective order at the venue, the longest for `unprotected_ms`; `equity` is that of the allocated capital.",
     "Alert when it is missing for three periods, when `healthy` is false for longer than a minute, when memory or files only ever grow, when unknown orders stay above 0, or when `unprotected_ms` grows.";
 ENGINE_PRIORITY_REFUSED = "engine.priority_refused" INFO [nice error]
     "The system did not raise the priority of the thread that orders are made on (`threads.order_path_nice`). Everything works; on a busy machine orders wait longer.",
@@ -124,7 +124,7 @@ FEED_ROTATED = "feed.rotated" INFO [connection]
     "A market data connection was replaced in good order before its end, without losing an event; `connection` is the new one.",
     "Nothing.";
 FEED_GAP = "feed.gap" WARN [symbol stream expected received]
-    "Updates are missing between two ids. The order book is fetched anew before it is used again.",
+    "Trades of `symbol` are missing between two that came: `expected` is the number that should have followed, `received` the one that came. They were traded while no connection was up, or a frame was lost; they are not fetched, and strategies that count trades never see them. Bars that they belong to are fetched from the venue; the order book has its own numbers (`feed.book_lost`), orders and fills come another way, and nothing of them is lost. A `received` below `expected` means that the venue's numbers began anew, as after the reset of a test network, or that one far ahead of all others was given up; of best prices (`stream` is `quote`) nothing else is told.",
     "Nothing once. When it repeats, the machine or the line is too slow for the streams subscribed.";
 FEED_PRICE_DOUBTED = "feed.price_doubted" WARN [symbol stream price last]
     "A trade or a best price was more than five times the `last` one of its stream, or less than a fifth: neither strategies nor risk saw it. The next one that says the same is believed.",
@@ -199,7 +199,7 @@ ORDER_SUBMITTED = "order.submitted" INFO [correlation order_id strategy symbol]
     "The order's record is durable and the order was handed to the connection, once.",
     "Nothing.";
 ORDER_ACCEPTED = "order.accepted" INFO [correlation order_id venue_order_id strategy symbol]
-    "The venue took the order.",
+    "The venue took the order and it rests, or waits for its stop. One that was filled or ended before this was known, as market orders are as a rule, has no such line: `order.filled` follows `order.submitted`.",
     "Nothing.";
 ORDER_REJECTED = "order.rejected" WARN [correlation order_id strategy symbol code reason]
     "The venue refused the order; `code` is its error code.",
@@ -273,10 +273,10 @@ ACCOUNT_EXTERNAL_FILLED = "account.external_filled" WARN [venue_order_id trade_i
     "Nothing, if it was yours.";
 
 STRATEGY_STARTED = "strategy.started" INFO [strategy kind symbols capital]
-    "A strategy was built from its file and waits for its warm-up.",
+    "A strategy begins: it gets events, and may send intents. Comes after its `strategy.warmed`, at the start and after a restart of it; `symbols` is how many it trades.",
     "Nothing.";
 STRATEGY_WARMED = "strategy.warmed" INFO [strategy events took_ms]
-    "History was delivered and joined to the stream; the strategy may send intents.",
+    "A strategy has its history, joined to the stream without gap or duplicate: `events` of it, in `took_ms`. `strategy.started` follows once orders may flow.",
     "Nothing.";
 STRATEGY_PANICKED = "strategy.panicked" ERROR [strategy message handling]
     "A strategy failed while it handled `handling`. It was thrown away; a fresh one is built from the journal. The other strategies go on.",
@@ -313,7 +313,7 @@ RECONCILE_STRANGERS = "reconcile.strangers" ERROR [reason]
     "Orders of this product are open on the account that are none of this ledger's: of another installation, or exits and protective orders of this one from before its ledger was opened. They are not touched, and trading is halted.",
     "Find the other installation and stop it, or the journal that the orders belong to. Take the orders back at the venue if nobody looks after them. Then `tickwright resume`.";
 RECONCILE_FINISHED = "reconcile.finished" INFO [orders fills_adopted strays_cancelled strays_left foreign_orders other_instances took_ms]
-    "The venue and we agree: orders may flow. `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product, on whatever symbol of the account.",
+    "The venue and we agree: orders may flow. `orders` is how many of our orders had been sent and not ended, by our own record, and were asked about one by one; `fills_adopted` were missed before, `strays_cancelled` were orders of ours that the journal did not know, `strays_left` exits and protective orders of ours from before this ledger, `foreign_orders` belong to others and were left alone, `other_instances` belong to another installation of this product, on whatever symbol of the account.",
     "Nothing.";
 RECONCILE_MISMATCHED = "reconcile.mismatched" ERROR [kind asset ledger account held]
     "At the start, or while running, the account holds something else of `asset` than it should. `surplus`: more, of something that no strategy holds, and trading goes on; `held_asset`: more of what strategies hold; `shortfall`: less; `oversold`: what was booked, but less than strategies hold. All but `surplus` halt.",

@@ -122,6 +122,25 @@ fn fills_whose_lines_a_kill_took_are_in_the_log_s_profit_after_the_next_start() 
     }
 }
 
+/// What was traded since a start that missed nothing is no correction.
+#[test]
+fn a_restart_in_good_order_corrects_nothing() {
+    let desk = Desk::embedded(10).with_busy_strategies();
+    for _ in 0..3 {
+        let mut engine = desk.start();
+        engine.wait_until_ready();
+        engine.wait_for_more_fills(5, |_| true);
+        engine.stop();
+    }
+    let log = desk.state_dir().join("logs/tickwright.log");
+    let (code, printed, errors) =
+        Desk::output(&["logs", "summary", log.to_str().unwrap(), "--json"]);
+    assert_eq!(code, 0, "{printed}{errors}");
+    let summary: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(summary["fills"].as_u64().unwrap() >= 15, "{summary}");
+    assert_eq!(summary["notes"], serde_json::json!([]), "{summary}");
+}
+
 #[test]
 fn killed_with_its_exchange_inside_it_goes_on_as_well() {
     let desk = Desk::embedded(10).with_busy_strategies();
